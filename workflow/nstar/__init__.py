@@ -1,0 +1,1 @@
+"""Measure how much data a sequence model needs before it has learnt a task."""

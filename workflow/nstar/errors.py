@@ -1,0 +1,41 @@
+"""What nstar raises for input that a user can put right: one readable message, no traceback.
+
+A message names the thing, its value, what is allowed and what to do.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class NstarError(Exception):
+    """Base of all errors that a user can put right."""
+
+
+class ConfigError(NstarError):
+    """A configuration that does not describe a study; lists every mistake at once."""
+
+
+class PathError(NstarError):
+    """A path or a coordinate that does not follow the ``key~value/`` layout of ``nstar.paths``."""
+
+
+class ArtifactError(NstarError):
+    """A store that is missing, damaged, foreign, or made from another specification."""
+
+
+class DeviceError(NstarError):
+    """A device that is asked for and not there."""
+
+
+def nearest(name: str, legal: Iterable[str]) -> str:
+    """Return ``' (did you mean X?)'`` for the legal name nearest to `name`, or ``''``.
+
+    Examples
+    --------
+    >>> nearest("transfomer", ["lstm", "transformer"])
+    ' (did you mean transformer?)'
+    >>> nearest("zebra", ["lstm"])
+    ''
+    """
+    found = difflib.get_close_matches(str(name), [str(entry) for entry in legal], n=1)
+    return f" (did you mean {found[0]}?)" if found else ""

@@ -1,0 +1,45 @@
+"""What an artifact is made from, as canonical JSON, and the digest that goes into its file name.
+
+Two artifacts with the same specification are the same artifact. The specification of a stage holds
+what that stage depends on and nothing else, together with the recipe number of the stage.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+RECIPES: Mapping[str, int] = {"data": 1, "training": 1, "evaluation": 1}
+"""One integer per stage. Raising it is the declared way to say that a change of the *code* changes
+the numbers of that stage, so that they are computed again (and belongs into CHANGELOG.md)."""
+
+DIGEST_LENGTH = 12
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of `value`: sorted keys, no white space, floats by their shortest repr.
+
+    Raises
+    ------
+    TypeError
+        For anything JSON does not know (numpy numbers, paths): nothing is converted silently.
+    ValueError
+        For NaN and infinity.
+
+    Examples
+    --------
+    >>> canonical_json({"width": 32, "kind": "lstm"})
+    '{"kind":"lstm","width":32}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(specification: Mapping[str, Any]) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of the canonical JSON.
+
+    Examples
+    --------
+    >>> digest({"kind": "lstm", "width": 32}) == digest({"width": 32, "kind": "lstm"})
+    True
+    """
+    return hashlib.sha256(canonical_json(specification).encode()).hexdigest()[:DIGEST_LENGTH]
