@@ -1,0 +1,233 @@
+"""What a study is: models, tasks, grid, replicates, and the rules of training, evaluation and fits.
+
+This is the one source of types, defaults and descriptions: the JSON schema in ``workflow/schemas/``
+and the table in ``docs/reference/config.md`` are generated from it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
+
+from nstar.options import (
+    Float,
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    OpenFraction,
+    Options,
+    PositiveFloat,
+    PositiveInt,
+    refuse_repeats,
+    tagged_union,
+)
+from nstar.tasks import TASKS
+
+
+class TransformerOptions(Options):
+    """Decoder-only transformer: pre-LayerNorm, GELU, learned positions."""
+
+    kind: Literal["transformer"] = Field(description="decoder-only transformer; no unit")
+    width: PositiveInt = Field(description="D, size of the residual stream; units")
+    depth: PositiveInt = Field(description="number of layers; layers")
+    heads: PositiveInt = Field(description="attention heads, a divisor of the width; heads")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self):
+        if self.width % self.heads:
+            legal = [h for h in range(1, self.width + 1) if self.width % h == 0]
+            raise ValueError(
+                f"width {self.width} is not a multiple of heads {self.heads}; "
+                f"heads may be {', '.join(map(str, legal))}"
+            )
+        return self
+
+
+class LSTMOptions(Options):
+    """Long short-term memory, one layer."""
+
+    kind: Literal["lstm"] = Field(description="LSTM; no unit")
+    width: PositiveInt = Field(description="D, size of embedding and hidden state; units")
+
+
+class DenseSSMOptions(Options):
+    """Linear recurrence with a full bilinear transition, no additive term."""
+
+    kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
+    width: PositiveInt = Field(description="D, size of embedding and state; units")
+
+
+ModelOptions = tagged_union(TransformerOptions, LSTMOptions, DenseSSMOptions)
+TaskOptions = tagged_union(*TASKS.values())
+
+
+class GeometricRange(Options):
+    """Budgets ``smallest * factor**k`` up to and including `largest`."""
+
+    smallest: PositiveInt = Field(description="smallest budget; sequences")
+    largest: PositiveInt = Field(description="bound of the largest budget; sequences")
+    factor: Annotated[StrictInt, Field(ge=2)] = Field(2, description="ratio of neighbours; no unit")
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.largest < self.smallest:
+            raise ValueError(f"largest {self.largest} is below smallest {self.smallest}")
+        return self
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """The budgets in increasing order."""
+        budgets = []
+        budget = self.smallest
+        while budget <= self.largest:
+            budgets.append(budget)
+            budget *= self.factor
+        return tuple(budgets)
+
+
+BudgetList = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Budgets = Annotated[
+    Annotated[GeometricRange, Tag("range")] | Annotated[BudgetList, Tag("list")],
+    Discriminator(lambda value: "range" if isinstance(value, dict | GeometricRange) else "list"),
+]
+
+
+class GridBlock(Options):
+    """A product of models, tasks, lengths and budgets. The grid is the union of its blocks."""
+
+    models: tuple[Name, ...] | None = Field(
+        None, description="names of models; all where left out; no unit"
+    )
+    tasks: tuple[Name, ...] | None = Field(
+        None, description="names of tasks; all where left out; no unit"
+    )
+    lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+        description="sequence lengths n; symbols"
+    )
+    budgets: Budgets = Field(
+        description="training-set sizes N, a list or {smallest, largest, factor}; sequences"
+    )
+
+    _no_repeats = field_validator("lengths", "budgets")(refuse_repeats)
+
+
+class Replicates(Options):
+    """Every cell is trained once per seed and learning rate."""
+
+    seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_length=1)] = Field(
+        description="each decides data, initialisation and order of the examples; no unit"
+    )
+    learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = Field(
+        description="step sizes of the optimiser; no unit"
+    )
+
+    _no_repeats = field_validator("seeds", "learning_rates")(refuse_repeats)
+
+
+class Data(Options):
+    """How the stream of sequences is split."""
+
+    validation_examples: PositiveInt = Field(
+        2000, description="largest size of the validation set; sequences"
+    )
+    validation_share: OpenFraction = Field(
+        0.2, description="largest share of the sequence space given to validation; fraction"
+    )
+
+    def n_validation(self, n_sequences: int) -> int:
+        """Return the size of the validation set for a space of `n_sequences`."""
+        return min(self.validation_examples, int(self.validation_share * n_sequences))
+
+
+class Optimiser(Options):
+    """Adam with decoupled weight decay."""
+
+    betas: tuple[Annotated[Float, Field(ge=0, lt=1)], Annotated[Float, Field(ge=0, lt=1)]] = Field(
+        (0.9, 0.999), description="decay rates of the two moments; no unit"
+    )
+    epsilon: PositiveFloat = Field(1e-8, description="added to the denominator; no unit")
+    weight_decay: NonNegativeFloat = Field(
+        0.0, description="decoupled weight decay, 0 for plain Adam; no unit"
+    )
+    gradient_clip: PositiveFloat | None = Field(
+        None, description="largest gradient norm of one replicate, null for no limit; no unit"
+    )
+
+
+class Success(Options):
+    """When a replicate has learnt: a measure on the validation set passes a threshold."""
+
+    measure: Literal["loss", "token_accuracy", "sequence_accuracy"] = Field(
+        description="what is compared; `sequence_accuracy` wants every position right; no unit"
+    )
+    threshold: PositiveFloat = Field(
+        description="highest loss (nats per label) or lowest accuracy (fraction)"
+    )
+
+    @model_validator(mode="after")
+    def _accuracy_is_a_fraction(self):
+        if self.measure != "loss" and self.threshold > 1:
+            raise ValueError(f"threshold {self.threshold} of an accuracy; it lies in (0, 1]")
+        return self
+
+
+class Training(Options):
+    """The loop, its optimiser, and when it stops."""
+
+    batch_size: PositiveInt = Field(
+        description="largest batch; never more than the budget; sequences"
+    )
+    max_steps: PositiveInt = Field(description="steps after which a replicate ends; steps")
+    evaluate_every: PositiveInt = Field(description="distance of two evaluations; steps")
+    patience: PositiveInt | None = Field(
+        None,
+        description="evaluations without a new best, once the training set is fitted, after which a "
+        "replicate ends, null for none; evaluations",
+    )
+    success: Success = Field(description="when a replicate has learnt, and stops")
+    optimiser: Optimiser = Field(default_factory=Optimiser, description="Adam or AdamW")
+
+
+class Evaluation(Options):
+    """What is measured on trained replicates; a change here never retrains."""
+
+    test_examples: PositiveInt = Field(
+        1000, description="sequences of twice the length, per seed; sequences"
+    )
+
+
+class Fit(Options):
+    """The scaling fits."""
+
+    confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
+
+
+class Figures(Options):
+    """How figures look."""
+
+    width_inches: PositiveFloat = Field(7.0, description="width of a figure; inches")
+    dots_per_inch: PositiveInt = Field(150, description="resolution of PNG files; 1 / inch")
+
+
+class Study(Options):
+    """One study: everything that decides its numbers and its report."""
+
+    name: Name = Field(description="short name; no unit")
+    title: str = Field(description="title of the report; no unit")
+    models: Annotated[dict[Name, ModelOptions], Field(min_length=1)] = Field(
+        description="the models by name"
+    )
+    tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1)] = Field(
+        description="the tasks by name"
+    )
+    grid: Annotated[tuple[GridBlock, ...], Field(min_length=1)] = Field(
+        description="blocks of the grid"
+    )
+    replicates: Replicates = Field(description="seeds and learning rates of every cell")
+    data: Data = Field(default_factory=Data, description="how sequences are split")
+    training: Training = Field(description="how replicates are trained")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="what is measured")
+    fit: Fit = Field(default_factory=Fit, description="how exponents are fitted")
+    figures: Figures = Field(default_factory=Figures, description="how figures look")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models run; `auto` takes a GPU where there is one; no unit"
+    )

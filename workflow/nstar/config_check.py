@@ -1,0 +1,178 @@
+"""How a configuration is checked: every mistake at once, each as one readable line."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from nstar.config import Study
+from nstar.errors import ConfigError, nearest
+from nstar.options import Options
+
+
+def load_study(raw: Any) -> Study:
+    """Return the study that a configuration describes.
+
+    Parameters
+    ----------
+    raw : mapping
+        The parsed YAML.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake at once: dotted key, value, what is allowed, the nearest legal name.
+    """
+    if not isinstance(raw, Mapping) or not raw:
+        raise ConfigError(f"the configuration is empty; it needs {', '.join(_required(Study))}")
+    study, problems = None, []
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        problems = list(dict.fromkeys(_describe(raw, entry) for entry in error.errors()))
+    problems += _contradictions(_valid_parts(raw))
+    if problems:
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigError(f"the configuration has {count}; nothing was started\n{lines}")
+    return study
+
+
+def _valid_parts(raw: Mapping) -> dict[str, Any]:
+    """Return the top-level fields that are valid on their own, with defaults for those left out."""
+    parts = {}
+    for name, field in Study.model_fields.items():
+        if name not in raw:
+            if not field.is_required():
+                parts[name] = field.get_default(call_default_factory=True)
+            continue
+        try:
+            parts[name] = TypeAdapter(field.annotation).validate_python(raw[name])
+        except ValidationError:
+            pass
+    return parts
+
+
+def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between fields: unknown names, budgets that a space cannot hold."""
+    for i, block in enumerate(parts.get("grid", ())):
+        for key in ("models", "tasks"):
+            for name in getattr(block, key) or ():
+                if key in parts and name not in parts[key]:
+                    legal = list(parts[key])
+                    yield (
+                        f"grid.{i}.{key}: {name!r} is not defined under {key}; "
+                        f"legal are {', '.join(legal)}{nearest(name, legal)}"
+                    )
+    if {"grid", "tasks", "data"} <= set(parts):
+        yield from _impossible_budgets(parts)
+    training = parts.get("training")
+    if training is not None and training.evaluate_every > training.max_steps:
+        yield (
+            f"training.evaluate_every: {training.evaluate_every} is more than training.max_steps "
+            f"{training.max_steps}, so nothing would ever be evaluated; make it smaller"
+        )
+
+
+def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
+    for i, block in enumerate(parts["grid"]):
+        budgets = getattr(block.budgets, "values", block.budgets)
+        names = parts["tasks"] if block.tasks is None else block.tasks
+        for name in names:
+            task = parts["tasks"].get(name)
+            for length in block.lengths if task is not None else ():
+                size = task.n_sequences(length)
+                n_validation = parts["data"].n_validation(size)
+                too_large = [budget for budget in budgets if budget > size - n_validation]
+                if n_validation == 0:
+                    yield (
+                        f"grid.{i}: task {name}, length {length} has only {size} sequences, too few "
+                        f"for a validation set; use longer sequences"
+                    )
+                elif too_large:
+                    yield (
+                        f"grid.{i}: task {name}, length {length}, budget "
+                        f"{', '.join(map(str, too_large))} does not exist: of {size} sequences "
+                        f"{n_validation} are kept for validation; use budgets up to "
+                        f"{size - n_validation}, or put this length into a grid block of its own"
+                    )
+
+
+def _describe(raw: Any, error: Mapping[str, Any]) -> str:
+    """Return one line for one pydantic error: dotted key, value, what is allowed, what is near."""
+    key, classes = _locate(raw, error["loc"])
+    name = ".".join(map(str, key)) or "the configuration"
+    value = error["input"]
+    if error["type"] == "extra_forbidden":
+        legal = _legal_keys(classes)
+        return f"{name}: unknown key; legal here are {', '.join(legal)}{nearest(key[-1], legal)}"
+    if error["type"] == "missing":
+        return f"{name}: missing; add it"
+    if error["type"] in ("union_tag_invalid", "literal_error"):
+        context = error["ctx"]
+        written = context.get("tag", value)
+        legal = context.get("expected_tags", context.get("expected", "")).replace("'", "")
+        names = legal.replace(" or ", ", ").split(", ")
+        return f"{name}: {written!r} is not legal; legal are {', '.join(names)}{nearest(written, names)}"
+    if error["type"] == "union_tag_not_found":
+        return f"{name}: has no kind; add the key kind"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if error["type"] == "int_type":
+        message = "must be a whole number written in digits, as 1000000, not 1e6, 1.0, yes or text"
+    if isinstance(value, Mapping):
+        return f"{name}: {message}"
+    return f"{name}: {value!r}: {message}"
+
+
+def _locate(raw: Any, location: tuple) -> tuple[list, list[type[Options]]]:
+    """Return the key of an error as the user wrote it, and the option classes legal around it.
+
+    Pydantic puts the tags of unions into the location; they are in no configuration and left out.
+    """
+    key: list = []
+    classes: list[type[Options]] = [Study]
+    node, annotation = raw, None
+    for position, part in enumerate(location):
+        last = position == len(location) - 1
+        if part == "[key]":
+            continue
+        inside = isinstance(node, Mapping) and part in node
+        inside |= isinstance(node, list | tuple) and isinstance(part, int) and part < len(node)
+        if not inside and not (last and _is_field(part, classes)):
+            continue
+        key.append(part)
+        fields = [cls.model_fields[part] for cls in classes if part in cls.model_fields]
+        annotation = fields[0].annotation if fields else annotation
+        node = node[part] if inside else None
+        if not last:
+            classes = _option_classes(annotation, node) if annotation is not None else classes
+    return key, classes
+
+
+def _is_field(part: Any, classes: list[type[Options]]) -> bool:
+    return any(part in cls.model_fields for cls in classes)
+
+
+def _option_classes(annotation: Any, node: Any) -> list[type[Options]]:
+    """Return the option classes inside a type; where `node` has a legal ``kind``, the one of it."""
+    found: list[type[Options]] = []
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        found = [annotation]
+    for inner in get_args(annotation):
+        found += _option_classes(inner, None)
+    kind = node.get("kind") if isinstance(node, Mapping) else None
+    chosen = [cls for cls in found if "kind" in cls.model_fields and kind in _kinds(cls)]
+    return chosen or found
+
+
+def _kinds(cls: type[Options]) -> tuple:
+    return get_args(cls.model_fields["kind"].annotation)
+
+
+def _legal_keys(classes: list[type[Options]]) -> list[str]:
+    return list(dict.fromkeys(name for cls in classes for name in cls.model_fields))
+
+
+def _required(cls: type[Options]) -> list[str]:
+    return [name for name, field in cls.model_fields.items() if field.is_required()]

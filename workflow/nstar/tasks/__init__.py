@@ -1,0 +1,18 @@
+"""The tasks: one file each, one registry line each; the contract tests run over the registry."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nstar.tasks.base import Task
+from nstar.tasks.modular_addition import ModularAddition
+
+TASKS: dict[str, type[Task]] = {"modular_addition": ModularAddition}
+"""Task classes by their ``kind``."""
+
+
+def build_task(options: Mapping[str, Any]) -> Task:
+    """Return the task that the options (with their ``kind``) of a specification describe."""
+    return TASKS[options["kind"]](**options)
+
+
+__all__ = ["TASKS", "ModularAddition", "Task", "build_task"]

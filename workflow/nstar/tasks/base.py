@@ -1,0 +1,57 @@
+"""What a task is: an alphabet, a number of states, and the label of every position."""
+
+from abc import abstractmethod
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from nstar.options import Options
+
+
+class Task(Options):
+    """Base of all tasks; a subclass adds ``kind``, its own options, and the three members below."""
+
+    supervision: Literal["aligned"] = Field(
+        "aligned",
+        description="where the loss reads: `aligned` asks for the state at every input position; "
+        "no unit",
+    )
+    length_distribution: Literal["fixed"] = Field(
+        "fixed",
+        description="lengths of the training sequences: `fixed` means all have the length of the "
+        "cell; no unit",
+    )
+
+    @property
+    @abstractmethod
+    def n_symbols(self) -> int:
+        """Size of the input alphabet; symbols are ``0 .. n_symbols - 1``."""
+
+    @property
+    @abstractmethod
+    def n_states(self) -> int:
+        """Number of states (the size m of the state space); labels are ``0 .. n_states - 1``."""
+
+    @abstractmethod
+    def labels(self, tokens: np.ndarray) -> np.ndarray:
+        """Return the label of every position.
+
+        Parameters
+        ----------
+        tokens : ndarray of int, shape (n_sequences, T)
+            Symbols in ``0 .. n_symbols - 1``.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_sequences, T)
+        """
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a guess that knows nothing of the input: ``1 / n_states``."""
+        return 1.0 / self.n_states
+
+    def n_sequences(self, length: int) -> int:
+        """Return the number of sequences of `length`, as an exact (unbounded) integer."""
+        return self.n_symbols**length
