@@ -1,0 +1,74 @@
+"""Loss and accuracy of a pack on labelled sequences, per position and per sequence."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nstar.models import StackedModel
+from nstar.models.stacked import Parameters
+
+_SEQUENCES_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over the sequences of a set.
+
+    Attributes
+    ----------
+    position_loss : Tensor of float64, shape (R, T)
+        Cross-entropy at each position; nats.
+    position_accuracy : Tensor of float64, shape (R, T)
+        Share of right labels at each position.
+    sequence_accuracy : Tensor of float64, shape (R,)
+        Share of sequences with the right label at every position.
+    """
+
+    position_loss: Tensor
+    position_accuracy: Tensor
+    sequence_accuracy: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """Mean cross-entropy over all positions (R,); nats per label."""
+        return self.position_loss.mean(1)
+
+    @property
+    def token_accuracy(self) -> Tensor:
+        """Share of right labels over all positions (R,)."""
+        return self.position_accuracy.mean(1)
+
+
+@torch.no_grad()
+def score(
+    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
+) -> Score:
+    """Score every replicate of a pack on its own set.
+
+    Parameters
+    ----------
+    model : StackedModel
+    parameters : mapping of str to Tensor, each of shape (R, ...)
+    tokens, labels : Tensor of int64, shape (S, n, T)
+        S sets of n sequences each, n at least 1.
+    rows : Tensor of int64, shape (R,)
+        Which of the S sets each replicate is scored on.
+
+    Returns
+    -------
+    Score
+    """
+    n_sequences = tokens.shape[1]
+    loss = right = whole = 0.0
+    for start in range(0, n_sequences, _SEQUENCES_AT_ONCE):
+        part = slice(start, start + _SEQUENCES_AT_ONCE)
+        targets = labels[rows, part]
+        logits = model.forward(parameters, tokens[rows, part])  # (R, B, T, C)
+        losses = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none")
+        correct = logits.argmax(-1) == targets
+        loss = loss + losses.view(targets.shape).double().sum(1)
+        right = right + correct.double().sum(1)
+        whole = whole + correct.all(-1).double().sum(1)
+    return Score(loss / n_sequences, right / n_sequences, whole / n_sequences)

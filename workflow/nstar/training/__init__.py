@@ -1,0 +1,1 @@
+"""Training of packs: optimiser, order of examples, loop, checkpoints."""

@@ -1,0 +1,53 @@
+"""Checkpoints: the whole state of a run, in a file that is no output of the workflow."""
+
+import dataclasses
+import logging
+import pickle
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nstar.files import written_whole
+from nstar.training.loop import PackState
+
+logger = logging.getLogger(__name__)
+
+
+def save_checkpoint(path: Path, state: PackState) -> None:
+    """Write the state so that it is there whole or not at all."""
+    with written_whole(path) as temporary:
+        torch.save(_map(vars(state), np.ndarray, torch.from_numpy), temporary)
+
+
+def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
+    """Return the state, or None where there is no checkpoint that can be read.
+
+    A damaged checkpoint costs time and no result: training starts again, and the log says so.
+    """
+    if not path.exists():
+        return None
+    try:
+        fields = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        logger.warning("checkpoint %s cannot be read (%s); training starts again", path, error)
+        return None
+    on_device = {"parameters", "final_parameters", "optimiser"}
+    for name, value in fields.items():
+        if name in on_device:
+            fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.to(device))
+        else:
+            fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.numpy())
+    names = {field.name for field in dataclasses.fields(PackState)}
+    return PackState(**fields) if set(fields) == names else None
+
+
+def _map(value, kind, function):
+    """Apply the function to every leaf of the kind in nested dicts and lists."""
+    if isinstance(value, kind):
+        return function(value)
+    if isinstance(value, dict):
+        return {name: _map(entry, kind, function) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_map(entry, kind, function) for entry in value]
+    return value
