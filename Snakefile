@@ -1,0 +1,42 @@
+"""nstar: how much data does a sequence model need before it has learnt a task?
+
+    generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
+                                                                      -> draw_figures, write_findings
+
+A study is what config.yaml says. Every cell (model, task, length, budget) is one store, named by its
+coordinates and by the digest of all that its numbers depend on:
+
+    results/data/task~T/length~n/seed~s/split~S/shard~k/<digest>.zarr.zip
+    results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>.zarr.zip
+    results/evaluations/... as cells
+    results/tables, results/figures, results/findings.html, results/report.html
+
+Only stores that are missing have a rule: what exists is input, and nothing can make it run again.
+"""
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/generate.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/collect.smk"
+include: "workflow/rules/fit.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/study.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        PLAN.cell_stores,
+        PLAN.evaluation_stores,
+        TABLES,
+        FITS,
+        FIGURES,
+        "results/findings.html",

@@ -1,0 +1,14 @@
+"""Evaluate the trained cells of one model and task (rule evaluate_cells)."""
+
+from nstar.command_line import parser, run
+from nstar.jobs.evaluation import evaluate_cells
+
+
+def main(arguments=None):
+    """Parse the command line and evaluate."""
+    options = parser(__doc__, job=True, device=True).parse_args(arguments)
+    evaluate_cells(options.job, options.results, options.device)
+
+
+if __name__ == "__main__":
+    run(main)

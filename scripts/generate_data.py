@@ -1,0 +1,14 @@
+"""Generate the stores of sequences of one task (rule generate_data)."""
+
+from nstar.command_line import parser, run
+from nstar.jobs.generation import generate_data
+
+
+def main(arguments=None):
+    """Parse the command line and generate."""
+    options = parser(__doc__, job=True).parse_args(arguments)
+    generate_data(options.job, options.results)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""Train the cells of one curve: model, task and length at several budgets (rule train_cells)."""
+
+from nstar.command_line import parser, run
+from nstar.jobs.training import train_cells
+
+
+def main(arguments=None):
+    """Parse the command line and train."""
+    flags = parser(__doc__, job=True, device=True)
+    flags.add_argument(
+        "--checkpoint-interval",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="longest training time that a kill can cost (default: 60)",
+    )
+    options = flags.parse_args(arguments)
+    train_cells(options.job, options.results, options.device, options.checkpoint_interval)
+
+
+if __name__ == "__main__":
+    run(main)

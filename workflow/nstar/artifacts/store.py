@@ -1,0 +1,219 @@
+"""One artifact is one zipped Zarr store, written whole or not at all, checked when written and read.
+
+A file that is there is complete: it is written beside its place and renamed. Its bytes depend on
+nothing but its content. Damage inside the file is found by the checksums of the zip entries.
+"""
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr
+from zarr.core.buffer import default_buffer_prototype
+
+from nstar.errors import ArtifactError
+from nstar.files import written_whole
+from nstar.specification import canonical_json, digest
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Dimensions, long name and unit (``1`` for none) of a variable of a store."""
+
+    dimensions: tuple[str, ...]
+    long_name: str
+    units: str = "1"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a kind of store holds.
+
+    Attributes
+    ----------
+    stage : str
+        The ``stage`` of its specification.
+    version : int
+        Raised when the names or meanings of the variables change.
+    variables : mapping of str to Variable
+    """
+
+    stage: str
+    version: int
+    variables: Mapping[str, Variable]
+
+
+_STREAM, _REPLICATE = ("sequence", "position"), ("replicate",)
+_CURVE = ("replicate", "evaluation")
+_SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
+_LEARNING_RATE = Variable(_REPLICATE, "learning rate")
+
+DATA = Schema(
+    "data",
+    1,
+    {
+        "tokens": Variable(_STREAM, "input symbol"),
+        "labels": Variable(_STREAM, "state after the symbol"),
+    },
+)
+CELL = Schema(
+    "training",
+    1,
+    {
+        "seed": _SEED,
+        "learning_rate": _LEARNING_RATE,
+        "step": Variable(("evaluation",), "optimiser steps before the evaluation", "steps"),
+        "outcome": Variable(_REPLICATE, "how the replicate ended"),
+        "diverged": Variable(_REPLICATE, "whether the training loss became NaN or infinite"),
+        "n_steps": Variable(_REPLICATE, "optimiser steps taken", "steps"),
+        "train_loss": Variable(_CURVE, "mean training loss since the last evaluation", "nats"),
+        "train_token_accuracy": Variable(_CURVE, "share of training labels right"),
+        "train_sequence_accuracy": Variable(_CURVE, "share of training sequences all right"),
+        "validation_loss": Variable(_CURVE, "validation loss", "nats"),
+        "validation_token_accuracy": Variable(_CURVE, "share of validation labels right"),
+        "validation_sequence_accuracy": Variable(_CURVE, "share of validation sequences all right"),
+        "parameters": Variable(("replicate", "parameter"), "weights in the order of the model"),
+    },
+)
+
+
+def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
+    position = ("replicate", axis)
+    return {
+        f"{split}_loss": Variable(_REPLICATE, f"mean cross-entropy per label, {words}", "nats"),
+        f"{split}_token_accuracy": Variable(_REPLICATE, f"share of labels right, {words}"),
+        f"{split}_sequence_accuracy": Variable(
+            _REPLICATE, f"share of sequences with every label right, {words}"
+        ),
+        f"{split}_position_loss": Variable(position, f"cross-entropy by position, {words}", "nats"),
+        f"{split}_position_accuracy": Variable(position, f"share right by position, {words}"),
+    }
+
+
+EVALUATION = Schema(
+    "evaluation",
+    1,
+    {
+        "seed": _SEED,
+        "learning_rate": _LEARNING_RATE,
+        **_scores("validation", "position", "validation set"),
+        **_scores("extrapolation", "extrapolation_position", "twice the length"),
+    },
+)
+
+
+def write_store(
+    path: Path | str,
+    dataset: xr.Dataset,
+    schema: Schema,
+    specification: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write an artifact whole.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.zarr.zip``; its folder is made.
+    dataset : xarray.Dataset
+        Follows the schema.
+    schema : Schema
+    specification : mapping
+        What the artifact is made from.
+    provenance : mapping
+        Where and by what it was made; see `nstar.artifacts.provenance`.
+
+    Raises
+    ------
+    ArtifactError
+        If the dataset does not follow the schema: a mistake in the code that made it.
+    """
+    _check_schema(path, dataset, schema)
+    for name, variable in schema.variables.items():
+        dataset[name].attrs.update(long_name=variable.long_name, units=variable.units)
+    described = dataset.assign_attrs(
+        stage=schema.stage,
+        schema_version=schema.version,
+        specification=canonical_json(specification),
+        digest=digest(specification),
+        provenance=canonical_json(provenance),
+    )
+    entries: dict[str, Any] = {}
+    memory = zarr.storage.MemoryStore(store_dict=entries)
+    described.to_zarr(memory, zarr_format=3, consolidated=False)
+    with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in sorted(entries):
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), entries[name].to_bytes())
+
+
+def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
+    """Read an artifact into memory and check that it is what its name says.
+
+    Returns
+    -------
+    xarray.Dataset
+        Its attributes hold ``specification`` and ``provenance`` as JSON; see `specification_of`.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, damaged, of another stage or schema version, or if its content was
+        made from another specification than its name says. The message names the repair.
+    """
+    path = Path(path)
+    repair = f"remove it and run again, only this store is made anew: rm '{path}'"
+    if not path.is_file():
+        raise ArtifactError(f"store {path} is missing; run the workflow again to make it")
+    try:
+        dataset = _load(path)
+        attributes = dict(dataset.attrs)
+        found = (attributes["stage"], attributes["schema_version"], attributes["digest"])
+        made_from = digest(json.loads(attributes["specification"]))
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"store {path} is damaged ({error}); {repair}") from None
+    if found[:2] != (schema.stage, schema.version):
+        raise ArtifactError(
+            f"store {path} is of stage {found[0]!r}, schema version {found[1]}; wanted is stage "
+            f"{schema.stage!r}, schema version {schema.version}; {repair}"
+        )
+    if not (path.name.startswith(f"{found[2]}.") and made_from == found[2]):
+        raise ArtifactError(
+            f"store {path} was made from specification {made_from}, not the one it is named after; "
+            f"{repair}"
+        )
+    _check_schema(path, dataset, schema)
+    return dataset
+
+
+def specification_of(dataset: xr.Dataset) -> dict[str, Any]:
+    """Return the specification a store was made from."""
+    return json.loads(dataset.attrs["specification"])
+
+
+def _load(path: Path) -> xr.Dataset:
+    """Read every byte through the checksums of the zip file, then decode."""
+    prototype = default_buffer_prototype()
+    with zipfile.ZipFile(path) as archive:
+        entries = {
+            name: prototype.buffer.from_bytes(archive.read(name)) for name in archive.namelist()
+        }
+    memory = zarr.storage.MemoryStore(store_dict=entries)
+    return xr.open_zarr(memory, zarr_format=3, consolidated=False, chunks=None).load()
+
+
+def _check_schema(path: Path | str, dataset: xr.Dataset, schema: Schema) -> None:
+    dimensions = {str(name): tuple(part.dims) for name, part in dataset.variables.items()}
+    for name, variable in schema.variables.items():
+        if name not in dimensions:
+            raise ArtifactError(f"store {path}: variable {name} of schema {schema.stage} is missing")
+        if dimensions[name] != variable.dimensions:
+            raise ArtifactError(
+                f"store {path}: variable {name} has dimensions {dimensions[name]}, not "
+                f"{variable.dimensions}"
+            )

@@ -1,0 +1,1 @@
+"""What each script does: read stores, call the science, write stores. May import everything."""

@@ -1,0 +1,175 @@
+"""Collect the stores of a study into its tables."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nstar.artifacts import CELL, EVALUATION, read_store
+from nstar.config import Study
+from nstar.errors import ArtifactError
+from nstar.files import written_whole
+from nstar.grid import TEST_LENGTH_FACTOR, Block
+from nstar.measures.chance import above_chance
+from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
+from nstar.plan import cell_store, evaluation_store, make_plan
+from nstar.stats import find_threshold
+from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
+
+KEYS = ["model", "task", "length", "budget", "seed", "learning_rate"]
+"""The coordinates of a replicate: the dimensions of study.zarr."""
+
+
+def collect_results(job: Mapping[str, Any], results: Path) -> None:
+    """Write tables/cells, thresholds, provenance and study.zarr, and config.json.
+
+    Parameters
+    ----------
+    job : mapping
+        ``study``, the configuration without what only fits and figures depend on.
+    results : Path
+
+    Raises
+    ------
+    ArtifactError
+        If a store is missing or not what its name says.
+    """
+    study, tables = Study.model_validate(job["study"]), results / "tables"
+    rows, sources = [], []
+    for block, wanted in _blocks(study, results):
+        part, source = _read_block(study, block, results)
+        chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
+        rows.append(part[chosen])
+        sources.append(source)
+    cells = pd.concat(rows, ignore_index=True)
+    thresholds = find_thresholds(cells)
+    write_table(tables / "cells.parquet", "cells", cells)
+    write_table(tables / "cells.csv", "cells", cells)
+    write_table(tables / "thresholds.csv", "thresholds", thresholds)
+    write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
+    _write_study_store(tables / "study.zarr", study, cells, thresholds)
+    with written_whole(results / "config.json") as temporary:
+        temporary.write_text(json.dumps(job["study"], indent=2) + "\n")
+
+
+def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
+    """Yield the blocks of every cell, each with the replicates that the study takes from it."""
+    for state in make_plan(study, results).cells:
+        if state.missing:
+            raise ArtifactError(
+                f"cell {state.cell} is not trained; run the workflow, which trains what is missing"
+            )
+        wanted = frozenset(
+            (seed, rate)
+            for seed in study.replicates.seeds
+            for rate in study.replicates.learning_rates
+        )
+        for block in state.finished:
+            yield block, wanted & block.replicates
+            wanted -= block.replicates
+
+
+def _read_block(
+    study: Study, block: Block, results: Path
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows of a block for the table of cells, and its row for the provenance."""
+    path = cell_store(study, block, results)
+    trained = read_store(path, CELL)
+    evaluated = read_store(evaluation_store(study, block, results), EVALUATION)
+    task, n_steps = study.tasks[block.cell.task], trained["n_steps"].values
+    last = np.searchsorted(trained["step"].values, n_steps)
+    rows = {
+        **vars(block.cell),
+        "n_states": task.n_states,
+        "seed": trained["seed"].values,
+        "learning_rate": trained["learning_rate"].values,
+        "outcome": np.array(OUTCOMES)[trained["outcome"].values],
+        "diverged": trained["diverged"].values,
+        "n_steps": n_steps,
+        "n_parameters": trained.sizes["parameter"],
+        "extrapolation_length": TEST_LENGTH_FACTOR * block.cell.length,
+        "extrapolation_above_chance": above_chance(
+            evaluated["extrapolation_token_accuracy"].values, task.chance
+        ),
+        "specification": trained.attrs["digest"],
+        "store": path,
+    }
+    for name in ("train_loss", "train_sequence_accuracy"):
+        rows[name] = trained[name].values[np.arange(len(last)), last]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        rows["best_validation_loss"] = np.nanmin(trained["validation_loss"].values, axis=1)
+        for name in ("validation_token_accuracy", "validation_sequence_accuracy"):
+            rows[f"best_{name}"] = np.nanmax(trained[name].values, axis=1)
+    for name in CELLS:
+        if name in EVALUATION.variables:
+            rows.setdefault(name, evaluated[name].values)
+    made = json.loads(trained.attrs["provenance"])
+    source = {
+        "store": path,
+        "specification": trained.attrs["digest"],
+        "n_replicates": trained.sizes["replicate"],
+        "torch": made["versions"]["torch"],
+        **{name: made[name] for name in PROVENANCE if name in made},
+    }
+    return pd.DataFrame(rows), source
+
+
+def find_thresholds(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
+    rows = []
+    for key, curve in cells.groupby(["model", "task", "n_states", "length"], sort=False):
+        shared = dict(zip(["model", "task", "n_states", "length"], key, strict=True))
+        for seed, replicates in curve.groupby("seed"):
+            rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
+        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
+    return pd.DataFrame(rows)
+
+
+def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
+    """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
+    by_budget = replicates.groupby("budget")["outcome"]
+    learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
+    unfitted = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[NOT_FITTED]).all())
+    found = vars(find_threshold(learnt.index.to_numpy(), learnt.to_numpy()))
+    return {
+        **{name: value for name, value in found.items() if name in THRESHOLDS},
+        "limited_by_steps": bool((unfitted & (learnt.index >= found["lower"])).any()),
+        "n_replicates": len(replicates),
+        "n_diverged": int(replicates["diverged"].sum()),
+    }
+
+
+def _write_study_store(
+    path: Path, study: Study, cells: pd.DataFrame, thresholds: pd.DataFrame
+) -> None:
+    """Write the tables as one labelled store on the axes of the grid."""
+    numbers = [name for name, column in CELLS.items() if column.dtype in ("float64", "int64")]
+    numbers = [name for name in numbers if name not in KEYS]
+    coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
+    dataset = coded.set_index(KEYS)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
+    brackets = ["n_star", "lower", "upper"]
+    for rule, axes in (("seed", ["model", "task", "length", "seed"]), ("any", KEYS[:3])):
+        part = thresholds[thresholds["rule"] == rule].astype({"seed": "Int64"})
+        array = part.set_index(axes)[brackets].astype("float64").to_xarray()
+        dataset = dataset.merge(
+            array.rename({name: f"threshold_{rule}_{name}" for name in brackets}), join="outer"
+        )
+    for name, variable in dataset.variables.items():
+        column = CELLS.get(name) or THRESHOLDS[name.split("_", 2)[2]]
+        variable.attrs.update(long_name=column.meaning, units=column.unit)
+    dataset["outcome"].attrs.update(
+        flag_values=list(range(len(OUTCOMES))), flag_meanings=" ".join(OUTCOMES)
+    )
+    dataset.attrs.update(title=study.title, study=study.name)
+    shutil.rmtree(path, ignore_errors=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Consolidated metadata")
+        dataset.to_zarr(path, zarr_format=3, consolidated=True)
+
+

@@ -1,0 +1,103 @@
+"""Evaluate trained blocks: on their validation sets, and on sequences of twice the length."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from nstar.artifacts import CELL, EVALUATION, provenance, read_store, specification_of, write_store
+from nstar.config import Data
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices, test_slice
+from nstar.jobs.generation import read_sequences
+from nstar.measures.accuracy import score
+from nstar.models import build_model
+from nstar.paths import store_path
+from nstar.progress import Progress
+from nstar.specification import RECIPES, digest
+from nstar.tasks import build_task
+from nstar.training.device import describe_device, prepare_device
+
+SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
+"""What is evaluated on, and the axis of its positions."""
+
+
+def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
+    """Evaluate the blocks of one model and task, and write a store for each.
+
+    Parameters
+    ----------
+    job : mapping
+        ``model`` and ``task`` (names), ``evaluation`` (options) and ``blocks`` (length, budget,
+        seeds, learning_rates, and ``training``, the digest of the trained cell).
+    results : Path
+    device_name : str
+        As in the configuration.
+    """
+    device = prepare_device(device_name)
+    progress = Progress("cells", len(job["blocks"]))
+    for fields in job["blocks"]:
+        cell = Cell(job["model"], job["task"], fields["length"], fields["budget"])
+        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
+        specification = {
+            "stage": "evaluation",
+            "recipes": {"evaluation": RECIPES["evaluation"]},
+            "training": fields["training"],
+            "evaluation": job["evaluation"],
+        }
+        trained = read_store(
+            store_path(results, "cells", block.coordinates, fields["training"]), CELL
+        )
+        write_store(
+            store_path(results, "evaluations", block.coordinates, digest(specification)),
+            _evaluate_block(block, trained, job["evaluation"]["test_examples"], results, device),
+            EVALUATION,
+            specification,
+            provenance(device=describe_device(device)),
+        )
+        progress.advance()
+    progress.finish()
+
+
+def _evaluate_block(
+    block: Block, trained: xr.Dataset, n_test: int, results: Path, device: torch.device
+) -> xr.Dataset:
+    """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
+    specification = specification_of(trained)
+    task = build_task(specification["task"])
+    longer = TEST_LENGTH_FACTOR * block.cell.length
+    model = build_model(
+        specification["model"],
+        n_symbols=task.n_symbols,
+        n_classes=task.n_states,
+        n_positions=longer,
+    )
+    parameters = model.views(torch.from_numpy(trained["parameters"].values).to(device))
+    rows = np.array([block.seeds.index(seed) for seed in trained["seed"].values])
+    head = Data(**specification["data"]).n_validation(task.n_sequences(block.cell.length))
+    variables = {}
+    for split, axis in SPLITS.items():
+        sets = []
+        for seed in block.seeds:
+            validation = next(stream_slices(task, block.cell, seed, head))
+            test = test_slice(task, block.cell, seed, n_test)
+            piece = validation if split == "validation" else test
+            sets.append(read_sequences(specification["task"], [piece], results, piece.stop))
+        tokens, labels = (
+            torch.from_numpy(np.stack(part)).to(device) for part in zip(*sets, strict=True)
+        )
+        result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
+        for name in ("loss", "token_accuracy", "sequence_accuracy"):
+            variables[f"{split}_{name}"] = ("replicate", getattr(result, name).cpu().numpy())
+        for name in ("position_loss", "position_accuracy"):
+            values = getattr(result, name).cpu().numpy()
+            variables[f"{split}_{name}"] = (("replicate", axis), values)
+    coordinates = {
+        "seed": ("replicate", trained["seed"].values),
+        "learning_rate": ("replicate", trained["learning_rate"].values),
+        "position": np.arange(1, block.cell.length + 1),
+        "extrapolation_position": np.arange(1, longer + 1),
+    }
+    return xr.Dataset(variables, coords=coordinates)

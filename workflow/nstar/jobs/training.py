@@ -1,0 +1,200 @@
+"""Train the blocks of replicates that a curve is short of."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from nstar.artifacts import CELL, provenance, write_store
+from nstar.config import Data
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices
+from nstar.jobs.generation import read_sequences
+from nstar.models import build_model
+from nstar.outcomes import OUTCOMES
+from nstar.paths import encode, store_path
+from nstar.progress import Progress
+from nstar.specification import digest
+from nstar.tasks import build_task
+from nstar.training.checkpoint import load_checkpoint, save_checkpoint
+from nstar.training.device import describe_device, prepare_device
+from nstar.training.loop import (
+    CURVES,
+    PackData,
+    PackState,
+    Rules,
+    initial_state,
+    train_pack,
+)
+from nstar.training.sampler import EpochSampler
+
+
+def train_cells(
+    job: Mapping[str, Any], results: Path, device_name: str, checkpoint_interval_s: float
+) -> None:
+    """Train the blocks of one curve, one after the other, and write a store for each.
+
+    Parameters
+    ----------
+    job : mapping
+        ``model`` and ``task`` (names), ``specification`` (that of the cells without their budget)
+        and ``blocks`` (budget, seeds, learning_rates).
+    results : Path
+    device_name : str
+        As in the configuration.
+    checkpoint_interval_s : float
+        Longest training time that a kill can cost; seconds.
+
+    Notes
+    -----
+    Checkpoints lie outside of the declared outputs and stay until the whole job is done: a job that
+    is killed or fails, and whose outputs the workflow removes, goes on where it was.
+    """
+    device = prepare_device(device_name)
+    length = job["specification"]["length"]
+    curve = encode({"model": job["model"], "task": job["task"], "length": length})
+    checkpoints = results / "checkpoints" / curve
+    progress = Progress("cells", len(job["blocks"]))
+    for fields in job["blocks"]:
+        cell = Cell(job["model"], job["task"], length, fields["budget"])
+        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
+        specification = {**job["specification"], "budget": cell.budget}
+        name = digest(specification)
+        checkpoint = checkpoints / encode(block.coordinates) / f"{name}.pt"
+        state = _train_block(
+            block, specification, results, device, checkpoint, checkpoint_interval_s, progress
+        )
+        write_store(
+            store_path(results, "cells", block.coordinates, name),
+            _dataset(block, state, specification["training"]["evaluate_every"]),
+            CELL,
+            specification,
+            provenance(device=describe_device(device), wall_time_s=round(state.wall_time_s, 3)),
+        )
+    progress.finish()
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _train_block(
+    block: Block,
+    specification: Mapping[str, Any],
+    results: Path,
+    device: torch.device,
+    checkpoint: Path,
+    checkpoint_interval_s: float,
+    progress: Progress,
+) -> PackState:
+    budget, training = block.cell.budget, specification["training"]
+    task = build_task(specification["task"])
+    model = build_model(
+        specification["model"],
+        n_symbols=task.n_symbols,
+        n_classes=task.n_states,
+        n_positions=TEST_LENGTH_FACTOR * specification["length"],
+    )
+    batch_size = min(training["batch_size"], budget)
+    replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
+    state = load_checkpoint(checkpoint, device)
+    if state is None:
+        state = initial_state(model, [seed for seed, _ in replicates], device)
+
+    last_saved, last_step = time.monotonic(), state.step
+
+    def after_evaluation(state: PackState) -> None:
+        nonlocal last_saved, last_step
+        share = (state.step - last_step) / training["max_steps"]
+        ended = len(replicates) - len(state.active)
+        text = f"budget {budget}, step {state.step}, {ended} of {len(replicates)} replicates ended"
+        progress.advance(share if len(state.active) else 0, text)
+        last_step = state.step
+        if not len(state.active) or time.monotonic() - last_saved >= checkpoint_interval_s:
+            save_checkpoint(checkpoint, state)
+            last_saved = time.monotonic()
+
+    done_before = progress.done
+    train_pack(
+        model,
+        _read_data(block, specification, results, device),
+        rows=np.array([block.seeds.index(seed) for seed, _ in replicates]),
+        learning_rates=np.array([rate for _, rate in replicates]),
+        samplers=[
+            EpochSampler(budget, batch_size, _order_key(specification, seed)) for seed in block.seeds
+        ],
+        rules=_rules(training, batch_size),
+        state=state,
+        after_evaluation=after_evaluation,
+    )
+    progress.done = done_before
+    progress.advance()
+    return state
+
+
+def _order_key(specification: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what the order of the examples depends on: the data, and nothing of the model."""
+    return {"task": specification["task"], "length": specification["length"], "seed": seed}
+
+
+def _rules(training: Mapping[str, Any], batch_size: int) -> Rules:
+    return Rules(
+        batch_size=batch_size,
+        max_steps=training["max_steps"],
+        evaluate_every=training["evaluate_every"],
+        patience=training["patience"],
+        success_measure=training["success"]["measure"],
+        success_threshold=training["success"]["threshold"],
+        optimiser=dict(training["optimiser"]),
+    )
+
+
+def _read_data(
+    block: Block, specification: Mapping[str, Any], results: Path, device: torch.device
+) -> PackData:
+    """Return the data sets of the seeds of a block, stacked (S, n, T)."""
+    task = build_task(specification["task"])
+    head = Data(**specification["data"]).n_validation(task.n_sequences(specification["length"]))
+    parts: dict[str, list] = {"train": [], "validation": []}
+    for seed in block.seeds:
+        pieces = list(stream_slices(task, block.cell, seed, head))
+        for split, n_sequences in (("train", block.cell.budget), ("validation", head)):
+            chosen = [piece for piece in pieces if piece.split == split]
+            parts[split].append(
+                read_sequences(specification["task"], chosen, results, n_sequences)
+            )
+    tensors = [
+        torch.from_numpy(np.stack([part[i] for part in parts[split]])).to(device)
+        for split in ("train", "validation")
+        for i in (0, 1)
+    ]
+    return PackData(*tensors)
+
+
+def _dataset(block: Block, state: PackState, evaluate_every: int) -> xr.Dataset:
+    """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
+    replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
+    n_evaluations = len(state.curves["train_loss"])
+    steps = np.minimum(evaluate_every * np.arange(1, n_evaluations + 1), state.n_steps.max())
+    outcome_meaning = {
+        "flag_values": list(range(len(OUTCOMES))),
+        "flag_meanings": " ".join(OUTCOMES),
+    }
+    return xr.Dataset(
+        {
+            "outcome": ("replicate", state.outcome, outcome_meaning),
+            "diverged": ("replicate", state.diverged),
+            "n_steps": ("replicate", state.n_steps),
+            "parameters": (("replicate", "parameter"), state.final_parameters.cpu().numpy()),
+            **{
+                name: (("replicate", "evaluation"), np.stack(state.curves[name], axis=1))
+                for name in CURVES
+            },
+        },
+        coords={
+            "seed": ("replicate", np.array([seed for seed, _ in replicates])),
+            "learning_rate": ("replicate", np.array([rate for _, rate in replicates])),
+            "step": ("evaluation", steps),
+        },
+    )

@@ -1,0 +1,191 @@
+"""The tables of a study, column by column: the one place that names, explains and checks them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from nstar.errors import ArtifactError
+from nstar.files import written_whole
+
+
+class Column(NamedTuple):
+    """Type of a column in pandas, unit (``1`` for none), and meaning."""
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+_MODEL = Column("str", "1", "name of the model in the configuration")
+_TASK = Column("str", "1", "name of the task in the configuration")
+_STATES = Column("int64", "states", "m, size of the state space of the task")
+_LENGTH = Column("int64", "symbols", "n, length of the training sequences")
+_ANY_ALL = "of the final weights on the whole validation set"
+_BEST = "best over the evaluations during training"
+
+CELLS: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "budget": Column("int64", "sequences", "N, size of the training set"),
+    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
+    "learning_rate": Column("float64", "1", "learning rate"),
+    "outcome": Column(
+        "str",
+        "1",
+        "`learnt`: the success measure passed on the validation set; `not_generalised`: only on the "
+        "training batches; `not_fitted`: on neither",
+    ),
+    "diverged": Column("bool", "1", "the training loss became NaN or infinite"),
+    "n_steps": Column("int64", "steps", "optimiser steps taken"),
+    "n_parameters": Column("int64", "1", "parameters of the network"),
+    "train_loss": Column("float64", "nats", "mean over the batches since the last evaluation"),
+    "train_sequence_accuracy": Column(
+        "float64", "1", "share of training sequences all right, over the same batches"
+    ),
+    "best_validation_loss": Column("float64", "nats", _BEST),
+    "best_validation_token_accuracy": Column("float64", "1", _BEST),
+    "best_validation_sequence_accuracy": Column("float64", "1", _BEST),
+    "validation_loss": Column("float64", "nats", f"cross-entropy per label, {_ANY_ALL}"),
+    "validation_token_accuracy": Column("float64", "1", f"share of labels right, {_ANY_ALL}"),
+    "validation_sequence_accuracy": Column(
+        "float64", "1", f"share of sequences with every label right, {_ANY_ALL}"
+    ),
+    "extrapolation_length": Column("int64", "symbols", "2n, length of the test sequences"),
+    "extrapolation_token_accuracy": Column("float64", "1", "share of labels right at length 2n"),
+    "extrapolation_sequence_accuracy": Column(
+        "float64", "1", "share of sequences with every label right at length 2n"
+    ),
+    "extrapolation_above_chance": Column(
+        "float64", "1", "token accuracy at length 2n with chance mapped to 0 and perfection to 1"
+    ),
+    "specification": Column("str", "1", "digest of the specification of the trained cell"),
+    "store": Column("str", "1", "path of the store the row was read from"),
+}
+"""One row per cell and replicate."""
+
+THRESHOLDS: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "rule": Column(
+        "str",
+        "1",
+        "what counts as success at a budget: `seed`, some learning rate of the seed learnt; `any`, "
+        "some replicate learnt (arXiv:2602.18333)",
+    ),
+    "seed": Column("Int64", "1", "seed, empty for the rule `any`"),
+    "n_star": Column("float64", "sequences", "N*, smallest successful budget; empty if none is"),
+    "lower": Column("float64", "sequences", "largest budget below N*, 0 if N* is the smallest budget"),
+    "upper": Column("float64", "sequences", "N*, or `inf` if no budget succeeds"),
+    "censoring": Column(
+        "str",
+        "1",
+        "`interval`: N* lies in (lower, upper]; `left`: the smallest budget succeeds; `right`: none "
+        "does",
+    ),
+    "monotone": Column("bool", "1", "no budget above N* fails"),
+    "limited_by_steps": Column(
+        "bool",
+        "1",
+        "at some failed budget from `lower` upwards no replicate even fitted its training set: more "
+        "steps might lower N*",
+    ),
+    "n_budgets": Column("int64", "1", "budgets tried"),
+    "n_replicates": Column("int64", "1", "replicates the row rests on, over all budgets"),
+    "n_diverged": Column("int64", "1", "how many of these diverged"),
+}
+"""One row per curve and seed, and one per curve for the rule `any`."""
+
+EXPONENTS: Mapping[str, Column] = {
+    "kind": Column("str", "1", "`exponent` of one model, or `difference` of two"),
+    "model": Column("str", "1", "the model, or the first of the two"),
+    "minus_model": Column("str", "1", "the model that is subtracted; empty for exponents"),
+    "quantity": Column(
+        "str",
+        "1",
+        "`length`: alpha, the exponent of n; `n_states`: beta, the exponent of m; `intercept`: a, the "
+        "natural logarithm of N* at n = m = 1",
+    ),
+    "estimate": Column("float64", "1", "estimate; empty if it is not identified"),
+    "standard_error": Column("float64", "1", "standard error of the estimate"),
+    "lower": Column("float64", "1", "lower end of the interval"),
+    "upper": Column("float64", "1", "upper end of the interval"),
+    "confidence": Column("float64", "1", "nominal coverage of the interval"),
+    "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "degrees_of_freedom": Column("float64", "1", "of the t distribution behind the interval"),
+    "n_used": Column("int64", "1", "rows of thresholds (curve and seed) in the fit"),
+    "n_censored": Column("int64", "1", "how many of these are left- or right-censored"),
+    "n_curves": Column("int64", "1", "curves in the fit"),
+    "residual_scale": Column("float64", "log sequences", "sigma, scatter of seeds about their curve"),
+    "curve_scale": Column("float64", "log sequences", "tau, scatter of curves about the law"),
+    "identified": Column("bool", "1", "the data determine the estimate"),
+    "converged": Column("bool", "1", "the likelihood was maximised, by its gradient and by restarts"),
+    "reason": Column("str", "1", "why there is no estimate or no interval; empty if all is well"),
+    "method": Column("str", "1", "how it was estimated"),
+}
+"""One row per model and coefficient, and one per pair of models and coefficient."""
+
+PROVENANCE: Mapping[str, Column] = {
+    "store": Column("str", "1", "path of the store of trained replicates"),
+    "specification": Column("str", "1", "digest of its specification"),
+    "n_replicates": Column("int64", "1", "replicates in it"),
+    "commit": Column("str", "1", "commit of nstar that made it; `+changes` if files were edited"),
+    "device": Column("str", "1", "device it was trained on"),
+    "torch": Column("str", "1", "version of torch"),
+    "python": Column("str", "1", "version of Python"),
+    "wall_time_s": Column("float64", "s", "training time; the one column that no rerun reproduces"),
+}
+"""One row per store of trained replicates."""
+
+TABLES = {
+    "cells": CELLS,
+    "thresholds": THRESHOLDS,
+    "exponents": EXPONENTS,
+    "provenance": PROVENANCE,
+}
+"""All tables by name."""
+
+
+def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
+    """Write a table as CSV or Parquet, by the ending of the path, with its columns as documented."""
+    columns = TABLES[name]
+    if set(table.columns) != set(columns):
+        wrong = sorted(set(table.columns) ^ set(columns))
+        raise ArtifactError(f"table {name}: columns {', '.join(wrong)} missing or not documented")
+    typed = table[list(columns)].astype({key: column.dtype for key, column in columns.items()})
+    with written_whole(path) as temporary:
+        if path.suffix == ".parquet":
+            typed.to_parquet(temporary, index=False)
+        else:
+            typed.to_csv(temporary, index=False)
+
+
+def read_table(path: Path, name: str) -> pd.DataFrame:
+    """Read a table back with the types it was written with.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, or its columns are not those of the table.
+    """
+    columns = TABLES[name]
+    types = {key: column.dtype for key, column in columns.items()}
+    if not path.is_file():
+        raise ArtifactError(f"table {path} is missing; run the workflow to make it")
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+    else:
+        strings = {key: "str" for key, dtype in types.items() if dtype == "str"}
+        table = pd.read_csv(path, dtype=strings, keep_default_na=False, na_values=[""])
+    if list(table.columns) != list(columns):
+        raise ArtifactError(
+            f"table {path} has other columns than {name} now has; remove it and run the workflow again"
+        )
+    strings = [key for key, dtype in types.items() if dtype == "str"]
+    table[strings] = table[strings].fillna("")
+    return table.astype(types)

@@ -1,0 +1,44 @@
+"""Collect the stores into tables.
+
+Reads results/cells/... and results/evaluations/..., makes results/tables/ but for the fits.
+"""
+
+TABLES = [
+    "results/tables/cells.csv",
+    "results/tables/cells.parquet",
+    "results/tables/thresholds.csv",
+    "results/tables/provenance.csv",
+    "results/tables/study.zarr",
+    "results/config.json",
+]
+
+
+rule collect_results:
+    message:
+        "Collect the cells into tables."
+    input:
+        PLAN.cell_stores,
+        PLAN.evaluation_stores,
+    output:
+        cells=report(
+            TABLES[0], category="Tables", caption="../report/cells_table.rst", labels={"table": "cells"}
+        ),
+        parquet=TABLES[1],
+        thresholds=report(
+            TABLES[2],
+            category="Tables",
+            caption="../report/thresholds_table.rst",
+            labels={"table": "thresholds"},
+        ),
+        provenance=TABLES[3],
+        store=directory(TABLES[4]),
+        config=TABLES[5],
+    log:
+        "results/logs/collect_results.log",
+    benchmark:
+        "results/benchmarks/collect_results.tsv"
+    params:
+        job=part(study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "device"})),
+    shell:
+        "{PYTHON} {SCRIPTS}/collect_results.py --results results --job {params.job:q}"
+        " > {log:q} 2>&1"

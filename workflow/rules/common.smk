@@ -1,0 +1,38 @@
+"""The study and its plan: every other file of rules reads PLAN.
+
+Reads the configuration and the names of the files below results/; imports no torch.
+"""
+
+import sys
+
+from snakemake.exceptions import WorkflowError
+
+from nstar.config_check import load_study
+from nstar.errors import NstarError
+from nstar.plan import make_plan
+from nstar.specification import canonical_json
+
+PYTHON = sys.executable
+SCRIPTS = f"{workflow.basedir}/scripts"
+
+try:
+    STUDY = load_study(config)
+    PLAN = make_plan(STUDY, "results")
+except NstarError as error:
+    raise WorkflowError(str(error)) from None
+
+
+def as_rule_name(rule, batch):
+    """Return the name of the rule that makes a batch: `train_cells_lstm_parity_8`."""
+    values = [segment.partition("~")[2] or segment for segment in batch.name.split("/")]
+    return "_".join([rule, *values])
+
+
+def text(value):
+    """Return a params function: the braces of a JSON text are no wildcards."""
+    return lambda wildcards: value
+
+
+def part(**options):
+    """Return a params function with the canonical JSON of parts of the study."""
+    return text(canonical_json(options))

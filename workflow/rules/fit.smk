@@ -1,0 +1,29 @@
+"""Fit the scaling exponents.
+
+Reads results/tables/thresholds.csv, makes results/tables/exponents.csv and the fit cards.
+"""
+
+FITS = ["results/tables/exponents.csv", "results/tables/fits.json"]
+
+
+rule fit_exponents:
+    message:
+        "Fit the exponents of the data demand."
+    input:
+        thresholds="results/tables/thresholds.csv",
+    output:
+        exponents=report(
+            FITS[0],
+            category="Tables",
+            caption="../report/exponents_table.rst",
+            labels={"table": "exponents"},
+        ),
+        cards=FITS[1],
+    log:
+        "results/logs/fit_exponents.log",
+    benchmark:
+        "results/benchmarks/fit_exponents.tsv"
+    params:
+        job=part(models=list(STUDY.models), fit=STUDY.fit.model_dump(mode="json")),
+    shell:
+        "{PYTHON} {SCRIPTS}/fit_exponents.py --results results --job {params.job:q} > {log:q} 2>&1"

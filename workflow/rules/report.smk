@@ -1,0 +1,60 @@
+"""Draw the figures and write the findings.
+
+Reads results/tables/, makes results/figures/ and results/findings.html. The report itself is made
+from these by `snakemake --report` once a run is over.
+"""
+
+FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
+FIGURES = [f"results/figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("svg", "png")]
+
+
+rule draw_figures:
+    message:
+        "Draw the figures."
+    input:
+        cells="results/tables/cells.parquet",
+        thresholds="results/tables/thresholds.csv",
+        exponents="results/tables/exponents.csv",
+    output:
+        [
+            report(
+                f"results/figures/{name}.svg",
+                category="Figures",
+                caption=f"../report/{name}.rst",
+                labels={"figure": name},
+            )
+            for name in FIGURE_NAMES
+        ],
+        [f"results/figures/{name}.png" for name in FIGURE_NAMES],
+    log:
+        "results/logs/draw_figures.log",
+    benchmark:
+        "results/benchmarks/draw_figures.tsv"
+    params:
+        job=part(figures=STUDY.figures.model_dump(mode="json")),
+    shell:
+        "{PYTHON} {SCRIPTS}/draw_figures.py --results results --job {params.job:q} > {log:q} 2>&1"
+
+
+rule write_findings:
+    message:
+        "Write what the numbers say."
+    input:
+        cells="results/tables/cells.parquet",
+        thresholds="results/tables/thresholds.csv",
+        exponents="results/tables/exponents.csv",
+    output:
+        report(
+            "results/findings.html",
+            category="Findings",
+            caption="../report/findings.rst",
+            labels={"page": "findings"},
+        ),
+    log:
+        "results/logs/write_findings.log",
+    benchmark:
+        "results/benchmarks/write_findings.tsv"
+    params:
+        job=part(title=STUDY.title),
+    shell:
+        "{PYTHON} {SCRIPTS}/write_findings.py --results results --job {params.job:q} > {log:q} 2>&1"
