@@ -14,7 +14,7 @@ from nstar.artifacts import CELL, provenance, write_store
 from nstar.config import Data
 from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices
 from nstar.jobs.generation import read_sequences
-from nstar.models import build_model
+from nstar.models import StackedModel, build_model
 from nstar.outcomes import OUTCOMES
 from nstar.paths import encode, store_path
 from nstar.progress import Progress
@@ -58,6 +58,13 @@ def train_cells(
     length = job["specification"]["length"]
     curve = encode({"model": job["model"], "task": job["task"], "length": length})
     checkpoints = results / "checkpoints" / curve
+    task = build_task(job["specification"]["task"])
+    model = build_model(
+        job["specification"]["model"],
+        n_symbols=task.n_symbols,
+        n_classes=task.n_states,
+        n_positions=TEST_LENGTH_FACTOR * length,
+    )
     progress = Progress("cells", len(job["blocks"]))
     for fields in job["blocks"]:
         cell = Cell(job["model"], job["task"], length, fields["budget"])
@@ -66,11 +73,11 @@ def train_cells(
         name = digest(specification)
         checkpoint = checkpoints / encode(block.coordinates) / f"{name}.pt"
         state = _train_block(
-            block, specification, results, device, checkpoint, checkpoint_interval_s, progress
+            model, block, specification, results, device, checkpoint, checkpoint_interval_s, progress
         )
         write_store(
             store_path(results, "cells", block.coordinates, name),
-            _dataset(block, state, specification["training"]["evaluate_every"]),
+            _dataset(block, state, model.n_parameters, specification["training"]["evaluate_every"]),
             CELL,
             specification,
             provenance(device=describe_device(device), wall_time_s=round(state.wall_time_s, 3)),
@@ -80,6 +87,7 @@ def train_cells(
 
 
 def _train_block(
+    model: StackedModel,
     block: Block,
     specification: Mapping[str, Any],
     results: Path,
@@ -89,13 +97,6 @@ def _train_block(
     progress: Progress,
 ) -> PackState:
     budget, training = block.cell.budget, specification["training"]
-    task = build_task(specification["task"])
-    model = build_model(
-        specification["model"],
-        n_symbols=task.n_symbols,
-        n_classes=task.n_states,
-        n_positions=TEST_LENGTH_FACTOR * specification["length"],
-    )
     batch_size = min(training["batch_size"], budget)
     replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
     state = load_checkpoint(checkpoint, device)
@@ -172,7 +173,9 @@ def _read_data(
     return PackData(*tensors)
 
 
-def _dataset(block: Block, state: PackState, evaluate_every: int) -> xr.Dataset:
+def _dataset(
+    block: Block, state: PackState, n_parameters: int, evaluate_every: int
+) -> xr.Dataset:
     """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
     replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
     n_evaluations = len(state.curves["train_loss"])
@@ -186,7 +189,10 @@ def _dataset(block: Block, state: PackState, evaluate_every: int) -> xr.Dataset:
             "outcome": ("replicate", state.outcome, outcome_meaning),
             "diverged": ("replicate", state.diverged),
             "n_steps": ("replicate", state.n_steps),
-            "parameters": (("replicate", "parameter"), state.final_parameters.cpu().numpy()),
+            "parameters": (
+                ("replicate", "parameter"),
+                state.final_parameters[:, :n_parameters].cpu().numpy(),
+            ),
             **{
                 name: (("replicate", "evaluation"), np.stack(state.curves[name], axis=1))
                 for name in CURVES

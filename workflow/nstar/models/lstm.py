@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nstar.models.stacked import (
+    LANES,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -76,24 +77,26 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, pre_activations: Tensor, weight: Tensor) -> Tensor:
-        length, *stack, four_width = pre_activations.shape
+        length, n_replicates, batch, four_width = pre_activations.shape
         width = four_width // 4
-        gates = torch.empty_like(pre_activations)
-        hidden = pre_activations.new_empty(length, *stack, width)
-        cell, squashed = torch.empty_like(hidden), torch.empty_like(hidden)
+        gates, all_gates = _aligned(pre_activations, four_width)
+        squashed, all_squashed = _aligned(pre_activations, width)
+        hidden = pre_activations.new_empty(length, n_replicates, batch, width)
+        cell = torch.empty_like(hidden)
         for t in range(length):
             if t == 0:
                 gates[t].copy_(pre_activations[t])
             else:
                 torch.baddbmm(pre_activations[t], hidden[t - 1], weight, out=gates[t])
             update = gates[t][..., 3 * width :].mul_(2)
-            gates[t].sigmoid_()
+            all_gates[t].sigmoid_()
             update.mul_(2).sub_(1)
             into, keep, out, _ = gates[t].split(width, dim=-1)
             torch.mul(into, update, out=cell[t])
             if t > 0:
                 cell[t].addcmul_(keep, cell[t - 1])
-            torch.mul(cell[t], 2, out=squashed[t]).sigmoid_().mul_(2).sub_(1)
+            torch.mul(cell[t], 2, out=squashed[t])
+            all_squashed[t].sigmoid_().mul_(2).sub_(1)
             torch.mul(out, squashed[t], out=hidden[t])
         ctx.save_for_backward(weight, gates, hidden, cell, squashed)
         return hidden
@@ -102,7 +105,7 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor]:
         weight, gates, hidden, cell, squashed = ctx.saved_tensors
         length, n_replicates, batch, width = hidden.shape
-        gradient = torch.empty_like(gates)  # of the pre-activations
+        gradient = gates.new_empty(length, n_replicates, batch, 4 * width)  # of pre-activations
         transposed = weight.transpose(1, 2)
         from_next_hidden = from_next_cell = None
         for t in reversed(range(length)):
@@ -128,3 +131,14 @@ class _Recurrence(torch.autograd.Function):
         before = hidden[:-1].transpose(0, 1).reshape(n_replicates, steps, width)
         after = gradient[1:].transpose(0, 1).reshape(n_replicates, steps, 4 * width)
         return gradient, torch.bmm(before.transpose(1, 2), after)
+
+
+def _aligned(like: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Return (T, R, B, width) and the buffer (T, R, n) under it, n a multiple of `LANES`.
+
+    Elementwise functions are applied to the buffer; see `LANES`.
+    """
+    length, n_replicates, batch = like.shape[:3]
+    n_entries = batch * width
+    buffer = like.new_zeros(length, n_replicates, n_entries + -n_entries % LANES)
+    return buffer[..., :n_entries].unflatten(-1, (batch, width)), buffer

@@ -8,7 +8,7 @@ Shapes: R replicates, B batch, T sequence length, V vocabulary, C classes, D wid
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,14 @@ from torch import Tensor
 from nstar.seeds import derive_seed
 
 Parameters = Mapping[str, Tensor]
+
+LANES = 32
+"""Entries that a CPU kernel handles at once, at most (two AVX-512 registers of float32).
+
+What is left over at the end of a tensor goes through scalar code, which rounds differently. Where
+the entries of every replicate are a multiple of this, nothing is left over, whatever R is, and a
+replicate's numbers do not depend on the pack around it.
+"""
 
 
 @dataclass(frozen=True)
@@ -98,21 +106,39 @@ class StackedModel(ABC):
         return sum(spec.size for spec in self.parameters)
 
     def initialise(self, seeds: Sequence[int]) -> Tensor:
-        """Return initial parameters (R, P) on the CPU, each row drawn from its own seed alone."""
+        """Return initial parameters on the CPU, each row drawn from its own seed alone.
+
+        Returns
+        -------
+        Tensor of float32, shape (R, P')
+            The flat buffer: P parameters, and zeros up to a multiple of `LANES`.
+        """
         rows = []
         for seed in seeds:
             generator = torch.Generator().manual_seed(derive_seed("initialisation", seed=seed))
             rows.append(torch.cat([spec.draw(generator) for spec in self.parameters]))
-        return torch.stack(rows)
+        return pad_to_lanes(torch.stack(rows))
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
-        """Return the named parameters (R, *shape) as views into the flat buffer (R, P)."""
+        """Return the named parameters (R, *shape) as views into a flat buffer (R, P or more)."""
         views, start = {}, 0
         for spec in self.parameters:
             part = flat[:, start : start + spec.size]
             views[spec.name] = part.view(flat.shape[0], *spec.shape)
             start += spec.size
         return views
+
+
+def pad_to_lanes(rows: Tensor) -> Tensor:
+    """Return rows (R, n) with zeros up to the next multiple of `LANES`."""
+    missing = -rows.shape[1] % LANES
+    return F.pad(rows, (0, missing)) if missing else rows
+
+
+def elementwise(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Apply an elementwise function to inputs (R, ...) so that packs of any size round alike."""
+    rows = inputs.flatten(1)
+    return function(pad_to_lanes(rows))[:, : rows.shape[1]].reshape(inputs.shape)
 
 
 def linear_specs(name: str, n_inputs: int, n_outputs: int, gain: float = 1.0) -> list[ParameterSpec]:

@@ -7,6 +7,7 @@ from nstar.models.stacked import (
     Parameters,
     ParameterSpec,
     StackedModel,
+    elementwise,
     embed,
     linear,
     linear_specs,
@@ -77,7 +78,7 @@ class Transformer(StackedModel):
             mixed = self._attention(parameters, f"layer{i}", normed, batch, length)
             stream = stream + linear(parameters, f"layer{i}.attention_out", mixed)
             normed = _norm(parameters, f"layer{i}.perceptron_norm", stream)
-            hidden = F.gelu(linear(parameters, f"layer{i}.perceptron_in", normed))
+            hidden = elementwise(F.gelu, linear(parameters, f"layer{i}.perceptron_in", normed))
             stream = stream + linear(parameters, f"layer{i}.perceptron_out", hidden)
         logits = linear(parameters, "head", _norm(parameters, "final_norm", stream))
         return logits.view(n_replicates, batch, length, self.n_classes)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nstar.measures.accuracy import score
 from nstar.models import StackedModel
+from nstar.models.stacked import pad_to_lanes
 from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
 from nstar.training.optimiser import PackedAdam
 from nstar.training.sampler import EpochSampler
@@ -94,8 +95,9 @@ class PackState:
         Steps taken by the replicates that are still active.
     active : ndarray of int64, shape (R',)
         Replicates still training; the rows of `parameters` and of the optimiser's moments.
-    parameters : Tensor, shape (R', P)
-    final_parameters : Tensor, shape (R, P)
+    parameters : Tensor, shape (R', P')
+        The flat buffer; see `StackedModel.initialise`.
+    final_parameters : Tensor, shape (R, P')
         Rows of the replicates that have ended.
     outcome : ndarray of int8, shape (R,)
     diverged : ndarray of bool, shape (R,)
@@ -224,7 +226,7 @@ def _train_steps(model, data, rows, learning_rates, samplers, rules, state, last
         losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
         losses = losses.view(len(own_rows), -1).mean(1)
         gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
-        optimiser.step(torch.cat([part.flatten(1) for part in gradients], dim=1))
+        optimiser.step(pad_to_lanes(torch.cat([part.flatten(1) for part in gradients], dim=1)))
         right = logits.detach().argmax(-1) == labels
         totals[0] += losses.detach()
         totals[1] += right.double().mean((1, 2))
