@@ -1,0 +1,142 @@
+"""Tables that the tests of figures start from, and what a drawn figure shows."""
+
+import itertools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ACCURACIES = [
+    "best_validation_token_accuracy",
+    "best_validation_sequence_accuracy",
+    "validation_token_accuracy",
+    "validation_sequence_accuracy",
+    "extrapolation_token_accuracy",
+    "extrapolation_sequence_accuracy",
+    "extrapolation_above_chance",
+]
+
+
+def make_cells(
+    models=("transformer", "lstm"),
+    tasks=("parity", "addition"),
+    lengths=(4, 8, 16),
+    budgets=(16, 32, 64, 128),
+    seeds=(1, 2),
+    rates=(0.01, 0.001),
+):
+    """Cells in which a replicate learns from ``4 n`` sequences on, seed 2 from twice as many."""
+    rows = []
+    for model, task, length, budget, seed, rate in itertools.product(
+        models, tasks, lengths, budgets, seeds, rates
+    ):
+        learnt = budget >= 4 * length * seed
+        row = {"model": model, "task": task, "n_states": 2, "length": length, "budget": budget}
+        row |= {"seed": seed, "learning_rate": rate, "diverged": False}
+        row |= dict.fromkeys(ACCURACIES, 1.0 if learnt else 0.25)
+        row |= {"outcome": "learnt" if learnt else "not_generalised", "best_validation_loss": 0.1}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def make_thresholds(models=("transformer", "lstm"), tasks=("parity", "addition"), seeds=(1, 2)):
+    """Brackets (32, 64] for every curve, by any replicate and by seed."""
+    rows = []
+    for model, task, length in itertools.product(models, tasks, (4, 8, 16)):
+        for seed in (pd.NA, *seeds):
+            row = {"model": model, "task": task, "n_states": 2, "length": length, "seed": seed}
+            row |= {"rule": "any" if seed is pd.NA else "seed", "n_star": 64.0}
+            row |= {"lower": 32.0, "upper": 64.0, "censoring": "interval"}
+            row |= {"monotone": True, "limited_by_steps": False}
+            rows.append(row)
+    return pd.DataFrame(rows).astype({"seed": "Int64"})
+
+
+def censor(thresholds, mask, side):
+    """Censor the chosen rows, at a smallest budget of 4 or a largest of 1024."""
+    low, high, n_star = (1024.0, np.inf, np.nan) if side == "right" else (0.0, 4.0, 4.0)
+    columns = ["lower", "upper", "n_star", "censoring"]
+    thresholds.loc[mask, columns] = [low, high, n_star, side]
+    return thresholds
+
+
+def exponent(model, quantity, estimate=1.0, half_width=0.5, **changes):
+    """Return one row of the table of exponents."""
+    row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": quantity}
+    row |= {"estimate": estimate, "lower": estimate - half_width, "upper": estimate + half_width}
+    row |= {"confidence": 0.95, "identified": True, "converged": True, "reason": ""}
+    return row | changes
+
+
+def make_exponents(models=("transformer", "lstm"), **changes):
+    """Return N* = 8 n for every model, and all differences."""
+    rows = []
+    for model in models:
+        rows.append(exponent(model, "intercept", math.log(8), **changes))
+        rows.append(exponent(model, "length", **changes))
+    for first, second in itertools.combinations(models, 2):
+        pair = {"kind": "difference", "minus_model": second}
+        rows.append(exponent(first, "length", 0.0, **pair, **changes))
+    return pd.DataFrame(rows)
+
+
+UNKNOWN = {
+    **dict.fromkeys(["estimate", "lower", "upper"], np.nan),
+    "identified": False,
+    "converged": False,
+    "reason": "Only 0 of 3 curves have a run whose threshold is bracketed on both sides, and "
+    "2 coefficients need at least 3 such curves.",
+}
+
+
+def unknown_exponents(models=("transformer", "lstm")):
+    return make_exponents(models).assign(**UNKNOWN)
+
+
+def trap_cells():
+    """Return different budgets per curve, diverged replicates, and a seed with NaN only."""
+    cells = make_cells()
+    cells = cells[(cells["length"] < 16) | (cells["budget"] < 128)].reset_index(drop=True)
+    cells.loc[::7, "diverged"] = True
+    cells.loc[cells["diverged"], ["outcome", *ACCURACIES]] = ["not_fitted", *[np.nan] * 7]
+    cells.loc[(cells["seed"] == 2) & (cells["model"] == "lstm"), ACCURACIES] = np.nan
+    return cells
+
+
+def legend_labels(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def texts(figure):
+    return [text.get_text() for panel in figure.axes for text in panel.texts]
+
+
+def lines_with_marker(panel, marker):
+    return [
+        line
+        for line in panel.lines
+        if line.get_marker() is marker and len(line.get_xdata())  # paths compare by identity
+    ]
+
+
+@pytest.fixture(scope="session")
+def make():
+    """Return the functions that make tables."""
+    return SimpleNamespace(
+        cells=make_cells,
+        trap_cells=trap_cells,
+        thresholds=make_thresholds,
+        censor=censor,
+        exponent=exponent,
+        exponents=make_exponents,
+        unknown_exponents=unknown_exponents,
+        accuracies=ACCURACIES,
+    )
+
+
+@pytest.fixture(scope="session")
+def shown():
+    """Return the functions that say what a figure shows."""
+    return SimpleNamespace(legend=legend_labels, texts=texts, lines=lines_with_marker)

@@ -1,0 +1,214 @@
+"""The findings: every sentence follows from the numbers, and none says more."""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nstar.findings import write_findings
+
+REASON = "Only 1 of 3 curves have a run whose threshold is bracketed on both sides."
+
+
+def cell(model="lstm", length=4, budget=64, seed=1, **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length, "budget": budget}
+    row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
+    row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
+    return row | {"extrapolation_above_chance": 0.5} | changes
+
+
+def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interval", **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length, "rule": "any"}
+    row |= {"seed": pd.NA, "n_star": n_star, "lower": lower, "censoring": censoring}
+    row |= {"upper": np.inf if censoring == "right" else n_star}
+    return row | {"monotone": True, "limited_by_steps": False} | changes
+
+
+def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
+    row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": "length"}
+    row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
+    row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
+    return row | {"reason": ""} | changes
+
+
+def difference(estimate, lower, upper, **changes):
+    pair = {"kind": "difference", "minus_model": "lstm"}
+    return exponent("transformer", estimate, lower, upper, **pair, **changes)
+
+
+def page(cells=None, thresholds=None, exponents=None, title="A study"):
+    """Return the page for the given rows and a plain row where a table is left out."""
+    tables = [
+        pd.DataFrame(rows or [plain()])
+        for rows, plain in ((cells, cell), (thresholds, threshold), (exponents, exponent))
+    ]
+    tables[1] = tables[1].astype({"seed": "Int64"})
+    return write_findings(*tables, title)
+
+
+def text(markup):
+    """Return the words of a page, without tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def section(markup, heading):
+    """Return the words below one heading of the second or third level."""
+    found = re.search(rf"<h([23])>{heading}.*?(?=<h2>|<h\1>|</body>)", markup, re.DOTALL)
+    return text(found.group())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected", "refused"),
+    [
+        (
+            (0.9, 0.2, 1.6),
+            "the study shows that the demand of transformer grows faster with the length than that "
+            "of lstm.",
+            "does not show that the demand",
+        ),
+        (
+            (-0.9, -1.6, -0.2),
+            "the study shows that the demand of lstm grows faster with the length than that of "
+            "transformer.",
+            "does not show that the demand",
+        ),
+        (
+            (0.9, -0.1, 1.9),
+            "the study does not show that the demand of transformer grows faster with the length",
+            "excludes 0: at this size the study shows that the demand",
+        ),
+        ((0.9, 0.0, 1.8), "The interval includes 0", "excludes 0"),
+    ],
+)
+def test_a_difference_is_stated_only_where_its_interval_excludes_zero(bounds, expected, refused):
+    words = section(page(exponents=[difference(*bounds)]), "Differences")
+
+    assert expected in words
+    assert refused not in words
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ((1.0, 0.5, 1.5), "shows that demand grows with the length"),
+        ((-1.0, -1.5, -0.5), "shows that demand shrinks with the length"),
+        ((1.0, -0.5, 2.5), "does not show that demand grows with the length"),
+    ],
+)
+def test_an_exponent_is_read_by_its_interval(bounds, expected):
+    assert expected in text(page(exponents=[exponent("lstm", *bounds)]))
+
+
+def test_an_exponent_is_told_with_its_interval_and_what_doubling_does():
+    words = text(page(exponents=[exponent("lstm", 2.0, -1.0, 3.0)]))
+
+    assert "2.00 (95 % interval \u22121.00 to 3.00)" in words
+    assert "Doubling the length multiplies N* by 4 (interval 0.5 to 8)" in words
+    assert "6 thresholds on 3 curves, 1 censored" in words
+
+
+@pytest.mark.parametrize("kind", ["exponent", "difference"])
+def test_without_an_estimate_the_reason_stands_and_nothing_is_concluded(kind):
+    unknown = {"identified": False, "converged": False, "reason": REASON}
+    nothing = (np.nan, np.nan, np.nan)
+    row = difference(*nothing, **unknown) if kind != "exponent" else exponent("a", *nothing)
+    words = text(page(exponents=[row | unknown]))
+
+    assert f"Not identified, so nothing is concluded. {REASON}" in words
+    assert "not identified" in words
+    assert "the study shows" not in words
+
+
+def test_a_fit_that_did_not_converge_is_warned_about_and_concludes_nothing():
+    row = exponent("lstm", 1.0, np.nan, np.nan, converged=False, reason="The fit did not converge.")
+    markup = page(exponents=[row])
+
+    assert "1.00 (no interval)" in text(markup)
+    assert "No interval, so nothing is concluded. The fit did not converge." in text(markup)
+    assert "1 fit" in section(markup, "Not converged")
+    assert "lstm: The fit did not converge." in section(markup, "Not converged")
+
+
+def test_the_table_of_demand_shows_censoring():
+    words = section(
+        page(
+            thresholds=[
+                threshold(length=4, n_star=4.0, lower=0.0, censoring="left"),
+                threshold(length=8, n_star=128.0, lower=64.0),
+                threshold(length=16, n_star=np.nan, lower=2048.0, censoring="right"),
+                threshold("gru", length=8, n_star=256.0, monotone=False, limited_by_steps=True),
+            ]
+        ),
+        "parity",
+    )
+
+    assert "n = 4 n = 8 n = 16" in words
+    assert "lstm \u2264 4 128 > 2048" in words
+    assert "gru \u2013 256 * \u2020 \u2013" in words
+
+
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        ("Right-censored", threshold(n_star=np.nan, lower=64.0, censoring="right")),
+        ("Left-censored", threshold(n_star=4.0, lower=0.0, censoring="left")),
+        ("Not monotone", threshold(monotone=False)),
+        ("Limited by steps", threshold(limited_by_steps=True)),
+    ],
+)
+def test_a_doubtful_curve_is_counted_and_named_with_its_seeds(heading, row):
+    seeds = [row | {"rule": "seed", "seed": seed} for seed in (3, 1)]
+    words = section(page(thresholds=[row, *seeds, threshold(length=8)]), heading)
+
+    assert f"{heading}: 1 curve " in words
+    assert "lstm, parity, length 4: any replicate; seeds 1, 3" in words
+    assert "length 8" not in words
+
+
+def test_a_diverged_replicate_is_named():
+    cells = [cell(), cell(length=8, budget=32, seed=2, diverged=True, learning_rate=0.01)]
+    words = section(page(cells=cells), "Diverged")
+
+    assert "Diverged: 1 replicate" in words
+    assert "lstm, parity, length 8, budget 32, seed 2, learning rate 0.01" in words
+
+
+def test_a_clean_study_has_no_warnings():
+    words = section(page(), "Warnings")
+
+    assert words.count(": none") == 7
+
+
+def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
+    cells = [
+        cell(budget=32, extrapolation_above_chance=0.9),
+        cell(seed=1, extrapolation_above_chance=0.2),
+        cell(seed=2, extrapolation_above_chance=-0.1, outcome="not_generalised"),
+        cell(seed=3, extrapolation_above_chance=np.nan),
+    ]
+    words = section(page(cells=cells), "Twice the length")
+
+    assert words.endswith("lstm 0.05 \u22120.10 0.20 2 1 2")
+
+
+def test_a_model_without_any_extrapolation_has_blanks():
+    words = section(page(cells=[cell(extrapolation_above_chance=np.nan)]), "Twice the length")
+
+    assert words.endswith("lstm \u2013 \u2013 \u2013 0 1 1")
+
+
+def test_names_are_escaped_and_the_page_needs_no_other_file():
+    markup = page(title="<script>alert('x')</script> & more")
+
+    assert "<script" not in markup
+    assert "&lt;script&gt;" in markup
+    assert not re.search(r"(src|href)=", markup)
+
+
+def test_a_study_of_one_length_says_that_there_is_no_exponent():
+    words = text(page(exponents=[exponent(quantity="intercept")]))
+
+    assert "No exponent was fitted" in words
+    assert "None: there is no pair of fits to compare." in words

@@ -1,0 +1,52 @@
+"""What is shown of the replicates of a cell: the best, or the one chosen by validation alone."""
+
+import pandas as pd
+
+CURVE = ["model", "task", "length"]
+"""The columns that name a curve: all budgets of one model on one task at one length."""
+
+
+def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the best validation sequence accuracy over learning rates of each seed.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+
+    Returns
+    -------
+    DataFrame
+        One row per model, task, length, budget and seed, with `accuracy`; NaN where no learning
+        rate of the seed has one.
+    """
+    keys = [*CURVE, "budget", "seed"]
+    best = cells.groupby(keys, sort=False)["best_validation_sequence_accuracy"].max()
+    return best.rename("accuracy").reset_index()
+
+
+def chosen_replicates(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each seed at the largest budget of its curve, the replicate that stands for it.
+
+    It is the learning rate with the best validation sequence accuracy; among equals that with the
+    lowest validation loss, then the smallest learning rate. What happens at other lengths has no
+    part in the choice.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `cells`, one per model, task, length and seed.
+    """
+    largest = cells.groupby(CURVE)["budget"].transform("max")
+    ranked = cells[cells["budget"] == largest].sort_values(
+        ["best_validation_sequence_accuracy", "best_validation_loss", "learning_rate"],
+        ascending=[False, True, True],
+        na_position="last",
+        kind="stable",
+    )
+    return ranked.drop_duplicates([*CURVE, "seed"]).sort_index()
