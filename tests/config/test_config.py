@@ -1,0 +1,101 @@
+"""What the configuration takes, and how it says no."""
+
+import pytest
+import yaml
+from studies import tiny
+
+from nstar.config import GeometricRange
+from nstar.config_check import load_study
+from nstar.errors import ConfigError
+
+
+def message_of(raw):
+    with pytest.raises(ConfigError) as caught:
+        load_study(raw)
+    return str(caught.value)
+
+
+def test_numbers_as_yaml_hands_them_over():
+    rates = yaml.safe_load("[1e-3, 0.01, 1]")
+    assert rates[0] == "1e-3"  # YAML 1.1 reads a string
+    study = load_study(tiny(**{"replicates.learning_rates": rates}))
+    assert study.replicates.learning_rates == (0.001, 0.01, 1.0)
+
+
+def test_range_of_budgets():
+    assert GeometricRange(smallest=3, largest=30).values == (3, 6, 12, 24)
+    assert GeometricRange(smallest=8, largest=8, factor=5).values == (8,)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"modells": {}}, "modells: unknown key; legal here are name, title, models"),
+        ({"modells": {}}, "did you mean models?"),
+        ({"training.success.measure": "acuracy"}, "did you mean token_accuracy?"),
+        ({"models.lstm.kind": "lstmm"}, "models.lstm.kind: 'lstmm' is not legal"),
+        ({"models.lstm.kind": "lstmm"}, "did you mean lstm?"),
+        ({"models.lstm.widht": 8}, "models.lstm.widht: unknown key; legal here are kind, width"),
+        ({"models.lstm.width": 8.0}, "models.lstm.width: 8.0: must be a whole number"),
+        ({"models.lstm.width": True}, "models.lstm.width: True: must be a whole number"),
+        ({"models.lstm.width": "1e6"}, "as 1000000, not 1e6"),
+        ({"models.lstm.width": 0}, "models.lstm.width: 0: input should be greater than 0"),
+        ({"models.9x": {"kind": "lstm", "width": 8}}, "models.9x: '9x'"),
+        ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4, 8"),
+        ({"replicates.learning_rates": [0.1, False]}, "learning_rates.1: False: false is not a number"),
+        ({"replicates.learning_rates": [float("nan")]}, "learning_rates.0: nan"),
+        ({"replicates.seeds": [1, 1]}, "replicates.seeds: [1, 1]: every entry once; repeated: 1"),
+        ({"replicates.seeds": []}, "replicates.seeds: []"),
+        ({"grid.0.models": ["lstn"]}, "grid.0.models: 'lstn' is not defined under models"),
+        ({"grid.0.models": ["lstn"]}, "did you mean lstm?"),
+        ({"grid.0.budgets": [2, 14]}, "task parity, length 4, budget 14 does not exist"),
+        ({"grid.0.lengths": [2]}, "task parity, length 2 has only 4 sequences"),
+        ({"grid.0.budgets": {"smallest": 8, "largest": 4}}, "largest 4 is below smallest 8"),
+        ({"grid.0.budgets.facto": 2}, "grid.0.budgets"),
+        ({"training.evaluate_every": 101}, "training.evaluate_every: 101 is more than"),
+        ({"training.success.threshold": 1.5}, "threshold 1.5 of an accuracy"),
+        ({"tasks.parity.modulus": 1}, "tasks.parity.modulus: 1: input should be greater"),
+        ({"device": "gpu"}, "device: 'gpu' is not legal; legal are auto, cpu, cuda"),
+    ],
+)
+def test_mistakes_name_the_key_the_value_and_what_is_legal(change, words):
+    if "grid.0.budgets.facto" in change:
+        change = {"grid.0.budgets": {"smallest": 2, "largest": 8, "facto": 2}}
+        words = "grid.0.budgets.facto: unknown key; legal here are smallest, largest, factor"
+    assert words in message_of(tiny(**change))
+
+
+def test_all_mistakes_are_listed_at_once():
+    text = message_of(
+        tiny(
+            **{
+                "title": 3,
+                "models.lstm.width": -1,
+                "grid.0.models": ["dense", "lstn"],
+                "grid.0.budgets": [100],
+                "training.max_steps": "many",
+                "figures.dpi": 100,
+            }
+        )
+    )
+    for key in ("title", "models.lstm.width", "training.max_steps", "figures.dpi", "budget 100"):
+        assert key in text
+    assert text.startswith("the configuration has")
+
+
+def test_missing_keys_are_named():
+    raw = tiny()
+    del raw["replicates"], raw["training"]["success"]
+    text = message_of(raw)
+    assert "replicates: missing" in text
+    assert "training.success: missing" in text
+
+
+@pytest.mark.parametrize("raw", [None, {}, [], "text"])
+def test_empty_configuration(raw):
+    assert "the configuration is empty; it needs name, title, models" in message_of(raw)
+
+
+def test_study_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        load_study(tiny()).name = "other"

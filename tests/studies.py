@@ -1,0 +1,39 @@
+"""Small studies that tests start from."""
+
+import copy
+
+TINY = {
+    "name": "tiny",
+    "title": "A tiny study",
+    "models": {
+        "dense": {"kind": "dense_ssm", "width": 8},
+        "lstm": {"kind": "lstm", "width": 8},
+    },
+    "tasks": {"parity": {"kind": "modular_addition", "modulus": 2}},
+    "grid": [{"lengths": [4, 5], "budgets": [2, 8]}],
+    "replicates": {"seeds": [0, 1], "learning_rates": [0.003, 0.01]},
+    "training": {
+        "batch_size": 8,
+        "max_steps": 100,
+        "evaluate_every": 20,
+        "success": {"measure": "sequence_accuracy", "threshold": 0.9},
+    },
+    "evaluation": {"test_examples": 50},
+}
+
+
+def tiny(**changes):
+    """Return the tiny study with changes; see `changed`."""
+    return changed(TINY, **changes)
+
+
+def changed(study, **changes):
+    """Return a copy with values replaced by dotted key: ``changed(s, **{"grid.0.lengths": [4]})``."""
+    study = copy.deepcopy(study)
+    for dotted, value in changes.items():
+        *parents, last = [int(key) if key.isdigit() else key for key in dotted.split(".")]
+        node = study
+        for key in parents:
+            node = node.setdefault(key, {}) if isinstance(node, dict) else node[key]
+        node[last] = value
+    return study

@@ -1,0 +1,62 @@
+"""What every registered task has to do."""
+
+import numpy as np
+import pytest
+
+from nstar.tasks import TASKS, build_task
+
+OPTIONS = {"modular_addition": {"kind": "modular_addition", "modulus": 5}}
+KINDS = sorted(TASKS)
+
+
+def tokens_for(task, n=50, length=9):
+    return np.random.default_rng(0).integers(0, task.n_symbols, (n, length))
+
+
+def test_every_task_has_options_here():
+    assert set(OPTIONS) == set(TASKS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_have_the_shape_and_range_they_should(kind):
+    task = build_task(OPTIONS[kind])
+    tokens = tokens_for(task)
+    labels = task.labels(tokens)
+    assert labels.shape == tokens.shape and labels.dtype == np.int64
+    assert set(np.unique(labels)) == set(range(task.n_states))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_are_a_causal_function_of_the_tokens(kind):
+    task = build_task(OPTIONS[kind])
+    tokens = tokens_for(task)
+    np.testing.assert_array_equal(task.labels(tokens), task.labels(tokens.copy()))
+    np.testing.assert_array_equal(task.labels(tokens[:, :4]), task.labels(tokens)[:, :4])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_follow_from_the_state_and_the_token(kind):
+    """The task is a finite automaton: one transition per (state, symbol), the same everywhere."""
+    task = build_task(OPTIONS[kind])
+    tokens = tokens_for(task, n=2000)
+    labels = task.labels(tokens)
+    transitions = {}
+    for before, symbol, after in zip(
+        labels[:, :-1].ravel(), tokens[:, 1:].ravel(), labels[:, 1:].ravel(), strict=True
+    ):
+        assert transitions.setdefault((before, symbol), after) == after
+    assert len(transitions) == task.n_states * task.n_symbols
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chance_is_what_the_best_constant_guess_reaches(kind):
+    task = build_task(OPTIONS[kind])
+    labels = task.labels(tokens_for(task, n=20_000))
+    shares = np.bincount(labels.ravel()) / labels.size
+    assert shares.max() == pytest.approx(task.chance, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_number_of_sequences(kind):
+    task = build_task(OPTIONS[kind])
+    assert task.n_sequences(100) == task.n_symbols**100

@@ -1,0 +1,84 @@
+"""Who may import whom, and what a dry run must not pay for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import nstar
+
+ROOT = Path(nstar.__file__).parent
+BASE = {"errors", "files", "options", "outcomes", "seeds", "specification"}
+MAY_IMPORT = {
+    "errors": set(),
+    "files": set(),
+    "options": set(),
+    "outcomes": set(),
+    "progress": set(),
+    "specification": set(),
+    "seeds": {"specification"},
+    "tasks": BASE,
+    "config": BASE | {"tasks"},
+    "config_check": BASE | {"config"},
+    "paths": {"errors"},
+    "grid": BASE | {"config", "tasks"},
+    "plan": BASE | {"config", "grid", "paths"},
+    "models": BASE,
+    "measures": {"models"},
+    "training": BASE | {"measures", "models"},
+    "artifacts": BASE,
+    "stats": set(),
+    "tables": BASE,
+    "figures": set(),
+    "findings": {"figures"},
+    "command_line": {"errors"},
+    "reference": {"config", "options", "tables"},
+}
+"""Everything that a part may import from nstar; ``jobs`` bring the parts together."""
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def part_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_arrows_between_the_parts():
+    wrong = []
+    for path in ROOT.rglob("*.py"):
+        part = part_of(path)
+        if part in ("jobs", "__init__"):
+            continue
+        for module in imports_of(path):
+            top, _, rest = module.partition(".")
+            if top == "nstar" and rest.split(".")[0] not in MAY_IMPORT[part] | {part}:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert not wrong
+
+
+def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
+    banned = {"stats": {"torch", "zarr", "xarray"}, "figures": {"torch", "zarr", "xarray"}}
+    banned |= dict.fromkeys(("models", "training", "measures"), {"zarr", "xarray", "pandas"})
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in ROOT.rglob("*.py")
+        for module in imports_of(path)
+        if module.split(".")[0] in banned.get(part_of(path), ())
+    ]
+    assert not wrong
+
+
+def test_planning_imports_nothing_heavy():
+    code = (
+        "import sys, nstar.config_check, nstar.plan;"
+        "print([m for m in ('torch', 'xarray', 'zarr', 'pandas', 'scipy', 'matplotlib')"
+        " if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,142 @@
+"""The scripts as a user or a cluster meets them: kills, resuming, and wrong input."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import xarray as xr
+import yaml
+from studies import tiny
+
+from nstar.artifacts import CELL, read_store
+from nstar.config_check import load_study
+from nstar.jobs.generation import generate_data
+from nstar.plan import make_plan
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+STUDY = tiny(
+    **{
+        "models": {"lstm": {"kind": "lstm", "width": 32}},
+        "grid.0.lengths": [8],
+        "grid.0.budgets": [4, 8],
+        "training.max_steps": 2000,
+        "training.success.threshold": 1.0,
+    }
+)
+
+
+def start(script, *arguments, **options):
+    command = [sys.executable, SCRIPTS / script, *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def finish(script, *arguments, **options):
+    process = start(script, *arguments, **options)
+    process.out, process.err = process.communicate(timeout=300)
+    return process
+
+
+@pytest.fixture
+def job(tmp_path):
+    """Data on disk, and the arguments of the training of one curve."""
+    plan = make_plan(load_study(STUDY), tmp_path)
+    for batch in plan.generation:
+        generate_data(json.loads(batch.specification), tmp_path)
+    (batch,) = plan.training
+    return batch, ["--results", tmp_path, "--job", batch.specification, "--device", "cpu"]
+
+
+def test_killed_training_goes_on_and_gives_the_same_numbers(job, tmp_path):
+    batch, arguments = job
+    assert finish("train_cells.py", *arguments).returncode == 0
+    whole = [read_store(path, CELL) for path in batch.outputs]
+    for n_checkpoints in (1, 30, 60):
+        for path in map(Path, batch.outputs):
+            path.unlink(missing_ok=True)  # as the workflow does with the outputs of a failed job
+        process = start("train_cells.py", *arguments, "--checkpoint-interval", "0")
+        wait_for_checkpoints(tmp_path / "checkpoints", n_checkpoints, process)
+        process.kill()
+        process.communicate()
+        assert list(tmp_path.rglob("*.pt")), "it was killed while it ran"
+    assert finish("train_cells.py", *arguments).returncode == 0
+    for path, expected in zip(batch.outputs, whole, strict=True):
+        xr.testing.assert_equal(read_store(path, CELL), expected)
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def wait_for_checkpoints(folder, n_checkpoints, process):
+    """Wait until so many checkpoints were written since now."""
+    seen = {(path, path.stat().st_mtime_ns) for path in folder.rglob("*.pt")}
+    n_old = len(seen)
+    while len(seen) - n_old < n_checkpoints:
+        assert process.poll() is None, process.stderr.read()
+        for path in folder.rglob("[!.]*.pt"):
+            try:
+                seen.add((path, path.stat().st_mtime_ns))
+            except FileNotFoundError:
+                continue
+        time.sleep(0.002)
+
+
+def test_progress_is_plain_lines_in_a_log(job):
+    process = finish("train_cells.py", *job[1])
+    assert process.err.splitlines()[-1].startswith("lstm parity length 8: 2 cells in ")
+    assert "\r" not in process.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--job", "{not json"], "not JSON"),
+        (["--device", "gpu"], "invalid choice: 'gpu'"),
+        ([], "the following arguments are required: --job"),
+    ],
+)
+def test_wrong_arguments(arguments, words):
+    process = finish("train_cells.py", *arguments)
+    assert process.returncode == 2
+    assert words in process.err
+
+
+def test_missing_data_is_one_readable_line(tmp_path):
+    (batch,) = make_plan(load_study(STUDY), tmp_path).training
+    process = finish("train_cells.py", "--results", tmp_path, "--job", batch.specification)
+    assert process.returncode == 2
+    (line,) = process.err.splitlines()
+    assert line.startswith("error: store ") and "is missing; run the workflow again" in line
+
+
+@pytest.mark.parametrize("script", ["collect_results.py", "fit_exponents.py", "draw_figures.py"])
+def test_every_later_script_says_what_is_missing(script, tmp_path):
+    study = load_study(STUDY).model_dump(mode="json")
+    job = {"study": study, "models": ["lstm"], "fit": study["fit"], "figures": study["figures"]}
+    process = finish(script, "--results", tmp_path, "--job", json.dumps(job))
+    assert process.returncode == 2
+    assert process.err.startswith("error: ") and "Traceback" not in process.err
+
+
+def test_plan_lists_cached_and_missing_cells(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    process = finish("plan_study.py", cwd=tmp_path)
+    assert process.returncode == 0
+    assert "lstm, parity, length 8  missing: 4 8" in process.out
+    assert "2 of 2 cells to train, 8 replicates" in process.out
+    shown = json.loads(finish("plan_study.py", "--json", cwd=tmp_path).out)
+    assert shown["curves"] == [{"model": "lstm", "task": "parity", "length": 8, "missing": [4, 8]}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(None, "does not exist"), ("a: [", "is not YAML"), ("", "the configuration is empty")],
+)
+def test_plan_of_a_wrong_configuration(text, words, tmp_path):
+    if text is not None:
+        (tmp_path / "config.yaml").write_text(text)
+    process = finish("plan_study.py", cwd=tmp_path)
+    assert process.returncode == 2
+    assert words in process.err and "Traceback" not in process.err

@@ -1,0 +1,275 @@
+"""The workflow itself, run by snakemake: from a configuration to tables, and what a change makes again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+import yaml
+from studies import changed, tiny
+
+from nstar.tables import TABLES, read_table
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+STABLE_TABLES = ("cells.csv", "thresholds.csv", "exponents.csv", "fits.json")
+
+# A curve that never reaches the threshold (one step size, far too small), one that reaches it at the
+# smallest budget, and replicates that diverge.
+STUDY = tiny(
+    models={
+        "dense": {"kind": "dense_ssm", "width": 8},
+        "attention": {"kind": "transformer", "width": 8, "depth": 1, "heads": 2},
+    },
+    **{
+        "grid": [
+            {"models": ["dense"], "lengths": [4, 5, 6], "budgets": [2, 4, 8]},
+            {"models": ["attention"], "lengths": [4, 5], "budgets": [2, 8]},
+        ],
+        "replicates.learning_rates": [0.01, 1e20],
+    },
+)
+
+
+def snakemake(folder, *arguments):
+    command = [
+        BIN / "snakemake",
+        *("--snakefile", ROOT / "Snakefile", "--directory", folder),
+        *("--workflow-profile", ROOT / "workflow/profiles/default", "--cores", "2"),
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def make_run(folder, study):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(study))
+    finished = snakemake(folder)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("finished"), STUDY)
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of the finished run that a test may change; times of files are kept."""
+    shutil.copytree(finished, tmp_path / "run", symlinks=True)
+    return tmp_path / "run"
+
+
+def planned(folder, study):
+    """Return the rules that a dry run would start, without their coordinates, and the cells."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(study))
+    shown = snakemake(folder, "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    text = shown.stdout + shown.stderr
+    rules = re.findall(r"^(\w+) +\d+$", text, flags=re.MULTILINE)
+    known = (
+        *("generate_data", "train_cells", "evaluate_cells", "collect_results"),
+        *("fit_exponents", "draw_figures", "write_findings"),
+    )
+    missing = re.findall(r"Missing output files: (.*?)(?:; |\n)", text)
+    files = {path for line in missing for path in line.split(", ")}
+    cells = {path for path in files if path.startswith("results/cells/")}
+    return {name for name in known for rule in rules if rule.startswith(name)}, cells
+
+
+AFTER_CELLS = {"collect_results", "fit_exponents", "draw_figures", "write_findings"}
+ALL = {"generate_data", "train_cells", "evaluate_cells", *AFTER_CELLS}
+
+
+def test_second_run_does_nothing(folder):
+    again = snakemake(folder)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "rules", "coordinates"),
+    [
+        (
+            {"grid.0.lengths": [4, 5, 6, 7]},
+            ALL,
+            {f"dense length~7/budget~{budget}" for budget in (2, 4, 8)},
+        ),
+        (
+            {"grid.1.budgets": [2, 8, 10]},
+            ALL - {"generate_data"},
+            {f"attention length~{length}/budget~10" for length in (4, 5)},
+        ),
+        (
+            {"models.lstm": {"kind": "lstm", "width": 8}, "grid.1.models": ["attention", "lstm"]},
+            ALL - {"generate_data"},
+            {f"lstm length~{length}/budget~{budget}" for length in (4, 5) for budget in (2, 8)},
+        ),
+        (
+            {"replicates.seeds": [0, 1, 7]},
+            ALL,
+            {f"dense length~{n}/budget~{b}/seeds~7" for n in (4, 5, 6) for b in (2, 4, 8)}
+            | {f"attention length~{n}/budget~{b}/seeds~7" for n in (4, 5) for b in (2, 8)},
+        ),
+    ],
+    ids=["length", "budget", "model", "seed"],
+)
+def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates):
+    found, cells = planned(folder, changed(STUDY, **change))
+    assert found == rules
+    assert len(cells) == len(coordinates)
+    for wanted in coordinates:
+        model, path = wanted.split()
+        part = f"results/cells/model~{model}/task~parity/{path}/"
+        assert sum(cell.startswith(part) for cell in cells) == 1, wanted
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        ({"replicates.learning_rates": [0.02]}, ALL - {"generate_data"}),
+        ({"training.max_steps": 120}, ALL - {"generate_data"}),
+        ({"evaluation.test_examples": 60}, ALL - {"train_cells"}),
+        ({"fit.confidence": 0.9}, AFTER_CELLS - {"collect_results"}),
+        ({"figures.width_inches": 6.0}, {"draw_figures"}),
+        ({"grid.0.lengths": [4, 5]}, AFTER_CELLS),
+        ({"device": "cpu"}, set()),
+    ],
+    ids=["learning rate", "steps", "evaluation", "fit", "figure", "fewer lengths", "device"],
+)
+def test_what_a_change_makes_again(folder, change, rules):
+    assert planned(folder, changed(STUDY, **change))[0] == rules
+
+
+def test_touching_every_file_retrains_nothing(folder):
+    for path in folder.joinpath("results").rglob("*"):
+        os.utime(path)
+    assert not planned(folder, STUDY)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+
+
+def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
+    shutil.rmtree(folder / ".snakemake")
+    assert not planned(folder, STUDY)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+
+
+def test_lost_cell_is_made_again_alone(folder):
+    lost = next(folder.glob("results/cells/model~dense/task~parity/length~5/budget~4/*/*/*.zip"))
+    lost.unlink()
+    rules, cells = planned(folder, STUDY)
+    assert rules == {"train_cells", *AFTER_CELLS}
+    assert cells == {str(lost.relative_to(folder))}
+
+
+def test_dry_run_imports_no_torch(folder, tmp_path):
+    trap = tmp_path / "trap"
+    trap.mkdir()
+    (trap / "torch.py").write_text("raise SystemExit('torch was imported')")
+    os.environ["PYTHONPATH"] = str(trap)
+    try:
+        rules, _ = planned(folder, changed(STUDY, **{"training.max_steps": 120}))
+    finally:
+        del os.environ["PYTHONPATH"]
+    assert "train_cells" in rules
+
+
+def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
+    other = make_run(tmp_path / "other", STUDY)
+    for name in STABLE_TABLES:
+        first, second = (run / "results/tables" / name for run in (finished, other))
+        assert first.read_bytes() == second.read_bytes(), name
+    drawn = [(run / "results/figures/demand.svg").read_bytes() for run in (finished, other)]
+    assert drawn[0] == drawn[1]
+
+
+def test_extended_study_equals_the_same_study_from_scratch(folder, tmp_path):
+    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 6, 8]})
+    extended, scratch = make_run(folder, study), make_run(tmp_path / "scratch", study)
+    tables = [read_table(run / "results/tables/cells.csv", "cells") for run in (extended, scratch)]
+    keys = ["model", "task", "length", "budget", "seed", "learning_rate"]
+    tables = [t.drop(columns="store").sort_values(keys, ignore_index=True) for t in tables]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    for name in ("thresholds.csv", "exponents.csv"):
+        first, second = (run / "results/tables" / name for run in (extended, scratch))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_tables_hold_every_replicate_and_every_column(finished):
+    tables = finished / "results/tables"
+    cells = read_table(tables / "cells.csv", "cells")
+    assert len(cells) == (9 + 4) * 4
+    pd.testing.assert_frame_equal(cells, read_table(tables / "cells.parquet", "cells"))
+    for name in TABLES:
+        read_table(tables / f"{name}.csv", name)
+
+
+def test_extremes_go_through_to_the_report_visibly_marked(finished):
+    tables = finished / "results/tables"
+    cells = read_table(tables / "cells.csv", "cells")
+    assert (cells["diverged"] == (cells["learning_rate"] == 1e20)).all()
+    assert (cells.loc[cells["diverged"], "outcome"] == "not_fitted").all()
+    thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    assert {"left", "right"} <= set(thresholds["censoring"])
+    assert (thresholds["n_diverged"] > 0).all()
+    page = (finished / "results/findings.html").read_text()
+    for words in ("right-censored", "left-censored", "diverged", "not identified"):
+        assert words in page.lower(), words
+
+
+def test_study_store_opens_with_names_and_units(finished, recwarn):
+    store = xr.open_zarr(finished / "results/tables/study.zarr", chunks=None)
+    assert not recwarn.list
+    axes = ("model", "task", "length", "budget", "seed", "learning_rate")
+    assert store["outcome"].dims == axes
+    for name, variable in store.variables.items():
+        assert variable.attrs["long_name"] and variable.attrs["units"], name
+    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    row = cells.iloc[7]
+    found = store["validation_loss"].sel({axis: row[axis] for axis in axes}).item()
+    assert found == row["validation_loss"]
+
+
+def test_every_number_leads_back_to_its_store(finished):
+    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    for row in cells.itertuples():
+        assert (finished / row.store).is_file() and row.specification in row.store
+    sources = read_table(finished / "results/tables/provenance.csv", "provenance")
+    assert set(sources["store"]) == set(cells["store"])
+    assert (sources["commit"] != "").all() and (sources["device"] != "").all()
+
+
+def test_report_is_one_file_with_figures_and_findings(folder):
+    made = snakemake(folder, "--report", "results/report.html")
+    assert made.returncode == 0, made.stderr
+    text = (folder / "results/report.html").read_text()
+    for words in ("demand", "exponents", "extrapolation", "findings"):
+        assert words in text
+
+
+def test_wrong_configuration_stops_before_any_job(tmp_path):
+    wrong = changed(STUDY, **{"training.max_step": 5, "grid.0.budgets": [2, 400]})
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(wrong))
+    stopped = snakemake(tmp_path)
+    assert stopped.returncode == 1
+    text = stopped.stdout + stopped.stderr
+    assert "training.max_step: unknown key" in text and "did you mean max_steps?" in text
+    assert "budget 400 does not exist" in text
+    assert "Traceback" not in text
+    assert not (tmp_path / "results").exists()
+
+
+def test_damaged_cell_is_named_with_its_repair(folder):
+    victim = next(folder.glob("results/cells/model~dense/task~parity/length~5/budget~4/*/*/*.zip"))
+    victim.write_bytes(victim.read_bytes()[:200])
+    (folder / "results/tables/cells.csv").unlink()
+    failed = snakemake(folder)
+    text = failed.stdout + failed.stderr
+    name = str(victim.relative_to(folder))
+    assert failed.returncode == 1
+    assert f"error: store {name} is damaged" in text and f"rm '{name}'" in text
+    victim.unlink()
+    assert snakemake(folder).returncode == 0
