@@ -14,6 +14,8 @@ class Progress:
         What is counted, in the plural.
     total : int
         How many there are.
+    label : str
+        What every line starts with.
     stream : text stream
         Where to write; a terminal gets one moving line.
     interval_s : float
@@ -21,10 +23,16 @@ class Progress:
     """
 
     def __init__(
-        self, unit: str, total: int, stream: TextIO | None = None, interval_s: float = 10.0
+        self,
+        unit: str,
+        total: int,
+        label: str = "",
+        stream: TextIO | None = None,
+        interval_s: float = 15.0,
     ):
         self.unit = unit
         self.total = total
+        self.label = f"{label}: " if label else ""
         self.stream = sys.stderr if stream is None else stream
         self.terminal = self.stream.isatty()
         self.interval_s = 0.2 if self.terminal else interval_s
@@ -53,5 +61,6 @@ class Progress:
         self._write(f"{text}about {left:.0f} s left{'; ' if detail else ''}{detail}")
 
     def _write(self, text: str) -> None:
-        self.stream.write(f"\r\033[K{text}" if self.terminal else f"{text}\n")
+        line = f"{self.label}{text}"
+        self.stream.write(f"\r\033[K{line}" if self.terminal else f"{line}\n")
         self.stream.flush()

@@ -65,7 +65,8 @@ def train_cells(
         n_classes=task.n_states,
         n_positions=TEST_LENGTH_FACTOR * length,
     )
-    progress = Progress("cells", len(job["blocks"]))
+    label = f"{job['model']} {job['task']} length {length}"
+    progress = Progress("cells", len(job["blocks"]), label)
     for fields in job["blocks"]:
         cell = Cell(job["model"], job["task"], length, fields["budget"])
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))

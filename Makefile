@@ -1,0 +1,39 @@
+# Everything a user runs. Each target sets up what it needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+CONFIG ?= config.yaml
+
+.PHONY: run plan report test check reference clean
+
+run: $(VENV)/installed  ## Train what is missing, then write tables, figures and the report.
+	$(SNAKEMAKE) --configfile $(CONFIG) --quiet rules host
+	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/report.html
+	@echo "The report is in results/report.html; its numbers are in results/tables/."
+
+plan: $(VENV)/installed  ## List cached and missing cells, and the jobs a run would start.
+	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
+	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
+
+test: $(VENV)/installed-test check  ## Run the whole test suite.
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed-test  ## Lint, formatting, generated files.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/python scripts/write_reference.py --check
+
+reference: $(VENV)/installed  ## Write the generated pages of the documentation and the schema.
+	$(BIN)/python scripts/write_reference.py
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@

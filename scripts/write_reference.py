@@ -1,0 +1,29 @@
+"""Write the generated pages of the documentation and the JSON schema, or check that they are fresh."""
+
+import sys
+from pathlib import Path
+
+from nstar.command_line import run
+from nstar.reference import pages
+
+
+def main(arguments=None):
+    """Write every page; with --check, write nothing and exit with 1 where one is stale."""
+    check = "--check" in (sys.argv[1:] if arguments is None else arguments)
+    root = Path(__file__).resolve().parent.parent
+    stale = [name for name, text in pages().items() if not _is_fresh(root / name, text)]
+    if check and stale:
+        print(f"stale: {', '.join(stale)}; run: make reference", file=sys.stderr)
+        sys.exit(1)
+    for name in stale:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(pages()[name])
+        print(f"wrote {name}")
+
+
+def _is_fresh(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text() == text
+
+
+if __name__ == "__main__":
+    run(main)
