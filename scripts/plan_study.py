@@ -30,7 +30,9 @@ def _read_yaml(path: Path):
     try:
         return yaml.safe_load(path.read_text())
     except FileNotFoundError:
-        raise ConfigError(f"configuration {path} does not exist; name one with --configfile") from None
+        raise ConfigError(
+            f"configuration {path} does not exist; name one with --configfile"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"configuration {path} is not YAML: {error}") from None
 

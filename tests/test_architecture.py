@@ -64,7 +64,7 @@ def test_arrows_between_the_parts():
 
 def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
     banned = {"stats": {"torch", "zarr", "xarray"}, "figures": {"torch", "zarr", "xarray"}}
-    banned |= dict.fromkeys(("models", "training", "measures"), {"zarr", "xarray", "pandas"})
+    banned |= {part: {"zarr", "xarray", "pandas"} for part in ("models", "training", "measures")}
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in ROOT.rglob("*.py")

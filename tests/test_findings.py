@@ -23,7 +23,7 @@ def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interv
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "rule": "any"}
     row |= {"seed": pd.NA, "n_star": n_star, "lower": lower, "censoring": censoring}
     row |= {"upper": np.inf if censoring == "right" else n_star}
-    return row | {"monotone": True, "limited_by_steps": False} | changes
+    return row | {"monotone": True, "limited_by_steps": False, "n_available": 10**6} | changes
 
 
 def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
@@ -155,6 +155,7 @@ def test_the_table_of_demand_shows_censoring():
         ("Right-censored", threshold(n_star=np.nan, lower=64.0, censoring="right")),
         ("Left-censored", threshold(n_star=4.0, lower=0.0, censoring="left")),
         ("Not monotone", threshold(monotone=False)),
+        ("Near the size of the space", threshold(n_available=100)),
         ("Limited by steps", threshold(limited_by_steps=True)),
     ],
 )
@@ -178,7 +179,7 @@ def test_a_diverged_replicate_is_named():
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 7
+    assert words.count(": none") == 8
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():

@@ -132,11 +132,16 @@ def test_a_batch_does_not_depend_on_what_other_batches_have_made(tmp_path):
 
 def test_jobs_are_pure_json(tmp_path):
     for batch in plan_of(tmp_path).training:
-        assert json.loads(batch.specification)["specification"]["recipes"] == {"data": 1, "training": 1}
+        assert json.loads(batch.specification)["specification"]["recipes"] == {
+            "data": 1,
+            "training": 1,
+        }
 
 
 def test_cells_stand_once_where_blocks_of_the_grid_overlap():
-    study = load_study(tiny(grid=[{"lengths": [4], "budgets": [2, 4]}, {"lengths": [4], "budgets": [4]}]))
+    study = load_study(
+        tiny(grid=[{"lengths": [4], "budgets": [2, 4]}, {"lengths": [4], "budgets": [4]}])
+    )
     assert len(cells_of(study)) == 4
 
 

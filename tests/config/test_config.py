@@ -42,7 +42,10 @@ def test_range_of_budgets():
         ({"models.lstm.width": 0}, "models.lstm.width: 0: input should be greater than 0"),
         ({"models.9x": {"kind": "lstm", "width": 8}}, "models.9x: '9x'"),
         ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4, 8"),
-        ({"replicates.learning_rates": [0.1, False]}, "learning_rates.1: False: false is not a number"),
+        (
+            {"replicates.learning_rates": [0.1, False]},
+            "learning_rates.1: False: false is not a number",
+        ),
         ({"replicates.learning_rates": [float("nan")]}, "learning_rates.0: nan"),
         ({"replicates.seeds": [1, 1]}, "replicates.seeds: [1, 1]: every entry once; repeated: 1"),
         ({"replicates.seeds": []}, "replicates.seeds: []"),
@@ -51,7 +54,10 @@ def test_range_of_budgets():
         ({"grid.0.budgets": [2, 14]}, "task parity, length 4, budget 14 does not exist"),
         ({"grid.0.lengths": [2]}, "task parity, length 2 has only 4 sequences"),
         ({"grid.0.budgets": {"smallest": 8, "largest": 4}}, "largest 4 is below smallest 8"),
-        ({"grid.0.budgets.facto": 2}, "grid.0.budgets"),
+        (
+            {"grid.0.budgets": {"smallest": 2, "largest": 8, "facto": 2}},
+            "grid.0.budgets.facto: unknown key; legal here are smallest, largest, factor",
+        ),
         ({"training.evaluate_every": 101}, "training.evaluate_every: 101 is more than"),
         ({"training.success.threshold": 1.5}, "threshold 1.5 of an accuracy"),
         ({"tasks.parity.modulus": 1}, "tasks.parity.modulus: 1: input should be greater"),
@@ -59,9 +65,6 @@ def test_range_of_budgets():
     ],
 )
 def test_mistakes_name_the_key_the_value_and_what_is_legal(change, words):
-    if "grid.0.budgets.facto" in change:
-        change = {"grid.0.budgets": {"smallest": 2, "largest": 8, "facto": 2}}
-        words = "grid.0.budgets.facto: unknown key; legal here are smallest, largest, factor"
     assert words in message_of(tiny(**change))
 
 

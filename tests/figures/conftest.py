@@ -49,7 +49,7 @@ def make_thresholds(models=("transformer", "lstm"), tasks=("parity", "addition")
             row = {"model": model, "task": task, "n_states": 2, "length": length, "seed": seed}
             row |= {"rule": "any" if seed is pd.NA else "seed", "n_star": 64.0}
             row |= {"lower": 32.0, "upper": 64.0, "censoring": "interval"}
-            row |= {"monotone": True, "limited_by_steps": False}
+            row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6}
             rows.append(row)
     return pd.DataFrame(rows).astype({"seed": "Int64"})
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from nstar.models import MODELS, build_model
-from nstar.models.stacked import LANES
 from nstar.models.reference import build_reference, load_replicate, stacked_names
+from nstar.models.stacked import LANES
 
 OPTIONS = {
     "transformer": {"kind": "transformer", "width": 12, "depth": 2, "heads": 3},
@@ -103,7 +103,10 @@ def test_stacked_form_equals_the_reference_in_values_and_gradients(kind):
 @pytest.mark.parametrize(
     ("kind", "formula"),
     [
-        ("transformer", lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + 2 * d + d * c + c),
+        (
+            "transformer",
+            lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + 2 * d + d * c + c,
+        ),
         ("lstm", lambda v, d, c, p: v * d + 8 * d * d + 4 * d + d * c + c),
         ("dense_ssm", lambda v, d, c, p: d**3 + v * d + d + d * c + c),
     ],
@@ -119,11 +122,15 @@ def test_documented_number_of_parameters(kind, formula):
 def test_weights_of_the_published_sizes():
     """arXiv:2602.18333, appendix A.3: 4,718,592 block weights, 4,718,592 gate weights, 256^3."""
     shapes = {"n_symbols": 2, "n_classes": 2, "n_positions": 2}
-    transformer = build_model({"kind": "transformer", "width": 256, "depth": 6, "heads": 8}, **shapes)
+    transformer = build_model(
+        {"kind": "transformer", "width": 256, "depth": 6, "heads": 8}, **shapes
+    )
     block = [
         spec.size
         for spec in transformer.parameters
-        if spec.name.startswith("layer") and spec.name.endswith("weight") and "norm" not in spec.name
+        if spec.name.startswith("layer")
+        and spec.name.endswith("weight")
+        and "norm" not in spec.name
     ]
     assert sum(block) == 4_718_592
     lstm = build_model({"kind": "lstm", "width": 768}, **shapes)

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from nstar.stats import find_threshold
 
 

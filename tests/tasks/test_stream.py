@@ -48,7 +48,9 @@ def test_neighbours_in_the_order_are_unrelated():
 def test_random_access_equals_one_sweep(length):
     stream = SequenceStream(2, length, seed=5)
     whole = stream.sequences(0, 60)
-    np.testing.assert_array_equal(np.concatenate([stream.sequences(0, 17), stream.sequences(17, 60)]), whole)
+    np.testing.assert_array_equal(
+        np.concatenate([stream.sequences(0, 17), stream.sequences(17, 60)]), whole
+    )
 
 
 @pytest.mark.parametrize("length", [6, 40])

@@ -158,15 +158,15 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
     replicates = [(0, 0.003), (1, 0.01), (1, 1e18)]
     whole = run(options, replicates)
 
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(state):
         save_checkpoint(tmp_path / "checkpoint.pt", state)
         if state.step == 20:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(options, replicates, after=kill)
     state = load_checkpoint(tmp_path / "checkpoint.pt", CPU)
     assert state.step == 20 and 2 not in state.active

@@ -1,4 +1,4 @@
-"""The workflow itself, run by snakemake: from a configuration to tables, and what a change makes again."""
+"""The workflow, run by snakemake: from a configuration to tables, and what a change makes again."""
 
 import os
 import re
@@ -218,6 +218,14 @@ def test_extremes_go_through_to_the_report_visibly_marked(finished):
     page = (finished / "results/findings.html").read_text()
     for words in ("right-censored", "left-censored", "diverged", "not identified"):
         assert words in page.lower(), words
+
+
+def test_evaluation_finds_what_training_saw(finished):
+    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    learnt = cells[cells["outcome"] == "learnt"]  # these stop at the evaluation that passes
+    assert len(learnt) > 5
+    for name in ("validation_sequence_accuracy", "validation_token_accuracy"):
+        pd.testing.assert_series_equal(learnt[name], learnt[f"best_{name}"], check_names=False)
 
 
 def test_study_store_opens_with_names_and_units(finished, recwarn):

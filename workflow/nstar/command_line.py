@@ -10,7 +10,9 @@ from pathlib import Path
 from nstar.errors import NstarError
 
 
-def parser(description: str | None, job: bool = False, device: bool = False) -> argparse.ArgumentParser:
+def parser(
+    description: str | None, job: bool = False, device: bool = False
+) -> argparse.ArgumentParser:
     """Return a parser with the flags that several scripts have.
 
     Parameters

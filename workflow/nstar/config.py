@@ -10,9 +10,9 @@ from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, mode
 
 from nstar.options import (
     Float,
-    Fraction,
     Name,
     NonNegativeFloat,
+    NonNegativeInt,
     OpenFraction,
     Options,
     PositiveFloat,
@@ -113,7 +113,7 @@ class GridBlock(Options):
 class Replicates(Options):
     """Every cell is trained once per seed and learning rate."""
 
-    seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0)], ...], Field(min_length=1)] = Field(
+    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = Field(
         description="each decides data, initialisation and order of the examples; no unit"
     )
     learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = Field(

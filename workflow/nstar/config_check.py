@@ -113,9 +113,10 @@ def _describe(raw: Any, error: Mapping[str, Any]) -> str:
         written = context.get("tag", value)
         legal = context.get("expected_tags", context.get("expected", "")).replace("'", "")
         names = legal.replace(" or ", ", ").split(", ")
+        name += ".kind" if "tag" in context else ""
         return f"{name}: {written!r} is not legal; legal are {', '.join(names)}{nearest(written, names)}"
     if error["type"] == "union_tag_not_found":
-        return f"{name}: has no kind; add the key kind"
+        return f"{name}.kind: missing; add it"
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if error["type"] == "int_type":

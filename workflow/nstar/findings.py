@@ -179,10 +179,16 @@ def _warnings(
     cells: pd.DataFrame, thresholds: pd.DataFrame, exponents: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
+    reached = thresholds["upper"].where(thresholds["censoring"] != "right", thresholds["lower"])
     of_curves = {
         "Right-censored": ("no budget was enough", thresholds["censoring"] == "right"),
         "Left-censored": ("the smallest budget was enough", thresholds["censoring"] == "left"),
         "Not monotone": ("a budget above N* failed", ~thresholds["monotone"]),
+        "Near the size of the space": (
+            "N* is at least half of the training sequences that exist at this length, which bound it; "
+            "such short lengths can make demand seem to grow faster with length than it does",
+            reached >= 0.5 * thresholds["n_available"],
+        ),
         "Limited by steps": (
             "at a failed budget no replicate fitted its training set; more steps might lower N*",
             thresholds["limited_by_steps"],

@@ -62,7 +62,9 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
                     cells.update(Cell(model, task, length, budget) for budget in budgets)
     models, tasks = list(study.models), list(study.tasks)
     return tuple(
-        sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), c.length, c.budget))
+        sorted(
+            cells, key=lambda c: (models.index(c.model), tasks.index(c.task), c.length, c.budget)
+        )
     )
 
 
@@ -150,7 +152,7 @@ def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]
     n_validation = study.data.n_validation(task.n_sequences(cell.length))
     for seed in seeds:
         yield from stream_slices(task, cell, seed, n_validation)
-        yield test_slice(task, cell, seed, study.evaluation.test_examples)
+        yield extrapolation_slice(task, cell, seed, study.evaluation.test_examples)
 
 
 def stream_slices(task: Task, cell: Cell, seed: int, n_validation: int) -> Iterator[Slice]:
@@ -167,7 +169,7 @@ def stream_slices(task: Task, cell: Cell, seed: int, n_validation: int) -> Itera
         start, stop, shard = stop, 2 * stop, shard + 1
 
 
-def test_slice(task: Task, cell: Cell, seed: int, n_examples: int) -> Slice:
+def extrapolation_slice(task: Task, cell: Cell, seed: int, n_examples: int) -> Slice:
     """Return the test set: sequences of `TEST_LENGTH_FACTOR` times the length of the cell."""
     longer = TEST_LENGTH_FACTOR * cell.length
     return Slice(cell.task, longer, seed, "test", 0, 0, min(n_examples, task.n_sequences(longer)))

@@ -34,7 +34,6 @@ def refuse_repeats(values):
 Float = Annotated[float, BeforeValidator(_refuse_bool)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
-Fraction = Annotated[Float, Field(gt=0, le=1)]
 OpenFraction = Annotated[Float, Field(gt=0, lt=1)]
 PositiveInt = Annotated[StrictInt, Field(gt=0)]
 NonNegativeInt = Annotated[StrictInt, Field(ge=0)]

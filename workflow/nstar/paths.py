@@ -50,7 +50,9 @@ def encode(coordinates: Mapping[str, Coordinate]) -> PurePosixPath:
     >>> str(encode({"model": "lstm", "length": 8, "learning_rates": (0.001, 0.003)}))
     'model~lstm/length~8/learning_rates~0.001+0.003'
     """
-    return PurePosixPath(*(f"{key}~{_encode_value(key, value)}" for key, value in coordinates.items()))
+    return PurePosixPath(
+        *(f"{key}~{_encode_value(key, value)}" for key, value in coordinates.items())
+    )
 
 
 def decode(path: PurePosixPath | str) -> dict[str, Coordinate]:

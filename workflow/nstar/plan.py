@@ -113,9 +113,7 @@ def data_store(task_options: dict[str, Any], piece: Slice, results: Path) -> str
 
 def _state_of(study: Study, cell: Cell, results: Path) -> CellState:
     wanted = frozenset(
-        (seed, rate)
-        for seed in study.replicates.seeds
-        for rate in study.replicates.learning_rates
+        (seed, rate) for seed in study.replicates.seeds for rate in study.replicates.learning_rates
     )
     (whole, *rest) = product_blocks(cell, wanted)
     assert not rest  # seeds x learning rates is one product
@@ -145,9 +143,7 @@ def _generation_batches(
 ) -> Iterable[Batch]:
     """Yield one batch of missing data per task."""
     slices = dict.fromkeys(
-        piece
-        for state in states
-        for piece in slices_of(study, state.cell, study.replicates.seeds)
+        piece for state in states for piece in slices_of(study, state.cell, study.replicates.seeds)
     )
     for name, task in study.tasks.items():
         options = task.model_dump(mode="json")

@@ -55,12 +55,17 @@ CELLS: Mapping[str, Column] = {
         "float64", "1", f"share of sequences with every label right, {_ANY_ALL}"
     ),
     "extrapolation_length": Column("int64", "symbols", "2n, length of the test sequences"),
-    "extrapolation_token_accuracy": Column("float64", "1", "share of labels right at length 2n"),
+    "extrapolation_token_accuracy": Column(
+        "float64", "1", "share of labels right at length 2n, all positions"
+    ),
     "extrapolation_sequence_accuracy": Column(
         "float64", "1", "share of sequences with every label right at length 2n"
     ),
     "extrapolation_above_chance": Column(
-        "float64", "1", "token accuracy at length 2n with chance mapped to 0 and perfection to 1"
+        "float64",
+        "1",
+        "share of labels right at positions n + 1 to 2n of sequences of length 2n, with chance mapped "
+        "to 0 and perfection to 1",
     ),
     "specification": Column("str", "1", "digest of the specification of the trained cell"),
     "store": Column("str", "1", "path of the store the row was read from"),
@@ -80,7 +85,9 @@ THRESHOLDS: Mapping[str, Column] = {
     ),
     "seed": Column("Int64", "1", "seed, empty for the rule `any`"),
     "n_star": Column("float64", "sequences", "N*, smallest successful budget; empty if none is"),
-    "lower": Column("float64", "sequences", "largest budget below N*, 0 if N* is the smallest budget"),
+    "lower": Column(
+        "float64", "sequences", "largest budget below N*, 0 if N* is the smallest budget"
+    ),
     "upper": Column("float64", "sequences", "N*, or `inf` if no budget succeeds"),
     "censoring": Column(
         "str",
@@ -94,6 +101,9 @@ THRESHOLDS: Mapping[str, Column] = {
         "1",
         "at some failed budget from `lower` upwards no replicate even fitted its training set: more "
         "steps might lower N*",
+    ),
+    "n_available": Column(
+        "int64", "sequences", "training sequences that exist at this length, validation set apart"
     ),
     "n_budgets": Column("int64", "1", "budgets tried"),
     "n_replicates": Column("int64", "1", "replicates the row rests on, over all budgets"),
@@ -121,10 +131,14 @@ EXPONENTS: Mapping[str, Column] = {
     "n_used": Column("int64", "1", "rows of thresholds (curve and seed) in the fit"),
     "n_censored": Column("int64", "1", "how many of these are left- or right-censored"),
     "n_curves": Column("int64", "1", "curves in the fit"),
-    "residual_scale": Column("float64", "log sequences", "sigma, scatter of seeds about their curve"),
+    "residual_scale": Column(
+        "float64", "log sequences", "sigma, scatter of seeds about their curve"
+    ),
     "curve_scale": Column("float64", "log sequences", "tau, scatter of curves about the law"),
     "identified": Column("bool", "1", "the data determine the estimate"),
-    "converged": Column("bool", "1", "the likelihood was maximised, by its gradient and by restarts"),
+    "converged": Column(
+        "bool", "1", "the likelihood was maximised, by its gradient and by restarts"
+    ),
     "reason": Column("str", "1", "why there is no estimate or no interval; empty if all is well"),
     "method": Column("str", "1", "how it was estimated"),
 }

@@ -3,6 +3,7 @@
 Reads the configuration and the names of the files below results/; imports no torch.
 """
 
+import json
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -10,7 +11,6 @@ from snakemake.exceptions import WorkflowError
 from nstar.config_check import load_study
 from nstar.errors import NstarError
 from nstar.plan import make_plan
-from nstar.specification import canonical_json
 
 PYTHON = sys.executable
 SCRIPTS = f"{workflow.basedir}/scripts"
@@ -34,5 +34,5 @@ def text(value):
 
 
 def part(**options):
-    """Return a params function with the canonical JSON of parts of the study."""
-    return text(canonical_json(options))
+    """Return a params function with the JSON of parts of the study, in the order of the study."""
+    return text(json.dumps(options))

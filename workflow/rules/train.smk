@@ -23,4 +23,4 @@ for batch in PLAN.training:
             device=STUDY.device,
         shell:
             "{PYTHON} {SCRIPTS}/train_cells.py --results results --device {params.device}"
-            " --job {params.job:q} > {log:q} 2>&1"
+            " --job {params.job:q} 2>&1 | tee {log:q}"

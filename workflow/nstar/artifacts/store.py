@@ -211,7 +211,9 @@ def _check_schema(path: Path | str, dataset: xr.Dataset, schema: Schema) -> None
     dimensions = {str(name): tuple(part.dims) for name, part in dataset.variables.items()}
     for name, variable in schema.variables.items():
         if name not in dimensions:
-            raise ArtifactError(f"store {path}: variable {name} of schema {schema.stage} is missing")
+            raise ArtifactError(
+                f"store {path}: variable {name} of schema {schema.stage} is missing"
+            )
         if dimensions[name] != variable.dimensions:
             raise ArtifactError(
                 f"store {path}: variable {name} has dimensions {dimensions[name]}, not "

@@ -62,7 +62,7 @@ def draw_extrapolation(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure
         set_length_axis(panel, cells["length"])
         panel.set_title(task_title(task, rows["n_states"]), loc="left")
     label_outer(
-        panels, "training length n", "token accuracy at length 2n\n(chance = 0, perfect = 1)"
+        panels, "training length n", "accuracy at positions n+1 to 2n\n(chance = 0, perfect = 1)"
     )
     add_legend(figure, handles, "lower")
     return figure

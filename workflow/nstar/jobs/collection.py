@@ -47,7 +47,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         rows.append(part[chosen])
         sources.append(source)
     cells = pd.concat(rows, ignore_index=True)
-    thresholds = find_thresholds(cells)
+    thresholds = find_thresholds(study, cells)
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
     write_table(tables / "thresholds.csv", "thresholds", thresholds)
@@ -74,9 +74,7 @@ def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
             wanted -= block.replicates
 
 
-def _read_block(
-    study: Study, block: Block, results: Path
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _read_block(study: Study, block: Block, results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of a block for the table of cells, and its row for the provenance."""
     path = cell_store(study, block, results)
     trained = read_store(path, CELL)
@@ -94,7 +92,10 @@ def _read_block(
         "n_parameters": trained.sizes["parameter"],
         "extrapolation_length": TEST_LENGTH_FACTOR * block.cell.length,
         "extrapolation_above_chance": above_chance(
-            evaluated["extrapolation_token_accuracy"].values, task.chance
+            evaluated["extrapolation_position_accuracy"]
+            .values[:, block.cell.length :]
+            .mean(axis=1),
+            task.chance,
         ),
         "specification": trained.attrs["digest"],
         "store": path,
@@ -120,11 +121,14 @@ def _read_block(
     return pd.DataFrame(rows), source
 
 
-def find_thresholds(cells: pd.DataFrame) -> pd.DataFrame:
+def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
     rows = []
     for key, curve in cells.groupby(["model", "task", "n_states", "length"], sort=False):
         shared = dict(zip(["model", "task", "n_states", "length"], key, strict=True))
+        n_sequences = study.tasks[shared["task"]].n_sequences(shared["length"])
+        n_training = n_sequences - study.data.n_validation(n_sequences)
+        shared["n_available"] = min(n_training, np.iinfo(np.int64).max)
         for seed, replicates in curve.groupby("seed"):
             rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
         rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
@@ -155,8 +159,9 @@ def _write_study_store(
     dataset = coded.set_index(KEYS)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
     brackets = ["n_star", "lower", "upper"]
     for rule, axes in (("seed", ["model", "task", "length", "seed"]), ("any", KEYS[:3])):
-        part = thresholds[thresholds["rule"] == rule].astype({"seed": "Int64"})
-        array = part.set_index(axes)[brackets].astype("float64").to_xarray()
+        part = thresholds.loc[thresholds["rule"] == rule, [*axes, *brackets]]
+        part = part.astype({"seed": "int64"} if "seed" in axes else {})
+        array = part.set_index(axes).astype("float64").to_xarray()
         dataset = dataset.merge(
             array.rename({name: f"threshold_{rule}_{name}" for name in brackets}), join="outer"
         )
@@ -171,5 +176,3 @@ def _write_study_store(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Consolidated metadata")
         dataset.to_zarr(path, zarr_format=3, consolidated=True)
-
-

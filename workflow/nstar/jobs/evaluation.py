@@ -10,7 +10,7 @@ import xarray as xr
 
 from nstar.artifacts import CELL, EVALUATION, provenance, read_store, specification_of, write_store
 from nstar.config import Data
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices, test_slice
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, extrapolation_slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.measures.accuracy import score
 from nstar.models import build_model
@@ -82,7 +82,7 @@ def _evaluate_block(
         sets = []
         for seed in block.seeds:
             validation = next(stream_slices(task, block.cell, seed, head))
-            test = test_slice(task, block.cell, seed, n_test)
+            test = extrapolation_slice(task, block.cell, seed, n_test)
             piece = validation if split == "validation" else test
             sets.append(read_sequences(specification["task"], [piece], results, piece.stop))
         tokens, labels = (

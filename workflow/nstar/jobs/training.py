@@ -74,7 +74,14 @@ def train_cells(
         name = digest(specification)
         checkpoint = checkpoints / encode(block.coordinates) / f"{name}.pt"
         state = _train_block(
-            model, block, specification, results, device, checkpoint, checkpoint_interval_s, progress
+            model,
+            block,
+            specification,
+            results,
+            device,
+            checkpoint,
+            checkpoint_interval_s,
+            progress,
         )
         write_store(
             store_path(results, "cells", block.coordinates, name),
@@ -124,7 +131,8 @@ def _train_block(
         rows=np.array([block.seeds.index(seed) for seed, _ in replicates]),
         learning_rates=np.array([rate for _, rate in replicates]),
         samplers=[
-            EpochSampler(budget, batch_size, _order_key(specification, seed)) for seed in block.seeds
+            EpochSampler(budget, batch_size, _order_key(specification, seed))
+            for seed in block.seeds
         ],
         rules=_rules(training, batch_size),
         state=state,
@@ -163,9 +171,7 @@ def _read_data(
         pieces = list(stream_slices(task, block.cell, seed, head))
         for split, n_sequences in (("train", block.cell.budget), ("validation", head)):
             chosen = [piece for piece in pieces if piece.split == split]
-            parts[split].append(
-                read_sequences(specification["task"], chosen, results, n_sequences)
-            )
+            parts[split].append(read_sequences(specification["task"], chosen, results, n_sequences))
     tensors = [
         torch.from_numpy(np.stack([part[i] for part in parts[split]])).to(device)
         for split in ("train", "validation")
@@ -174,9 +180,7 @@ def _read_data(
     return PackData(*tensors)
 
 
-def _dataset(
-    block: Block, state: PackState, n_parameters: int, evaluate_every: int
-) -> xr.Dataset:
+def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: int) -> xr.Dataset:
     """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
     replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
     n_evaluations = len(state.curves["train_loss"])

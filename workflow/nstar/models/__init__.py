@@ -22,4 +22,12 @@ def build_model(options: Mapping[str, Any], **shapes: int) -> StackedModel:
     return MODELS[options["kind"]](**arguments, **shapes)
 
 
-__all__ = ["MODELS", "DenseSSM", "LSTM", "ParameterSpec", "StackedModel", "Transformer", "build_model"]
+__all__ = [
+    "LSTM",
+    "MODELS",
+    "DenseSSM",
+    "ParameterSpec",
+    "StackedModel",
+    "Transformer",
+    "build_model",
+]

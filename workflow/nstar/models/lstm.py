@@ -14,6 +14,8 @@ from nstar.models.stacked import (
     linear,
 )
 
+aten = torch.ops.aten
+
 
 class LSTM(StackedModel):
     """Long short-term memory without peepholes.
@@ -110,22 +112,22 @@ class _Recurrence(torch.autograd.Function):
         from_next_hidden = from_next_cell = None
         for t in reversed(range(length)):
             into, keep, out, update = gates[t].split(width, dim=-1)
-            d_hidden = hidden_gradient[t]
-            if from_next_hidden is not None:
-                d_hidden = d_hidden + from_next_hidden
-            d_cell = d_hidden * out * (1 - squashed[t] ** 2)
-            if from_next_cell is not None:
-                d_cell += from_next_cell
             d_into, d_keep, d_out, d_update = gradient[t].split(width, dim=-1)
-            torch.mul(d_cell * update, into * (1 - into), out=d_into)
+            d_hidden = hidden_gradient[t]
+            if t < length - 1:
+                d_hidden = from_next_hidden.add_(d_hidden)
+            d_cell = aten.tanh_backward(d_hidden * out, squashed[t])
+            if t < length - 1:
+                d_cell += from_next_cell
+            torch.mul(d_cell, update, out=d_into)
+            torch.mul(d_cell, cell[t - 1] if t > 0 else 0, out=d_keep)
+            torch.mul(d_hidden, squashed[t], out=d_out)
+            torch.mul(d_cell, into, out=d_update)
+            sigmoids, d_sigmoids = gates[t][..., : 3 * width], gradient[t][..., : 3 * width]
+            aten.sigmoid_backward.grad_input(d_sigmoids, sigmoids, grad_input=d_sigmoids)
+            aten.tanh_backward.grad_input(d_update, update, grad_input=d_update)
             if t > 0:
-                torch.mul(d_cell * cell[t - 1], keep * (1 - keep), out=d_keep)
-            else:
-                d_keep.zero_()
-            torch.mul(d_hidden * squashed[t], out * (1 - out), out=d_out)
-            torch.mul(d_cell * into, 1 - update**2, out=d_update)
-            if t > 0:
-                from_next_cell = d_cell * keep
+                from_next_cell = d_cell.mul_(keep)
                 from_next_hidden = torch.bmm(gradient[t], transposed)
         steps = (length - 1) * batch
         before = hidden[:-1].transpose(0, 1).reshape(n_replicates, steps, width)
@@ -140,5 +142,5 @@ def _aligned(like: Tensor, width: int) -> tuple[Tensor, Tensor]:
     """
     length, n_replicates, batch = like.shape[:3]
     n_entries = batch * width
-    buffer = like.new_zeros(length, n_replicates, n_entries + -n_entries % LANES)
+    buffer = like.new_empty(length, n_replicates, n_entries + -n_entries % LANES)
     return buffer[..., :n_entries].unflatten(-1, (batch, width)), buffer

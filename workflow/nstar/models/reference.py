@@ -135,7 +135,9 @@ def stacked_names(module: nn.Module, named: dict[str, Tensor]) -> dict[str, Tens
         }
     renamed = {key.replace("layers.", "layer"): value for key, value in named.items()}
     if isinstance(module, _DenseSSM):
-        renamed["bilinear"] = renamed["bilinear"].permute(2, 1, 0)  # the stacked form stores k, j, i
+        renamed["bilinear"] = renamed["bilinear"].permute(
+            2, 1, 0
+        )  # the stacked form stores k, j, i
         renamed["initial_state"] = renamed["initial_state"][None]
     return _stacked_linear(renamed)
 

@@ -141,13 +141,17 @@ def elementwise(function: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
     return function(pad_to_lanes(rows))[:, : rows.shape[1]].reshape(inputs.shape)
 
 
-def linear_specs(name: str, n_inputs: int, n_outputs: int, gain: float = 1.0) -> list[ParameterSpec]:
+def linear_specs(
+    name: str, n_inputs: int, n_outputs: int, gain: float = 1.0
+) -> list[ParameterSpec]:
     """Return weight (n_inputs, n_outputs) and bias of a linear layer.
 
     The weight is Normal(0, gain**2 / (3 n_inputs)): GPT-2's fixed 0.02 is that at width 768.
     """
     return [
-        ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), "normal", gain / math.sqrt(3 * n_inputs)),
+        ParameterSpec(
+            f"{name}.weight", (n_inputs, n_outputs), "normal", gain / math.sqrt(3 * n_inputs)
+        ),
         ParameterSpec(f"{name}.bias", (1, n_outputs), "constant", 0.0),
     ]
 

@@ -214,7 +214,9 @@ def _train_steps(model, data, rows, learning_rates, samplers, rules, state, last
     )
     if state.optimiser is not None:
         optimiser.restore(state.optimiser)
-    parameters = {name: part.requires_grad_() for name, part in model.views(state.parameters).items()}
+    parameters = {
+        name: part.requires_grad_() for name, part in model.views(state.parameters).items()
+    }
     drawn = [samplers[row].indices(state.step, last_step) for row in np.unique(own_rows)]
     order = np.stack(drawn)[np.searchsorted(np.unique(own_rows), own_rows)]  # (R', steps, B)
     order = torch.from_numpy(order).to(device)
