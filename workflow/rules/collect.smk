@@ -14,14 +14,15 @@ TABLES = [
 
 
 rule collect_results:
-    message:
-        "Collect the cells into tables."
     input:
         PLAN.cell_stores,
         PLAN.evaluation_stores,
     output:
         cells=report(
-            TABLES[0], category="Tables", caption="../report/cells_table.rst", labels={"table": "cells"}
+            TABLES[0],
+            category="Tables",
+            caption="../report/cells_table.rst",
+            labels={"table": "cells"},
         ),
         parquet=TABLES[1],
         thresholds=report(
@@ -39,6 +40,8 @@ rule collect_results:
         "results/benchmarks/collect_results.tsv"
     params:
         job=part(study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "device"})),
+    message:
+        "Collect the cells into tables."
     shell:
         "{PYTHON} {SCRIPTS}/collect_results.py --results results --job {params.job:q}"
         " > {log:q} 2>&1"

@@ -8,8 +8,6 @@ for batch in PLAN.evaluation:
     rule:
         name:
             as_rule_name("evaluate_cells", batch)
-        message:
-            f"Evaluate {len(batch.outputs)} cells of {batch.name}."
         input:
             batch.inputs,
         output:
@@ -21,6 +19,8 @@ for batch in PLAN.evaluation:
         params:
             job=text(batch.specification),
             device=STUDY.device,
+        message:
+            f"Evaluate {len(batch.outputs)} cells of {batch.name}."
         shell:
             "{PYTHON} {SCRIPTS}/evaluate_cells.py --results results --device {params.device}"
             " --job {params.job:q} > {log:q} 2>&1"

@@ -7,8 +7,6 @@ FITS = ["results/tables/exponents.csv", "results/tables/fits.json"]
 
 
 rule fit_exponents:
-    message:
-        "Fit the exponents of the data demand."
     input:
         thresholds="results/tables/thresholds.csv",
     output:
@@ -25,5 +23,7 @@ rule fit_exponents:
         "results/benchmarks/fit_exponents.tsv"
     params:
         job=part(models=list(STUDY.models), fit=STUDY.fit.model_dump(mode="json")),
+    message:
+        "Fit the exponents of the data demand."
     shell:
         "{PYTHON} {SCRIPTS}/fit_exponents.py --results results --job {params.job:q} > {log:q} 2>&1"

@@ -8,8 +8,6 @@ for batch in PLAN.generation:
     rule:
         name:
             as_rule_name("generate_data", batch)
-        message:
-            f"Generate {len(batch.outputs)} stores of data for task {batch.name}."
         output:
             batch.outputs,
         log:
@@ -18,5 +16,7 @@ for batch in PLAN.generation:
             f"results/benchmarks/generate_data/{batch.name}.tsv"
         params:
             job=text(batch.specification),
+        message:
+            f"Generate {len(batch.outputs)} stores of data for task {batch.name}."
         shell:
             "{PYTHON} {SCRIPTS}/generate_data.py --results results --job {params.job:q} > {log:q} 2>&1"

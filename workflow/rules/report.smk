@@ -9,8 +9,6 @@ FIGURES = [f"results/figures/{name}.{kind}" for name in FIGURE_NAMES for kind in
 
 
 rule draw_figures:
-    message:
-        "Draw the figures."
     input:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
@@ -32,13 +30,13 @@ rule draw_figures:
         "results/benchmarks/draw_figures.tsv"
     params:
         job=part(figures=STUDY.figures.model_dump(mode="json")),
+    message:
+        "Draw the figures."
     shell:
         "{PYTHON} {SCRIPTS}/draw_figures.py --results results --job {params.job:q} > {log:q} 2>&1"
 
 
 rule write_findings:
-    message:
-        "Write what the numbers say."
     input:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
@@ -56,5 +54,7 @@ rule write_findings:
         "results/benchmarks/write_findings.tsv"
     params:
         job=part(title=STUDY.title),
+    message:
+        "Write what the numbers say."
     shell:
         "{PYTHON} {SCRIPTS}/write_findings.py --results results --job {params.job:q} > {log:q} 2>&1"

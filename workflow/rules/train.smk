@@ -8,8 +8,6 @@ for batch in PLAN.training:
     rule:
         name:
             as_rule_name("train_cells", batch)
-        message:
-            f"Train {len(batch.outputs)} cells of {batch.name}."
         input:
             batch.inputs,
         output:
@@ -21,6 +19,8 @@ for batch in PLAN.training:
         params:
             job=text(batch.specification),
             device=STUDY.device,
+        message:
+            f"Train {len(batch.outputs)} cells of {batch.name}."
         shell:
             "{PYTHON} {SCRIPTS}/train_cells.py --results results --device {params.device}"
             " --job {params.job:q} 2>&1 | tee {log:q}"
