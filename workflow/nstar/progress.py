@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 class Progress:
-    """Counts units of work and reports done, rate and time left.
+    """Reports units of work done, rate and time left.
 
     Parameters
     ----------
@@ -36,16 +36,17 @@ class Progress:
         self.stream = sys.stderr if stream is None else stream
         self.terminal = self.stream.isatty()
         self.interval_s = 0.2 if self.terminal else interval_s
-        self.done = 0.0
         self.started = self.last_shown = time.monotonic()
 
-    def advance(self, units: float = 1, detail: str = "") -> None:
-        """Count units as done; fractions count work inside a unit."""
-        self.done += units
+    def update(self, done: float, detail: str = "") -> None:
+        """Report that `done` units are done; a fraction counts work inside a unit."""
         now = time.monotonic()
         if now - self.last_shown >= self.interval_s:
             self.last_shown = now
-            self._show(now, detail)
+            rate = done / (now - self.started)
+            left = f"{(self.total - done) / rate:.0f}" if rate > 0 else "?"
+            text = f"{done:.1f} of {self.total} {self.unit}, {60 * rate:.1f} per minute, "
+            self._write(f"{text}about {left} s left{'; ' if detail else ''}{detail}")
 
     def finish(self) -> None:
         """Report the total."""
@@ -53,12 +54,6 @@ class Progress:
         self._write(f"{self.total} {self.unit} in {elapsed:.0f} s")
         if self.terminal:
             self.stream.write("\n")
-
-    def _show(self, now: float, detail: str) -> None:
-        rate = self.done / (now - self.started)
-        left = (self.total - self.done) / rate if rate > 0 else float("inf")
-        text = f"{self.done:.1f} of {self.total} {self.unit}, {60 * rate:.1f} per minute, "
-        self._write(f"{text}about {left:.0f} s left{'; ' if detail else ''}{detail}")
 
     def _write(self, text: str) -> None:
         line = f"{self.label}{text}"

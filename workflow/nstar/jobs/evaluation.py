@@ -38,7 +38,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     """
     device = prepare_device(device_name)
     progress = Progress("cells", len(job["blocks"]))
-    for fields in job["blocks"]:
+    for done, fields in enumerate(job["blocks"], start=1):
         cell = Cell(job["model"], job["task"], fields["length"], fields["budget"])
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
         specification = {
@@ -57,7 +57,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
             specification,
             provenance(device=describe_device(device)),
         )
-        progress.advance()
+        progress.update(done)
     progress.finish()
 
 

@@ -26,7 +26,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     results : Path
     """
     task, progress = build_task(job["task"]), Progress("stores of data", len(job["slices"]))
-    for fields in job["slices"]:
+    for done, fields in enumerate(job["slices"], start=1):
         piece = Slice(**fields)
         write_store(
             data_store(job["task"], piece, results),
@@ -35,7 +35,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
             data_specification(job["task"], piece),
             provenance(device="cpu"),
         )
-        progress.advance()
+        progress.update(done)
     progress.finish()
 
 

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -67,21 +67,29 @@ def train_cells(
     )
     label = f"{job['model']} {job['task']} length {length}"
     progress = Progress("cells", len(job["blocks"]), label)
-    for fields in job["blocks"]:
+    max_steps = job["specification"]["training"]["max_steps"]
+    for done, fields in enumerate(job["blocks"]):
         cell = Cell(job["model"], job["task"], length, fields["budget"])
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
         specification = {**job["specification"], "budget": cell.budget}
         name = digest(specification)
-        checkpoint = checkpoints / encode(block.coordinates) / f"{name}.pt"
+        saver = _Saver(
+            checkpoints / encode(block.coordinates) / f"{name}.pt", checkpoint_interval_s
+        )
+
+        def after_evaluation(state: PackState, done=done, budget=cell.budget, saver=saver) -> None:
+            share = state.step / max_steps
+            text = f"budget {budget}, step {state.step}, {len(state.active)} replicates left"
+            progress.update(done + share, text)
+            saver.save(state)
+
         state = _train_block(
             model,
             block,
             specification,
-            results,
-            device,
-            checkpoint,
-            checkpoint_interval_s,
-            progress,
+            _read_data(block, specification, results, device),
+            load_checkpoint(saver.path, device),
+            after_evaluation,
         )
         write_store(
             store_path(results, "cells", block.coordinates, name),
@@ -94,53 +102,47 @@ def train_cells(
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
+class _Saver:
+    """Saves the state of a block at an interval, and when all its replicates have ended."""
+
+    def __init__(self, path: Path, interval_s: float):
+        self.path = path
+        self.interval_s = interval_s
+        self.last_saved = time.monotonic()
+
+    def save(self, state: PackState) -> None:
+        if not len(state.active) or time.monotonic() - self.last_saved >= self.interval_s:
+            save_checkpoint(self.path, state)
+            self.last_saved = time.monotonic()
+
+
 def _train_block(
     model: StackedModel,
     block: Block,
     specification: Mapping[str, Any],
-    results: Path,
-    device: torch.device,
-    checkpoint: Path,
-    checkpoint_interval_s: float,
-    progress: Progress,
+    data: PackData,
+    state: PackState | None,
+    after_evaluation: Callable[[PackState], None],
 ) -> PackState:
-    budget, training = block.cell.budget, specification["training"]
-    batch_size = min(training["batch_size"], budget)
-    replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
-    state = load_checkpoint(checkpoint, device)
-    if state is None:
-        state = initial_state(model, [seed for seed, _ in replicates], device)
-
-    last_saved, last_step = time.monotonic(), state.step
-
-    def after_evaluation(state: PackState) -> None:
-        nonlocal last_saved, last_step
-        share = (state.step - last_step) / training["max_steps"]
-        ended = len(replicates) - len(state.active)
-        text = f"budget {budget}, step {state.step}, {ended} of {len(replicates)} replicates ended"
-        progress.advance(share if len(state.active) else 0, text)
-        last_step = state.step
-        if not len(state.active) or time.monotonic() - last_saved >= checkpoint_interval_s:
-            save_checkpoint(checkpoint, state)
-            last_saved = time.monotonic()
-
-    done_before = progress.done
-    train_pack(
+    """Train the replicates of a block, from a checkpointed state or from the start."""
+    training = specification["training"]
+    batch_size = min(training["batch_size"], block.cell.budget)
+    seeds, rates = zip(
+        *((seed, rate) for seed in block.seeds for rate in block.learning_rates), strict=True
+    )
+    return train_pack(
         model,
-        _read_data(block, specification, results, device),
-        rows=np.array([block.seeds.index(seed) for seed, _ in replicates]),
-        learning_rates=np.array([rate for _, rate in replicates]),
+        data,
+        rows=np.array([block.seeds.index(seed) for seed in seeds]),
+        learning_rates=np.array(rates),
         samplers=[
-            EpochSampler(budget, batch_size, _order_key(specification, seed))
+            EpochSampler(block.cell.budget, batch_size, _order_key(specification, seed))
             for seed in block.seeds
         ],
         rules=_rules(training, batch_size),
-        state=state,
+        state=state or initial_state(model, seeds, data.tokens.device),
         after_evaluation=after_evaluation,
     )
-    progress.done = done_before
-    progress.advance()
-    return state
 
 
 def _order_key(specification: Mapping[str, Any], seed: int) -> dict[str, Any]:
