@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 CONFIG ?= config.yaml
 
-.PHONY: run plan report test check reference clean
+.PHONY: run plan unlock test check reference
 
 run: $(VENV)/installed  ## Train what is missing, then write tables, figures and the report.
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet rules host
@@ -16,6 +16,9 @@ run: $(VENV)/installed  ## Train what is missing, then write tables, figures and
 plan: $(VENV)/installed  ## List cached and missing cells, and the jobs a run would start.
 	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
+
+unlock: $(VENV)/installed  ## Free the folder after a run was killed, so that make run goes on.
+	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 test: $(VENV)/installed-test check  ## Run the whole test suite.
 	$(BIN)/python -m pytest
@@ -34,6 +37,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+$(VENV)/installed-unlock: $(VENV)/installed  ## Free the folder after a run was killed, so that make run goes on.
+	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
+
+test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@

@@ -40,3 +40,4 @@ rule all:
         FITS,
         FIGURES,
         "results/findings.html",
+        "results/config.json",

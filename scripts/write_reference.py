@@ -1,5 +1,6 @@
 """Write the generated pages of the documentation and the JSON schema, or check that they are fresh."""
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from nstar.reference import pages
 
 def main(arguments=None):
     """Write every page; with --check, write nothing and exit with 1 where one is stale."""
-    check = "--check" in (sys.argv[1:] if arguments is None else arguments)
+    flags = argparse.ArgumentParser(description=__doc__)
+    flags.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is stale")
+    check = flags.parse_args(arguments).check
     root = Path(__file__).resolve().parent.parent
     stale = [name for name, text in pages().items() if not _is_fresh(root / name, text)]
     if check and stale:

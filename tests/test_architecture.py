@@ -29,8 +29,9 @@ MAY_IMPORT = {
     "artifacts": BASE,
     "stats": set(),
     "tables": BASE,
-    "figures": set(),
-    "findings": {"figures"},
+    "selection": set(),
+    "figures": {"selection"},
+    "findings": {"selection"},
     "command_line": {"errors"},
     "reference": {"config", "options", "tables"},
 }

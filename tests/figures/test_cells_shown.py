@@ -3,7 +3,7 @@
 import numpy as np
 
 from nstar.figures import draw_accuracy, draw_extrapolation, draw_outcomes
-from nstar.figures.selection import chosen_replicates
+from nstar.selection import chosen_replicates
 
 
 def test_accuracy_is_the_median_over_seeds_of_the_best_learning_rate(make):

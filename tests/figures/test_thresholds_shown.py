@@ -29,8 +29,8 @@ def test_demand_has_a_panel_per_task_and_a_legend_of_models_and_marks(make, show
 @pytest.mark.parametrize(
     ("side", "arrow", "bound", "label"),
     [
-        ("right", ARROW_UP, 1024, "N* above largest budget"),
-        ("left", ARROW_DOWN, 4, "N* at most smallest budget"),
+        ("right", ARROW_UP, 1024, "N* above this budget"),
+        ("left", ARROW_DOWN, 4, "N* at most this budget"),
     ],
 )
 def test_a_censored_curve_is_hollow_with_an_arrow_at_its_bound(

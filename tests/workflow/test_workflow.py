@@ -72,7 +72,7 @@ def planned(folder, study):
     shown = snakemake(folder, "--dry-run")
     assert shown.returncode == 0, shown.stderr
     text = shown.stdout + shown.stderr
-    rules = re.findall(r"^(\w+) +\d+$", text, flags=re.MULTILINE)
+    rules = re.findall(r"^([\w-]+) +\d+$", text, flags=re.MULTILINE)
     known = (
         *("generate_data", "train_cells", "evaluate_cells", "collect_results"),
         *("fit_exponents", "draw_figures", "write_findings"),
@@ -138,9 +138,19 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         ({"fit.confidence": 0.9}, AFTER_CELLS - {"collect_results"}),
         ({"figures.width_inches": 6.0}, {"draw_figures"}),
         ({"grid.0.lengths": [4, 5]}, AFTER_CELLS),
+        ({"title": "Another title"}, AFTER_CELLS),
         ({"device": "cpu"}, set()),
     ],
-    ids=["learning rate", "steps", "evaluation", "fit", "figure", "fewer lengths", "device"],
+    ids=[
+        "learning rate",
+        "steps",
+        "evaluation",
+        "fit",
+        "figure",
+        "fewer lengths",
+        "title",
+        "device",
+    ],
 )
 def test_what_a_change_makes_again(folder, change, rules):
     assert planned(folder, changed(STUDY, **change))[0] == rules
@@ -150,6 +160,18 @@ def test_touching_every_file_retrains_nothing(folder):
     for path in folder.joinpath("results").rglob("*"):
         os.utime(path)
     assert not planned(folder, STUDY)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+
+
+def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    for part in ("workflow", "scripts"):
+        shutil.copytree(ROOT / part, checkout / part)
+    shutil.copy(ROOT / "Snakefile", checkout)
+    for path in [path for path in checkout.rglob("*") if path.suffix in (".py", ".smk")]:
+        path.write_text(path.read_text() + "\n# a comment\n")
+    monkeypatch.setenv("PYTHONPATH", str(checkout / "workflow"))
+    shown = snakemake(folder, "--snakefile", checkout / "Snakefile", "--dry-run")
+    assert "Nothing to be done" in shown.stdout + shown.stderr
 
 
 def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
@@ -215,9 +237,12 @@ def test_extremes_go_through_to_the_report_visibly_marked(finished):
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     assert {"left", "right"} <= set(thresholds["censoring"])
     assert (thresholds["n_diverged"] > 0).all()
+    accuracies = [name for name in cells if name.endswith("accuracy")]
+    assert cells.loc[cells["diverged"], accuracies].isna().all(axis=None)
     page = (finished / "results/findings.html").read_text()
-    for words in ("right-censored", "left-censored", "diverged", "not identified"):
-        assert words in page.lower(), words
+    for heading in ("Right-censored", "Left-censored", "Diverged", "Not identified"):
+        assert f"{heading}: none" not in page, heading
+    assert "learning rate 1e+20" in page
 
 
 def test_evaluation_finds_what_training_saw(finished):

@@ -94,10 +94,10 @@ Budgets = Annotated[
 class GridBlock(Options):
     """A product of models, tasks, lengths and budgets. The grid is the union of its blocks."""
 
-    models: tuple[Name, ...] | None = Field(
+    models: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         None, description="names of models; all where left out; no unit"
     )
-    tasks: tuple[Name, ...] | None = Field(
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
         None, description="names of tasks; all where left out; no unit"
     )
     lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
@@ -135,7 +135,9 @@ class Data(Options):
 
     def n_validation(self, n_sequences: int) -> int:
         """Return the size of the validation set for a space of `n_sequences`."""
-        return min(self.validation_examples, int(self.validation_share * n_sequences))
+        if n_sequences >= self.validation_examples / self.validation_share:
+            return self.validation_examples  # spaces beyond the range of floats end here
+        return int(self.validation_share * n_sequences)
 
 
 class Optimiser(Options):

@@ -9,6 +9,9 @@ from nstar.config import Study
 from nstar.errors import ConfigError, nearest
 from nstar.options import Options
 
+LONGEST_SEGMENT = 200
+"""Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
+
 
 def load_study(raw: Any) -> Study:
     """Return the study that a configuration describes.
@@ -66,6 +69,14 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
                     )
     if {"grid", "tasks", "data"} <= set(parts):
         yield from _impossible_budgets(parts)
+    replicates = parts.get("replicates")
+    for key in ("seeds", "learning_rates") if replicates is not None else ():
+        values = getattr(replicates, key)
+        if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
+            yield (
+                f"replicates.{key}: {len(values)} values do not fit into the name of a folder; use "
+                f"values that take at most {LONGEST_SEGMENT} characters when joined by +"
+            )
     training = parts.get("training")
     if training is not None and training.evaluate_every > training.max_steps:
         yield (

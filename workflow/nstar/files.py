@@ -14,6 +14,8 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
     try:
         yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from nstar.figures.selection import CURVE, chosen_replicates
+from nstar.selection import CURVE, chosen_replicates, near_space
 
 _QUANTITIES = {"length": ("length", "the length"), "n_states": ("m", "the number of states m")}
 _BLANK = "\u2013"
@@ -44,7 +44,7 @@ def write_findings(
     return environment.get_template("findings.html").render(
         title=study_title,
         size=_size(cells, thresholds),
-        readings=_readings(exponents),
+        readings=_readings(exponents, thresholds),
         comparisons=_comparisons(exponents),
         demand=_demand_tables(thresholds),
         warnings=_warnings(cells, thresholds, exponents),
@@ -61,7 +61,7 @@ def _size(cells: pd.DataFrame, thresholds: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def _readings(exponents: pd.DataFrame) -> list[dict[str, str]]:
+def _readings(exponents: pd.DataFrame, thresholds: pd.DataFrame) -> list[dict[str, str]]:
     """Return model, quantity, value and reading of every exponent."""
     rows = exponents[(exponents["kind"] == "exponent") & exponents["quantity"].isin(_QUANTITIES)]
     return [
@@ -69,24 +69,31 @@ def _readings(exponents: pd.DataFrame) -> list[dict[str, str]]:
             "model": row.model,
             "quantity": _QUANTITIES[row.quantity][0],
             "value": _value(row),
-            "reading": _read_exponent(row),
-            "basis": f"{row.n_used} thresholds on {row.n_curves} curves, {row.n_censored} censored",
+            "reading": _read_exponent(row, thresholds[thresholds["model"] == row.model]),
+            "basis": f"{row.n_used} thresholds on {row.n_curves} curves; {row.n_censored} censored, "
+            f"{row.n_limited_by_steps} limited by steps, {row.n_near_space} near the size of the space",
         }
         for row in rows.itertuples()
     ]
 
 
-def _read_exponent(row: Any) -> str:
+def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
     if not _has_interval(row):
         return _no_interval(row)
-    factor, low, high = (_number(2**value) for value in (row.estimate, row.lower, row.upper))
-    covariate = _QUANTITIES[row.quantity][1]
+    covariate, values = _QUANTITIES[row.quantity][1], sorted(thresholds[row.quantity].unique())
+    ratio = values[-1] / values[0]
+    factor, low, high = (_number(ratio**value) for value in (row.estimate, row.lower, row.upper))
     grows = {
         "above": f"demand grows with {covariate}",
         "below": f"demand shrinks with {covariate}",
     }
     side = _side_of_zero(row)
-    reading = f"Doubling {covariate} multiplies N* by {factor} (interval {low} to {high}). "
+    reading = (
+        f"From {values[0]} to {values[-1]}, {covariate} multiplies N* by {factor} (interval {low} to "
+        f"{high}). "
+    )
+    if len(values) == 2:
+        reading += "Two values are a contrast: they do not test the power law. "
     if side == "includes":
         return reading + f"The interval includes 0: the study does not show that {grows['above']}."
     return reading + f"The interval excludes 0: at this size the study shows that {grows[side]}."
@@ -166,7 +173,9 @@ def _demand_tables(thresholds: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _bound(row: Any) -> str:
-    if row.censoring == "right":
+    if row.censoring == "unknown":
+        text = "?"
+    elif row.censoring == "right":
         text = f"> {row.lower:.0f}"
     elif row.censoring == "left":
         text = f"\u2264 {row.n_star:.0f}"
@@ -179,18 +188,24 @@ def _warnings(
     cells: pd.DataFrame, thresholds: pd.DataFrame, exponents: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
-    reached = thresholds["upper"].where(thresholds["censoring"] != "right", thresholds["lower"])
     of_curves = {
         "Right-censored": ("no budget was enough", thresholds["censoring"] == "right"),
-        "Left-censored": ("the smallest budget was enough", thresholds["censoring"] == "left"),
+        "Left-censored": (
+            "no budget below N* is known to be too small",
+            thresholds["censoring"] == "left",
+        ),
+        "Unknown": (
+            "no budget succeeded, and none failed with its training set fitted; not in the fit",
+            thresholds["censoring"] == "unknown",
+        ),
         "Not monotone": ("a budget above N* failed", ~thresholds["monotone"]),
         "Near the size of the space": (
             "N* is at least half of the training sequences that exist at this length, which bound it; "
             "such short lengths can make demand seem to grow faster with length than it does",
-            reached >= 0.5 * thresholds["n_available"],
+            near_space(thresholds),
         ),
         "Limited by steps": (
-            "at a failed budget no replicate fitted its training set; more steps might lower N*",
+            "from some budget no replicate fitted its training set; more steps might lower N*",
             thresholds["limited_by_steps"],
         ),
     }

@@ -1,11 +1,11 @@
 """From a study to its cells, and from a cell to the specification of each of its stores."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nstar.config import Study
-from nstar.specification import RECIPES, digest
+from nstar.specification import RECIPES
 from nstar.tasks import Task
 
 TEST_LENGTH_FACTOR = 2
@@ -95,19 +95,32 @@ def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
         "task": study.tasks[cell.task].model_dump(mode="json"),
         "length": cell.length,
         "budget": cell.budget,
-        "data": study.data.model_dump(mode="json"),
+        "n_validation": n_validation(study, cell),
         "model": study.models[cell.model].model_dump(mode="json"),
         "training": study.training.model_dump(mode="json"),
     }
 
 
-def evaluation_specification(study: Study, cell: Cell) -> dict[str, Any]:
-    """Return what the evaluation of a cell depends on."""
+def n_validation(study: Study, cell: Cell) -> int:
+    """Return the size of the validation set of a cell; sequences."""
+    return study.data.n_validation(study.tasks[cell.task].n_sequences(cell.length))
+
+
+def evaluation_specification(training: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an evaluation depends on.
+
+    Parameters
+    ----------
+    training : str
+        Digest of the specification of the trained cell.
+    options : mapping
+        The block ``evaluation`` of the configuration.
+    """
     return {
         "stage": "evaluation",
         "recipes": {"evaluation": RECIPES["evaluation"]},
-        "training": digest(training_specification(study, cell)),
-        "evaluation": study.evaluation.model_dump(mode="json"),
+        "training": training,
+        "evaluation": dict(options),
     }
 
 
@@ -148,24 +161,23 @@ def data_specification(task_options: dict[str, Any], piece: Slice) -> dict[str, 
 
 def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]:
     """Yield the stores of data of a cell: validation set, shards of training data, test set."""
-    task = study.tasks[cell.task]
-    n_validation = study.data.n_validation(task.n_sequences(cell.length))
+    task, head = study.tasks[cell.task], n_validation(study, cell)
     for seed in seeds:
-        yield from stream_slices(task, cell, seed, n_validation)
+        yield from stream_slices(task, cell, seed, head)
         yield extrapolation_slice(task, cell, seed, study.evaluation.test_examples)
 
 
-def stream_slices(task: Task, cell: Cell, seed: int, n_validation: int) -> Iterator[Slice]:
-    """Yield the validation set, the head of the stream, and the training shards that follow it.
+def stream_slices(task: Task, cell: Cell, seed: int, head: int) -> Iterator[Slice]:
+    """Yield the validation set, the `head` first sequences, and the training shards that follow.
 
     Shards have sizes that do not depend on the budget: budgets nest, and a larger one adds shards.
     """
     size = task.n_sequences(cell.length)
-    yield Slice(cell.task, cell.length, seed, "validation", 0, 0, n_validation)
+    yield Slice(cell.task, cell.length, seed, "validation", 0, 0, head)
     start, stop, shard = 0, FIRST_SHARD, 0
     while start < cell.budget:
-        last = min(n_validation + stop, size)
-        yield Slice(cell.task, cell.length, seed, "train", shard, n_validation + start, last)
+        last = min(head + stop, size)
+        yield Slice(cell.task, cell.length, seed, "train", shard, head + start, last)
         start, stop, shard = stop, 2 * stop, shard + 1
 
 

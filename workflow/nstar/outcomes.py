@@ -6,5 +6,5 @@ OUTCOMES = ("learnt", "not_generalised", "not_fitted")
 """Names of the codes above.
 
 ``learnt``: the success measure reached its threshold on the validation set. ``not_generalised``: it
-reached it on the training batches only. ``not_fitted``: on neither, so steps, not data, were short.
+reached it on the training batches only. ``not_fitted``: on neither, which says nothing about data.
 """

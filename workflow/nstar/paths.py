@@ -31,7 +31,6 @@ COORDINATES: Mapping[str, type] = {
 }
 """Every coordinate and the type of its values."""
 
-CELL_KEYS = ("model", "task", "length", "budget", "seeds", "learning_rates")
 STORE_SUFFIX = ".zarr.zip"
 
 _VALUE = re.compile(r"[A-Za-z0-9_.+\-]+")

@@ -101,7 +101,9 @@ def cell_store(study: Study, block: Block, results: Path) -> str:
 
 def evaluation_store(study: Study, block: Block, results: Path) -> str:
     """Return the path of the evaluation of a block."""
-    name = digest(evaluation_specification(study, block.cell))
+    training = digest(training_specification(study, block.cell))
+    options = study.evaluation.model_dump(mode="json")
+    name = digest(evaluation_specification(training, options))
     return str(store_path(results, "evaluations", block.coordinates, name))
 
 
@@ -135,7 +137,7 @@ def _blocks_on_disk(study: Study, cell: Cell, results: Path) -> list[Block]:
     for path in folder.glob(f"seeds~*/learning_rates~*/{name}"):
         found = decode(path.relative_to(folder))
         blocks.append(Block(cell, found["seeds"], found["learning_rates"]))
-    return sorted(blocks, key=lambda block: (-len(block.replicates), block.seeds))
+    return sorted(blocks, key=lambda b: (-len(b.replicates), b.seeds, b.learning_rates))
 
 
 def _generation_batches(

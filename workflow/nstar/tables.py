@@ -22,7 +22,7 @@ _MODEL = Column("str", "1", "name of the model in the configuration")
 _TASK = Column("str", "1", "name of the task in the configuration")
 _STATES = Column("int64", "states", "m, size of the state space of the task")
 _LENGTH = Column("int64", "symbols", "n, length of the training sequences")
-_ANY_ALL = "of the final weights on the whole validation set"
+_FINAL = "of the final weights on the whole validation set"
 _BEST = "best over the evaluations during training"
 
 CELLS: Mapping[str, Column] = {
@@ -49,10 +49,10 @@ CELLS: Mapping[str, Column] = {
     "best_validation_loss": Column("float64", "nats", _BEST),
     "best_validation_token_accuracy": Column("float64", "1", _BEST),
     "best_validation_sequence_accuracy": Column("float64", "1", _BEST),
-    "validation_loss": Column("float64", "nats", f"cross-entropy per label, {_ANY_ALL}"),
-    "validation_token_accuracy": Column("float64", "1", f"share of labels right, {_ANY_ALL}"),
+    "validation_loss": Column("float64", "nats", f"cross-entropy per label, {_FINAL}"),
+    "validation_token_accuracy": Column("float64", "1", f"share of labels right, {_FINAL}"),
     "validation_sequence_accuracy": Column(
-        "float64", "1", f"share of sequences with every label right, {_ANY_ALL}"
+        "float64", "1", f"share of sequences with every label right, {_FINAL}"
     ),
     "extrapolation_length": Column("int64", "symbols", "2n, length of the test sequences"),
     "extrapolation_token_accuracy": Column(
@@ -68,7 +68,10 @@ CELLS: Mapping[str, Column] = {
         "to 0 and perfection to 1",
     ),
     "specification": Column("str", "1", "digest of the specification of the trained cell"),
-    "store": Column("str", "1", "path of the store the row was read from"),
+    "store": Column("str", "1", "path of the store of the trained replicate"),
+    "evaluation_store": Column(
+        "str", "1", "path of the store of its evaluation (`validation_*`, `extrapolation_*`)"
+    ),
 }
 """One row per cell and replicate."""
 
@@ -86,21 +89,24 @@ THRESHOLDS: Mapping[str, Column] = {
     "seed": Column("Int64", "1", "seed, empty for the rule `any`"),
     "n_star": Column("float64", "sequences", "N*, smallest successful budget; empty if none is"),
     "lower": Column(
-        "float64", "sequences", "largest budget below N*, 0 if N* is the smallest budget"
+        "float64",
+        "sequences",
+        "largest budget below N* (or of all, if none succeeds) that failed although some replicate "
+        "fitted its training set; 0 if there is none",
     ),
     "upper": Column("float64", "sequences", "N*, or `inf` if no budget succeeds"),
     "censoring": Column(
         "str",
         "1",
-        "`interval`: N* lies in (lower, upper]; `left`: the smallest budget succeeds; `right`: none "
-        "does",
+        "`interval`: N* lies in (lower, upper]; `left`: only `upper` is known; `right`: only `lower` "
+        "is; `unknown`: neither is, and the row is not in the fit",
     ),
     "monotone": Column("bool", "1", "no budget above N* fails"),
     "limited_by_steps": Column(
         "bool",
         "1",
-        "at some failed budget from `lower` upwards no replicate even fitted its training set: more "
-        "steps might lower N*",
+        "at some budget no replicate even fitted its training set, so that this failure says nothing "
+        "about data; more steps might lower N*",
     ),
     "n_available": Column(
         "int64", "sequences", "training sequences that exist at this length, validation set apart"
@@ -119,7 +125,7 @@ EXPONENTS: Mapping[str, Column] = {
         "str",
         "1",
         "`length`: alpha, the exponent of n; `n_states`: beta, the exponent of m; `intercept`: a, the "
-        "natural logarithm of N* at n = m = 1",
+        "natural logarithm of N* at n = 1 (and m = 1, where m varies)",
     ),
     "estimate": Column("float64", "1", "estimate; empty if it is not identified"),
     "standard_error": Column("float64", "1", "standard error of the estimate"),
@@ -131,6 +137,10 @@ EXPONENTS: Mapping[str, Column] = {
     "n_used": Column("int64", "1", "rows of thresholds (curve and seed) in the fit"),
     "n_censored": Column("int64", "1", "how many of these are left- or right-censored"),
     "n_curves": Column("int64", "1", "curves in the fit"),
+    "n_limited_by_steps": Column("int64", "1", "rows in the fit that are limited by steps"),
+    "n_near_space": Column(
+        "int64", "1", "rows in the fit whose N* is at least half of the sequences that exist"
+    ),
     "residual_scale": Column(
         "float64", "log sequences", "sigma, scatter of seeds about their curve"
     ),

@@ -9,7 +9,6 @@ TABLES = [
     "results/tables/thresholds.csv",
     "results/tables/provenance.csv",
     "results/tables/study.zarr",
-    "results/config.json",
 ]
 
 
@@ -33,15 +32,16 @@ rule collect_results:
         ),
         provenance=TABLES[3],
         store=directory(TABLES[4]),
-        config=TABLES[5],
     log:
         "results/logs/collect_results.log",
     benchmark:
         "results/benchmarks/collect_results.tsv"
     params:
-        job=part(study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "device"})),
+        job=part_of_study(
+            "tables", study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "device"})
+        ),
     message:
         "Collect the cells into tables."
     shell:
-        "{PYTHON} {SCRIPTS}/collect_results.py --results results --job {params.job:q}"
+        "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
         " > {log:q} 2>&1"

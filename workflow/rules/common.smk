@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 from nstar.config_check import load_study
 from nstar.errors import NstarError
 from nstar.plan import make_plan
+from nstar.specification import RECIPES
 
 PYTHON = sys.executable
 SCRIPTS = f"{workflow.basedir}/scripts"
@@ -23,9 +24,9 @@ except NstarError as error:
 
 
 def as_rule_name(rule, batch):
-    """Return the name of the rule that makes a batch: `train_cells_lstm_parity_8`."""
+    """Return the name of the rule that makes a batch: `train_cells-lstm-parity-8`."""
     values = [segment.partition("~")[2] or segment for segment in batch.name.split("/")]
-    return "_".join([rule, *values])
+    return "-".join([rule, *values])  # names of models and tasks hold no hyphen
 
 
 def text(value):
@@ -33,6 +34,6 @@ def text(value):
     return lambda wildcards: value
 
 
-def part(**options):
-    """Return a params function with the JSON of parts of the study, in the order of the study."""
-    return text(json.dumps(options))
+def part_of_study(stage, **options):
+    """Return a params function with parts of the study, in their order, and the recipe of the stage."""
+    return text(json.dumps({"recipe": RECIPES[stage], **options}))

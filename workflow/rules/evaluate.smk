@@ -22,5 +22,5 @@ for batch in PLAN.evaluation:
         message:
             f"Evaluate {len(batch.outputs)} cells of {batch.name}."
         shell:
-            "{PYTHON} {SCRIPTS}/evaluate_cells.py --results results --device {params.device}"
+            "{PYTHON:q} {SCRIPTS:q}/evaluate_cells.py --results results --device {params.device}"
             " --job {params.job:q} > {log:q} 2>&1"

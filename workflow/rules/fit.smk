@@ -22,8 +22,8 @@ rule fit_exponents:
     benchmark:
         "results/benchmarks/fit_exponents.tsv"
     params:
-        job=part(models=list(STUDY.models), fit=STUDY.fit.model_dump(mode="json")),
+        job=part_of_study("fit", models=list(STUDY.models), fit=STUDY.fit.model_dump(mode="json")),
     message:
         "Fit the exponents of the data demand."
     shell:
-        "{PYTHON} {SCRIPTS}/fit_exponents.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/fit_exponents.py --results results --job {params.job:q} > {log:q} 2>&1"

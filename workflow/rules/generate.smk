@@ -19,4 +19,4 @@ for batch in PLAN.generation:
         message:
             f"Generate {len(batch.outputs)} stores of data for task {batch.name}."
         shell:
-            "{PYTHON} {SCRIPTS}/generate_data.py --results results --job {params.job:q} > {log:q} 2>&1"
+            "{PYTHON:q} {SCRIPTS:q}/generate_data.py --results results --job {params.job:q} > {log:q} 2>&1"

@@ -1,11 +1,26 @@
 """Draw the figures and write the findings.
 
-Reads results/tables/, makes results/figures/ and results/findings.html. The report itself is made
+Reads results/tables/, makes results/figures/, results/findings.html and results/config.json. The report itself is made
 from these by `snakemake --report` once a run is over.
 """
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
 FIGURES = [f"results/figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("svg", "png")]
+
+
+rule write_config:
+    output:
+        "results/config.json",
+    log:
+        "results/logs/write_config.log",
+    benchmark:
+        "results/benchmarks/write_config.tsv"
+    params:
+        job=text(json.dumps(STUDY.model_dump(mode="json"), indent=2)),
+    message:
+        "Write the configuration with all defaults."
+    shell:
+        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"
 
 
 rule draw_figures:
@@ -29,11 +44,11 @@ rule draw_figures:
     benchmark:
         "results/benchmarks/draw_figures.tsv"
     params:
-        job=part(figures=STUDY.figures.model_dump(mode="json")),
+        job=part_of_study("figures", figures=STUDY.figures.model_dump(mode="json")),
     message:
         "Draw the figures."
     shell:
-        "{PYTHON} {SCRIPTS}/draw_figures.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/draw_figures.py --results results --job {params.job:q} > {log:q} 2>&1"
 
 
 rule write_findings:
@@ -53,8 +68,8 @@ rule write_findings:
     benchmark:
         "results/benchmarks/write_findings.tsv"
     params:
-        job=part(title=STUDY.title),
+        job=part_of_study("findings", title=STUDY.title),
     message:
         "Write what the numbers say."
     shell:
-        "{PYTHON} {SCRIPTS}/write_findings.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/write_findings.py --results results --job {params.job:q} > {log:q} 2>&1"

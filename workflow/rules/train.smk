@@ -22,5 +22,5 @@ for batch in PLAN.training:
         message:
             f"Train {len(batch.outputs)} cells of {batch.name}."
         shell:
-            "{PYTHON} {SCRIPTS}/train_cells.py --results results --device {params.device}"
+            "{PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"
             " --job {params.job:q} 2>&1 | tee {log:q}"

@@ -191,6 +191,30 @@ def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
     return dataset
 
 
+def check_replicates(path: Path | str, dataset: xr.Dataset, block: Any) -> None:
+    """Check that a store holds the replicates that its path says, in their order.
+
+    Parameters
+    ----------
+    path : path
+    dataset : xarray.Dataset
+        With coordinates ``seed`` and ``learning_rate``.
+    block : object with ``seeds`` and ``learning_rates``
+
+    Raises
+    ------
+    ArtifactError
+        If it holds others: the file was moved or copied by hand.
+    """
+    wanted = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
+    found = list(zip(dataset["seed"].values, dataset["learning_rate"].values, strict=True))
+    if found != wanted:
+        raise ArtifactError(
+            f"store {path} holds the replicates {found}, not the {wanted} that its path says; remove "
+            f"it and run again, only this store is made anew: rm '{path}'"
+        )
+
+
 def specification_of(dataset: xr.Dataset) -> dict[str, Any]:
     """Return the specification a store was made from."""
     return json.loads(dataset.attrs["specification"])

@@ -17,8 +17,8 @@ from nstar.figures.axes import (
     task_title,
     wrap_panels,
 )
-from nstar.figures.selection import chosen_replicates
 from nstar.figures.style import INK, Look, model_looks, styled
+from nstar.selection import chosen_replicates
 
 
 @styled

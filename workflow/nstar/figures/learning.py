@@ -14,8 +14,8 @@ from nstar.figures.axes import (
     set_log_ticks,
     task_title,
 )
-from nstar.figures.selection import accuracy_by_seed
 from nstar.figures.style import FAINT, INK, Look, length_looks, styled
+from nstar.selection import accuracy_by_seed
 
 _DODGE = 0.035  # of a factor of e, between the lines of two lengths
 

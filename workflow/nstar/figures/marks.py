@@ -11,12 +11,12 @@ from nstar.figures.style import INK, Look
 _STEM = [(0.0, 0.42), (0.0, 1.0), (-0.24, 0.7), (0.0, 1.0), (0.24, 0.7)]
 _PEN = [MarkerPath.MOVETO, MarkerPath.LINETO, MarkerPath.MOVETO, *[MarkerPath.LINETO] * 2]
 ARROW_UP = MarkerPath(_STEM, _PEN)
-"""Arrow from a mark upwards: N* is above the largest budget."""
+"""Arrow from a mark upwards: N* is above this budget."""
 ARROW_DOWN = MarkerPath([(x, -y) for x, y in _STEM], _PEN)
-"""Arrow from a mark downwards: N* is at or below the smallest budget."""
+"""Arrow from a mark downwards: N* is at most this budget."""
 
 _ARROWS = {"right": ARROW_UP, "left": ARROW_DOWN}
-_CENSORED = {"right": "N* above largest budget", "left": "N* at most smallest budget"}
+_CENSORED = {"right": "N* above this budget", "left": "N* at most this budget"}
 _OPEN_MARK = MarkerPath(0.4 * MarkerPath.unit_circle().vertices, MarkerPath.unit_circle().codes)
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nstar.artifacts import CELL, EVALUATION, read_store
+from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study
 from nstar.errors import ArtifactError
-from nstar.files import written_whole
 from nstar.grid import TEST_LENGTH_FACTOR, Block
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
+from nstar.paths import encode
 from nstar.plan import cell_store, evaluation_store, make_plan
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
@@ -26,7 +26,7 @@ KEYS = ["model", "task", "length", "budget", "seed", "learning_rate"]
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write tables/cells, thresholds, provenance and study.zarr, and config.json.
+    """Write the tables cells, thresholds and provenance, and study.zarr.
 
     Parameters
     ----------
@@ -53,8 +53,6 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     write_table(tables / "thresholds.csv", "thresholds", thresholds)
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
-    with written_whole(results / "config.json") as temporary:
-        temporary.write_text(json.dumps(job["study"], indent=2) + "\n")
 
 
 def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
@@ -62,7 +60,8 @@ def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
     for state in make_plan(study, results).cells:
         if state.missing:
             raise ArtifactError(
-                f"cell {state.cell} is not trained; run the workflow, which trains what is missing"
+                f"cell {encode(vars(state.cell))} is not trained; run the workflow, which trains what "
+                "is missing"
             )
         wanted = frozenset(
             (seed, rate)
@@ -76,9 +75,10 @@ def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
 
 def _read_block(study: Study, block: Block, results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of a block for the table of cells, and its row for the provenance."""
-    path = cell_store(study, block, results)
-    trained = read_store(path, CELL)
-    evaluated = read_store(evaluation_store(study, block, results), EVALUATION)
+    path, evaluation = cell_store(study, block, results), evaluation_store(study, block, results)
+    trained, evaluated = read_store(path, CELL), read_store(evaluation, EVALUATION)
+    check_replicates(path, trained, block)
+    check_replicates(evaluation, evaluated, block)
     task, n_steps = study.tasks[block.cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
     rows = {
@@ -99,6 +99,7 @@ def _read_block(study: Study, block: Block, results: Path) -> tuple[pd.DataFrame
         ),
         "specification": trained.attrs["digest"],
         "store": path,
+        "evaluation_store": evaluation,
     }
     for name in ("train_loss", "train_sequence_accuracy"):
         rows[name] = trained[name].values[np.arange(len(last)), last]
@@ -139,11 +140,11 @@ def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
     """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
     by_budget = replicates.groupby("budget")["outcome"]
     learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
-    unfitted = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[NOT_FITTED]).all())
-    found = vars(find_threshold(learnt.index.to_numpy(), learnt.to_numpy()))
+    fitted = by_budget.agg(lambda outcomes: (outcomes != OUTCOMES[NOT_FITTED]).any())
+    found = vars(find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy()))
     return {
         **{name: value for name, value in found.items() if name in THRESHOLDS},
-        "limited_by_steps": bool((unfitted & (learnt.index >= found["lower"])).any()),
+        "limited_by_steps": not fitted.all(),
         "n_replicates": len(replicates),
         "n_diverged": int(replicates["diverged"].sum()),
     }

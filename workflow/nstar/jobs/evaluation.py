@@ -8,15 +8,29 @@ import numpy as np
 import torch
 import xarray as xr
 
-from nstar.artifacts import CELL, EVALUATION, provenance, read_store, specification_of, write_store
-from nstar.config import Data
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, extrapolation_slice, stream_slices
+from nstar.artifacts import (
+    CELL,
+    EVALUATION,
+    check_replicates,
+    provenance,
+    read_store,
+    specification_of,
+    write_store,
+)
+from nstar.grid import (
+    TEST_LENGTH_FACTOR,
+    Block,
+    Cell,
+    evaluation_specification,
+    extrapolation_slice,
+    stream_slices,
+)
 from nstar.jobs.generation import read_sequences
 from nstar.measures.accuracy import score
 from nstar.models import build_model
 from nstar.paths import store_path
 from nstar.progress import Progress
-from nstar.specification import RECIPES, digest
+from nstar.specification import digest
 from nstar.tasks import build_task
 from nstar.training.device import describe_device, prepare_device
 
@@ -41,15 +55,10 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     for done, fields in enumerate(job["blocks"], start=1):
         cell = Cell(job["model"], job["task"], fields["length"], fields["budget"])
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
-        specification = {
-            "stage": "evaluation",
-            "recipes": {"evaluation": RECIPES["evaluation"]},
-            "training": fields["training"],
-            "evaluation": job["evaluation"],
-        }
-        trained = read_store(
-            store_path(results, "cells", block.coordinates, fields["training"]), CELL
-        )
+        specification = evaluation_specification(fields["training"], job["evaluation"])
+        path = store_path(results, "cells", block.coordinates, fields["training"])
+        trained = read_store(path, CELL)
+        check_replicates(path, trained, block)
         write_store(
             store_path(results, "evaluations", block.coordinates, digest(specification)),
             _evaluate_block(block, trained, job["evaluation"]["test_examples"], results, device),
@@ -76,12 +85,11 @@ def _evaluate_block(
     )
     parameters = model.views(torch.from_numpy(trained["parameters"].values).to(device))
     rows = np.array([block.seeds.index(seed) for seed in trained["seed"].values])
-    head = Data(**specification["data"]).n_validation(task.n_sequences(block.cell.length))
     variables = {}
     for split, axis in SPLITS.items():
         sets = []
         for seed in block.seeds:
-            validation = next(stream_slices(task, block.cell, seed, head))
+            validation = next(stream_slices(task, block.cell, seed, specification["n_validation"]))
             test = extrapolation_slice(task, block.cell, seed, n_test)
             piece = validation if split == "validation" else test
             sets.append(read_sequences(specification["task"], [piece], results, piece.stop))

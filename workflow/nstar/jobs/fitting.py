@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nstar.files import written_whole
+from nstar.selection import near_space
 from nstar.stats import Difference, ScalingFit, compare_coefficients, fit_scaling
 from nstar.tables import read_table, write_table
 
@@ -25,13 +26,17 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     results : Path
     """
     thresholds = read_table(results / "tables" / "thresholds.csv", "thresholds")
-    by_seed = thresholds[thresholds["rule"] == "seed"]
+    by_seed = thresholds[(thresholds["rule"] == "seed") & (thresholds["censoring"] != "unknown")]
     confidence = job["fit"]["confidence"]
     names = [name for name in job["models"] if (by_seed["model"] == name).any()]
     fits = {name: _fit_model(by_seed[by_seed["model"] == name], confidence) for name in names}
     rows = [row for name, fit in fits.items() for row in _exponent_rows(name, fit)]
     for first, second in itertools.combinations(names, 2):
         rows += _difference_rows(first, second, fits, confidence)
+    for row in rows:
+        part = by_seed[by_seed["model"].isin([row["model"], row["minus_model"]])]
+        row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
+        row["n_near_space"] = int(near_space(part).sum())
     write_table(results / "tables" / "exponents.csv", "exponents", pd.DataFrame(rows))
     cards = {name: dataclasses.asdict(fit) for name, fit in fits.items()}
     with written_whole(results / "tables" / "fits.json") as temporary:

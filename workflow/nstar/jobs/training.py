@@ -1,6 +1,5 @@
 """Train the blocks of replicates that a curve is short of."""
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,13 +10,13 @@ import torch
 import xarray as xr
 
 from nstar.artifacts import CELL, provenance, write_store
-from nstar.config import Data
 from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
 from nstar.outcomes import OUTCOMES
 from nstar.paths import encode, store_path
 from nstar.progress import Progress
+from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
@@ -56,8 +55,7 @@ def train_cells(
     """
     device = prepare_device(device_name)
     length = job["specification"]["length"]
-    curve = encode({"model": job["model"], "task": job["task"], "length": length})
-    checkpoints = results / "checkpoints" / curve
+    checkpoints = results / "checkpoints"
     task = build_task(job["specification"]["task"])
     model = build_model(
         job["specification"]["model"],
@@ -68,6 +66,7 @@ def train_cells(
     label = f"{job['model']} {job['task']} length {length}"
     progress = Progress("cells", len(job["blocks"]), label)
     max_steps = job["specification"]["training"]["max_steps"]
+    savers = []
     for done, fields in enumerate(job["blocks"]):
         cell = Cell(job["model"], job["task"], length, fields["budget"])
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
@@ -76,6 +75,7 @@ def train_cells(
         saver = _Saver(
             checkpoints / encode(block.coordinates) / f"{name}.pt", checkpoint_interval_s
         )
+        savers.append(saver)
 
         def after_evaluation(state: PackState, done=done, budget=cell.budget, saver=saver) -> None:
             share = state.step / max_steps
@@ -99,7 +99,8 @@ def train_cells(
             provenance(device=describe_device(device), wall_time_s=round(state.wall_time_s, 3)),
         )
     progress.finish()
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    for saver in savers:
+        saver.path.unlink(missing_ok=True)
 
 
 class _Saver:
@@ -130,6 +131,7 @@ def _train_block(
     seeds, rates = zip(
         *((seed, rate) for seed in block.seeds for rate in block.learning_rates), strict=True
     )
+    initial_seeds = [_initial_seed(specification, seed) for seed in seeds]
     return train_pack(
         model,
         data,
@@ -140,9 +142,15 @@ def _train_block(
             for seed in block.seeds
         ],
         rules=_rules(training, batch_size),
-        state=state or initial_state(model, seeds, data.tokens.device),
+        state=state or initial_state(model, initial_seeds, data.tokens.device),
         after_evaluation=after_evaluation,
     )
+
+
+def _initial_seed(specification: Mapping[str, Any], seed: int) -> int:
+    """Return the seed of the initial weights: its own for each seed, task, length and model."""
+    coordinates = {key: specification[key] for key in ("task", "length", "model")}
+    return derive_seed("initialisation", seed=seed, **coordinates)
 
 
 def _order_key(specification: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -167,7 +175,7 @@ def _read_data(
 ) -> PackData:
     """Return the data sets of the seeds of a block, stacked (S, n, T)."""
     task = build_task(specification["task"])
-    head = Data(**specification["data"]).n_validation(task.n_sequences(specification["length"]))
+    head = specification["n_validation"]
     parts: dict[str, list] = {"train": [], "validation": []}
     for seed in block.seeds:
         pieces = list(stream_slices(task, block.cell, seed, head))

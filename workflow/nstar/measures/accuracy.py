@@ -14,7 +14,7 @@ _SEQUENCES_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Score:
-    """Means over the sequences of a set.
+    """Means over the sequences of a set; NaN where a replicate's loss is NaN or infinite.
 
     Attributes
     ----------
@@ -71,4 +71,7 @@ def score(
         loss = loss + losses.view(targets.shape).double().sum(1)
         right = right + correct.double().sum(1)
         whole = whole + correct.all(-1).double().sum(1)
-    return Score(loss / n_sequences, right / n_sequences, whole / n_sequences)
+    unknown = torch.where(loss.isfinite().all(1), 0.0, torch.nan)  # argmax of NaN is a guess
+    return Score(
+        loss / n_sequences, right / n_sequences + unknown[:, None], whole / n_sequences + unknown
+    )

@@ -16,8 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nstar.seeds import derive_seed
-
 Parameters = Mapping[str, Tensor]
 
 LANES = 32
@@ -115,7 +113,7 @@ class StackedModel(ABC):
         """
         rows = []
         for seed in seeds:
-            generator = torch.Generator().manual_seed(derive_seed("initialisation", seed=seed))
+            generator = torch.Generator().manual_seed(seed)
             rows.append(torch.cat([spec.draw(generator) for spec in self.parameters]))
         return pad_to_lanes(torch.stack(rows))
 

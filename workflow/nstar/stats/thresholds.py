@@ -16,11 +16,11 @@ class Threshold:
     n_star : float
         Smallest successful budget, in training examples; NaN when right-censored.
     lower, upper : float
-        N* lies in (lower, upper].  `lower` is 0 when left-censored, `upper` is infinite when
-        right-censored.
+        N* lies in (lower, upper].  `lower` is 0 when no smaller budget failed, `upper` is infinite
+        when none succeeded.
     censoring : str
-        "interval" when a failed and a successful budget enclose N*, "left" when the smallest
-        budget already succeeds, "right" when none succeeds.
+        "interval" when a failed and a successful budget enclose N*, "left" when only `upper` is
+        known, "right" when only `lower` is, "unknown" when neither is.
     monotone : bool
         False when some budget larger than `n_star` fails again.
     n_budgets : int
@@ -35,7 +35,7 @@ class Threshold:
     n_budgets: int
 
 
-def find_threshold(budgets, successful) -> Threshold:
+def find_threshold(budgets, successful, fitted=None) -> Threshold:
     """Find the smallest successful budget and the bracket around it.
 
     Parameters
@@ -44,6 +44,9 @@ def find_threshold(budgets, successful) -> Threshold:
         Numbers of training examples tried, in any order; positive, each at most once.
     successful : array_like of bool, shape (n_budgets,)
         Whether the model learnt the task from that many examples.
+    fitted : array_like of bool, shape (n_budgets,), optional
+        Whether it learnt at least its training set; all true where left out.  A failure without
+        that says nothing about data, and is not taken for a lower end of the bracket.
 
     Returns
     -------
@@ -59,8 +62,8 @@ def find_threshold(budgets, successful) -> Threshold:
     Notes
     -----
     The rule is that of Ebrahimi et al.: "N* is the smallest successful sample size".  The lower
-    end of the bracket is the largest budget below N*, which failed by definition.  A failure
-    above N* does not move N*; it is reported as ``monotone=False``.
+    end of the bracket is the largest smaller budget that failed although the training set was
+    fitted.  A failure above N* does not move N*; it is reported as ``monotone=False``.
 
     References
     ----------
@@ -73,24 +76,23 @@ def find_threshold(budgets, successful) -> Threshold:
               n_budgets=3)
     >>> find_threshold([100, 200], [False, False]).censoring
     'right'
+    >>> find_threshold([100, 200, 400], [False, False, True], fitted=[True, False, True]).lower
+    100.0
     """
     budgets, successful = _check_budgets(budgets, successful)
+    fitted = np.ones_like(successful) if fitted is None else _check_budgets(budgets, fitted)[1]
 
-    n_budgets = len(budgets)
-    largest_budget = float(budgets.max())
-    if not successful.any():
-        return Threshold(np.nan, largest_budget, np.inf, "right", True, n_budgets)
-
-    n_star = float(budgets[successful].min())
-    smaller_budgets = budgets[budgets < n_star]
-    lower = float(smaller_budgets.max()) if smaller_budgets.size else 0.0
+    n_star = float(budgets[successful].min()) if successful.any() else np.nan
+    upper = n_star if successful.any() else np.inf
+    failed = budgets[~successful & fitted & (budgets < upper)]
+    sides = {(True, True): "interval", (False, True): "left", (True, False): "right"}
     return Threshold(
         n_star=n_star,
-        lower=lower,
-        upper=n_star,
-        censoring="interval" if smaller_budgets.size else "left",
-        monotone=bool(successful[budgets > n_star].all()),
-        n_budgets=n_budgets,
+        lower=float(failed.max()) if failed.size else 0.0,
+        upper=upper,
+        censoring=sides.get((bool(failed.size), bool(successful.any())), "unknown"),
+        monotone=bool(successful[budgets > upper].all()),
+        n_budgets=len(budgets),
     )
 
 

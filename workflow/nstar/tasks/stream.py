@@ -4,6 +4,8 @@ The order is a permutation of the whole space, so sequences are unique, and any 
 disjoint, by construction. Budgets are prefixes of the order: they nest.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from nstar.seeds import derive_seed
@@ -67,10 +69,12 @@ class SequenceStream:
                 f"{self.length} over {self.n_symbols} symbols"
             )
         if self.size <= SMALL_SPACE:
-            generator = np.random.default_rng(self._key("small"))
-            codes = generator.permutation(self.size)[start:stop]
-            return _digits(codes, self.n_symbols, self.length)
+            return _digits(self._permutation[start:stop], self.n_symbols, self.length)
         return self._network(np.arange(start, stop, dtype=np.int64))
+
+    @cached_property
+    def _permutation(self) -> np.ndarray:
+        return np.random.default_rng(self._key("small")).permutation(self.size)
 
     def _key(self, part: str, *numbers: int) -> int:
         coordinates = {"n_symbols": self.n_symbols, "length": self.length, "seed": self.seed}

@@ -1,6 +1,7 @@
 """The packed training loop: all replicates of a cell at once, each with its own data and end.
 
-A replicate's numbers depend on its own seed, learning rate and data, never on the pack around it.
+A replicate's numbers depend on its own seed, learning rate and data; on a CPU, bit for bit, never on
+the pack around it.
 """
 
 import time
@@ -234,6 +235,7 @@ def _train_steps(model, data, rows, learning_rates, samplers, rules, state, last
         totals[1] += right.double().mean((1, 2))
         totals[2] += right.all(-1).double().mean(1)
     state.optimiser = optimiser.state()
+    totals[1:, ~totals[0].isfinite()] = torch.nan  # argmax of NaN is a guess
     return (totals / order.shape[1]).cpu().numpy()
 
 
@@ -247,7 +249,7 @@ def _judge(state: PackState, measured: dict[str, np.ndarray], rules: Rules) -> N
     state.n_steps[active] = state.step
     state.fitted[active] |= rules.passes(measured[f"train_{rules.success_measure}"])
     validation = measured[f"validation_{rules.success_measure}"]
-    diverged = ~np.isfinite(measured["train_loss"])
+    diverged = ~np.isfinite(measured["train_loss"] + measured["validation_loss"])
     learnt = rules.passes(validation) & ~diverged
     better = rules.gain(validation) > state.best[active]
     state.best[active] = np.maximum(state.best[active], rules.gain(validation))

@@ -1,4 +1,4 @@
-"""What is shown of the replicates of a cell: the best, or the one chosen by validation alone."""
+"""Which rows of the tables stand for a seed, and which are to be read with care."""
 
 import pandas as pd
 
@@ -50,3 +50,12 @@ def chosen_replicates(cells: pd.DataFrame) -> pd.DataFrame:
         kind="stable",
     )
     return ranked.drop_duplicates([*CURVE, "seed"]).sort_index()
+
+
+def near_space(thresholds: pd.DataFrame) -> pd.Series:
+    """Return where N* is known to be at least half of the training sequences that exist.
+
+    The size of the space bounds N* there: demand may seem to grow faster with length than it does.
+    """
+    reached = thresholds["n_star"].fillna(thresholds["lower"])
+    return reached >= 0.5 * thresholds["n_available"]
