@@ -37,9 +37,6 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
-$(VENV)/installed-unlock: $(VENV)/installed  ## Free the folder after a run was killed, so that make run goes on.
-	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
-
-test: $(VENV)/installed
+$(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@

@@ -30,6 +30,7 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": "length"}
     row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
+    row |= {"n_limited_by_steps": 2, "n_near_space": 0}
     return row | {"reason": ""} | changes
 
 
@@ -101,12 +102,14 @@ def test_an_exponent_is_read_by_its_interval(bounds, expected):
     assert expected in text(page(exponents=[exponent("lstm", *bounds)]))
 
 
-def test_an_exponent_is_told_with_its_interval_and_what_doubling_does():
-    words = text(page(exponents=[exponent("lstm", 2.0, -1.0, 3.0)]))
+def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
+    curves = [threshold(length=length) for length in (4, 8)]
+    words = text(page(thresholds=curves, exponents=[exponent("lstm", 2.0, -1.0, 3.0)]))
 
     assert "2.00 (95 % interval \u22121.00 to 3.00)" in words
-    assert "Doubling the length multiplies N* by 4 (interval 0.5 to 8)" in words
-    assert "6 thresholds on 3 curves, 1 censored" in words
+    assert "From 4 to 8, the length multiplies N* by 4 (interval 0.5 to 8)" in words
+    assert "Two values are a contrast: they do not test the power law." in words
+    assert "6 thresholds on 3 curves; 1 censored, 2 limited by steps, 0 near the size" in words
 
 
 @pytest.mark.parametrize("kind", ["exponent", "difference"])
@@ -156,6 +159,7 @@ def test_the_table_of_demand_shows_censoring():
         ("Left-censored", threshold(n_star=4.0, lower=0.0, censoring="left")),
         ("Not monotone", threshold(monotone=False)),
         ("Near the size of the space", threshold(n_available=100)),
+        ("Unknown", threshold(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown")),
         ("Limited by steps", threshold(limited_by_steps=True)),
     ],
 )
@@ -179,7 +183,7 @@ def test_a_diverged_replicate_is_named():
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 8
+    assert words.count(": none") == 9
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():

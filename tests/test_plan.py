@@ -110,6 +110,7 @@ def test_fewer_seeds_need_nothing(tmp_path):
         ({"models.lstm.width": 16}, False, True, True),
         ({"evaluation.test_examples": 60}, True, False, True),
         ({"data.validation_share": 0.1}, True, True, True),
+        ({"data.validation_examples": 1500}, False, False, False),  # these spaces are smaller
         ({"figures.width_inches": 5}, False, False, False),
         ({"fit.confidence": 0.9}, False, False, False),
         ({"device": "cpu"}, False, False, False),

@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nstar.artifacts import CELL, DATA, EVALUATION, provenance, read_store, write_store
+from nstar.artifacts import (
+    CELL,
+    DATA,
+    EVALUATION,
+    check_replicates,
+    provenance,
+    read_store,
+    write_store,
+)
 from nstar.artifacts.store import specification_of
 from nstar.errors import ArtifactError
+from nstar.grid import Block
 from nstar.specification import digest
 
 SPECIFICATION = {"stage": "data", "length": 3, "seed": 0}
@@ -111,6 +120,15 @@ def test_foreign_zip_is_refused(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     assert "damaged" in refusal(path)
+
+
+def test_store_of_other_replicates_is_refused():
+    found = xr.Dataset(
+        coords={"seed": ("replicate", [0, 1]), "learning_rate": ("replicate", [0.1, 0.1])}
+    )
+    check_replicates("a.zarr.zip", found, Block(None, (0, 1), (0.1,)))
+    with pytest.raises(ArtifactError, match=r"a.zarr.zip holds the replicates .*, not the"):
+        check_replicates("a.zarr.zip", found, Block(None, (0, 2), (0.1,)))
 
 
 def test_dataset_that_does_not_follow_the_schema_is_not_written(tmp_path):

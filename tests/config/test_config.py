@@ -61,6 +61,8 @@ def test_range_of_budgets():
         ({"training.evaluate_every": 101}, "training.evaluate_every: 101 is more than"),
         ({"training.success.threshold": 1.5}, "threshold 1.5 of an accuracy"),
         ({"tasks.parity.modulus": 1}, "tasks.parity.modulus: 1: input should be greater"),
+        ({"grid.0.models": []}, "grid.0.models: []"),
+        ({"replicates.seeds": list(range(100))}, "replicates.seeds: 100 values do not fit"),
         ({"device": "gpu"}, "device: 'gpu' is not legal; legal are auto, cpu, cuda"),
     ],
 )
@@ -97,6 +99,11 @@ def test_missing_keys_are_named():
 @pytest.mark.parametrize("raw", [None, {}, [], "text"])
 def test_empty_configuration(raw):
     assert "the configuration is empty; it needs name, title, models" in message_of(raw)
+
+
+def test_validation_set_of_small_and_endless_spaces():
+    data = load_study(tiny()).data
+    assert [data.n_validation(2**n) for n in (4, 8, 20, 5000)] == [3, 51, 2000, 2000]
 
 
 def test_study_is_frozen():

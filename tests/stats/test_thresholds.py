@@ -37,6 +37,25 @@ def test_no_success_is_right_censored_at_the_largest_budget():
     assert threshold.monotone
 
 
+@pytest.mark.parametrize(
+    ("successful", "fitted", "lower", "upper", "censoring"),
+    [
+        ([False, False, True], [True, False, True], 10, 40, "interval"),
+        ([False, False, True], [False, False, True], 0, 40, "left"),
+        ([False, False, False], [True, True, False], 20, math.inf, "right"),
+        ([False, False, False], [False, False, False], 0, math.inf, "unknown"),
+        ([True, False, True], [True, False, True], 0, 10, "left"),
+    ],
+)
+def test_failure_without_a_fitted_training_set_bounds_nothing(
+    successful, fitted, lower, upper, censoring
+):
+    threshold = find_threshold([10, 20, 40], successful, fitted)
+
+    assert (threshold.lower, threshold.upper) == (lower, upper)
+    assert threshold.censoring == censoring
+
+
 def test_a_later_failure_is_reported_and_leaves_n_star_alone():
     threshold = find_threshold([10, 20, 40, 80], [False, True, False, True])
 

@@ -37,26 +37,35 @@ def rules(**changes):
     return Rules(**{**default, **changes})
 
 
-def data_for(seeds, budget=20):
+def data_for(seeds, budget=20, device=CPU):
     task = ModularAddition(kind="modular_addition", modulus=MODULUS)
     sets = [SequenceStream(MODULUS, LENGTH, seed).sequences(0, 30 + budget) for seed in seeds]
     tokens = torch.from_numpy(np.stack(sets))
     labels = torch.from_numpy(np.stack([task.labels(part) for part in sets]))
-    return PackData(tokens[:, 30:], labels[:, 30:], tokens[:, :30], labels[:, :30])
+    parts = (tokens[:, 30:], labels[:, 30:], tokens[:, :30], labels[:, :30])
+    return PackData(*(part.to(device) for part in parts))
 
 
-def run(options, replicates, chosen_rules=None, budget=20, state=None, after=lambda state: None):
+def run(
+    options,
+    replicates,
+    chosen_rules=None,
+    budget=20,
+    state=None,
+    after=lambda state: None,
+    device=CPU,
+):
     chosen_rules = chosen_rules or rules()
     model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
     seeds = sorted({seed for seed, _ in replicates})
     return train_pack(
         model,
-        data_for(seeds, budget),
+        data_for(seeds, budget, device),
         np.array([seeds.index(seed) for seed, _ in replicates]),
         np.array([rate for _, rate in replicates]),
         [EpochSampler(budget, chosen_rules.batch_size, {"seed": seed}) for seed in seeds],
         chosen_rules,
-        initial_state(model, [seed for seed, _ in replicates], CPU) if state is None else state,
+        initial_state(model, [seed for seed, _ in replicates], device) if state is None else state,
         after,
     )
 
@@ -120,6 +129,21 @@ def test_diverged_replicate_is_an_outcome_and_leaves_the_others_alone():
     assert state.outcome[1] == NOT_FITTED
     assert state.n_steps.tolist() == [50, 10]
     assert np.isfinite(np.stack(state.curves["validation_loss"])[:, 0]).all()
+    for name in CURVES[1:]:
+        assert np.isnan(np.stack(state.curves[name])[:, 1]).all(), name
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: options["kind"])
+def test_gpu_agrees_with_the_cpu(options):
+    on_cpu, on_gpu = (
+        run(options, [(0, 0.003), (1, 0.01)], device=torch.device(name)) for name in ("cpu", "cuda")
+    )
+    np.testing.assert_allclose(
+        np.stack(on_gpu.curves["train_loss"])[0],
+        np.stack(on_cpu.curves["train_loss"])[0],
+        rtol=1e-3,
+    )
 
 
 def test_ended_replicates_leave_the_pack_at_their_evaluation():

@@ -17,7 +17,7 @@ from nstar.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-STABLE_TABLES = ("cells.csv", "thresholds.csv", "exponents.csv", "fits.json")
+STABLE_TABLES = ("cells.csv", "cells.parquet", "thresholds.csv", "exponents.csv", "fits.json")
 
 # A curve that never reaches the threshold (one step size, far too small), one that reaches it at the
 # smallest budget, and replicates that diverge.
@@ -204,8 +204,17 @@ def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
     for name in STABLE_TABLES:
         first, second = (run / "results/tables" / name for run in (finished, other))
         assert first.read_bytes() == second.read_bytes(), name
+    stores = [xr.open_zarr(run / "results/tables/study.zarr").load() for run in (finished, other)]
+    xr.testing.assert_identical(*stores)
     drawn = [(run / "results/figures/demand.svg").read_bytes() for run in (finished, other)]
     assert drawn[0] == drawn[1]
+
+
+def test_extended_study_is_finished_too(folder):
+    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7]})
+    make_run(folder, study)
+    again = snakemake(folder)
+    assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_extended_study_equals_the_same_study_from_scratch(folder, tmp_path):
@@ -213,7 +222,10 @@ def test_extended_study_equals_the_same_study_from_scratch(folder, tmp_path):
     extended, scratch = make_run(folder, study), make_run(tmp_path / "scratch", study)
     tables = [read_table(run / "results/tables/cells.csv", "cells") for run in (extended, scratch)]
     keys = ["model", "task", "length", "budget", "seed", "learning_rate"]
-    tables = [t.drop(columns="store").sort_values(keys, ignore_index=True) for t in tables]
+    tables = [
+        t.drop(columns=["store", "evaluation_store"]).sort_values(keys, ignore_index=True)
+        for t in tables
+    ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     for name in ("thresholds.csv", "exponents.csv"):
         first, second = (run / "results/tables" / name for run in (extended, scratch))
@@ -253,6 +265,16 @@ def test_evaluation_finds_what_training_saw(finished):
         pd.testing.assert_series_equal(learnt[name], learnt[f"best_{name}"], check_names=False)
 
 
+def test_refit_of_the_tutorial_runs(finished):
+    (code, *_) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.DOTALL
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=True
+    )
+    assert "dense {" in shown.stdout
+
+
 def test_study_store_opens_with_names_and_units(finished, recwarn):
     store = xr.open_zarr(finished / "results/tables/study.zarr", chunks=None)
     assert not recwarn.list
@@ -270,6 +292,7 @@ def test_every_number_leads_back_to_its_store(finished):
     cells = read_table(finished / "results/tables/cells.csv", "cells")
     for row in cells.itertuples():
         assert (finished / row.store).is_file() and row.specification in row.store
+        assert (finished / row.evaluation_store).is_file()
     sources = read_table(finished / "results/tables/provenance.csv", "provenance")
     assert set(sources["store"]) == set(cells["store"])
     assert (sources["commit"] != "").all() and (sources["device"] != "").all()

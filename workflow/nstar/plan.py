@@ -5,6 +5,7 @@ caching, and a listing of files answers it. Missing stores are gathered into bat
 because a process pays seconds of start-up before it trains or evaluates anything.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,91 +78,131 @@ class Plan:
 
 
 def make_plan(study: Study, results: Path | str) -> Plan:
-    """Compare a study with what lies in `results`; reads names of files and nothing else."""
-    results = Path(results)
-    states = tuple(_state_of(study, cell, results) for cell in cells_of(study))
+    """Compare a study with what lies in a results folder; reads names of files and nothing else.
+
+    Parameters
+    ----------
+    study : Study
+    results : path
+        Need not exist.
+
+    Returns
+    -------
+    Plan
+    """
+    stores = Stores(study, Path(results))
+    states = tuple(_state_of(stores, cell) for cell in cells_of(study))
     blocks = [block for state in states for block in (*state.finished, *state.missing)]
     return Plan(
         study=study,
-        results=results,
+        results=stores.results,
         cells=states,
-        generation=tuple(_generation_batches(study, states, results)),
-        training=tuple(_training_batches(study, states, results)),
-        evaluation=tuple(_evaluation_batches(study, blocks, results)),
-        cell_stores=tuple(cell_store(study, block, results) for block in blocks),
-        evaluation_stores=tuple(evaluation_store(study, block, results) for block in blocks),
+        generation=tuple(_generation_batches(stores, states)),
+        training=tuple(_training_batches(stores, states)),
+        evaluation=tuple(_evaluation_batches(stores, blocks)),
+        cell_stores=tuple(stores.cell(block) for block in blocks),
+        evaluation_stores=tuple(stores.evaluation(block) for block in blocks),
     )
 
 
-def cell_store(study: Study, block: Block, results: Path) -> str:
-    """Return the path of the trained replicates of a block."""
-    name = digest(training_specification(study, block.cell))
-    return str(store_path(results, "cells", block.coordinates, name))
+class Stores:
+    """The paths of all stores of a study, each worked out once.
 
+    Parameters
+    ----------
+    study : Study
+    results : Path
+    """
 
-def evaluation_store(study: Study, block: Block, results: Path) -> str:
-    """Return the path of the evaluation of a block."""
-    training = digest(training_specification(study, block.cell))
-    options = study.evaluation.model_dump(mode="json")
-    name = digest(evaluation_specification(training, options))
-    return str(store_path(results, "evaluations", block.coordinates, name))
+    def __init__(self, study: Study, results: Path):
+        self.study = study
+        self.results = results
+        self.tasks = {name: task.model_dump(mode="json") for name, task in study.tasks.items()}
+        self._evaluation_options = study.evaluation.model_dump(mode="json")
+        self._digests: dict[Cell, str] = {}
+        self._data: dict[Slice, str] = {}
+
+    def training_digest(self, cell: Cell) -> str:
+        """Return the digest of the specification of a trained cell."""
+        if cell not in self._digests:
+            self._digests[cell] = digest(training_specification(self.study, cell))
+        return self._digests[cell]
+
+    def cell(self, block: Block) -> str:
+        """Return the path of the trained replicates of a block."""
+        name = self.training_digest(block.cell)
+        return str(store_path(self.results, "cells", block.coordinates, name))
+
+    def evaluation(self, block: Block) -> str:
+        """Return the path of the evaluation of a block."""
+        training = self.training_digest(block.cell)
+        name = digest(evaluation_specification(training, self._evaluation_options))
+        return str(store_path(self.results, "evaluations", block.coordinates, name))
+
+    def data(self, blocks: Iterable[Block], splits: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the paths of the data that blocks read from some splits, each once."""
+        paths: dict[str, None] = {}
+        for block in blocks:
+            for piece in slices_of(self.study, block.cell, block.seeds):
+                if piece.split in splits:
+                    paths[self.piece(piece)] = None
+        return tuple(paths)
+
+    def piece(self, piece: Slice) -> str:
+        """Return the path of a stretch of sequences."""
+        if piece not in self._data:
+            self._data[piece] = data_store(self.tasks[piece.task], piece, self.results)
+        return self._data[piece]
 
 
 def data_store(task_options: dict[str, Any], piece: Slice, results: Path) -> str:
-    """Return the path of a stretch of sequences."""
+    """Return the path of a stretch of sequences of a task given by its options."""
     name = digest(data_specification(task_options, piece))
     return str(store_path(results, "data", piece.coordinates, name))
 
 
-def _state_of(study: Study, cell: Cell, results: Path) -> CellState:
-    wanted = frozenset(
-        (seed, rate) for seed in study.replicates.seeds for rate in study.replicates.learning_rates
-    )
-    (whole, *rest) = product_blocks(cell, wanted)
-    assert not rest  # seeds x learning rates is one product
-    if Path(cell_store(study, whole, results)).exists():
+def _state_of(stores: Stores, cell: Cell) -> CellState:
+    replicates = stores.study.replicates
+    wanted = frozenset(itertools.product(replicates.seeds, replicates.learning_rates))
+    (whole,) = product_blocks(cell, wanted)
+    if Path(stores.cell(whole)).exists():
         return CellState(cell, (whole,), ())
     finished, missing = [], wanted
-    for block in _blocks_on_disk(study, cell, results):
+    for block in _blocks_on_disk(stores, cell):
         if block.replicates & missing:
             finished.append(block)
             missing -= block.replicates
     return CellState(cell, tuple(finished), tuple(product_blocks(cell, missing)))
 
 
-def _blocks_on_disk(study: Study, cell: Cell, results: Path) -> list[Block]:
+def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     """Return the blocks of a cell that are there, the largest first."""
-    name = f"{digest(training_specification(study, cell))}{STORE_SUFFIX}"
-    folder = results / "cells" / encode(vars(cell))
+    folder = stores.results / "cells" / encode(vars(cell))
     blocks = []
-    for path in folder.glob(f"seeds~*/learning_rates~*/{name}"):
+    for path in folder.glob(
+        f"seeds~*/learning_rates~*/{stores.training_digest(cell)}{STORE_SUFFIX}"
+    ):
         found = decode(path.relative_to(folder))
         blocks.append(Block(cell, found["seeds"], found["learning_rates"]))
     return sorted(blocks, key=lambda b: (-len(b.replicates), b.seeds, b.learning_rates))
 
 
-def _generation_batches(
-    study: Study, states: Iterable[CellState], results: Path
-) -> Iterable[Batch]:
+def _generation_batches(stores: Stores, states: Iterable[CellState]) -> Iterable[Batch]:
     """Yield one batch of missing data per task."""
-    slices = dict.fromkeys(
-        piece for state in states for piece in slices_of(study, state.cell, study.replicates.seeds)
-    )
-    for name, task in study.tasks.items():
-        options = task.model_dump(mode="json")
-        missing = [
-            piece
-            for piece in slices
-            if piece.task == name and not Path(data_store(options, piece, results)).exists()
-        ]
-        if missing:
-            specification = {"task": options, "slices": [vars(piece) for piece in missing]}
-            outputs = tuple(data_store(options, piece, results) for piece in missing)
-            yield Batch(name, canonical_json(specification), (), outputs)
+    seeds = stores.study.replicates.seeds
+    missing: dict[str, dict[Slice, None]] = {}
+    for state in states:
+        for piece in slices_of(stores.study, state.cell, seeds):
+            missing.setdefault(piece.task, {})[piece] = None
+    for task, pieces in missing.items():
+        absent = [piece for piece in pieces if not Path(stores.piece(piece)).exists()]
+        if absent:
+            job = {"task": stores.tasks[task], "slices": [vars(piece) for piece in absent]}
+            yield Batch(task, canonical_json(job), (), tuple(map(stores.piece, absent)))
 
 
-def _training_batches(study: Study, states: Iterable[CellState], results: Path) -> Iterable[Batch]:
-    """Yield one batch of missing blocks per curve (model, task, length), the costliest budgets last.
+def _training_batches(stores: Stores, states: Iterable[CellState]) -> Iterable[Batch]:
+    """Yield one batch of missing blocks per curve (model, task, length), in the order of budgets.
 
     Which curve a block belongs to does not depend on what is there, so a job that reads the
     configuration again in the middle of a run finds the same batch.
@@ -174,9 +215,9 @@ def _training_batches(study: Study, states: Iterable[CellState], results: Path) 
         if blocks:
             yield Batch(
                 name=str(encode({"model": model, "task": task, "length": length})),
-                specification=canonical_json(_training_job(study, blocks)),
-                inputs=_data_of(study, blocks, results, ("validation", "train")),
-                outputs=tuple(cell_store(study, block, results) for block in blocks),
+                specification=canonical_json(_training_job(stores.study, blocks)),
+                inputs=stores.data(blocks, ("validation", "train")),
+                outputs=tuple(map(stores.cell, blocks)),
             )
 
 
@@ -199,37 +240,24 @@ def _training_job(study: Study, blocks: list[Block]) -> dict[str, Any]:
     }
 
 
-def _data_of(
-    study: Study, blocks: Iterable[Block], results: Path, splits: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Return the stores of data that the blocks read, each once."""
-    stores: dict[str, None] = {}
-    for block in blocks:
-        options = study.tasks[block.cell.task].model_dump(mode="json")
-        for piece in slices_of(study, block.cell, block.seeds):
-            if piece.split in splits:
-                stores[data_store(options, piece, results)] = None
-    return tuple(stores)
-
-
-def _evaluation_batches(study: Study, blocks: list[Block], results: Path) -> Iterable[Batch]:
+def _evaluation_batches(stores: Stores, blocks: Iterable[Block]) -> Iterable[Batch]:
     """Yield one batch of missing evaluations per model and task."""
     groups: dict[tuple[str, str], list[Block]] = {}
     for block in blocks:
-        if not Path(evaluation_store(study, block, results)).exists():
+        if not Path(stores.evaluation(block)).exists():
             groups.setdefault((block.cell.model, block.cell.task), []).append(block)
     for (model, task), missing in groups.items():
         job = {
             "model": model,
             "task": task,
-            "evaluation": study.evaluation.model_dump(mode="json"),
+            "evaluation": stores.study.evaluation.model_dump(mode="json"),
             "blocks": [
                 {
                     "length": block.cell.length,
                     "budget": block.cell.budget,
                     "seeds": block.seeds,
                     "learning_rates": block.learning_rates,
-                    "training": digest(training_specification(study, block.cell)),
+                    "training": stores.training_digest(block.cell),
                 }
                 for block in missing
             ],
@@ -238,8 +266,8 @@ def _evaluation_batches(study: Study, blocks: list[Block], results: Path) -> Ite
             name=str(encode({"model": model, "task": task})),
             specification=canonical_json(job),
             inputs=(
-                *(cell_store(study, block, results) for block in missing),
-                *_data_of(study, missing, results, ("validation", "test")),
+                *map(stores.cell, missing),
+                *stores.data(missing, ("validation", "test")),
             ),
-            outputs=tuple(evaluation_store(study, block, results) for block in missing),
+            outputs=tuple(map(stores.evaluation, missing)),
         )

@@ -1,5 +1,6 @@
 """Collect the stores of a study into its tables."""
 
+import itertools
 import json
 import shutil
 import warnings
@@ -17,7 +18,7 @@ from nstar.grid import TEST_LENGTH_FACTOR, Block
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.paths import encode
-from nstar.plan import cell_store, evaluation_store, make_plan
+from nstar.plan import Stores, make_plan
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
 
@@ -40,9 +41,9 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
-    rows, sources = [], []
+    stores, rows, sources = Stores(study, results), [], []
     for block, wanted in _blocks(study, results):
-        part, source = _read_block(study, block, results)
+        part, source = _read_block(stores, block)
         chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
         rows.append(part[chosen])
         sources.append(source)
@@ -63,23 +64,20 @@ def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
                 f"cell {encode(vars(state.cell))} is not trained; run the workflow, which trains what "
                 "is missing"
             )
-        wanted = frozenset(
-            (seed, rate)
-            for seed in study.replicates.seeds
-            for rate in study.replicates.learning_rates
-        )
+        replicates = study.replicates
+        wanted = frozenset(itertools.product(replicates.seeds, replicates.learning_rates))
         for block in state.finished:
             yield block, wanted & block.replicates
             wanted -= block.replicates
 
 
-def _read_block(study: Study, block: Block, results: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of a block for the table of cells, and its row for the provenance."""
-    path, evaluation = cell_store(study, block, results), evaluation_store(study, block, results)
+    path, evaluation = stores.cell(block), stores.evaluation(block)
     trained, evaluated = read_store(path, CELL), read_store(evaluation, EVALUATION)
     check_replicates(path, trained, block)
     check_replicates(evaluation, evaluated, block)
-    task, n_steps = study.tasks[block.cell.task], trained["n_steps"].values
+    task, n_steps = stores.study.tasks[block.cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
     rows = {
         **vars(block.cell),
