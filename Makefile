@@ -13,9 +13,10 @@ run: $(VENV)/installed  ## Train what is missing, then write tables, figures and
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/report.html
 	@echo "The report is in results/report.html; its numbers are in results/tables/."
 
-plan: $(VENV)/installed  ## List cached and missing cells, and the jobs a run would start.
-	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
+plan: $(VENV)/installed  ## List the jobs a run would start, then cached and missing cells.
 	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
+	@echo
+	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 
 unlock: $(VENV)/installed  ## Free the folder after a run was killed, so that make run goes on.
 	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
