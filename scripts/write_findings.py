@@ -14,6 +14,7 @@ def main(arguments=None):
         read_table(tables / "cells.parquet", "cells"),
         read_table(tables / "thresholds.csv", "thresholds"),
         read_table(tables / "exponents.csv", "exponents"),
+        read_table(tables / "sensitivity.csv", "sensitivity"),
         options.job["title"],
     )
     with written_whole(options.results / "findings.html") as temporary:

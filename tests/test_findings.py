@@ -39,14 +39,15 @@ def difference(estimate, lower, upper, **changes):
     return exponent("transformer", estimate, lower, upper, **pair, **changes)
 
 
-def page(cells=None, thresholds=None, exponents=None, title="A study"):
+def page(cells=None, thresholds=None, exponents=None, sensitivity=None, title="A study"):
     """Return the page for the given rows and a plain row where a table is left out."""
     tables = [
         pd.DataFrame(rows or [plain()])
         for rows, plain in ((cells, cell), (thresholds, threshold), (exponents, exponent))
     ]
     tables[1] = tables[1].astype({"seed": "Int64"})
-    return write_findings(*tables, title)
+    without = pd.DataFrame(sensitivity or [exponent() | {"left_out": "near_space"}])
+    return write_findings(*tables, without[without["left_out"] != ""], title)
 
 
 def text(markup):
@@ -110,6 +111,20 @@ def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
     assert "From 4 to 8, the length multiplies N* by 4 (interval 0.5 to 8)" in words
     assert "Two values are a contrast: they do not test the power law." in words
     assert "6 thresholds on 3 curves; 1 censored, 2 limited by steps, 0 near the size" in words
+
+
+def test_exponents_without_doubtful_thresholds_stand_beside_all():
+    nothing = {"identified": False, "converged": False, "estimate": np.nan}
+    without = [
+        exponent("lstm", 0.5, -0.2, 1.2) | {"left_out": "near_space"},
+        exponent("lstm") | nothing | {"left_out": "near_space_lengths"},
+    ]
+    rows = [exponent("lstm", 1.0, 0.5, 1.5)]
+    words = section(page(exponents=rows, sensitivity=without), "Exponents of length without")
+
+    assert "lstm 1.00 [0.50, 1.50] 0.50 [\u22120.20, 1.20] not identified" in words
+    clean = page(sensitivity=[exponent() | {"left_out": ""}])
+    assert "None is doubtful." in section(clean, "Exponents of length without")
 
 
 @pytest.mark.parametrize("kind", ["exponent", "difference"])

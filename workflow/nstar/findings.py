@@ -13,7 +13,11 @@ _BLANK = "\u2013"
 
 
 def write_findings(
-    cells: pd.DataFrame, thresholds: pd.DataFrame, exponents: pd.DataFrame, study_title: str
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    sensitivity: pd.DataFrame,
+    study_title: str,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
 
@@ -25,6 +29,8 @@ def write_findings(
         One row per curve and rule.
     exponents : DataFrame
         One row per coefficient of a model, or difference of two models.
+    sensitivity : DataFrame
+        The same for fits that leave doubtful thresholds out, named in `left_out`.
     study_title : str
         Heading of the page.
 
@@ -46,6 +52,7 @@ def write_findings(
         size=_size(cells, thresholds),
         readings=_readings(exponents, thresholds),
         comparisons=_comparisons(exponents),
+        robustness=_robustness(exponents, sensitivity),
         demand=_demand_tables(thresholds),
         warnings=_warnings(cells, thresholds, exponents),
         extrapolation=_extrapolation(cells),
@@ -111,6 +118,34 @@ def _comparisons(exponents: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows.itertuples()
     ]
+
+
+_LEFT_OUT = {
+    "limited_by_steps": "without thresholds limited by steps",
+    "near_space": "without thresholds near the size of the space",
+    "near_space_lengths": "without the lengths at which a threshold is near the size of the space",
+}
+
+
+def _robustness(exponents: pd.DataFrame, sensitivity: pd.DataFrame) -> dict[str, Any]:
+    """Return the exponents of length, and their differences, with doubtful thresholds left out."""
+    tables = {"all": exponents} | dict(iter(sensitivity.groupby("left_out", sort=False)))
+    columns, lines = [], {}
+    for left_out, table in tables.items():
+        columns.append(_LEFT_OUT.get(left_out, "all thresholds"))
+        for row in table[table["quantity"] == "length"].itertuples():
+            name = f"{row.model} \u2212 {row.minus_model}" if row.minus_model else row.model
+            lines.setdefault(name, {})[columns[-1]] = _bounds(row)
+    filled = {
+        name: [line.get(column, _BLANK) for column in columns] for name, line in lines.items()
+    }
+    return {"columns": columns, "lines": filled}
+
+
+def _bounds(row: Any) -> str:
+    if not _has_interval(row):
+        return "not identified"
+    return f"{row.estimate:.2f} [{row.lower:.2f}, {row.upper:.2f}]".replace("-", "\u2212")
 
 
 def _read_difference(row: Any) -> str:

@@ -44,6 +44,8 @@ def tables_page() -> str:
         "seed, and one per curve for the rule `any`.",
         "exponents": "`results/tables/exponents.csv`: one row per model and coefficient of "
         "`log N* = a + alpha log n + beta log m`, and one per pair of models and exponent.",
+        "sensitivity": "`results/tables/sensitivity.csv`: the same for fits that leave doubtful "
+        "thresholds out.",
         "provenance": "`results/tables/provenance.csv`: one row per store of trained replicates.",
     }
     for name, columns in TABLES.items():

@@ -154,6 +154,18 @@ EXPONENTS: Mapping[str, Column] = {
 }
 """One row per model and coefficient, and one per pair of models and coefficient."""
 
+SENSITIVITY: Mapping[str, Column] = {
+    "left_out": Column(
+        "str",
+        "1",
+        "what the fit leaves out: `limited_by_steps` and `near_space`, the thresholds so flagged; "
+        "`near_space_lengths`, every task and length at which some threshold is near the size of the "
+        "space",
+    ),
+    **EXPONENTS,
+}
+"""As `EXPONENTS`, for fits that leave doubtful thresholds out."""
+
 PROVENANCE: Mapping[str, Column] = {
     "store": Column("str", "1", "path of the store of trained replicates"),
     "specification": Column("str", "1", "digest of its specification"),
@@ -170,6 +182,7 @@ TABLES = {
     "cells": CELLS,
     "thresholds": THRESHOLDS,
     "exponents": EXPONENTS,
+    "sensitivity": SENSITIVITY,
     "provenance": PROVENANCE,
 }
 """All tables by name."""

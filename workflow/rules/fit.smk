@@ -1,9 +1,14 @@
 """Fit the scaling exponents.
 
-Reads results/tables/thresholds.csv, makes results/tables/exponents.csv and the fit cards.
+Reads results/tables/thresholds.csv, makes the tables of exponents and of their sensitivity,
+and the fit cards.
 """
 
-FITS = ["results/tables/exponents.csv", "results/tables/fits.json"]
+FITS = [
+    "results/tables/exponents.csv",
+    "results/tables/sensitivity.csv",
+    "results/tables/fits.json",
+]
 
 
 rule fit_exponents:
@@ -16,7 +21,8 @@ rule fit_exponents:
             caption="../report/exponents_table.rst",
             labels={"table": "exponents"},
         ),
-        cards=FITS[1],
+        sensitivity=FITS[1],
+        cards=FITS[2],
     log:
         "results/logs/fit_exponents.log",
     benchmark:

@@ -56,6 +56,7 @@ rule write_findings:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
         exponents="results/tables/exponents.csv",
+        sensitivity="results/tables/sensitivity.csv",
     output:
         report(
             "results/findings.html",

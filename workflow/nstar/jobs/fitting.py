@@ -13,11 +13,11 @@ import pandas as pd
 from nstar.files import written_whole
 from nstar.selection import near_space
 from nstar.stats import Difference, ScalingFit, compare_coefficients, fit_scaling
-from nstar.tables import read_table, write_table
+from nstar.tables import TABLES, read_table, write_table
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
-    """Write tables/exponents.csv and tables/fits.json, the fit cards.
+    """Write the tables exponents and sensitivity, and fits.json, the fit cards.
 
     Parameters
     ----------
@@ -28,19 +28,54 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     thresholds = read_table(results / "tables" / "thresholds.csv", "thresholds")
     by_seed = thresholds[(thresholds["rule"] == "seed") & (thresholds["censoring"] != "unknown")]
     confidence = job["fit"]["confidence"]
-    names = [name for name in job["models"] if (by_seed["model"] == name).any()]
-    fits = {name: _fit_model(by_seed[by_seed["model"] == name], confidence) for name in names}
-    rows = [row for name, fit in fits.items() for row in _exponent_rows(name, fit)]
-    for first, second in itertools.combinations(names, 2):
-        rows += _difference_rows(first, second, fits, confidence)
-    for row in rows:
-        part = by_seed[by_seed["model"].isin([row["model"], row["minus_model"]])]
-        row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
-        row["n_near_space"] = int(near_space(part).sum())
-    write_table(results / "tables" / "exponents.csv", "exponents", pd.DataFrame(rows))
+    fits = _fit_models(by_seed, job["models"], confidence)
+    exponents = pd.DataFrame(_rows(fits, by_seed, confidence))
+    write_table(results / "tables" / "exponents.csv", "exponents", exponents)
+    sensitivity = [
+        {"left_out": name, **row}
+        for name, kept in _selections(by_seed).items()
+        for row in _rows(_fit_models(kept, job["models"], confidence), kept, confidence)
+    ]
+    columns = list(TABLES["sensitivity"])
+    table = pd.DataFrame(sensitivity, columns=columns)
+    write_table(results / "tables" / "sensitivity.csv", "sensitivity", table)
     cards = {name: dataclasses.asdict(fit) for name, fit in fits.items()}
     with written_whole(results / "tables" / "fits.json") as temporary:
         temporary.write_text(json.dumps(_without_nan(cards), indent=2) + "\n")
+
+
+def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what is left of the thresholds without the doubtful ones, where there are such."""
+    near = near_space(thresholds)
+    places = pd.MultiIndex.from_frame(thresholds[["task", "length"]])
+    doubtful = {
+        "limited_by_steps": thresholds["limited_by_steps"],
+        "near_space": near,
+        "near_space_lengths": pd.Series(places.isin(places[near]), index=thresholds.index),
+    }
+    return {name: thresholds[~mask] for name, mask in doubtful.items() if mask.any()}
+
+
+def _fit_models(
+    thresholds: pd.DataFrame, models: list[str], confidence: float
+) -> dict[str, ScalingFit]:
+    """Return the fit of every model that has thresholds, in the order of the study."""
+    parts = {name: thresholds[thresholds["model"] == name] for name in models}
+    return {name: _fit_model(part, confidence) for name, part in parts.items() if len(part)}
+
+
+def _rows(
+    fits: Mapping[str, ScalingFit], thresholds: pd.DataFrame, confidence: float
+) -> list[dict[str, Any]]:
+    """Return the rows of the table of exponents: all models, then all pairs."""
+    rows = [row for name, fit in fits.items() for row in _exponent_rows(name, fit)]
+    for first, second in itertools.combinations(fits, 2):
+        rows += _difference_rows(first, second, fits, confidence)
+    for row in rows:
+        part = thresholds[thresholds["model"].isin([row["model"], row["minus_model"]])]
+        row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
+        row["n_near_space"] = int(near_space(part).sum())
+    return rows
 
 
 def _fit_model(thresholds: pd.DataFrame, confidence: float) -> ScalingFit:
