@@ -41,3 +41,5 @@ rule all:
         FIGURES,
         "results/findings.html",
         "results/config.json",
+    message:
+        "All stores, tables and figures are there."

@@ -39,6 +39,11 @@ CASES = {
         make.censor(make.thresholds(), slice(None), "left"),
         make.unknown_exponents(),
     ),
+    "unknown": lambda make: (
+        make.cells(lengths=[4], budgets=[64, 128]).assign(outcome="not_fitted"),
+        make.thresholds().assign(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown"),
+        make.exponents().iloc[:0],
+    ),
     "trap": lambda make: (
         make.trap_cells(),
         make.thresholds().assign(monotone=False),

@@ -1,7 +1,7 @@
 """Draw the figures and write the findings.
 
-Reads results/tables/, makes results/figures/, results/findings.html and results/config.json. The report itself is made
-from these by `snakemake --report` once a run is over.
+Reads results/tables/, makes results/figures/, results/findings.html and results/config.json. The report
+itself is made from these by `snakemake --report` once a run is over.
 """
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]

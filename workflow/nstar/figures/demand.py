@@ -123,6 +123,8 @@ def _draw_law(panel: Axes, rows: pd.DataFrame, law: Mapping[str, float], look: L
 def _set_axes(panels: list[Axes], marks: pd.DataFrame) -> None:
     budgets = pd.concat([marks["y"], marks["lower"], marks["upper"]])
     budgets = budgets[np.isfinite(budgets) & (budgets > 0)]
+    if budgets.empty:  # every threshold is unknown
+        budgets = pd.Series([1.0, 10.0])
     for panel in panels:
         set_length_axis(panel, marks["length"])
         panel.set(yscale="log", ylim=(budgets.min() / 2.2, budgets.max() * 2.2))

@@ -53,6 +53,11 @@ def draw_marks(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: b
         panel.plot(censored["x"], censored["y"], zorder=3, **pen, **hollow)
         panel.plot(censored["x"], censored["y"], marker=arrow, markersize=3.6 * size, **pen)
 
+    unknown = rows[rows["censoring"] == "unknown"]
+    at_the_foot = {"transform": panel.get_xaxis_transform(), "markersize": size, "marker": "x"}
+    panel.plot(unknown["x"], [0.04] * len(unknown), **pen, **at_the_foot)
+    rows = rows.drop(unknown.index)
+
     frame = {"linestyle": "none", "color": INK, "fillstyle": "none"}
     frame |= {"markersize": 1.8 * size, "markeredgewidth": 0.07 * size + 0.2, "zorder": 4}
     for marker, framed in (("o", ~rows["monotone"]), ("s", rows["limited_by_steps"])):
@@ -73,6 +78,8 @@ def meaning_handles(thresholds: pd.DataFrame) -> list[Line2D]:
         if side in censoring:
             symbol = MarkerPath.make_compound_path(_OPEN_MARK, _ARROWS[side])
             handles.append(_frame_handle(label, symbol, 12))
+    if "unknown" in censoring:
+        handles.append(mark_handle("N* unknown, nothing fitted", marker="x", markersize=5))
     if not thresholds["monotone"].all():
         handles.append(_frame_handle("success not monotone in N", "o", 9))
     if thresholds["limited_by_steps"].any():

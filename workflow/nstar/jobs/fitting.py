@@ -29,16 +29,15 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     by_seed = thresholds[(thresholds["rule"] == "seed") & (thresholds["censoring"] != "unknown")]
     confidence = job["fit"]["confidence"]
     fits = _fit_models(by_seed, job["models"], confidence)
-    exponents = pd.DataFrame(_rows(fits, by_seed, confidence))
-    write_table(results / "tables" / "exponents.csv", "exponents", exponents)
+    exponents = _rows(fits, by_seed, confidence)
     sensitivity = [
         {"left_out": name, **row}
         for name, kept in _selections(by_seed).items()
         for row in _rows(_fit_models(kept, job["models"], confidence), kept, confidence)
     ]
-    columns = list(TABLES["sensitivity"])
-    table = pd.DataFrame(sensitivity, columns=columns)
-    write_table(results / "tables" / "sensitivity.csv", "sensitivity", table)
+    for name, rows in (("exponents", exponents), ("sensitivity", sensitivity)):
+        table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
+        write_table(results / "tables" / f"{name}.csv", name, table)
     cards = {name: dataclasses.asdict(fit) for name, fit in fits.items()}
     with written_whole(results / "tables" / "fits.json") as temporary:
         temporary.write_text(json.dumps(_without_nan(cards), indent=2) + "\n")
