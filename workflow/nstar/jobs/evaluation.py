@@ -25,9 +25,8 @@ from nstar.grid import (
     extrapolation_slice,
     stream_slices,
 )
-from nstar.jobs.generation import read_sequences
+from nstar.jobs.training import model_of, read_sets
 from nstar.measures.accuracy import score
-from nstar.models import build_model
 from nstar.paths import store_path
 from nstar.progress import Progress
 from nstar.specification import digest
@@ -77,24 +76,19 @@ def _evaluate_block(
     specification = specification_of(trained)
     task = build_task(specification["task"])
     longer = TEST_LENGTH_FACTOR * block.cell.length
-    model = build_model(
-        specification["model"],
-        n_symbols=task.n_symbols,
-        n_classes=task.n_states,
-        n_positions=longer,
-    )
+    model = model_of(specification)
     parameters = model.views(torch.from_numpy(trained["parameters"].values).to(device))
     rows = np.array([block.seeds.index(seed) for seed in trained["seed"].values])
     variables = {}
     for split, axis in SPLITS.items():
-        sets = []
-        for seed in block.seeds:
-            validation = next(stream_slices(task, block.cell, seed, specification["n_validation"]))
-            test = extrapolation_slice(task, block.cell, seed, n_test)
-            piece = validation if split == "validation" else test
-            sets.append(read_sequences(specification["task"], [piece], results, piece.stop))
-        tokens, labels = (
-            torch.from_numpy(np.stack(part)).to(device) for part in zip(*sets, strict=True)
+        pieces = [
+            next(stream_slices(task, block.cell, seed, specification["n_validation"]))
+            if split == "validation"
+            else extrapolation_slice(task, block.cell, seed, n_test)
+            for seed in block.seeds
+        ]
+        tokens, labels = read_sets(
+            specification["task"], [[piece] for piece in pieces], results, pieces[0].stop, device
         )
         result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
         for name in ("loss", "token_accuracy", "sequence_accuracy"):

@@ -1,16 +1,17 @@
 """Train the blocks of replicates that a curve is short of."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from nstar.artifacts import CELL, provenance, write_store
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, stream_slices
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
 from nstar.outcomes import OUTCOMES
@@ -56,13 +57,7 @@ def train_cells(
     device = prepare_device(device_name)
     length = job["specification"]["length"]
     checkpoints = results / "checkpoints"
-    task = build_task(job["specification"]["task"])
-    model = build_model(
-        job["specification"]["model"],
-        n_symbols=task.n_symbols,
-        n_classes=task.n_states,
-        n_positions=TEST_LENGTH_FACTOR * length,
-    )
+    model = model_of(job["specification"])
     label = f"{job['model']} {job['task']} length {length}"
     progress = Progress("cells", len(job["blocks"]), label)
     max_steps = job["specification"]["training"]["max_steps"]
@@ -101,6 +96,32 @@ def train_cells(
     progress.finish()
     for saver in savers:
         saver.path.unlink(missing_ok=True)
+
+
+def model_of(specification: Mapping[str, Any]) -> StackedModel:
+    """Return the model of a cell, built to reach the length that extrapolation is measured at."""
+    task = build_task(specification["task"])
+    return build_model(
+        specification["model"],
+        n_symbols=task.n_symbols,
+        n_classes=task.n_states,
+        n_positions=TEST_LENGTH_FACTOR * specification["length"],
+    )
+
+
+def read_sets(
+    task: Mapping[str, Any],
+    pieces_by_seed: Iterable[list[Slice]],
+    results: Path,
+    n_sequences: int,
+    device: torch.device,
+) -> tuple[Tensor, Tensor]:
+    """Return tokens and labels of one set per seed, the first `n_sequences` of each, both (S, n, T)."""
+    sets = [read_sequences(task, pieces, results, n_sequences) for pieces in pieces_by_seed]
+    tokens, labels = (
+        torch.from_numpy(np.stack(part)).to(device) for part in zip(*sets, strict=True)
+    )
+    return tokens, labels
 
 
 class _Saver:
@@ -176,18 +197,16 @@ def _read_data(
     """Return the data sets of the seeds of a block, stacked (S, n, T)."""
     task = build_task(specification["task"])
     head = specification["n_validation"]
-    parts: dict[str, list] = {"train": [], "validation": []}
+    validation, train = [], []
     for seed in block.seeds:
-        pieces = list(stream_slices(task, block.cell, seed, head))
-        for split, n_sequences in (("train", block.cell.budget), ("validation", head)):
-            chosen = [piece for piece in pieces if piece.split == split]
-            parts[split].append(read_sequences(specification["task"], chosen, results, n_sequences))
-    tensors = [
-        torch.from_numpy(np.stack([part[i] for part in parts[split]])).to(device)
-        for split in ("train", "validation")
-        for i in (0, 1)
-    ]
-    return PackData(*tensors)
+        first, *shards = stream_slices(task, block.cell, seed, head)
+        validation.append([first])
+        train.append(shards)
+    options = specification["task"]
+    return PackData(
+        *read_sets(options, train, results, block.cell.budget, device),
+        *read_sets(options, validation, results, head, device),
+    )
 
 
 def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: int) -> xr.Dataset:
