@@ -201,6 +201,9 @@ class Fit(Options):
     """The scaling fits."""
 
     confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
+    bootstrap_replicates: Annotated[StrictInt, Field(ge=100)] = Field(
+        500, description="studies drawn to check the intervals of each model; studies"
+    )
 
 
 class Figures(Options):

@@ -46,6 +46,12 @@ def tables_page() -> str:
         "`log N* = a + alpha log n + beta log m`, and one per pair of models and exponent.",
         "sensitivity": "`results/tables/sensitivity.csv`: the same for fits that leave doubtful "
         "thresholds out.",
+        "checks": "`results/tables/checks.csv`: other estimates of the exponents and differences, and "
+        "whether they agree.",
+        "forms": "`results/tables/forms.csv`: power law, exponential and broken power law in n "
+        "compared.",
+        "demand": "`results/tables/demand.csv`: N* of every curve from the success of all its seeds, "
+        "and of any of them.",
         "provenance": "`results/tables/provenance.csv`: one row per store of trained replicates.",
     }
     for name, columns in TABLES.items():

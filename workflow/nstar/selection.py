@@ -1,9 +1,57 @@
 """Which rows of the tables stand for a seed, and which are to be read with care."""
 
+import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 CURVE = ["model", "task", "length"]
 """The columns that name a curve: all budgets of one model on one task at one length."""
+
+
+SCORE_LIMIT = 1e-3
+"""Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
+
+
+def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return what each seed made of each budget, over its learning rates.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+    measure : str
+        The success measure: "loss", "token_accuracy" or "sequence_accuracy".
+
+    Returns
+    -------
+    DataFrame
+        One row per model, task, n_states, length, budget and seed, with `learnt` (some learning
+        rate learnt), `fitted` (some at least fitted its training set) and `score`, the best of the
+        measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
+    """
+    keys = ["model", "task", "n_states", "length", "budget", "seed"]
+    scored = cells.assign(
+        learnt=cells["outcome"] == "learnt",
+        fitted=cells["outcome"] != "not_fitted",
+        score=as_score(cells[f"best_validation_{measure}"], measure),
+    )
+    best = scored.groupby(keys, sort=False)[["learnt", "fitted", "score"]].max()
+    return best.reset_index()
+
+
+def as_score(values, measure: str):
+    """Return a success measure on an unbounded scale on which more is better.
+
+    The logit of an accuracy, minus the logarithm of a loss.
+
+    Examples
+    --------
+    >>> float(as_score(0.5, "token_accuracy")), float(as_score(1.0, "loss"))
+    (0.0, -0.0)
+    """
+    if measure == "loss":
+        return -np.log(np.maximum(values, SCORE_LIMIT**2))
+    return logit(np.clip(values, SCORE_LIMIT, 1 - SCORE_LIMIT))
 
 
 def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:

@@ -133,18 +133,49 @@ EXPONENTS: Mapping[str, Column] = {
     "upper": Column("float64", "1", "upper end of the interval"),
     "confidence": Column("float64", "1", "nominal coverage of the interval"),
     "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "p_value_holm": Column(
+        "float64",
+        "1",
+        "`p_value` adjusted by Holm for the number of pairs of models with this quantity",
+    ),
     "degrees_of_freedom": Column("float64", "1", "of the t distribution behind the interval"),
-    "n_used": Column("int64", "1", "rows of thresholds (curve and seed) in the fit"),
-    "n_censored": Column("int64", "1", "how many of these are left- or right-censored"),
+    "n_used": Column("int64", "1", "runs in the fit: outcomes of a seed at a budget"),
+    "n_not_fitted": Column(
+        "int64",
+        "1",
+        "runs left out of the fit because no learning rate fitted even the training set",
+    ),
     "n_curves": Column("int64", "1", "curves in the fit"),
-    "n_limited_by_steps": Column("int64", "1", "rows in the fit that are limited by steps"),
+    "n_censored": Column(
+        "int64", "1", "how many of these have no run that learnt, or none that did not"
+    ),
+    "n_limited_by_steps": Column(
+        "int64", "1", "thresholds of the model (curve and seed) that are limited by steps"
+    ),
     "n_near_space": Column(
-        "int64", "1", "rows in the fit whose N* is at least half of the sequences that exist"
+        "int64",
+        "1",
+        "thresholds of the model (curve and seed) at least half of the sequences that exist",
     ),
-    "residual_scale": Column(
-        "float64", "log sequences", "sigma, scatter of seeds about their curve"
+    "run_scale": Column(
+        "float64", "log sequences", "s, logistic scale of the success of runs about their curve"
     ),
-    "curve_scale": Column("float64", "log sequences", "tau, scatter of curves about the law"),
+    "curve_scale": Column(
+        "float64", "log sequences", "tau, standard deviation of curves about the law"
+    ),
+    "lapse": Column("float64", "1", "share of runs that fail however large the budget"),
+    "dispersion": Column(
+        "float64",
+        "1",
+        "q, residuals of the curves over what the likelihood expects; the interval is widened or "
+        "narrowed by its square root",
+    ),
+    "quantised": Column(
+        "bool",
+        "1",
+        "runs of a curve differ by less than the budgets resolve; the interval depends on where "
+        "thresholds fall between budgets",
+    ),
     "identified": Column("bool", "1", "the data determine the estimate"),
     "converged": Column(
         "bool", "1", "the likelihood was maximised, by its gradient and by restarts"
@@ -166,6 +197,95 @@ SENSITIVITY: Mapping[str, Column] = {
 }
 """As `EXPONENTS`, for fits that leave doubtful thresholds out."""
 
+CHECKS: Mapping[str, Column] = {
+    "kind": EXPONENTS["kind"],
+    "model": EXPONENTS["model"],
+    "minus_model": EXPONENTS["minus_model"],
+    "quantity": EXPONENTS["quantity"],
+    "check": Column(
+        "str",
+        "1",
+        "the other estimator: `crossing`, where the median score of the seeds passes the success "
+        "threshold, censored regression on the curves; `bootstrap`, studies drawn from the fitted "
+        "law; `joint`, all models in one fit with one scatter; `paired`, differences of the curves "
+        "that saw the same sequences",
+    ),
+    "estimate": EXPONENTS["estimate"],
+    "standard_error": EXPONENTS["standard_error"],
+    "lower": EXPONENTS["lower"],
+    "upper": EXPONENTS["upper"],
+    "confidence": EXPONENTS["confidence"],
+    "n_used": Column("int64", "1", "what the check rests on: runs, curves, or pairs of curves"),
+    "n_censored": Column("int64", "1", "curves, or pairs, that are censored"),
+    "verdict": Column(
+        "str",
+        "1",
+        "`disagrees`: one of the two estimates lies outside of the other's interval; `other "
+        "conclusion`: only one of the intervals excludes 0; `agrees`; `no answer`: one of the two "
+        "has no interval",
+    ),
+    "reason": EXPONENTS["reason"],
+    "method": EXPONENTS["method"],
+}
+"""One row per exponent or difference, and other estimator of it."""
+
+FORMS: Mapping[str, Column] = {
+    "model": _MODEL,
+    "form": Column(
+        "str",
+        "1",
+        "`power`: log N* = a + alpha log n; `exponential`: a + gamma n; `broken_power`: a bend in "
+        "log n; each with beta log m where m varies",
+    ),
+    "knot": Column("float64", "symbols", "length at which the broken law bends"),
+    "n_parameters": Column("int64", "1", "parameters, the knot and the scatter counted"),
+    "aic": Column("float64", "1", "Akaike's criterion; less is better"),
+    "bic": Column("float64", "1", "Schwarz's criterion, for the number of curves"),
+    "delta_aic": Column(
+        "float64", "1", "distance from the least `aic` of the model; below 2 says little"
+    ),
+    "identified": Column("bool", "1", "the curves determine the form"),
+    "reason": Column("str", "1", "why they do not; empty if they do"),
+}
+"""One row per model and form of its law in n."""
+
+DEMAND: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "estimate": Column(
+        "float64",
+        "sequences",
+        "budget at which half of the seeds that do not lapse learn; empty where it is censored",
+    ),
+    "lower": Column("float64", "sequences", "lower end of the interval; 0 where it is open"),
+    "upper": Column("float64", "sequences", "upper end of the interval; `inf` where it is open"),
+    "confidence": EXPONENTS["confidence"],
+    "censoring": Column(
+        "str",
+        "1",
+        "`interval`: some seed learnt and some did not; `left`: all learnt; `right`: none did; "
+        "`unknown`: no seed fitted its training set",
+    ),
+    "n_seeds": Column("int64", "1", "K, seeds of the curve"),
+    "any_estimate": Column(
+        "float64",
+        "sequences",
+        "budget at which any of K seeds learns with probability 1/2, by the same curve of success",
+    ),
+    "any_lower": Column("float64", "sequences", "lower end of its interval"),
+    "any_upper": Column("float64", "sequences", "upper end of its interval"),
+    "run_scale": EXPONENTS["run_scale"],
+    "lapse": EXPONENTS["lapse"],
+    "n_used": Column("int64", "1", "runs of the curve: outcomes of a seed at a budget"),
+    "n_not_fitted": Column(
+        "int64", "1", "runs left out because no learning rate fitted even the training set"
+    ),
+    "method": EXPONENTS["method"],
+}
+"""One row per curve: its demand, and how that depends on the number of seeds."""
+
 PROVENANCE: Mapping[str, Column] = {
     "store": Column("str", "1", "path of the store of trained replicates"),
     "specification": Column("str", "1", "digest of its specification"),
@@ -183,6 +303,9 @@ TABLES = {
     "thresholds": THRESHOLDS,
     "exponents": EXPONENTS,
     "sensitivity": SENSITIVITY,
+    "checks": CHECKS,
+    "forms": FORMS,
+    "demand": DEMAND,
     "provenance": PROVENANCE,
 }
 """All tables by name."""

@@ -1,18 +1,22 @@
 """Fit the scaling exponents.
 
-Reads results/tables/thresholds.csv, makes the tables of exponents and of their sensitivity,
-and the fit cards.
+Reads the tables of cells and thresholds; makes those of exponents, their sensitivity and their checks,
+of the forms of the law and of the demand of every curve, and the fit cards.
 """
 
 FITS = [
     "results/tables/exponents.csv",
     "results/tables/sensitivity.csv",
+    "results/tables/checks.csv",
+    "results/tables/forms.csv",
+    "results/tables/demand.csv",
     "results/tables/fits.json",
 ]
 
 
 rule fit_exponents:
     input:
+        cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
     output:
         exponents=report(
@@ -22,13 +26,21 @@ rule fit_exponents:
             labels={"table": "exponents"},
         ),
         sensitivity=FITS[1],
-        cards=FITS[2],
+        checks=FITS[2],
+        forms=FITS[3],
+        demand=FITS[4],
+        cards=FITS[5],
     log:
         "results/logs/fit_exponents.log",
     benchmark:
         "results/benchmarks/fit_exponents.tsv"
     params:
-        job=part_of_study("fit", models=list(STUDY.models), fit=STUDY.fit.model_dump(mode="json")),
+        job=part_of_study(
+            "fit",
+            models=list(STUDY.models),
+            success=STUDY.training.success.model_dump(mode="json"),
+            fit=STUDY.fit.model_dump(mode="json"),
+        ),
     message:
         "Fit the exponents of the data demand."
     shell:

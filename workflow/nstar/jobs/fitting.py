@@ -1,6 +1,5 @@
-"""Fit the scaling law of every model to the brackets of its seeds, and compare the models."""
+"""Fit the scaling law of every model to the outcomes of its seeds, compare and check the fits."""
 
-import dataclasses
 import itertools
 import json
 from collections.abc import Mapping
@@ -9,38 +8,88 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
+import statsmodels
+from statsmodels.stats.multitest import multipletests
 
 from nstar.files import written_whole
-from nstar.selection import near_space
-from nstar.stats import Difference, ScalingFit, compare_coefficients, fit_scaling
+from nstar.jobs.checking import check_fits
+from nstar.jobs.outcomes import PLACE, count_runs, outcomes, scaling_data
+from nstar.selection import CURVE, near_space, runs_by_seed
+from nstar.stats import (
+    Difference,
+    FormFit,
+    ScalingFit,
+    compare_coefficients,
+    compare_forms,
+    fit_demand,
+    fit_jointly,
+    fit_scaling,
+    make_card,
+)
 from nstar.tables import TABLES, read_table, write_table
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables exponents and sensitivity, and fits.json, the fit cards.
+    """Write the tables exponents, sensitivity, checks, forms and demand, and the fit cards.
 
     Parameters
     ----------
     job : mapping
-        ``models`` (names in the order of the study) and ``fit`` (options).
+        ``models`` (names in the order of the study), ``success`` (measure and threshold) and
+        ``fit`` (options).
     results : Path
     """
-    thresholds = read_table(results / "tables" / "thresholds.csv", "thresholds")
-    by_seed = thresholds[(thresholds["rule"] == "seed") & (thresholds["censoring"] != "unknown")]
-    confidence = job["fit"]["confidence"]
-    fits = _fit_models(by_seed, job["models"], confidence)
-    exponents = _rows(fits, by_seed, confidence)
-    sensitivity = [
-        {"left_out": name, **row}
-        for name, kept in _selections(by_seed).items()
-        for row in _rows(_fit_models(kept, job["models"], confidence), kept, confidence)
-    ]
-    for name, rows in (("exponents", exponents), ("sensitivity", sensitivity)):
+    tables, options = results / "tables", job["fit"]
+    runs = runs_by_seed(read_table(tables / "cells.parquet", "cells"), job["success"]["measure"])
+    thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    thresholds = thresholds[thresholds["rule"] == "seed"]
+    models = [name for name in job["models"] if (runs["model"] == name).any()]
+    fits = fit_models(runs, models, options["confidence"])
+    joint = None
+    if len(models) > 1:
+        joint = fit_jointly(
+            **scaling_data(runs), group=count_runs(runs)["model"], confidence=options["confidence"]
+        )
+    forms = {name: _fit_forms(runs, name, options["confidence"]) for name in models}
+    exponents = _rows(fits, thresholds, runs, options["confidence"])
+    checks, check_cards = check_fits(fits, joint, exponents, runs, job)
+
+    sensitivity, kept_fits = [], {}
+    for name, kept in _selections(thresholds).items():
+        kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
+        kept_fits[name] = fit_models(kept_runs, models, options["confidence"])
+        rows = _rows(kept_fits[name], kept, kept_runs, options["confidence"])
+        sensitivity += [{"left_out": name, **row} for row in rows]
+
+    made = {
+        "exponents": exponents,
+        "sensitivity": sensitivity,
+        "checks": checks,
+        "forms": [row for name in models for row in _form_rows(name, forms[name])],
+        "demand": [row for name in models for row in _demand_rows(name, runs, options)],
+    }
+    for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
-        write_table(results / "tables" / f"{name}.csv", name, table)
-    cards = {name: dataclasses.asdict(fit) for name, fit in fits.items()}
-    with written_whole(results / "tables" / "fits.json") as temporary:
-        temporary.write_text(json.dumps(_without_nan(cards), indent=2) + "\n")
+        write_table(tables / f"{name}.csv", name, table)
+    cards = {
+        "versions": {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__},
+        "exponents": fits,
+        "sensitivity": kept_fits,
+        "joint": joint,
+        "forms": forms,
+        "checks": check_cards,
+    }
+    with written_whole(tables / "fits.json") as temporary:
+        temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+
+
+def fit_models(runs: pd.DataFrame, models: list[str], confidence: float) -> dict[str, ScalingFit]:
+    """Return the fit of log N* = a + alpha log n + beta log m of every model."""
+    return {
+        name: fit_scaling(**scaling_data(runs[runs["model"] == name]), confidence=confidence)
+        for name in models
+    }
 
 
 def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -55,119 +104,144 @@ def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: thresholds[~mask] for name, mask in doubtful.items() if mask.any()}
 
 
-def _fit_models(
-    thresholds: pd.DataFrame, models: list[str], confidence: float
-) -> dict[str, ScalingFit]:
-    """Return the fit of every model that has thresholds, in the order of the study."""
-    parts = {name: thresholds[thresholds["model"] == name] for name in models}
-    return {name: _fit_model(part, confidence) for name, part in parts.items() if len(part)}
-
-
 def _rows(
-    fits: Mapping[str, ScalingFit], thresholds: pd.DataFrame, confidence: float
+    fits: Mapping[str, ScalingFit],
+    thresholds: pd.DataFrame,
+    runs: pd.DataFrame,
+    confidence: float,
 ) -> list[dict[str, Any]]:
     """Return the rows of the table of exponents: all models, then all pairs."""
     rows = [row for name, fit in fits.items() for row in _exponent_rows(name, fit)]
+    pairs = []
     for first, second in itertools.combinations(fits, 2):
-        rows += _difference_rows(first, second, fits, confidence)
-    for row in rows:
-        part = thresholds[thresholds["model"].isin([row["model"], row["minus_model"]])]
+        names = [coefficient.name for coefficient in fits[second].coefficients]
+        for quantity in (c.name for c in fits[first].coefficients if c.name in names):
+            if quantity != "intercept":
+                one, two = fits[first], fits[second]
+                found = compare_coefficients(one, two, quantity, confidence)
+                pairs.append(_difference_row(first, second, one, two, found))
+    _adjust_p_values(pairs)
+    for row in rows + pairs:
+        models = [row["model"], row["minus_model"]]
+        part = thresholds[thresholds["model"].isin(models)]
+        row["n_not_fitted"] = int((~runs.loc[runs["model"].isin(models), "fitted"]).sum())
         row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
         row["n_near_space"] = int(near_space(part).sum())
-    return rows
-
-
-def _fit_model(thresholds: pd.DataFrame, confidence: float) -> ScalingFit:
-    """Fit log N* = a + alpha log n + beta log m; a covariate with one value is left out."""
-    covariates = {
-        name: np.log(thresholds[name].to_numpy())
-        for name in ("length", "n_states")
-        if thresholds[name].nunique() > 1
-    }
-    curve = list(zip(thresholds["task"], thresholds["length"], strict=True))
-    return fit_scaling(
-        thresholds["lower"].to_numpy(),
-        thresholds["upper"].to_numpy(),
-        covariates,
-        curve,
-        confidence,
-    )
+    return rows + pairs
 
 
 def _exponent_rows(name: str, fit: ScalingFit) -> list[dict[str, Any]]:
+    """Return one row per coefficient of a model."""
     return [
         {
             "kind": "exponent",
             "model": name,
             "minus_model": "",
+            **_interval(coefficient),
             "quantity": coefficient.name,
-            "estimate": coefficient.estimate,
-            "standard_error": coefficient.standard_error,
-            "lower": coefficient.lower,
-            "upper": coefficient.upper,
             "p_value": np.nan,
-            "degrees_of_freedom": fit.degrees_of_freedom,
-            **_shared(fit),
+            "p_value_holm": np.nan,
+            **_diagnostics(fit),
         }
         for coefficient in fit.coefficients
     ]
 
 
-def _difference_rows(
-    first: str, second: str, fits: Mapping[str, ScalingFit], confidence: float
-) -> list[dict[str, Any]]:
-    names = [coefficient.name for coefficient in fits[second].coefficients]
-    shared = [c.name for c in fits[first].coefficients if c.name in names and c.name != "intercept"]
-    rows = []
-    for quantity in shared:
-        difference = compare_coefficients(fits[first], fits[second], quantity, confidence)
-        rows.append(_difference_row(first, second, fits, difference))
-    return rows
-
-
 def _difference_row(
-    first: str, second: str, fits: Mapping[str, ScalingFit], difference: Difference
+    first: str, second: str, one: ScalingFit, two: ScalingFit, difference: Difference
 ) -> dict[str, Any]:
-    pair = [fits[first], fits[second]]
+    """Return the row of one difference between two models."""
     return {
         "kind": "difference",
         "model": first,
         "minus_model": second,
+        **_interval(difference),
         "quantity": difference.name,
-        **{
-            name: getattr(difference, name)
-            for name in (
-                *("estimate", "standard_error", "lower", "upper", "p_value"),
-                "degrees_of_freedom",
-            )
-        },
-        **_shared(pair[0]),
-        "n_used": sum(fit.n_used for fit in pair),
-        "n_censored": sum(fit.n_censored for fit in pair),
-        "n_curves": sum(fit.n_curves for fit in pair),
-        "residual_scale": np.nan,
-        "curve_scale": np.nan,
+        "p_value": difference.p_value,
+        **_diagnostics(one),
+        **dict.fromkeys(("run_scale", "curve_scale", "lapse", "dispersion"), np.nan),
+        "degrees_of_freedom": difference.degrees_of_freedom,
+        "n_used": difference.n_used,
+        "n_curves": one.n_curves + two.n_curves,
+        "n_censored": difference.n_censored,
+        "quantised": one.quantised or two.quantised,
         "identified": difference.identified,
-        "converged": all(fit.converged for fit in pair),
+        "converged": one.converged and two.converged,
         "reason": difference.reason,
-        "method": "difference of two fits, Welch-Satterthwaite t interval",
+        "method": difference.method,
     }
 
 
-def _shared(fit: ScalingFit) -> dict[str, Any]:
+def _interval(estimate) -> dict[str, float]:
+    names = ("estimate", "standard_error", "lower", "upper")
+    return {name: getattr(estimate, name) for name in names}
+
+
+def _diagnostics(fit: ScalingFit) -> dict[str, Any]:
     names = (
-        *("confidence", "n_used", "n_censored", "n_curves", "residual_scale", "curve_scale"),
+        *("confidence", "degrees_of_freedom", "n_used", "n_curves", "n_censored"),
+        *("run_scale", "curve_scale", "lapse", "dispersion", "quantised"),
         *("identified", "converged", "reason", "method"),
     )
     return {name: getattr(fit, name) for name in names}
 
 
-def _without_nan(value: Any) -> Any:
-    """Return the value with NaN and infinity as null, which is what JSON has for them."""
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(entry) for entry in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
+    """Add the p values adjusted by Holm for the pairs of models of one quantity."""
+    for row in pairs:
+        row["p_value_holm"] = np.nan
+    for quantity in {row["quantity"] for row in pairs}:
+        known = [
+            row for row in pairs if row["quantity"] == quantity and np.isfinite(row["p_value"])
+        ]
+        if known:
+            adjusted = multipletests([row["p_value"] for row in known], method="holm")[1]
+            for row, value in zip(known, adjusted, strict=True):
+                row["p_value_holm"] = float(value)
+
+
+def _fit_forms(runs: pd.DataFrame, model: str, confidence: float) -> tuple[FormFit, ...]:
+    """Return the forms of the law in n; none where n does not vary."""
+    data = scaling_data(runs[runs["model"] == model])
+    if "length" not in data["covariates"]:
+        return ()
+    length = np.exp(data["covariates"].pop("length"))
+    return compare_forms(**data, length=length, confidence=confidence)
+
+
+def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
+    """Return one row per form of the law of a model."""
+    names = ("form", "knot", "n_parameters", "aic", "bic", "delta_aic", "identified", "reason")
+    return [{"model": model} | {name: getattr(form, name) for name in names} for form in forms]
+
+
+def _demand_rows(
+    model: str, runs: pd.DataFrame, options: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Return one row per curve of a model, with its demand and that of any of its seeds."""
+    of_model = runs[runs["model"] == model]
+    n_seeds = of_model.groupby(PLACE)["seed"].nunique()
+    n_not_fitted = (~of_model["fitted"]).groupby([of_model[name] for name in PLACE]).sum()
+    rows = []
+    for demand in fit_demand(**outcomes(of_model), confidence=options["confidence"]):
+        place = demand.curve[1:]
+        any_seed = demand.any_of(int(n_seeds[place]))
+        rows.append(
+            {
+                "model": model,
+                **dict(zip(PLACE, place, strict=True)),
+                **{name: getattr(demand, name) for name in ("estimate", "lower", "upper")},
+                "confidence": options["confidence"],
+                "censoring": demand.censoring,
+                "n_seeds": int(n_seeds[place]),
+                "any_estimate": any_seed.estimate,
+                "any_lower": any_seed.lower,
+                "any_upper": any_seed.upper,
+                "run_scale": demand.run_scale,
+                "lapse": demand.lapse,
+                "n_used": demand.n_used,
+                "n_not_fitted": int(n_not_fitted[place]),
+                "method": demand.method,
+            }
+        )
+    return rows

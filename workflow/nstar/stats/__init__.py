@@ -1,20 +1,61 @@
-"""Thresholds N*, and how log N* scales with the covariates of a study."""
+"""What the outcomes of training runs say about demand: arrays in, frozen results out."""
 
-from nstar.stats.scaling import (
-    Coefficient,
-    Difference,
-    ScalingFit,
+from nstar.stats.bootstrap import BootstrapFit, bootstrap_scaling
+from nstar.stats.comparison import (
     compare_coefficients,
-    fit_scaling,
+    compare_in_joint_fit,
+    compare_pairs,
+    fit_jointly,
 )
+from nstar.stats.crossing import Crossing, find_crossings, fit_crossings
+from nstar.stats.demand import Demand, fit_demand
+from nstar.stats.forms import FormFit, compare_forms
+from nstar.stats.interval_regression import (
+    IntervalFit,
+    SlopeRange,
+    find_slope_range,
+    fit_intervals,
+)
+from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
+from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
+from nstar.stats.results import Coefficient, Difference, ScalingFit, make_card
+from nstar.stats.scaling import fit_scaling
+from nstar.stats.shapes import ShapeFit, compare_shapes
+from nstar.stats.sharing import SharingFactor, find_sharing_factor
 from nstar.stats.thresholds import Threshold, find_threshold
 
 __all__ = [
+    "BootstrapFit",
     "Coefficient",
+    "Crossing",
+    "Demand",
     "Difference",
+    "FormFit",
+    "IntervalFit",
+    "LearningCurve",
+    "LinearFit",
     "ScalingFit",
+    "ShapeFit",
+    "SharingFactor",
+    "SlopeRange",
     "Threshold",
+    "bootstrap_linear",
+    "bootstrap_scaling",
     "compare_coefficients",
+    "compare_forms",
+    "compare_in_joint_fit",
+    "compare_pairs",
+    "compare_shapes",
+    "find_crossings",
+    "find_sharing_factor",
+    "find_slope_range",
     "find_threshold",
+    "fit_crossings",
+    "fit_demand",
+    "fit_intervals",
+    "fit_jointly",
+    "fit_learning_curve",
+    "fit_linear",
     "fit_scaling",
+    "make_card",
 ]

@@ -1,205 +1,146 @@
 """How log N* scales with the covariates of a study, and how sure that is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from nstar.stats.interval_model import IntervalModel, Optimum, find_optimum
-from nstar.stats.scaling_input import (
-    check_brackets,
-    check_confidence,
-    check_covariates,
-    check_curves,
+from nstar.stats.checks import check_confidence
+from nstar.stats.design import (
+    curve_design,
+    observe_complete,
+    orthonormalise,
+    why_not_identified,
 )
-from nstar.stats.scaling_result import Coefficient, Difference, ScalingFit
+from nstar.stats.results import ScalingFit, t_interval, tabulate
+from nstar.stats.success_model import Optimum, SuccessModel, find_optimum
 
-__all__ = [
-    "Coefficient",
-    "Difference",
-    "ScalingFit",
-    "compare_coefficients",
-    "fit_scaling",
-]
+__all__ = ["fit_scaling"]
 
 METHOD = (
-    "interval-censored maximum likelihood, curve effect integrated out, penalty ln tau, "
-    "Wald intervals with t(C - p)"
+    "mixed threshold model: logistic success with lapse rate, curve effect integrated out, "
+    "weakly penalised maximum likelihood, Knapp-Hartung intervals with t(C - p)"
 )
+N_SCATTER = 3  # s, tau, lapse
+QUANTISED_BELOW = 0.16  # s over the log step: logistic sd pi s / sqrt 3 = uniform sd step / sqrt 12
 
 
 def fit_scaling(
-    lower, upper, covariates: Mapping[str, np.ndarray], curve, confidence: float = 0.95
+    budget,
+    n_learnt,
+    n_runs,
+    curve,
+    covariates: Mapping[str, np.ndarray],
+    confidence: float = 0.95,
 ) -> ScalingFit:
-    """Fit log N* as a linear function of covariates to brackets of N*.
+    """Fit log N* as a linear function of covariates to the outcomes of runs.
 
     Parameters
     ----------
-    lower, upper : array_like of float, shape (n,)
-        N* of row i lies in (lower[i], upper[i]], in training examples.  ``lower = 0`` marks left-
-        and ``upper = inf`` right-censoring; a row cannot be both.
-    covariates : Mapping of str to array_like of float, shape (n,)
-        Covariates, already logarithms where a power law is meant.  None may be constant.
+    budget : array_like of float, shape (n,)
+        N in training examples (or D in units of width) of each row, positive and finite.
+    n_learnt, n_runs : array_like of int, shape (n,)
+        Runs that learnt, of those whose outcome says something about data: a run that did not
+        fit even its training set belongs in neither.
     curve : array_like, shape (n,)
-        Labels; rows with the same label share a curve (one model, one task, several seeds).
+        Labels; rows with the same label share a curve (one model, one task, one length).
+    covariates : Mapping of str to array_like of float, shape (n,)
+        Covariates, constant within a curve; logarithms where a power law is meant.
     confidence : float, optional
         Nominal coverage of the intervals, in (0, 1).
 
     Returns
     -------
     ScalingFit
-        Coefficients with intervals, scatter and diagnostics.
+        Coefficients of log N* with intervals, scatter and diagnostics.  N* is the budget at
+        which a run that does not lapse learns with probability one half.
 
     Raises
     ------
     ValueError
-        If lengths differ, a bracket is empty, negative or unbounded on both sides, a covariate is
-        constant or not finite, a label is missing, or `confidence` is outside (0, 1).
+        If lengths differ, a budget is not positive and finite, a count is negative, fractional or
+        larger than its runs, a covariate is infinite or varies within a curve, a label is
+        missing, or `confidence` is outside (0, 1).
 
     Notes
     -----
-    The model is ``log N*_i = a + sum_k b_k x_ik + u_curve(i) + e_i`` with u ~ Normal(0, tau^2),
-    e ~ Normal(0, sigma^2) and ``log lower_i < log N*_i <= log upper_i``, all logs natural;
-    see `IntervalModel` for the likelihood.
+    The model is ``log N*_c = a + sum_k b_k x_ck + u_c``, u ~ Normal(0, tau^2), and a run at budget
+    N learns with probability (1 - lapse) F((ln N - log N*_c) / s); see `SuccessModel`.
 
-    1. The coefficients count as identified when the rows bracketed on both sides have a design of
-       full column rank and come from at least p + 1 curves.  Otherwise every estimate is NaN.
-    2. The penalised log-likelihood is climbed from three starts.  Where the gradient does not
+    1. Rows that hold a NaN are left out and counted.
+    2. The coefficients count as identified when the bracketed curves, those with a run that
+       learnt and one that did not, have a design of full column rank and are at least p + 1.
+       Otherwise every estimate is NaN, and `reason` says what is missing.
+    3. The penalised log-likelihood is climbed from three starts.  Where the gradient does not
        vanish or no two starts agree, estimates are reported with ``converged=False`` and without
        intervals.
-    3. Intervals are Wald intervals with t(C - p) quantiles.  C leaves out curves without a
-       bracketed row: counting them makes intervals too short under heavy censoring.
-    4. Where runs of a curve differ by much less than the ratio of two budgets, all of them share
-       one bracket; the coverage then depends on where the thresholds fall between the budgets,
-       and may lie a few percent below the nominal one.
-
-    Examples
-    --------
-    >>> length = np.repeat([4, 8, 16, 32, 64], 2)
-    >>> fit = fit_scaling(
-    ...     lower=length * np.tile([90, 130], 5),
-    ...     upper=length * np.tile([180, 260], 5),
-    ...     covariates={"log_length": np.log(length)},
-    ...     curve=length,
-    ... )
-    >>> round(fit.coefficient("log_length").estimate, 2)
-    1.0
-    """
-    check_confidence(confidence)
-    lower, upper = check_brackets(lower, upper)
-    design = check_covariates(covariates, n_rows=len(lower))
-    curve_code = check_curves(curve, n_rows=len(lower))
-    names = ("intercept", *covariates)
-
-    bracketed = (lower > 0) & np.isfinite(upper)
-    n_bracketed_curves = len(np.unique(curve_code[bracketed]))
-    shared = {
-        "confidence": confidence,
-        "degrees_of_freedom": n_bracketed_curves - len(names),
-        "n_used": len(lower),
-        "n_censored": int((~bracketed).sum()),
-        "n_curves": len(np.unique(curve_code)),
-        "method": METHOD,
-    }
-    reason = _why_not_identified(design[bracketed], n_bracketed_curves, shared)
-    if reason:
-        return _unidentified_fit(names, reason, shared)
-
-    with np.errstate(divide="ignore"):  # the logarithm of a lower end at 0 is -inf
-        model = IntervalModel(np.log(lower), np.log(upper), design, curve_code)
-    return _summarise(model, find_optimum(model), names, shared)
-
-
-def compare_coefficients(
-    first: ScalingFit, second: ScalingFit, name: str, confidence: float = 0.95
-) -> Difference:
-    """Compare one coefficient between two fits to independent data.
-
-    Parameters
-    ----------
-    first, second : ScalingFit
-        Fits that share no training run.
-    name : str
-        Name of a coefficient that both have.
-    confidence : float, optional
-        Nominal coverage of the interval, in (0, 1).
-
-    Returns
-    -------
-    Difference
-        First minus second; not identified when either fit lacks the coefficient's interval.
-
-    Raises
-    ------
-    KeyError
-        If a fit has no coefficient of that name.
-    ValueError
-        If `confidence` is outside (0, 1).
-
-    Notes
-    -----
-    The standard error is sqrt(s1^2 + s2^2); the degrees of freedom are those of Welch and
-    Satterthwaite, (s1^2 + s2^2)^2 / (s1^4 / d1 + s2^4 / d2), with d the degrees of freedom of a
-    fit.
+    4. The covariance is the inverse information times the dispersion
+       q = sum_c (h_c^2 / i_c) / (C - p), with h_c and i_c the score and information of the
+       location of bracketed curve c, and intervals take t(C - p) quantiles (Knapp and Hartung).
+       Where all curves are equally well known this is the interval of least squares on the
+       curves, exact whatever tau is.  The inverse information alone covers too little with few
+       curves and tau > 0, and too much with tau = 0.
+    5. Where s is below 0.16 of the log distance of two budgets, all runs of a curve share a
+       bracket and residuals understate what the budgets hide.  The fit is then `quantised`, and
+       its intervals are no narrower than those of the inverse information with normal quantiles.
 
     References
     ----------
-    Welch (1947), Biometrika 34, 28-35.
+    Knapp and Hartung (2003), Statistics in Medicine 22, 2693-2710.
+
+    Examples
+    --------
+    >>> length = np.repeat([4, 8, 16, 32, 64], 4)
+    >>> fit = fit_scaling(
+    ...     budget=length * np.tile([25, 50, 100, 200], 5),
+    ...     n_learnt=np.tile([0, 1, 4, 5], 5),
+    ...     n_runs=np.full(20, 5),
+    ...     curve=length,
+    ...     covariates={"length": np.log(length)},
+    ... )
+    >>> round(fit.coefficient("length").estimate, 2)
+    1.0
     """
     check_confidence(confidence)
-    one, two = first.coefficient(name), second.coefficient(name)
-    estimate = one.estimate - two.estimate
-    for place, fit in (("first", first), ("second", second)):
-        if not np.isfinite(fit.coefficient(name).standard_error):
-            nan = np.nan
-            reason = f"The {place} fit has no interval for {name}: {fit.reason}"
-            return Difference(name, estimate, nan, nan, nan, nan, nan, False, reason)
+    observations = observe_complete(budget, n_learnt, n_runs, curve, covariates)
+    design = curve_design(observations, covariates)
+    names = ("intercept", *covariates)
+    bracketed = observations.bracketed
+    learnt = observations.sum_by_curve(observations.n_learnt)
+    runs = observations.sum_by_curve(observations.n_runs)
+    shared = {
+        "confidence": confidence,
+        "degrees_of_freedom": int(bracketed.sum()) - len(names),
+        "n_used": int(observations.n_runs.sum()),
+        "n_missing": observations.n_missing,
+        "n_curves": int((runs > 0).sum()),
+        "n_bracketed": int(bracketed.sum()),
+        "n_left_censored": int(((runs > 0) & (learnt == runs)).sum()),
+        "n_right_censored": int(((runs > 0) & (learnt == 0)).sum()),
+        "n_parameters": len(names) + N_SCATTER,
+        "method": METHOD,
+    }
+    reason = why_not_identified(design[bracketed], names, shared["n_curves"])
+    if reason:
+        return _unidentified_fit(names, reason, shared)
 
-    variances = np.array([one.standard_error, two.standard_error]) ** 2
-    degrees = np.array([first.degrees_of_freedom, second.degrees_of_freedom])
-    degrees_of_freedom = float(variances.sum() ** 2 / (variances**2 / degrees).sum())
-    standard_error = float(np.sqrt(variances.sum()))
-    margin = standard_error * stats.t.ppf((1 + confidence) / 2, degrees_of_freedom)
-    return Difference(
-        name=name,
-        estimate=estimate,
-        standard_error=standard_error,
-        lower=float(estimate - margin),
-        upper=float(estimate + margin),
-        degrees_of_freedom=degrees_of_freedom,
-        p_value=float(2 * stats.t.sf(abs(estimate) / standard_error, degrees_of_freedom)),
-        identified=True,
-        reason="",
-    )
-
-
-def _why_not_identified(bracketed_design, n_bracketed_curves: int, counts: dict) -> str:
-    """Return a sentence on what the brackets leave open, or "" when they suffice."""
-    n_bracketed, n_coefficients = bracketed_design.shape
-    if n_bracketed_curves < n_coefficients + 1:
-        return (
-            f"Only {n_bracketed_curves} of {counts['n_curves']} curves have a run whose threshold "
-            f"is bracketed on both sides ({counts['n_censored']} of {counts['n_used']} runs are "
-            f"censored), and {n_coefficients} coefficients need at least {n_coefficients + 1} "
-            "such curves."
-        )
-    rank = np.linalg.matrix_rank(bracketed_design)
-    if rank < n_coefficients:
-        return (
-            f"The {n_bracketed} runs bracketed on both sides, on {n_bracketed_curves} curves, "
-            f"vary in too few directions to separate {n_coefficients} coefficients (rank {rank}): "
-            "a covariate is constant among them, or follows from the others."
-        )
-    return ""
+    orthonormal, back = orthonormalise(design)
+    model = SuccessModel(observations, orthonormal)
+    return _summarise(model, find_optimum(model), back, names, shared)
 
 
 def _unidentified_fit(names, reason: str, shared: dict) -> ScalingFit:
     """Return a fit without estimates."""
     nan = np.nan
     return ScalingFit(
-        coefficients=tuple(Coefficient(name, nan, nan, nan, nan) for name in names),
-        residual_scale=nan,
+        coefficients=tabulate(names),
+        covariance=((nan,) * len(names),) * len(names),
+        run_scale=nan,
         curve_scale=nan,
+        lapse=nan,
+        dispersion=nan,
+        quantised=False,
         log_likelihood=nan,
         score_norm=nan,
         n_starts=0,
@@ -211,32 +152,38 @@ def _unidentified_fit(names, reason: str, shared: dict) -> ScalingFit:
     )
 
 
-def _summarise(model: IntervalModel, optimum: Optimum, names, shared: dict) -> ScalingFit:
+def _summarise(
+    model: SuccessModel, optimum: Optimum, back: np.ndarray, names, shared: dict
+) -> ScalingFit:
     """Turn an optimum into estimates with intervals, or say why it carries none."""
-    covariance = model.mean_covariance(optimum.params) if optimum.converged else None
-    if covariance is not None:
-        reason = ""
-    elif optimum.converged:
-        reason = "The log-likelihood is not curved like a maximum where the ascents ended."
-    else:
+    run_scale, curve_scale, lapse = model.scales(optimum.params)
+    spread = measure_spread(
+        model, optimum.params, shared["degrees_of_freedom"], shared["confidence"]
+    )
+    if not optimum.converged:
         reason = (
             f"The fit did not converge: {optimum.n_starts_agreeing} of {optimum.n_starts} ascents "
             f"reached the best log-likelihood, where the largest gradient is "
             f"{optimum.score_norm:.2g}."
         )
-
-    estimates = optimum.params[: len(names)]
-    errors = np.full(len(names), np.nan) if reason else np.sqrt(np.diag(covariance))
-    margins = errors * stats.t.ppf((1 + shared["confidence"]) / 2, shared["degrees_of_freedom"])
-    columns = (estimates, errors, estimates - margins, estimates + margins)
+    elif not np.isfinite(spread.covariance).all():
+        reason = "The log-likelihood is not curved like a maximum where the ascents ended."
+    else:
+        reason = ""
+    covariance = back @ spread.covariance @ back.T
+    if reason:
+        covariance = np.full_like(covariance, np.nan)
+    estimates, errors = back @ optimum.params[:-N_SCATTER], np.sqrt(np.diag(covariance))
+    ends = t_interval(estimates, errors, shared["degrees_of_freedom"], shared["confidence"])
     return ScalingFit(
-        coefficients=tuple(
-            Coefficient(name, *map(float, values))
-            for name, *values in zip(names, *columns, strict=True)
-        ),
-        residual_scale=model.sigma(optimum.params),
-        curve_scale=model.tau(optimum.params),
-        log_likelihood=optimum.log_likelihood - model.penalty(optimum.params),
+        coefficients=tabulate(names, estimates, errors, *ends),
+        covariance=tuple(tuple(map(float, row)) for row in covariance),
+        run_scale=run_scale,
+        curve_scale=curve_scale,
+        lapse=lapse,
+        dispersion=spread.dispersion,
+        quantised=spread.quantised,
+        log_likelihood=model.log_likelihood(optimum.params),
         score_norm=optimum.score_norm,
         n_starts=optimum.n_starts,
         n_starts_agreeing=optimum.n_starts_agreeing,
@@ -245,3 +192,41 @@ def _summarise(model: IntervalModel, optimum: Optimum, names, shared: dict) -> S
         reason=reason,
         **shared,
     )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Covariance of the coefficients, shape (p, p), with the dispersion that is in it."""
+
+    covariance: np.ndarray
+    dispersion: float
+    quantised: bool
+
+
+def measure_spread(
+    model: SuccessModel, params: np.ndarray, degrees_of_freedom: int, confidence: float
+) -> Spread:
+    """Return the covariance of b at an optimum; NaN where the curvature is degenerate.
+
+    See `fit_scaling`, notes 4 and 5.
+    """
+    step = 1e-3
+    score = model.location_score(params)
+    below, above = model.location_score(params, -step), model.location_score(params, step)
+    location_information = (below - above) / (2 * step)
+    # A curve that never succeeded is certain to lie on one side: it has no residual to speak of.
+    counted = model.observations.bracketed & (location_information > 0)
+    squares = score[counted] ** 2 / location_information[counted]
+    dispersion = float(squares.sum() / degrees_of_freedom)
+
+    run_scale, *_ = model.scales(params)
+    quantised = bool(run_scale < QUANTISED_BELOW * model.observations.log_step)
+    # With this dispersion, t quantiles give the interval of normal quantiles without one.
+    tail = (1 + confidence) / 2
+    least = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees_of_freedom)) ** 2
+    factor = max(dispersion, least) if quantised else dispersion
+
+    information, p = model.information(params), model.design.shape[1]
+    if not np.isfinite(information).all() or np.linalg.eigvalsh(information)[0] <= 0:
+        return Spread(np.full((p, p), np.nan), dispersion, quantised)
+    return Spread(factor * np.linalg.inv(information)[:p, :p], dispersion, quantised)

@@ -1,0 +1,161 @@
+"""The interval of a scaling fit, from studies drawn from its law again and again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from nstar.stats.design import curve_design, observe_complete, orthonormalise
+from nstar.stats.observations import Observations
+from nstar.stats.results import Fit, ScalingFit, tabulate
+from nstar.stats.scaling import measure_spread
+from nstar.stats.success_model import SuccessModel, find_optimum
+
+__all__ = ["BootstrapFit", "bootstrap_scaling"]
+
+
+@dataclass(frozen=True)
+class BootstrapFit(Fit):
+    """Coefficients with intervals from studies drawn from the fitted law.
+
+    Attributes
+    ----------
+    coefficients : tuple of Coefficient
+        Estimates of the fit; standard error and interval from the drawn studies.
+    bias : tuple of float
+        Mean of the drawn estimates minus the estimate, in their order.
+    confidence : float
+        Nominal coverage of the intervals.
+    n_used, n_censored : int
+        Runs in the fit, and curves that only learnt or never did, as in the fit itself.
+    n_replicates, n_failed : int
+        Studies drawn, and those whose fit was not identified or did not converge.
+    identified : bool
+        False where the fit itself has no interval, or most drawn studies failed.
+    reason, method : str
+        Why there is no interval, and how it was obtained.
+    """
+
+    bias: tuple[float, ...]
+    confidence: float
+    n_used: int
+    n_censored: int
+    n_replicates: int
+    n_failed: int
+    identified: bool
+    reason: str
+    method: str = "parametric bootstrap of studies from the fitted law, studentised interval"
+
+
+def bootstrap_scaling(
+    fit: ScalingFit,
+    budget,
+    n_learnt,
+    n_runs,
+    curve,
+    covariates: Mapping[str, np.ndarray],
+    generator: np.random.Generator,
+    n_replicates: int = 1000,
+) -> BootstrapFit:
+    """Find the intervals of a scaling fit by drawing studies from the fitted law.
+
+    Parameters
+    ----------
+    fit : ScalingFit
+        What `fit_scaling` returned for the same arguments.
+    budget, n_learnt, n_runs, curve, covariates
+        As `fit_scaling`.
+    generator : numpy.random.Generator
+        Where the drawn studies take their numbers from.
+    n_replicates : int, optional
+        Studies drawn.
+
+    Returns
+    -------
+    BootstrapFit
+        The check of the t quantiles and of the dispersion in `fit_scaling`.
+
+    Notes
+    -----
+    1. A study has the runs of the observed one at its budgets; u_c ~ Normal(0, tau^2) and the
+       outcomes are drawn with the fitted b, s, tau and lapse rate.
+    2. It is fitted like the observed one, from the truth as its one start, with its own standard
+       error; t* = (b* - b) / error*.
+    3. The interval is estimate - error times the quantiles of t* (Davison and Hinkley 1997, section
+       5.2).  Where more than a tenth of the studies have no fit, there is none.
+
+    The drawn studies obey the model; what the model gets wrong, they do not show.
+
+    References
+    ----------
+    Davison and Hinkley (1997), Bootstrap Methods and their Application.
+    """
+    observations = observe_complete(budget, n_learnt, n_runs, curve, covariates)
+    design, back = orthonormalise(curve_design(observations, covariates))
+    names = [coefficient.name for coefficient in fit.coefficients]
+    estimates = np.array([coefficient.estimate for coefficient in fit.coefficients])
+    errors = np.array([coefficient.standard_error for coefficient in fit.coefficients])
+    unknown = {"coefficients": tabulate(names, estimates), "identified": False}
+    unknown |= {"bias": (np.nan,) * len(names)}
+    shared = {"confidence": fit.confidence, "n_replicates": n_replicates}
+    shared |= {"n_used": fit.n_used, "n_censored": fit.n_censored}
+    if not np.isfinite(errors).all():
+        return BootstrapFit(**unknown, n_failed=0, reason=fit.reason, **shared)
+
+    truth = np.r_[
+        np.linalg.solve(back, estimates),
+        np.log(fit.run_scale),
+        np.log(fit.curve_scale),
+        np.log(fit.lapse) - np.log1p(-fit.lapse),
+    ]
+    drawn = [
+        _refit(draw, design, back, truth, fit.confidence)
+        for draw in _draw_studies(observations, design, truth, fit, generator, n_replicates)
+    ]
+    drawn = np.array([pair for pair in drawn if pair is not None]).reshape(-1, 2, len(names))
+    n_failed = n_replicates - len(drawn)
+    if n_failed > n_replicates / 10:
+        reason = f"{n_failed} of {n_replicates} drawn studies have no fit."
+        return BootstrapFit(**unknown, n_failed=n_failed, reason=reason, **shared)
+
+    deviations = drawn[:, 0] - estimates
+    tails = [(1 + fit.confidence) / 2, (1 - fit.confidence) / 2]
+    ends = estimates - errors * np.quantile(deviations / drawn[:, 1], tails, axis=0)
+    return BootstrapFit(
+        coefficients=tabulate(names, estimates, deviations.std(axis=0), *ends),
+        bias=tuple(map(float, deviations.mean(axis=0))),
+        n_failed=n_failed,
+        identified=True,
+        reason="",
+        **shared,
+    )
+
+
+def _draw_studies(
+    observations: Observations, design, truth, fit: ScalingFit, generator, n_replicates: int
+):
+    """Yield observations of studies drawn from the fitted law."""
+    for _ in range(n_replicates):
+        location = design @ truth[:-3] + fit.curve_scale * generator.standard_normal(len(design))
+        eta = (observations.log_budget - location[observations.curve]) / fit.run_scale
+        probability = (1 - fit.lapse) * expit(eta)
+        n_runs = observations.n_runs.astype(np.int64)
+        yield observations.with_outcomes(generator.binomial(n_runs, probability).astype(float))
+
+
+def _refit(observations: Observations, design, back, truth, confidence: float):
+    """Return estimates and standard errors of a drawn study, shape (2, p); None where it has none."""
+    degrees_of_freedom = int(observations.bracketed.sum()) - design.shape[1]
+    if degrees_of_freedom < 1:
+        return None
+    model = SuccessModel(observations, design)
+    optimum = find_optimum(model, [truth])
+    covariance = (
+        back
+        @ measure_spread(model, optimum.params, degrees_of_freedom, confidence).covariance
+        @ back.T
+    )
+    if not (optimum.converged and np.isfinite(covariance).all()):
+        return None
+    return back @ optimum.params[:-3], np.sqrt(np.diag(covariance))

@@ -1,0 +1,230 @@
+"""The data demand of each curve: the budget at which half of the runs learn, and any of K."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import minimize
+from scipy.special import expit, logit, logsumexp
+
+from nstar.stats.checks import check_confidence
+from nstar.stats.observations import Observations, observe
+from nstar.stats.success_model import LAPSE_SHAPES, RUN_SCALE_SPREAD, success_terms
+
+__all__ = ["Demand", "fit_demand"]
+
+METHOD = (
+    "logistic success with lapse rate, s and lapse shared by the curves and fitted with the "
+    "locations integrated out, likelihood-ratio interval"
+)
+GRID_STEPS = 6  # of the budgets, on either side of a curve
+GRID_POINTS = 301
+
+
+@dataclass(frozen=True)
+class Demand:
+    """The demand of one curve.
+
+    Attributes
+    ----------
+    curve : object
+        Label of the curve.
+    estimate : float
+        N*, the budget at which a run that does not lapse learns with probability one half; NaN
+        where the curve has not both a run that learnt and one that did not.
+    lower, upper : float
+        Ends of the interval; ``lower = 0`` or ``upper = inf`` where that side is open.
+    log_error : float
+        Half the width of the interval of ln N*, over its normal quantile; NaN where open.
+    censoring : str
+        "interval", "left" (every run learnt), "right" (none did) or "unknown" (there is no run).
+    run_scale, lapse : float
+        s and the lapse rate that all curves of the fit share.
+    n_used : int
+        Runs of the curve.
+    method : str
+        The method in one line.
+    """
+
+    curve: object
+    estimate: float
+    lower: float
+    upper: float
+    log_error: float
+    censoring: str
+    run_scale: float
+    lapse: float
+    n_used: int
+    method: str = METHOD
+
+    def any_of(self, n_replicates: int) -> "Demand":
+        """Return the demand of a cell that succeeds when any of so many runs does.
+
+        It is the budget N with 1 - (1 - P(N))^K = 1/2 for K independent runs; for K = 1 that at
+        which half of the runs learn, those that lapse included.  Infinite where runs lapse so often
+        that K of them fail together half of the time.  The ends of the interval move along.
+
+        Raises
+        ------
+        ValueError
+            If `n_replicates` is below 1.
+        """
+        if n_replicates < 1:
+            raise ValueError(f"n_replicates is {n_replicates}: at least one run is needed")
+        needed = -np.expm1(-np.log(2) / n_replicates) / (1 - self.lapse)
+        factor = float(np.exp(self.run_scale * logit(needed))) if needed < 1 else np.inf
+        return replace(
+            self,
+            estimate=self.estimate * factor,
+            lower=self.lower * factor if self.lower > 0 else 0.0,
+            upper=self.upper * factor,
+        )
+
+
+def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tuple[Demand, ...]:
+    """Find the demand of each of a set of curves that share the shape of their success.
+
+    Parameters
+    ----------
+    budget, n_learnt, n_runs, curve
+        Outcomes by curve and budget; see `nstar.stats.fit_scaling`.
+    confidence : float, optional
+        Nominal coverage of the intervals, in (0, 1).
+
+    Returns
+    -------
+    tuple of Demand
+        One per curve, in the order of first appearance.  No law ties the curves together: each
+        has its own location.
+
+    Raises
+    ------
+    ValueError
+        As `nstar.stats.fit_scaling`.
+
+    Notes
+    -----
+    P(learnt | N) = (1 - lapse) F((ln N - ln N*_c) / s), F logistic.  Few budgets and seeds per
+    curve say little about its own s and lapse, so the curves share them.  They maximise the
+    likelihood with every ln N*_c integrated out over a flat prior, which does not underestimate s
+    as maximising over many locations would, with the penalties of `SuccessModel`.  The interval
+    of a curve holds the ln N* whose log-likelihood, given s and the lapse rate, lies within
+    chi2(1) / 2 of its best.  Where all runs learnt, or none, one end is open.
+
+    Examples
+    --------
+    >>> (demand,) = fit_demand([25, 50, 100, 200], [0, 1, 4, 5], [5, 5, 5, 5], ["a"] * 4)
+    >>> round(demand.estimate), demand.censoring
+    (68, 'interval')
+    >>> demand.any_of(5).estimate < demand.estimate
+    True
+    """
+    check_confidence(confidence)
+    observations = observe(budget, n_learnt, n_runs, curve)
+    if not observations.n_curves:
+        return ()
+    grid = _location_grid(observations)
+    run_scale, lapse = _fit_shape(observations, grid)
+    log_likelihood = _log_likelihood(observations, grid, run_scale, lapse)
+    learnt = observations.sum_by_curve(observations.n_learnt)
+    runs = observations.sum_by_curve(observations.n_runs)
+    return tuple(
+        Demand(
+            curve=label,
+            **_locate(grid[c], log_likelihood[c], learnt[c], runs[c], confidence),
+            run_scale=run_scale,
+            lapse=lapse,
+            n_used=int(runs[c]),
+        )
+        for c, label in enumerate(observations.labels)
+    )
+
+
+def _location_grid(observations: Observations) -> np.ndarray:
+    """Return candidate values of ln N* for each curve, shape (C, G)."""
+    pad = GRID_STEPS * observations.log_step
+    last = np.append(observations.first_rows[1:], len(observations.log_budget)) - 1
+    low = observations.log_budget[observations.first_rows] - pad
+    high = observations.log_budget[last] + pad
+    return np.linspace(low, high, GRID_POINTS, axis=1)
+
+
+def _log_likelihood(observations: Observations, grid, run_scale: float, lapse: float):
+    """Return the log-likelihood of each curve at its candidates, shape (C, G)."""
+    eta = (observations.log_budget[:, None] - grid[observations.curve]) / run_scale
+    log_probability, _ = success_terms(
+        eta, np.log(lapse), observations.n_learnt[:, None], observations.n_runs[:, None]
+    )
+    constant = observations.n_learnt * np.log1p(-lapse)
+    return observations.sum_by_curve(log_probability + constant[:, None])
+
+
+def _fit_shape(observations: Observations, grid: np.ndarray) -> tuple[float, float]:
+    """Return the shared s and lapse rate."""
+    centre = np.log(observations.log_step / 3)
+    bracketed, coarse = observations.bracketed, grid[:, ::2]
+    one, two = LAPSE_SHAPES
+
+    def objective(params):
+        lapse = expit(params[1])
+        by_curve = _log_likelihood(observations, coarse, np.exp(params[0]), lapse)[bracketed]
+        penalty = (
+            -(((params[0] - centre) / RUN_SCALE_SPREAD) ** 2) / 2
+            + (one - 1) * np.log(lapse)
+            + (two - 1) * np.log1p(-lapse)
+        )
+        return -(logsumexp(by_curve, axis=1).sum() + penalty)
+
+    tolerances = {"xatol": 1e-3, "fatol": 1e-3}
+    found = minimize(objective, [centre, -3.0], method="Nelder-Mead", options=tolerances)
+    return float(np.exp(found.x[0])), float(expit(found.x[1]))
+
+
+def _locate(
+    candidates: np.ndarray,
+    log_likelihood: np.ndarray,
+    learnt: float,
+    runs: float,
+    confidence: float,
+) -> dict[str, object]:
+    """Return estimate, interval and censoring of one curve."""
+    some_learnt, some_failed = learnt > 0, learnt < runs
+    sides = {(True, True): "interval", (True, False): "left", (False, True): "right"}
+    censoring = sides.get((bool(some_learnt), bool(some_failed)), "unknown")
+    tail = stats.norm.ppf((1 + confidence) / 2)
+    inside = np.flatnonzero(log_likelihood >= log_likelihood.max() - tail**2 / 2)
+    ends = [
+        _crossing(candidates, log_likelihood, inside[0], inside[0] - 1, tail)
+        if some_failed
+        else -np.inf,
+        _crossing(candidates, log_likelihood, inside[-1], inside[-1] + 1, tail)
+        if some_learnt
+        else np.inf,
+    ]
+    bracketed = censoring == "interval"
+    return {
+        "estimate": float(np.exp(_peak(candidates, log_likelihood))) if bracketed else np.nan,
+        "lower": float(np.exp(ends[0])),
+        "upper": float(np.exp(ends[1])),
+        "log_error": float((ends[1] - ends[0]) / (2 * tail)) if bracketed else np.nan,
+        "censoring": censoring,
+    }
+
+
+def _crossing(candidates, log_likelihood, inside: int, outside: int, tail: float) -> float:
+    """Return where the log-likelihood falls `tail`^2 / 2 below its best, between two candidates."""
+    if not 0 <= outside < len(candidates):
+        return float(candidates[inside])
+    pair = [outside, inside]
+    # Signed roots of the deviance are close to linear in ln N*.
+    roots = np.sqrt(2 * (log_likelihood.max() - log_likelihood[pair]))
+    return float(np.interp(-tail, -roots, candidates[pair]))
+
+
+def _peak(candidates, log_likelihood) -> float:
+    """Return where a parabola through the best candidate and its neighbours is highest."""
+    best = int(np.clip(np.argmax(log_likelihood), 1, len(candidates) - 2))
+    low, mid, high = log_likelihood[best - 1 : best + 2]
+    curvature = low - 2 * mid + high
+    shift = 0.5 * (low - high) / curvature if curvature < 0 else 0.0
+    return float(candidates[best] + shift * (candidates[1] - candidates[0]))

@@ -1,0 +1,244 @@
+"""How a measured quantity depends on covariates: least squares with honest intervals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.api import OLS
+
+from nstar.stats.checks import as_columns, check_confidence, check_curves
+from nstar.stats.results import Fit, tabulate
+
+__all__ = ["LinearFit", "bootstrap_linear", "fit_linear"]
+
+
+@dataclass(frozen=True)
+class LinearFit(Fit):
+    """A linear fit of a measured quantity.
+
+    Attributes
+    ----------
+    coefficients : tuple of Coefficient
+        "intercept" first, then the covariates; intervals of the kind that `method` names.
+    p_values : tuple of float
+        Two-sided, against zero, in their order.
+    r : float
+        Pearson correlation of the fitted and the measured values, with the sign of the slope where
+        there is one covariate.
+    residual_scale : float
+        Standard deviation of the residuals.
+    aic : float
+        Akaike's criterion n ln(RSS / n) + 2 (p + 1), the residual scale counted.
+    confidence, degrees_of_freedom : float
+        Nominal coverage, and degrees of freedom of the t quantiles.
+    n_used, n_missing, n_clusters : int
+        Rows in the fit, rows left out because a number in them is NaN, and clusters (the rows
+        themselves where none are given).
+    identified : bool
+        False where the rows cannot determine the coefficients; `reason` says why.
+    reason, method : str
+        Why there is no estimate, and how it was obtained.
+    """
+
+    p_values: tuple[float, ...]
+    r: float
+    residual_scale: float
+    aic: float
+    confidence: float
+    degrees_of_freedom: float
+    n_used: int
+    n_missing: int
+    n_clusters: int
+    identified: bool
+    reason: str
+    method: str
+
+
+def fit_linear(
+    values, covariates: Mapping[str, np.ndarray], cluster=None, confidence: float = 0.95
+) -> LinearFit:
+    """Fit ``values = a + sum_k b_k x_k`` by least squares.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        The measured quantity; NaN where it was not measured.
+    covariates : Mapping of str to array_like of float, shape (n,)
+        Covariates.
+    cluster : array_like, shape (n,), optional
+        Labels of rows that share what makes them deviate, as all runs of one length do.  Intervals
+        and p values then allow any dependence inside of a cluster; without, rows are independent.
+    confidence : float, optional
+        Nominal coverage of the intervals, in (0, 1).
+
+    Returns
+    -------
+    LinearFit
+        Not identified where fewer rows than coefficients + 1 remain, a covariate is constant or
+        follows from others, or clusters are not more than the coefficients.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a cluster label is missing, a covariate is called "intercept", or
+        `confidence` is outside (0, 1).
+
+    Notes
+    -----
+    Clustered standard errors are the jackknife over clusters (CR3), with t quantiles at G - 1
+    degrees of freedom, G clusters.  The usual sandwich (CR1) covers too little with few clusters.
+
+    References
+    ----------
+    MacKinnon, Nielsen and Webb (2023), Journal of Econometrics 232, 272-299.
+
+    Examples
+    --------
+    >>> fit = fit_linear([1.0, 3.1, 4.9, 7.0], {"n": [0, 1, 2, 3]})
+    >>> round(fit.coefficient("n").estimate, 2), round(fit.r, 4)
+    (1.98, 0.9995)
+    """
+    check_confidence(confidence)
+    design, values, code, n_missing = _complete_rows(values, covariates, cluster)
+    names = ("intercept", *covariates)
+    n_clusters = len(np.unique(code))
+    method = (
+        "least squares, t interval"
+        if cluster is None
+        else "least squares, CR3 by cluster, t(G - 1)"
+    )
+    shared = {
+        "confidence": confidence,
+        "n_used": len(values),
+        "n_missing": n_missing,
+        "n_clusters": n_clusters,
+        "method": method,
+    }
+    reason = _why_not_identified(design, n_clusters, cluster is not None)
+    if reason:
+        nan = np.nan
+        return LinearFit(
+            coefficients=tabulate(names),
+            p_values=(nan,) * len(names),
+            r=nan,
+            residual_scale=nan,
+            aic=nan,
+            degrees_of_freedom=nan,
+            identified=False,
+            reason=reason,
+            **shared,
+        )
+    plain = OLS(values, design).fit()
+    fit = plain
+    if cluster is not None:
+        fit = plain.get_robustcov_results("cluster-jk", groups=code, use_t=True)
+    ends = fit.conf_int(1 - confidence)
+    return LinearFit(
+        coefficients=tabulate(names, fit.params, fit.bse, *ends.T),
+        p_values=tuple(map(float, fit.pvalues)),
+        r=_correlation(plain.fittedvalues, values, plain.params),
+        residual_scale=float(np.sqrt(plain.scale)),
+        aic=gaussian_aic(plain.ssr, len(values), len(names)),
+        degrees_of_freedom=float(n_clusters - 1 if cluster is not None else plain.df_resid),
+        identified=True,
+        reason="",
+        **shared,
+    )
+
+
+def bootstrap_linear(
+    values,
+    covariates: Mapping[str, np.ndarray],
+    generator: np.random.Generator,
+    cluster=None,
+    n_replicates: int = 2000,
+    confidence: float = 0.95,
+) -> LinearFit:
+    """Fit as `fit_linear`, with percentile intervals of a bootstrap of clusters (or of rows).
+
+    Parameters
+    ----------
+    values, covariates, cluster, confidence
+        As `fit_linear`.
+    generator : numpy.random.Generator
+        Where the resampling takes its numbers from.
+    n_replicates : int, optional
+        Resamplings.
+
+    Returns
+    -------
+    LinearFit
+        Standard errors are those of the resampled estimates, p values twice the smaller share
+        of them on either side of zero.  Resamplings that lost a coefficient are left out.
+    """
+    fit = fit_linear(values, covariates, cluster, confidence)
+    if not fit.identified:
+        return fit
+    design, values, code, _ = _complete_rows(values, covariates, cluster)
+    n_clusters, p = fit.n_clusters, design.shape[1]
+    squares, products = np.zeros((n_clusters, p, p)), np.zeros((n_clusters, p))
+    np.add.at(squares, code, design[:, :, None] * design[:, None, :])
+    np.add.at(products, code, design * values[:, None])
+    counts = generator.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), n_replicates)
+    normal = np.einsum("rg,gij->rij", counts, squares)
+    kept = np.linalg.matrix_rank(normal, hermitian=True) == p
+    moments = (counts @ products)[kept]
+    drawn = np.linalg.solve(normal[kept], moments[..., None])[..., 0]
+    tails = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    below = (drawn < 0).mean(axis=0)
+    unit = "rows" if cluster is None else "clusters"
+    names = [coefficient.name for coefficient in fit.coefficients]
+    estimates = [coefficient.estimate for coefficient in fit.coefficients]
+    return replace(
+        fit,
+        coefficients=tabulate(names, estimates, drawn.std(axis=0), *tails),
+        p_values=tuple(map(float, 2 * np.minimum(below, 1 - below))),
+        degrees_of_freedom=np.inf,
+        method=f"least squares, percentile bootstrap of {unit}, {len(drawn)} resamplings",
+    )
+
+
+def gaussian_aic(sum_of_squares: float, n_rows: int, n_coefficients: int) -> float:
+    """Return n ln(RSS / n) + 2 (p + 1), the residual scale counted; -inf where RSS vanishes."""
+    with np.errstate(divide="ignore"):
+        return float(n_rows * np.log(sum_of_squares / n_rows) + 2 * (n_coefficients + 1))
+
+
+def _complete_rows(values, covariates, cluster):
+    """Return design, values and cluster codes of the rows without NaN, and how many had one."""
+    if "intercept" in covariates:
+        raise ValueError("a covariate is called 'intercept': that name is taken")
+    columns = as_columns(values=values, **covariates)
+    table = np.column_stack(list(columns.values()))
+    code = np.arange(len(table)) if cluster is None else check_curves(cluster, len(table))[0]
+    kept = np.isfinite(table).all(axis=1)
+    design = np.column_stack([np.ones(kept.sum()), table[kept, 1:]])
+    return design, table[kept, 0], pd.factorize(code[kept])[0], int((~kept).sum())
+
+
+def _why_not_identified(design: np.ndarray, n_clusters: int, clustered: bool) -> str:
+    """Return a sentence on what the rows leave open, or "" when they suffice."""
+    n_rows, n_coefficients = design.shape
+    if n_rows <= n_coefficients:
+        return f"{n_rows} rows are too few for {n_coefficients} coefficients and their errors."
+    if np.linalg.matrix_rank(design) < n_coefficients:
+        return (
+            f"The {n_rows} rows cannot separate {n_coefficients} coefficients: a covariate is "
+            "constant, or follows from the others."
+        )
+    if clustered and n_clusters <= n_coefficients:
+        return (
+            f"{n_clusters} clusters are too few for {n_coefficients} coefficients: dependence "
+            "inside of clusters cannot be told from the effect."
+        )
+    return ""
+
+
+def _correlation(fitted, values, params) -> float:
+    """Return Pearson's r of fitted and measured values; NaN where either is constant."""
+    if np.ptp(fitted) == 0 or np.ptp(values) == 0:
+        return np.nan
+    r = float(stats.pearsonr(fitted, values).statistic)
+    return float(np.copysign(r, params[1])) if len(params) == 2 else r

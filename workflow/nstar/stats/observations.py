@@ -1,0 +1,138 @@
+"""What was observed of a set of curves: how many runs learnt at which budget."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from nstar.stats.checks import as_columns, check_curves, refuse_rows
+
+__all__ = ["Observations", "observe"]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Runs that learnt, and runs that could have, by curve and budget.
+
+    Attributes
+    ----------
+    log_budget : ndarray of float, shape (n,)
+        Natural logarithm of the budget N of each row; rows are sorted by curve, then budget.
+    n_learnt, n_runs : ndarray of float, shape (n,)
+        Runs that learnt, and all runs whose outcome says something about data.
+    curve : ndarray of int, shape (n,)
+        Number of the curve of each row, 0 to C - 1, each used.
+    labels : tuple
+        Label of each curve, in the order of first appearance.
+    row : ndarray of int, shape (n,)
+        Position of each row in the input.
+    n_missing : int
+        Rows of the input that held a NaN, and are left out.
+    """
+
+    log_budget: np.ndarray
+    n_learnt: np.ndarray
+    n_runs: np.ndarray
+    curve: np.ndarray
+    labels: tuple
+    row: np.ndarray
+    n_missing: int
+
+    @property
+    def n_curves(self) -> int:
+        """Number of curves C."""
+        return len(self.labels)
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """Position of the first row of each curve, shape (C,)."""
+        return np.searchsorted(self.curve, np.arange(self.n_curves))
+
+    def sum_by_curve(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over the rows of each curve; the first axis becomes (C, ...)."""
+        return np.add.reduceat(values, self.first_rows, axis=0)
+
+    @property
+    def bracketed(self) -> np.ndarray:
+        """Curves with a run that learnt and a run that did not, shape (C,)."""
+        n_learnt = self.sum_by_curve(self.n_learnt)
+        return (n_learnt > 0) & (n_learnt < self.sum_by_curve(self.n_runs))
+
+    @property
+    def log_step(self) -> float:
+        """Median distance of neighbouring budgets of a curve in ln N; ln 2 where there are none."""
+        steps = np.diff(self.log_budget)[np.diff(self.curve) == 0]
+        steps = steps[steps > 0]
+        return float(np.median(steps)) if steps.size else float(np.log(2))
+
+    def log_centres(self) -> np.ndarray:
+        """Return the Spearman-Karber estimate of each curve's ln N*, shape (C,).
+
+        It is the mean of the distribution whose cumulative shares at the budgets are the shares
+        of runs that learnt: crude, finite for every curve, and no more than a place to start.
+        """
+        half = self.log_step / 2
+        same_curve = np.diff(self.curve, append=-1) == 0
+        gap = np.where(same_curve, np.diff(self.log_budget, append=0.0), 2 * half)
+        failed = 1 - self.n_learnt / np.maximum(self.n_runs, 1)
+        return self.log_budget[self.first_rows] - half + self.sum_by_curve(failed * gap)
+
+    def with_outcomes(self, n_learnt: np.ndarray) -> "Observations":
+        """Return the same runs with other outcomes."""
+        return replace(self, n_learnt=n_learnt)
+
+
+def observe(budget, n_learnt, n_runs, curve) -> Observations:
+    """Check and sort the outcomes of a set of curves.
+
+    Parameters
+    ----------
+    budget : array_like of float, shape (n,)
+        N in training examples (or D in units of width), positive and finite.
+    n_learnt, n_runs : array_like of int, shape (n,)
+        Runs that learnt, and runs that count; ``0 <= n_learnt <= n_runs``.  Runs that did not
+        fit even their training set say nothing about data and belong in neither.
+    curve : array_like, shape (n,)
+        Labels; rows with the same label share a curve.
+
+    Returns
+    -------
+    Observations
+        Without the rows that hold a NaN, which are counted.  A budget may occur twice in a curve.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, a budget is not positive and finite, a count is negative, fractional
+        or larger than its runs, or a label is missing.
+    """
+    columns = as_columns(budget=budget, n_learnt=n_learnt, n_runs=n_runs)
+    budget, n_learnt, n_runs = columns.values()
+    code, labels = check_curves(curve, len(budget))
+    refuse_rows(
+        (budget <= 0) | np.isinf(budget),
+        lambda i: f"the budget is {budget[i]:g}: it must be positive and finite",
+    )
+    refuse_rows(
+        (n_learnt < 0) | (n_learnt > n_runs) | np.isinf(n_runs),
+        lambda i: (
+            f"{n_learnt[i]:g} of {n_runs[i]:g} runs learnt: 0 <= n_learnt <= n_runs is needed"
+        ),
+    )
+    refuse_rows(
+        (n_learnt % 1 > 0) | (n_runs % 1 > 0),
+        lambda i: f"{n_learnt[i]:g} of {n_runs[i]:g} runs learnt: counts are whole numbers",
+    )
+    present = ~np.isnan(np.stack([budget, n_learnt, n_runs])).any(axis=0)
+    order = np.lexsort((budget, code))
+    order = order[present[order]]
+    used, curve_code = np.unique(code[order], return_inverse=True)
+    return Observations(
+        log_budget=np.log(budget[order]),
+        n_learnt=n_learnt[order],
+        n_runs=n_runs[order],
+        curve=curve_code,
+        labels=tuple(labels[number] for number in used),
+        row=order,
+        n_missing=int((~present).sum()),
+    )

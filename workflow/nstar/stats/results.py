@@ -1,0 +1,191 @@
+"""What a fit says, and how far it can be trusted."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["Coefficient", "Difference", "Fit", "ScalingFit", "make_card", "t_interval", "tabulate"]
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One estimated number with the ends of its interval; NaN where unknown."""
+
+    name: str
+    estimate: float
+    standard_error: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Estimates by name: what every fit is."""
+
+    coefficients: tuple[Coefficient, ...]
+
+    def coefficient(self, name: str) -> Coefficient:
+        """Return the coefficient called `name`, or raise KeyError with the names there are."""
+        for coefficient in self.coefficients:
+            if coefficient.name == name:
+                return coefficient
+        known = ", ".join(coefficient.name for coefficient in self.coefficients)
+        raise KeyError(f"no coefficient is called {name!r}; there are: {known}")
+
+
+@dataclass(frozen=True)
+class ScalingFit(Fit):
+    """A fitted scaling law with its diagnostics.
+
+    Attributes
+    ----------
+    coefficients : tuple of Coefficient
+        "intercept" first, then the covariates in the order given.
+    covariance : tuple of tuple of float
+        Covariance of the coefficients, dispersion included; rows and columns in their order.
+    run_scale : float
+        s, logistic scale of runs about their curve, in natural log units.
+    curve_scale : float
+        tau, standard deviation of curves about the law, in natural log units.
+    lapse : float
+        Share of runs that fail however large the budget.
+    dispersion : float
+        q, squared residuals of the curves over what the likelihood expects, per degree of
+        freedom; intervals are widened, or narrowed, by its square root.
+    quantised : bool
+        True where runs of a curve differ by less than the budgets can resolve; the interval then
+        depends on where thresholds fall between budgets, and a small q is not used in full.
+    confidence : float
+        Nominal coverage of the intervals.
+    degrees_of_freedom : int
+        C - p of the t quantiles; C counts the bracketed curves, p the coefficients.
+    n_used : int
+        Runs in the fit: outcomes of a seed at a budget.
+    n_missing : int
+        Rows left out because a number in them is NaN.
+    n_curves, n_bracketed, n_left_censored, n_right_censored : int
+        Curves in the fit; those with a run that learnt and one that did not; those that only
+        learnt; those that never did.
+    n_parameters : int
+        Parameters estimated, the scatter and the lapse rate included.
+    log_likelihood : float
+        Log-likelihood at the estimate, without the penalties.
+    score_norm : float
+        Infinity norm of the gradient of the penalised log-likelihood at the estimate.
+    n_starts, n_starts_agreeing : int
+        Ascents made, and those that reached the best log-likelihood within 1e-4.
+    converged : bool
+        True when the gradient vanishes, two ascents agree and the curvature is that of a maximum.
+    identified : bool
+        False when the outcomes cannot determine the coefficients; all estimates are then NaN.
+    reason : str
+        Why the estimates or the intervals are missing; empty otherwise.
+    method : str
+        The method in one line.
+    """
+
+    covariance: tuple[tuple[float, ...], ...]
+    run_scale: float
+    curve_scale: float
+    lapse: float
+    dispersion: float
+    quantised: bool
+    confidence: float
+    degrees_of_freedom: int
+    n_used: int
+    n_missing: int
+    n_curves: int
+    n_bracketed: int
+    n_left_censored: int
+    n_right_censored: int
+    n_parameters: int
+    log_likelihood: float
+    score_norm: float
+    n_starts: int
+    n_starts_agreeing: int
+    converged: bool
+    identified: bool
+    reason: str
+    method: str
+
+    @property
+    def n_censored(self) -> int:
+        """Curves that only learnt, or never did."""
+        return self.n_left_censored + self.n_right_censored
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion, -2 ln L + 2 k, with every parameter counted."""
+        return 2 * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, -2 ln L + k ln C, with every parameter counted and C curves."""
+        return self.n_parameters * float(np.log(max(self.n_curves, 1))) - 2 * self.log_likelihood
+
+
+@dataclass(frozen=True)
+class Difference:
+    """First minus second value of one coefficient.
+
+    `p_value` is two-sided, against no difference.  Where `identified` is False the standard error
+    and interval are NaN and `reason` says why.
+    """
+
+    name: str
+    estimate: float
+    standard_error: float
+    lower: float
+    upper: float
+    degrees_of_freedom: float
+    p_value: float
+    n_used: int
+    n_censored: int
+    identified: bool
+    reason: str
+    method: str
+
+
+def tabulate(names, estimates=None, errors=None, lower=None, upper=None) -> tuple[Coefficient, ...]:
+    """Return one coefficient per name; numbers that are not given are NaN."""
+    unknown = np.full(len(names), np.nan)
+    columns = [
+        unknown if values is None else values for values in (estimates, errors, lower, upper)
+    ]
+    return tuple(
+        Coefficient(name, *map(float, row)) for name, *row in zip(names, *columns, strict=True)
+    )
+
+
+def t_interval(estimate, standard_error, degrees_of_freedom: float, confidence: float) -> tuple:
+    """Return the ends of ``estimate -+ t standard_error``; NaN where the error is."""
+    margin = standard_error * stats.t.ppf((1 + confidence) / 2, degrees_of_freedom)
+    return estimate - margin, estimate + margin
+
+
+def make_card(result: Any) -> Any:
+    """Return a result as what JSON can hold: NaN and infinity become null.
+
+    A fit card says how a number was obtained: every field of the result, and what a scaling fit
+    derives from them.
+
+    Examples
+    --------
+    >>> make_card(Coefficient("length", 1.5, float("nan"), -float("inf"), float("inf")))
+    {'name': 'length', 'estimate': 1.5, 'standard_error': None, 'lower': None, 'upper': None}
+    """
+    if dataclasses.is_dataclass(result):
+        card = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+        if isinstance(result, ScalingFit):
+            card |= {"n_censored": result.n_censored, "aic": result.aic, "bic": result.bic}
+        return make_card(card)
+    if isinstance(result, dict):
+        return {key: make_card(value) for key, value in result.items()}
+    if isinstance(result, list | tuple):
+        return [make_card(value) for value in result]
+    if isinstance(result, float) and not np.isfinite(result):
+        return None
+    return result
