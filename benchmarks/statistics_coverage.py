@@ -1,105 +1,278 @@
-"""Do the intervals of the scaling fit cover the truth? Simulated studies with known exponents.
+"""Do the intervals cover the truth? Simulated studies with known exponents.
 
-Prints, per scenario, the share of nominal 95 % intervals that contain the true exponent of length and of
-the modulus, the bias, and the same for ordinary least squares on the centres of the brackets, with
-censored thresholds left out. Run: ``python benchmarks/statistics_coverage.py --studies 300``.
+Prints for every scenario the share of nominal 95 % intervals that contain the true exponent of length,
+the bias and the median width: for the scaling fit, for the check by score crossing, and for the usual
+least squares on the smallest budget of any seed, and on that of each seed, with censored ones left out.
+Then the same for the difference of two models that saw the same data, and for demands of single curves.
+
+Run: ``python benchmarks/statistics_coverage.py --studies 1000 --processes 2``.
 """
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
 from statsmodels.api import OLS, add_constant
 
-from nstar.stats import fit_scaling
+from nstar.stats import (
+    compare_coefficients,
+    compare_pairs,
+    find_crossings,
+    fit_crossings,
+    fit_demand,
+    fit_scaling,
+)
 
-LENGTHS = (4, 8, 16, 32, 64)
-MODULI = (2, 5)
-SEEDS_PER_CURVE = 5
-TRUTH = {"log_length": 1.8, "log_modulus": 0.7}
+EXPONENT = 1.83
+CONFIDENCE = 0.95
+LATTICE = (4, 8, 16, 32, 64)  # neighbouring lengths in the ratio of neighbouring budgets
+OFF_LATTICE = (4, 6, 11, 19, 28)
+FOUR_MODULI = (2, 3, 5, 7)
+MODULUS_EXPONENT = 0.7
+THRESHOLD = float(logit(0.9))
+
+SCENARIOS = {
+    "run noise": {},
+    "seed thresholds": {"run_scale": 0.0, "seed_scale": 0.35},
+    "run noise and seed thresholds": {"seed_scale": 0.2},
+    "lack of fit": {"curve_scale": 0.3},
+    "right-censored": {"n_budgets": 8},
+    "lack of fit, right-censored": {"curve_scale": 0.3, "n_budgets": 8},
+    "lack of fit, left-censored": {"curve_scale": 0.3, "first_budget": 3},
+    "noise grows with length": {"noise_growth": 0.3},
+    "lapse 10 %": {"lapse": 0.1},
+    "three seeds": {"n_seeds": 3},
+    "shallow": {"run_scale": 0.8, "first_budget": -2, "n_budgets": 14},
+    "sharp, lack of fit": {"run_scale": 0.03, "curve_scale": 0.2, "lengths": OFF_LATTICE},
+    "sharp, no scatter, lattice": {"run_scale": 0.03},
+    "20 curves": {"moduli": FOUR_MODULI},
+    "20 curves, lack of fit": {"moduli": FOUR_MODULI, "curve_scale": 0.3},
+    "20 curves, lack of fit, lapse 10 %": {
+        "moduli": FOUR_MODULI,
+        "curve_scale": 0.3,
+        "lapse": 0.1,
+    },
+    "20 curves, lack of fit, censored": {
+        "moduli": FOUR_MODULI,
+        "curve_scale": 0.3,
+        "n_budgets": 8,
+    },
+    "20 curves, sharp": {"moduli": FOUR_MODULI, "curve_scale": 0.2, "run_scale": 0.03},
+    "misspecified: heavy tails": {"curve_scale": 0.3, "heavy_tails": True},
+    "misspecified: law bends": {"bend": 0.2},
+}
+"""Arguments of `simulate_runs` by name."""
 
 
-def simulate_study(seed, curve_scale=0.3, residual_scale=0.35, largest_budget=2**16):
-    """Return the arguments of `fit_scaling` for 10 curves of 5 seeds on budgets 1, 2, 4, ..."""
+def simulate_runs(
+    seed,
+    lengths=LATTICE,
+    moduli=(2,),
+    n_seeds=5,
+    n_budgets=12,
+    first_budget=0,
+    run_scale=0.25,
+    seed_scale=0.0,
+    curve_scale=0.0,
+    noise_growth=0.0,
+    lapse=0.0,
+    heavy_tails=False,
+    bend=0.0,
+    exponent=EXPONENT,
+    place_effects=None,
+):
+    """Return one row per run of a study with budgets 2^first, 2^(first + 1), ...
+
+    Scales are in natural log units. ``place_effects`` gives the curve effects instead of drawing them.
+    """
     generator = np.random.default_rng([20260218, seed])
-    curve = np.repeat(np.arange(len(LENGTHS) * len(MODULI)), SEEDS_PER_CURVE)
-    log_length = np.log(np.repeat(LENGTHS, len(MODULI)))[curve]
-    log_modulus = np.log(np.tile(MODULI, len(LENGTHS)))[curve]
+    offset = generator.uniform(0.75, 1.45)  # keeps thresholds from lining up with the budgets
+    log_budget = np.log(2) * (first_budget + np.arange(n_budgets))
+    parts = []
+    for number, (modulus, length) in enumerate((m, n) for m in moduli for n in lengths):
+        effect = generator.standard_t(3) / np.sqrt(3) if heavy_tails else generator.normal()
+        effect = curve_scale * effect if place_effects is None else place_effects[number]
+        x = np.log(length / lengths[0])
+        location = offset + exponent * x + bend * x**2
+        location += MODULUS_EXPONENT * np.log(modulus / moduli[0]) + effect
+        thresholds = location + seed_scale * generator.normal(size=(n_seeds, 1))
+        thresholds = thresholds + run_scale * np.exp(noise_growth * x) * generator.logistic(
+            size=(n_seeds, n_budgets)
+        )
+        lapsed = generator.random((n_seeds, n_budgets)) < lapse
+        accuracy = 0.2 + 0.8 * expit(2 * (log_budget - thresholds) + logit(0.875))
+        accuracy = np.where(lapsed, generator.uniform(0.2, 0.5, lapsed.shape), accuracy)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "curve": number,
+                    "length": length,
+                    "modulus": modulus,
+                    "seed": np.repeat(np.arange(n_seeds), n_budgets),
+                    "budget": np.tile(np.exp(log_budget), n_seeds),
+                    "learnt": ((log_budget >= thresholds) & ~lapsed).ravel(),
+                    "score": logit(accuracy).ravel(),
+                    "log_demand": location,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
-    # A random intercept keeps the thresholds from lining up with the budgets.
-    log_n_star = generator.uniform(-1, 0) + 1.8 * log_length + 0.7 * log_modulus
-    log_n_star += curve_scale * generator.standard_normal(curve.max() + 1)[curve]
-    log_n_star += residual_scale * generator.standard_normal(len(curve))
-    upper = 2.0 ** np.maximum(np.ceil(log_n_star / np.log(2)), 0)
-    lower = np.where(upper == 1, 0.0, upper / 2)
-    fails = upper > largest_budget
+
+def scaling_data(runs):
+    """Return the arguments of `fit_scaling`."""
+    counts = runs.groupby(["curve", "budget"], as_index=False).agg(
+        n_learnt=("learnt", "sum"),
+        n_runs=("learnt", "size"),
+        length=("length", "first"),
+        modulus=("modulus", "first"),
+    )
     return {
-        "lower": np.where(fails, largest_budget, lower),
-        "upper": np.where(fails, np.inf, upper),
-        "covariates": {"log_length": log_length, "log_modulus": log_modulus},
-        "curve": curve,
+        "budget": counts["budget"].to_numpy(),
+        "n_learnt": counts["n_learnt"].to_numpy(),
+        "n_runs": counts["n_runs"].to_numpy(),
+        "curve": counts["curve"].to_numpy(),
+        "covariates": covariates(counts),
     }
 
 
-def least_squares(study):
-    """Fit bracket centres by ordinary least squares, with censored rows left out."""
-    kept = (study["lower"] > 0) & np.isfinite(study["upper"])
-    design = add_constant(np.column_stack(list(study["covariates"].values())))
-    centres = np.log(study["lower"][kept] * study["upper"][kept]) / 2
-    return OLS(centres, design[kept]).fit()
+def covariates(rows):
+    """Return ln n, and ln m where it varies."""
+    names = ("length", "modulus") if rows["modulus"].nunique() > 1 else ("length",)
+    return {name: np.log(rows[name].to_numpy(dtype=float)) for name in names}
 
 
-SCENARIOS = {
-    "lack of fit (tau 0.3)": {},
-    "no lack of fit (tau 0)": {"curve_scale": 0.0},
-    "tau 0.3, largest budget 2^9": {"largest_budget": 2**9},
-    "tau 0.3, largest budget 2^6": {"largest_budget": 2**6},
-    "sharp (sigma 0.05), tau 0.2": {"residual_scale": 0.05, "curve_scale": 0.2},
-}
-"""Arguments of `simulate_study` by name; smaller largest budgets censor more thresholds."""
+def fit_crossing(runs):
+    """Return the check by score crossing."""
+    curves = runs.drop_duplicates("curve")
+    crossings = find_crossings(runs["budget"], runs["score"], runs["curve"], THRESHOLD)
+    return fit_crossings(crossings, covariates(curves))
 
 
-def coverage(n_studies, **scenario):
-    """Return coverage and bias of both methods over simulated studies, and the censored share."""
-    truth = np.array(list(TRUTH.values()))
-    rows, censored = [], []
-    for seed in range(n_studies):
-        study = simulate_study(seed, **scenario)
-        censored.append(np.mean(~np.isfinite(study["upper"]) | (study["lower"] == 0)))
-        fit = fit_scaling(**study)
-        if not fit.identified:
-            continue
-        found = [fit.coefficient(name) for name in TRUTH]
-        naive = least_squares(study)
-        rows.append(
-            (
-                [
-                    entry.lower <= value <= entry.upper
-                    for entry, value in zip(found, truth, strict=True)
-                ],
-                [entry.estimate - value for entry, value in zip(found, truth, strict=True)],
-                [
-                    low <= value <= high
-                    for (low, high), value in zip(naive.conf_int()[1:], truth, strict=True)
-                ],
-                naive.params[1:] - truth,
-            )
+def least_squares(runs, by):
+    """Fit smallest successful budgets by least squares, those without one left out.
+
+    ``by=["curve"]`` takes the smallest budget of any seed; ``by=["curve", "seed"]`` that of every seed.
+    """
+    learnt = (
+        runs[runs["learnt"]]
+        .groupby(by, as_index=False)
+        .agg(budget=("budget", "min"), length=("length", "first"), modulus=("modulus", "first"))
+    )
+    design = add_constant(np.column_stack(list(covariates(learnt).values())))
+    return OLS(np.log(learnt["budget"]), design).fit()
+
+
+def true_slope(scenario):
+    """Return the slope that the power law closest to the truth has."""
+    x = np.log(np.array(scenario.get("lengths", LATTICE), dtype=float))
+    return EXPONENT + scenario.get("bend", 0.0) * np.polyfit(x - x[0], (x - x[0]) ** 2, 1)[0]
+
+
+def assess_study(seed, scenario):
+    """Return estimate and interval of every method for one study."""
+    runs = simulate_runs(seed, **scenario)
+    fit = fit_scaling(**scaling_data(runs), confidence=CONFIDENCE)
+    rows = {"fit": fit.coefficient("length"), "crossing": fit_crossing(runs).coefficient("length")}
+    found = {name: (row.estimate, row.lower, row.upper) for name, row in rows.items()}
+    for name, by in (("any", ["curve"]), ("seeds", ["curve", "seed"])):
+        naive = least_squares(runs, by)
+        found[name] = (naive.params.iloc[1], *naive.conf_int(1 - CONFIDENCE).iloc[1])
+    return found, fit.n_censored / fit.n_curves, fit.quantised
+
+
+def assess_difference(seed, shared_scale):
+    """Return the difference of two models that share their data, by separate and by paired fits."""
+    generator = np.random.default_rng([7, seed])
+    shared = shared_scale * generator.normal(size=5)
+    studies = [
+        simulate_runs(2 * seed + k, exponent=exponent, place_effects=shared + own)
+        for k, (exponent, own) in enumerate(
+            zip((1.83, 1.0), 0.2 * generator.normal(size=(2, 5)), strict=True)
         )
-    return [np.mean(part, axis=0) for part in zip(*rows, strict=True)], len(rows), np.mean(censored)
+    ]
+    data = [scaling_data(runs) for runs in studies]
+    separate = compare_coefficients(*(fit_scaling(**part) for part in data), "length")
+    outcomes = ("budget", "n_learnt", "n_runs", "curve")
+    demands = [fit_demand(**{name: part[name] for name in outcomes}) for part in data]
+    paired = compare_pairs(
+        *([demand.estimate for demand in part] for part in demands),
+        {"length": np.log(LATTICE)},
+        "length",
+    )
+    return {
+        name: (d.estimate, d.lower, d.upper)
+        for name, d in (("separate", separate), ("paired", paired))
+    }
+
+
+def assess_demand(seed, scenario):
+    """Return how many of the demands of a study are covered, and how many there are."""
+    runs = simulate_runs(seed, **scenario)
+    data = scaling_data(runs)
+    del data["covariates"]
+    truth = np.exp(runs.drop_duplicates("curve")["log_demand"])
+    found = fit_demand(**data)
+    return sum(d.lower <= t <= d.upper for d, t in zip(found, truth, strict=True)), len(found)
+
+
+def summarise(intervals, truth):
+    """Return coverage, bias and median width as text; studies without an interval do not count."""
+    values = np.array(intervals, dtype=float)
+    values = values[np.isfinite(values).all(axis=1)]
+    if not len(values):
+        return "-"
+    covered = ((values[:, 1] <= truth) & (truth <= values[:, 2])).mean()
+    width = np.median(values[:, 2] - values[:, 1])
+    return f"{covered:.3f} {values[:, 0].mean() - truth:+.2f} {width:.2f}"
 
 
 def main():
-    """Print one line per scenario."""
+    """Print the tables."""
     flags = argparse.ArgumentParser(description=__doc__)
-    flags.add_argument("--studies", type=int, default=300, help="per scenario (default: 300)")
+    flags.add_argument("--studies", type=int, default=1000, help="per scenario (default: 1000)")
+    flags.add_argument("--processes", type=int, default=1, help="at a time (default: 1)")
     options = flags.parse_args()
-    print("scenario | censored | identified | coverage | bias | OLS coverage | OLS bias")
-    for name, scenario in SCENARIOS.items():
-        (cover, bias, naive, naive_bias), n_fits, censored = coverage(options.studies, **scenario)
-        numbers = " | ".join(
-            ", ".join(f"{value:+.2f}" if signed else f"{value:.3f}" for value in part)
-            for part, signed in ((cover, 0), (bias, 1), (naive, 0), (naive_bias, 1))
+    seeds = range(options.studies)
+    with ProcessPoolExecutor(options.processes) as pool:
+        print("Exponent of length: coverage, bias, median width")
+        print(
+            "scenario | censored | fitted | scaling fit | score crossing | any seed, OLS | seeds, OLS"
         )
-        print(f"{name} | {censored:.0%} | {n_fits}/{options.studies} | {numbers}", flush=True)
+        for name, scenario in SCENARIOS.items():
+            work = partial(assess_study, scenario=scenario)
+            found, censored, _ = zip(*pool.map(work, seeds, chunksize=25), strict=True)
+            methods = [[study[method] for study in found] for method in found[0]]
+            fitted = np.isfinite([interval[1] for interval in methods[0]]).sum()
+            columns = [summarise(method, true_slope(scenario)) for method in methods]
+            share = f"{np.mean(censored):.0%} | {fitted}/{options.studies}"
+            print(name, share, *columns, sep=" | ", flush=True)
+
+        print("\nDifference of two models with 5 curves each: coverage, bias, median width")
+        print("scatter of places shared by both | separate fits | paired curves")
+        for scale in (0.0, 0.4):
+            work = partial(assess_difference, shared_scale=scale)
+            found = list(pool.map(work, seeds, chunksize=25))
+            columns = [summarise([study[m] for study in found], 0.83) for m in found[0]]
+            print(f"{scale:.1f}", *columns, sep=" | ", flush=True)
+
+        print("\nDemand of single curves: coverage")
+        for name in (
+            "run noise",
+            "seed thresholds",
+            "right-censored",
+            "lapse 10 %",
+            "three seeds",
+            "shallow",
+            "sharp, no scatter, lattice",
+            "20 curves",
+        ):
+            work = partial(assess_demand, scenario=SCENARIOS[name])
+            covered, total = np.sum(list(pool.map(work, seeds, chunksize=25)), axis=0)
+            print(f"{name} | {covered / total:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ def main(arguments=None):
     tables = options.results / "tables"
     page = write_findings(
         read_table(tables / "cells.parquet", "cells"),
-        read_table(tables / "thresholds.csv", "thresholds"),
-        read_table(tables / "exponents.csv", "exponents"),
-        read_table(tables / "sensitivity.csv", "sensitivity"),
+        *(
+            read_table(tables / f"{name}.csv", name)
+            for name in ("thresholds", "exponents", "sensitivity", "checks", "forms", "demand")
+        ),
         options.job["title"],
     )
     with written_whole(options.results / "findings.html") as temporary:

@@ -19,6 +19,7 @@ TINY = {
         "success": {"measure": "sequence_accuracy", "threshold": 0.9},
     },
     "evaluation": {"test_examples": 50},
+    "fit": {"bootstrap_replicates": 100},
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from nstar.findings import write_findings
 
-REASON = "Only 1 of 3 curves have a run whose threshold is bracketed on both sides."
+REASON = "Only 1 of 3 curves have N* inside their budgets."
 
 
 def cell(model="lstm", length=4, budget=64, seed=1, **changes):
@@ -30,7 +30,8 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": "length"}
     row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
-    row |= {"n_limited_by_steps": 2, "n_near_space": 0}
+    row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4}
+    row |= {"quantised": False, "p_value_holm": np.nan}
     return row | {"reason": ""} | changes
 
 
@@ -39,7 +40,36 @@ def difference(estimate, lower, upper, **changes):
     return exponent("transformer", estimate, lower, upper, **pair, **changes)
 
 
-def page(cells=None, thresholds=None, exponents=None, sensitivity=None, title="A study"):
+def check(model="lstm", name="crossing", verdict="agrees", **changes):
+    row = {key: exponent(model)[key] for key in ("kind", "model", "minus_model", "quantity")}
+    row |= {"check": name, "estimate": 1.1, "lower": 0.4, "upper": 1.8, "verdict": verdict}
+    return row | changes
+
+
+def form(model="lstm", name="power", delta_aic=0.0, **changes):
+    row = {"model": model, "form": name, "delta_aic": delta_aic, "knot": np.nan}
+    return row | {"identified": True, "reason": ""} | changes
+
+
+FORMS = [form(), form(name="exponential", delta_aic=1.26), form(name="broken_power", knot=8.9)]
+
+
+def demand(model="lstm", length=4, estimate=48.2, censoring="interval", **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length}
+    row |= {"estimate": estimate, "lower": 30.0, "upper": 77.0, "censoring": censoring}
+    return row | changes
+
+
+def page(
+    cells=None,
+    thresholds=None,
+    exponents=None,
+    sensitivity=None,
+    checks=None,
+    forms=None,
+    demands=None,
+    title="A study",
+):
     """Return the page for the given rows and a plain row where a table is left out."""
     tables = [
         pd.DataFrame(rows or [plain()])
@@ -47,7 +77,11 @@ def page(cells=None, thresholds=None, exponents=None, sensitivity=None, title="A
     ]
     tables[1] = tables[1].astype({"seed": "Int64"})
     without = pd.DataFrame(sensitivity or [exponent() | {"left_out": "near_space"}])
-    return write_findings(*tables, without[without["left_out"] != ""], title)
+    others = [
+        pd.DataFrame(rows or plain)
+        for rows, plain in ((checks, [check()]), (forms, FORMS), (demands, [demand()]))
+    ]
+    return write_findings(*tables, without[without["left_out"] != ""], *others, title)
 
 
 def text(markup):
@@ -110,7 +144,8 @@ def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
     assert "2.00 (95 % interval \u22121.00 to 3.00)" in words
     assert "From 4 to 8, the length multiplies N* by 4 (interval 0.5 to 8)" in words
     assert "Two values are a contrast: they do not test the power law." in words
-    assert "6 thresholds on 3 curves; 1 censored, 2 limited by steps, 0 near the size" in words
+    assert "6 runs on 3 curves, 1 of them censored; 4 runs left out as not fitted" in words
+    assert "2 thresholds limited by steps, 0 near the size of the space" in words
 
 
 def test_exponents_without_doubtful_thresholds_stand_beside_all():
@@ -163,8 +198,75 @@ def test_the_table_of_demand_shows_censoring():
     )
 
     assert "n = 4 n = 8 n = 16" in words
-    assert "lstm \u2264 4 128 > 2048" in words
-    assert "gru \u2013 256 * \u2020 \u2013" in words
+    assert "lstm any replicate \u2264 4 128 > 2048" in words
+    assert "gru any replicate \u2013 256 * \u2020 \u2013" in words
+
+
+def test_the_table_of_demand_shows_what_half_of_the_seeds_need():
+    demands = [
+        demand(length=4, upper=5.25, censoring="left"),
+        demand(length=8),
+        demand(length=16, lower=2048.0, censoring="right"),
+        demand("gru", length=8, censoring="unknown"),
+    ]
+    lengths = [threshold(length=length) for length in (4, 8, 16)] + [threshold("gru", length=8)]
+    words = section(page(thresholds=lengths, demands=demands), "parity")
+
+    assert "lstm half of the seeds < 5.2 48 [30, 77] > 2000" in words
+    assert "gru half of the seeds \u2013 ? \u2013" in words
+
+
+def test_other_estimators_stand_beside_every_exponent():
+    checks = [check(), check(name="bootstrap", estimate=np.nan, verdict="no answer")]
+    words = section(page(checks=checks), "The same by other estimators")
+
+    assert "estimate score crossing bootstrap lstm length 1.00 [0.50, 1.50]" in words
+    assert "1.10 [0.40, 1.80] not identified" in words
+    assert "Doubtful" not in text(page(checks=checks))
+    assert "Contradicted: none" in text(page(checks=checks))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mark"), [("disagrees", "\u2021"), ("other conclusion", "\u2020")]
+)
+def test_an_estimator_that_contradicts_is_told_with_the_reading(verdict, mark):
+    markup = page(checks=[check(verdict=verdict, estimate=2.0, lower=1.6, upper=2.4)])
+
+    reading = section(markup, "How fast demand grows")
+    assert (
+        "Doubtful: another estimator says otherwise (score crossing 2.00 [1.60, 2.40])" in reading
+    )
+    assert f"2.00 [1.60, 2.40] {mark}" in section(markup, "The same by other estimators")
+    warning = section(markup, "Contradicted")
+    assert "Contradicted: 1 check" in warning
+    assert (
+        f"lstm, exponent in length: score crossing gives 2.00 [1.60, 2.40] ({verdict})" in warning
+    )
+
+
+def test_a_check_is_set_against_its_own_row_only():
+    checks = [check("gru", verdict="disagrees")]
+    rows = [exponent("lstm"), exponent("gru")]
+    markup = page(thresholds=[threshold(), threshold("gru")], exponents=rows, checks=checks)
+
+    assert text(markup).count("Doubtful") == 1
+    assert "lstm length 1.00 [0.50, 1.50] \u2013 gru" in section(markup, "The same by other")
+
+
+def test_forms_are_told_by_their_distance_and_the_bend():
+    words = section(page(), "Form of the law")
+    assert "lstm 0.0 1.3 0.0 (bend at n = 8.9)" in words
+    open_forms = [form(identified=False), *FORMS[1:]]
+    assert "lstm not identified 1.3" in section(page(forms=open_forms), "Form of the law")
+
+
+def test_a_quantised_fit_is_warned_about():
+    assert "Quantised: 1 fit" in text(page(exponents=[exponent(quantised=True)]))
+
+
+def test_p_values_of_differences_are_adjusted():
+    words = section(page(exponents=[difference(0.9, 0.2, 1.6, p_value_holm=0.0132)]), "Differences")
+    assert "0.013" in words
 
 
 @pytest.mark.parametrize(
@@ -198,7 +300,7 @@ def test_a_diverged_replicate_is_named():
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 9
+    assert words.count(": none") == 11
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():

@@ -55,7 +55,8 @@ def with_success(measure, threshold):
 
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
-    tables = ["cells_table", "thresholds_table", "exponents_table"]
+    names = ("cells", "thresholds", "exponents", "checks", "forms", "demand")
+    tables = [f"{name}_table" for name in names]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, "study", "findings"])
 
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 STABLE_TABLES = (
     *("cells.csv", "cells.parquet", "thresholds.csv"),
-    *("exponents.csv", "sensitivity.csv", "fits.json"),
+    *("exponents.csv", "sensitivity.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
 )
 
 # A curve that never reaches the threshold (one step size, far too small), one that reaches it at the
@@ -139,6 +139,7 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         ({"training.max_steps": 120}, ALL - {"generate_data"}),
         ({"evaluation.test_examples": 60}, ALL - {"train_cells"}),
         ({"fit.confidence": 0.9}, AFTER_CELLS - {"collect_results"}),
+        ({"fit.bootstrap_replicates": 200}, AFTER_CELLS - {"collect_results"}),
         ({"figures.width_inches": 6.0}, {"draw_figures"}),
         ({"grid.0.lengths": [4, 5]}, AFTER_CELLS),
         ({"title": "Another title"}, AFTER_CELLS),
@@ -149,6 +150,7 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         "steps",
         "evaluation",
         "fit",
+        "bootstrap",
         "figure",
         "fewer lengths",
         "title",
@@ -230,7 +232,7 @@ def test_extended_study_equals_the_same_study_from_scratch(folder, tmp_path):
         for t in tables
     ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
-    for name in ("thresholds.csv", "exponents.csv"):
+    for name in ("thresholds.csv", "exponents.csv", "checks.csv", "demand.csv"):
         first, second = (run / "results/tables" / name for run in (extended, scratch))
         assert first.read_bytes() == second.read_bytes()
 
@@ -268,14 +270,15 @@ def test_evaluation_finds_what_training_saw(finished):
         pd.testing.assert_series_equal(learnt[name], learnt[f"best_{name}"], check_names=False)
 
 
-def test_refit_of_the_tutorial_runs(finished):
-    (code, *_) = re.findall(
+def test_refits_of_the_tutorial_run(finished):
+    (naive, full, *_) = re.findall(
         r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.DOTALL
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=True
-    )
-    assert "dense {" in shown.stdout
+    for code, words in ((naive, "dense {"), (full, "dense Coefficient(name='length'")):
+        shown = subprocess.run(
+            [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=True
+        )
+        assert words in shown.stdout
 
 
 def test_study_store_opens_with_names_and_units(finished, recwarn):

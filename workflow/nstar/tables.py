@@ -146,9 +146,7 @@ EXPONENTS: Mapping[str, Column] = {
         "runs left out of the fit because no learning rate fitted even the training set",
     ),
     "n_curves": Column("int64", "1", "curves in the fit"),
-    "n_censored": Column(
-        "int64", "1", "how many of these have no run that learnt, or none that did not"
-    ),
+    "n_censored": Column("int64", "1", "how many of these have N* outside their budgets"),
     "n_limited_by_steps": Column(
         "int64", "1", "thresholds of the model (curve and seed) that are limited by steps"
     ),
@@ -173,8 +171,8 @@ EXPONENTS: Mapping[str, Column] = {
     "quantised": Column(
         "bool",
         "1",
-        "runs of a curve differ by less than the budgets resolve; the interval depends on where "
-        "thresholds fall between budgets",
+        "most curves jump from no run to all runs: runs differ by less than the budgets resolve, and "
+        "the interval depends on where thresholds fall between budgets",
     ),
     "identified": Column("bool", "1", "the data determine the estimate"),
     "converged": Column(

@@ -26,9 +26,24 @@ rule fit_exponents:
             labels={"table": "exponents"},
         ),
         sensitivity=FITS[1],
-        checks=FITS[2],
-        forms=FITS[3],
-        demand=FITS[4],
+        checks=report(
+            FITS[2],
+            category="Tables",
+            caption="../report/checks_table.rst",
+            labels={"table": "checks"},
+        ),
+        forms=report(
+            FITS[3],
+            category="Tables",
+            caption="../report/forms_table.rst",
+            labels={"table": "forms"},
+        ),
+        demand=report(
+            FITS[4],
+            category="Tables",
+            caption="../report/demand_table.rst",
+            labels={"table": "demand"},
+        ),
         cards=FITS[5],
     log:
         "results/logs/fit_exponents.log",

@@ -57,6 +57,9 @@ rule write_findings:
         thresholds="results/tables/thresholds.csv",
         exponents="results/tables/exponents.csv",
         sensitivity="results/tables/sensitivity.csv",
+        checks="results/tables/checks.csv",
+        forms="results/tables/forms.csv",
+        demand="results/tables/demand.csv",
     output:
         report(
             "results/findings.html",

@@ -109,8 +109,9 @@ def bootstrap_scaling(
         np.log(fit.curve_scale),
         np.log(fit.lapse) - np.log1p(-fit.lapse),
     ]
+    first_inverse = SuccessModel(observations, design).inverse_information(truth)
     drawn = [
-        _refit(draw, design, back, truth, fit.confidence)
+        _refit(draw, design, back, truth, first_inverse, fit.confidence)
         for draw in _draw_studies(observations, design, truth, fit, generator, n_replicates)
     ]
     drawn = np.array([pair for pair in drawn if pair is not None]).reshape(-1, 2, len(names))
@@ -144,13 +145,13 @@ def _draw_studies(
         yield observations.with_outcomes(generator.binomial(n_runs, probability).astype(float))
 
 
-def _refit(observations: Observations, design, back, truth, confidence: float):
+def _refit(observations: Observations, design, back, truth, first_inverse, confidence: float):
     """Return estimates and standard errors of a drawn study, shape (2, p); None where it has none."""
     degrees_of_freedom = int(observations.bracketed.sum()) - design.shape[1]
     if degrees_of_freedom < 1:
         return None
     model = SuccessModel(observations, design)
-    optimum = find_optimum(model, [truth])
+    optimum = find_optimum(model, [truth], first_inverse)
     covariance = (
         back
         @ measure_spread(model, optimum.params, degrees_of_freedom, confidence).covariance

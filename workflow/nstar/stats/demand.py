@@ -19,6 +19,7 @@ METHOD = (
 )
 GRID_STEPS = 6  # of the budgets, on either side of a curve
 GRID_POINTS = 301
+LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Demand:
         Label of the curve.
     estimate : float
         N*, the budget at which a run that does not lapse learns with probability one half; NaN
-        where the curve has not both a run that learnt and one that did not.
+        where it is censored.
     lower, upper : float
         Ends of the interval; ``lower = 0`` or ``upper = inf`` where that side is open.
     log_error : float
         Half the width of the interval of ln N*, over its normal quantile; NaN where open.
     censoring : str
-        "interval", "left" (every run learnt), "right" (none did) or "unknown" (there is no run).
+        "interval", "left" (all runs learnt, but for such as lapse), "right" (none did) or "unknown"
+        (there is no run, or the runs contradict each other).
     run_scale, lapse : float
         s and the lapse rate that all curves of the fit share.
     n_used : int
@@ -109,7 +111,7 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     likelihood with every ln N*_c integrated out over a flat prior, which does not underestimate s
     as maximising over many locations would, with the penalties of `SuccessModel`.  The interval
     of a curve holds the ln N* whose log-likelihood, given s and the lapse rate, lies within
-    chi2(1) / 2 of its best.  Where all runs learnt, or none, one end is open.
+    chi2(1) / 2 of its best.  Where that holds however far from the budgets, the end is open.
 
     Examples
     --------
@@ -126,12 +128,11 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     grid = _location_grid(observations)
     run_scale, lapse = _fit_shape(observations, grid)
     log_likelihood = _log_likelihood(observations, grid, run_scale, lapse)
-    learnt = observations.sum_by_curve(observations.n_learnt)
     runs = observations.sum_by_curve(observations.n_runs)
     return tuple(
         Demand(
             curve=label,
-            **_locate(grid[c], log_likelihood[c], learnt[c], runs[c], confidence),
+            **_locate(grid[c], log_likelihood[c], confidence),
             run_scale=run_scale,
             lapse=lapse,
             n_used=int(runs[c]),
@@ -141,11 +142,21 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
 
 
 def _location_grid(observations: Observations) -> np.ndarray:
-    """Return candidate values of ln N* for each curve, shape (C, G)."""
+    """Return candidate values of ln N* for each curve, shape (C, G), close where they are likely."""
     pad = GRID_STEPS * observations.log_step
     last = np.append(observations.first_rows[1:], len(observations.log_budget)) - 1
     low = observations.log_budget[observations.first_rows] - pad
     high = observations.log_budget[last] + pad
+    wide = np.linspace(low, high, GRID_POINTS, axis=1)
+    # Shallow curves of success, with few lapses or many, leave more likely than where the fit ends.
+    likely = np.zeros(wide.shape, dtype=bool)
+    for lapse in (0.02, 0.5):
+        found = _log_likelihood(observations, wide, observations.log_step, lapse)
+        likely |= found > found.max(axis=1, keepdims=True) - LEAST_LIKELY
+    first, final = likely.argmax(axis=1), GRID_POINTS - 1 - likely[:, ::-1].argmax(axis=1)
+    curves = np.arange(observations.n_curves)
+    low = wide[curves, np.maximum(first - 1, 0)]
+    high = wide[curves, np.minimum(final + 1, GRID_POINTS - 1)]
     return np.linspace(low, high, GRID_POINTS, axis=1)
 
 
@@ -181,40 +192,34 @@ def _fit_shape(observations: Observations, grid: np.ndarray) -> tuple[float, flo
 
 
 def _locate(
-    candidates: np.ndarray,
-    log_likelihood: np.ndarray,
-    learnt: float,
-    runs: float,
-    confidence: float,
+    candidates: np.ndarray, log_likelihood: np.ndarray, confidence: float
 ) -> dict[str, object]:
     """Return estimate, interval and censoring of one curve."""
-    some_learnt, some_failed = learnt > 0, learnt < runs
-    sides = {(True, True): "interval", (True, False): "left", (False, True): "right"}
-    censoring = sides.get((bool(some_learnt), bool(some_failed)), "unknown")
     tail = stats.norm.ppf((1 + confidence) / 2)
     inside = np.flatnonzero(log_likelihood >= log_likelihood.max() - tail**2 / 2)
-    ends = [
-        _crossing(candidates, log_likelihood, inside[0], inside[0] - 1, tail)
-        if some_failed
-        else -np.inf,
-        _crossing(candidates, log_likelihood, inside[-1], inside[-1] + 1, tail)
-        if some_learnt
-        else np.inf,
-    ]
-    bracketed = censoring == "interval"
+    lower = _crossing(candidates, log_likelihood, inside[0], inside[0] - 1, tail, -np.inf)
+    upper = _crossing(candidates, log_likelihood, inside[-1], inside[-1] + 1, tail, np.inf)
+    sides = {(True, True): "interval", (False, True): "left", (True, False): "right"}
+    censoring = sides.get((bool(np.isfinite(lower)), bool(np.isfinite(upper))), "unknown")
+    closed = censoring == "interval"
     return {
-        "estimate": float(np.exp(_peak(candidates, log_likelihood))) if bracketed else np.nan,
-        "lower": float(np.exp(ends[0])),
-        "upper": float(np.exp(ends[1])),
-        "log_error": float((ends[1] - ends[0]) / (2 * tail)) if bracketed else np.nan,
+        "estimate": float(np.exp(_peak(candidates, log_likelihood))) if closed else np.nan,
+        "lower": float(np.exp(lower)),
+        "upper": float(np.exp(upper)),
+        "log_error": float((upper - lower) / (2 * tail)) if closed else np.nan,
         "censoring": censoring,
     }
 
 
-def _crossing(candidates, log_likelihood, inside: int, outside: int, tail: float) -> float:
-    """Return where the log-likelihood falls `tail`^2 / 2 below its best, between two candidates."""
+def _crossing(
+    candidates, log_likelihood, inside: int, outside: int, tail: float, open_end: float
+) -> float:
+    """Return where the log-likelihood falls `tail`^2 / 2 below its best, between two candidates.
+
+    It is `open_end` where it does not fall so far within all that is looked at.
+    """
     if not 0 <= outside < len(candidates):
-        return float(candidates[inside])
+        return open_end
     pair = [outside, inside]
     # Signed roots of the deviance are close to linear in ln N*.
     roots = np.sqrt(2 * (log_likelihood.max() - log_likelihood[pair]))

@@ -57,19 +57,18 @@ def why_not_identified(design: np.ndarray, names: tuple[str, ...], n_curves: int
         if n_bracketed and np.ptp(column) == 0:
             return (
                 f"{name} has one value, {column[0]:.4g}, in the {n_bracketed} of {n_curves} curves "
-                "that have both a run that learnt and one that did not: its effect cannot be told "
-                "from the intercept."
+                "with N* inside their budgets: its effect cannot be told from the intercept."
             )
     if n_bracketed < n_coefficients + 1:
         return (
-            f"Only {n_bracketed} of {n_curves} curves have both a run that learnt and one that did "
-            f"not, and {n_coefficients} coefficients need at least {n_coefficients + 1} such curves."
+            f"Only {n_bracketed} of {n_curves} curves have N* inside their budgets, and "
+            f"{n_coefficients} coefficients need at least {n_coefficients + 1} such curves."
         )
     rank = np.linalg.matrix_rank(design)
     if rank < n_coefficients:
         return (
-            f"The {n_bracketed} curves with both a run that learnt and one that did not vary in too "
-            f"few directions to separate {n_coefficients} coefficients (rank {rank})."
+            f"The {n_bracketed} curves with N* inside their budgets vary in too few directions to "
+            f"separate {n_coefficients} coefficients (rank {rank})."
         )
     return ""
 

@@ -145,7 +145,7 @@ def _describe(form: str, fit: ScalingFit | None, knot: float) -> FormFit:
     if fit is None:
         reason = (
             f"A bend needs at least {FEWEST_LENGTHS_BESIDE_KNOT} lengths on either side of it that "
-            "have a curve with both a run that learnt and one that did not."
+            "have a curve with N* inside its budgets."
         )
         return FormFit(form, np.nan, 0, np.nan, np.nan, np.nan, False, reason, None)
     n_knots = int(np.isfinite(knot))

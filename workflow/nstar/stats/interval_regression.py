@@ -74,7 +74,9 @@ class IntervalRegression(GenericLikelihoodModel):
         start = np.linalg.lstsq(self.exog, self.endog)[0]
         scatter = max((self.endog - self.exog @ start).std(), 0.1)
         settings = {"method": "bfgs", "maxiter": 500, "gtol": 1e-8, "disp": 0}
-        return self.fit(np.r_[start, np.log(scatter)], **settings, warn_convergence=False)
+        return self.fit(
+            np.r_[start, np.log(scatter)], **settings, warn_convergence=False, skip_hessian=True
+        )
 
     def _evaluate(self, params):
         sigma, mean = np.exp(params[-1]), self.exog @ params[:-1]

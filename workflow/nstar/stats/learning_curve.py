@@ -204,7 +204,7 @@ def _search(log_budget, error, chance: float) -> tuple[np.ndarray, int] | str:
     best = min(ends, key=lambda end: end.fun)
     if not budgets[0] <= best.x[0] <= budgets[-1]:
         return "The fall from chance to the floor lies outside of the budgets."
-    return best.x, sum(end.fun < best.fun + 1e-6 for end in ends)
+    return best.x, int(sum(end.fun < best.fun + 1e-6 for end in ends))
 
 
 def _holdout_error(log_budget, error, chance: float) -> float:

@@ -77,7 +77,8 @@ def fit_linear(
     -------
     LinearFit
         Not identified where fewer rows than coefficients + 1 remain, a covariate is constant or
-        follows from others, or clusters are not more than the coefficients.
+        follows from others, clusters are not more than the coefficients, or one of them alone
+        carries a coefficient.
 
     Raises
     ------
@@ -116,7 +117,7 @@ def fit_linear(
         "n_clusters": n_clusters,
         "method": method,
     }
-    reason = _why_not_identified(design, n_clusters, cluster is not None)
+    reason = _why_not_identified(design, code, cluster is not None)
     if reason:
         nan = np.nan
         return LinearFit(
@@ -133,7 +134,7 @@ def fit_linear(
     plain = OLS(values, design).fit()
     fit = plain
     if cluster is not None:
-        fit = plain.get_robustcov_results("cluster-jk", groups=code, use_t=True)
+        fit = plain.get_robustcov_results("cluster-crv3", groups=code, use_t=True)
     ends = fit.conf_int(1 - confidence)
     return LinearFit(
         coefficients=tabulate(names, fit.params, fit.bse, *ends.T),
@@ -218,9 +219,10 @@ def _complete_rows(values, covariates, cluster):
     return design, table[kept, 0], pd.factorize(code[kept])[0], int((~kept).sum())
 
 
-def _why_not_identified(design: np.ndarray, n_clusters: int, clustered: bool) -> str:
+def _why_not_identified(design: np.ndarray, code: np.ndarray, clustered: bool) -> str:
     """Return a sentence on what the rows leave open, or "" when they suffice."""
     n_rows, n_coefficients = design.shape
+    clusters = np.unique(code)
     if n_rows <= n_coefficients:
         return f"{n_rows} rows are too few for {n_coefficients} coefficients and their errors."
     if np.linalg.matrix_rank(design) < n_coefficients:
@@ -228,11 +230,14 @@ def _why_not_identified(design: np.ndarray, n_clusters: int, clustered: bool) ->
             f"The {n_rows} rows cannot separate {n_coefficients} coefficients: a covariate is "
             "constant, or follows from the others."
         )
-    if clustered and n_clusters <= n_coefficients:
+    if clustered and len(clusters) <= n_coefficients:
         return (
-            f"{n_clusters} clusters are too few for {n_coefficients} coefficients: dependence "
+            f"{len(clusters)} clusters are too few for {n_coefficients} coefficients: dependence "
             "inside of clusters cannot be told from the effect."
         )
+    without = (np.linalg.matrix_rank(design[code != one]) for one in clusters if clustered)
+    if any(rank < n_coefficients for rank in without):
+        return "A coefficient rests on one cluster alone: its error cannot be told."
     return ""
 
 

@@ -54,9 +54,21 @@ class Observations:
 
     @property
     def bracketed(self) -> np.ndarray:
-        """Curves with a run that learnt and a run that did not, shape (C,)."""
-        n_learnt = self.sum_by_curve(self.n_learnt)
-        return (n_learnt > 0) & (n_learnt < self.sum_by_curve(self.n_runs))
+        """Curves with N* inside their budgets, shape (C,): some run learnt from no less than failed."""
+        failed, learnt = self._range(self.n_learnt < self.n_runs), self._range(self.n_learnt > 0)
+        return failed[0] <= learnt[1]
+
+    @property
+    def separated(self) -> np.ndarray:
+        """Bracketed curves of which every run above some budget learnt and none below, shape (C,)."""
+        failed, learnt = self._range(self.n_learnt < self.n_runs), self._range(self.n_learnt > 0)
+        return self.bracketed & (failed[1] < learnt[0])
+
+    def _range(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the smallest and the largest ln N of some rows by curve; inf and -inf if none."""
+        smallest, largest = np.where(rows, self.log_budget, [[np.inf], [-np.inf]])
+        first = self.first_rows
+        return np.minimum.reduceat(smallest, first), np.maximum.reduceat(largest, first)
 
     @property
     def log_step(self) -> float:

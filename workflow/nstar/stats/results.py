@@ -56,8 +56,9 @@ class ScalingFit(Fit):
         q, squared residuals of the curves over what the likelihood expects, per degree of
         freedom; intervals are widened, or narrowed, by its square root.
     quantised : bool
-        True where runs of a curve differ by less than the budgets can resolve; the interval then
-        depends on where thresholds fall between budgets, and a small q is not used in full.
+        True where most bracketed curves jump from no run to all runs: runs differ by less than the
+        budgets resolve.  The interval then depends on where thresholds fall between budgets, and
+        a small q is not used in full.
     confidence : float
         Nominal coverage of the intervals.
     degrees_of_freedom : int
@@ -67,8 +68,8 @@ class ScalingFit(Fit):
     n_missing : int
         Rows left out because a number in them is NaN.
     n_curves, n_bracketed, n_left_censored, n_right_censored : int
-        Curves in the fit; those with a run that learnt and one that did not; those that only
-        learnt; those that never did.
+        Curves in the fit; those with N* inside their budgets, that is with a run that learnt from
+        no less than a run that failed; others with a run that learnt; and those without.
     n_parameters : int
         Parameters estimated, the scatter and the lapse rate included.
     log_likelihood : float
@@ -113,7 +114,7 @@ class ScalingFit(Fit):
 
     @property
     def n_censored(self) -> int:
-        """Curves that only learnt, or never did."""
+        """Curves with N* outside their budgets."""
         return self.n_left_censored + self.n_right_censored
 
     @property

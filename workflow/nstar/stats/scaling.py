@@ -23,7 +23,6 @@ METHOD = (
     "weakly penalised maximum likelihood, Knapp-Hartung intervals with t(C - p)"
 )
 N_SCATTER = 3  # s, tau, lapse
-QUANTISED_BELOW = 0.16  # s over the log step: logistic sd pi s / sqrt 3 = uniform sd step / sqrt 12
 
 
 def fit_scaling(
@@ -70,7 +69,8 @@ def fit_scaling(
 
     1. Rows that hold a NaN are left out and counted.
     2. The coefficients count as identified when the bracketed curves, those with a run that
-       learnt and one that did not, have a design of full column rank and are at least p + 1.
+       learnt from no less than a run that failed, have a design of full column rank and are at
+       least p + 1.
        Otherwise every estimate is NaN, and `reason` says what is missing.
     3. The penalised log-likelihood is climbed from three starts.  Where the gradient does not
        vanish or no two starts agree, estimates are reported with ``converged=False`` and without
@@ -81,9 +81,10 @@ def fit_scaling(
        Where all curves are equally well known this is the interval of least squares on the
        curves, exact whatever tau is.  The inverse information alone covers too little with few
        curves and tau > 0, and too much with tau = 0.
-    5. Where s is below 0.16 of the log distance of two budgets, all runs of a curve share a
-       bracket and residuals understate what the budgets hide.  The fit is then `quantised`, and
-       its intervals are no narrower than those of the inverse information with normal quantiles.
+    5. Where in most bracketed curves every run learnt above some budget and none below, the runs
+       share a bracket, and residuals understate what the budgets hide: they vanish where all
+       curves share it.  The fit is then `quantised`, and its intervals are no narrower than those
+       of the inverse information with normal quantiles.
 
     References
     ----------
@@ -116,7 +117,7 @@ def fit_scaling(
         "n_missing": observations.n_missing,
         "n_curves": int((runs > 0).sum()),
         "n_bracketed": int(bracketed.sum()),
-        "n_left_censored": int(((runs > 0) & (learnt == runs)).sum()),
+        "n_left_censored": int(((learnt > 0) & ~bracketed).sum()),
         "n_right_censored": int(((runs > 0) & (learnt == 0)).sum()),
         "n_parameters": len(names) + N_SCATTER,
         "method": METHOD,
@@ -219,8 +220,7 @@ def measure_spread(
     squares = score[counted] ** 2 / location_information[counted]
     dispersion = float(squares.sum() / degrees_of_freedom)
 
-    run_scale, *_ = model.scales(params)
-    quantised = bool(run_scale < QUANTISED_BELOW * model.observations.log_step)
+    quantised = bool(2 * model.observations.separated.sum() > model.observations.bracketed.sum())
     # With this dispersion, t quantiles give the interval of normal quantiles without one.
     tail = (1 + confidence) / 2
     least = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees_of_freedom)) ** 2

@@ -14,6 +14,7 @@ REACH = 6.0  # standard deviations of the curve effect on either side
 FEWEST_NODES, MOST_NODES = 41, 2001
 RUN_SCALE_SPREAD = 0.75  # of the penalty on ln s
 LAPSE_SHAPES = (2.0, 20.0)  # of the beta penalty on the lapse rate
+FARTHEST = 15.0  # of ln s, ln tau and logit lapse from 0, where a step of the climb may land
 SCORE_TOLERANCE = 1e-3
 AGREEMENT_TOLERANCE = 1e-4
 
@@ -75,15 +76,16 @@ class SuccessModel:
 
     def scales(self, params) -> tuple[float, float, float]:
         """Return s, tau (both in natural log units) and the lapse rate."""
-        return float(np.exp(params[-3])), float(np.exp(params[-2])), float(expit(params[-1]))
+        log_s, log_tau, logit_lapse = np.clip(params[-3:], -FARTHEST, FARTHEST)
+        return float(np.exp(log_s)), float(np.exp(log_tau)), float(expit(logit_lapse))
 
     def penalty(self, params) -> float:
         """Return the sum of the three penalties."""
         one, two = LAPSE_SHAPES
-        deviation = (params[-3] - self._centre_of_log_s) / RUN_SCALE_SPREAD
-        log_lapse, log_success = -np.logaddexp(0, -params[-1]), -np.logaddexp(0, params[-1])
-        lapse_penalty = (one - 1) * log_lapse + (two - 1) * log_success
-        return float(params[-2] - deviation**2 / 2 + lapse_penalty)
+        s, tau, lapse = self.scales(params)
+        deviation = (np.log(s) - self._centre_of_log_s) / RUN_SCALE_SPREAD
+        lapse_penalty = (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse)
+        return float(np.log(tau) - deviation**2 / 2 + lapse_penalty)
 
     def log_likelihood(self, params) -> float:
         """Return the log-likelihood without the penalties."""
@@ -106,11 +108,12 @@ class SuccessModel:
             -(weighted @ terms["nodes"]).sum() * tau / s + 1,
             by_lapse + (one - 1) * (1 - lapse) - (two - 1) * lapse,
         ]
+        score[-3:] *= np.abs(params[-3:]) < FARTHEST  # beyond it the objective is flat
         return -float(terms["log_likelihood"].sum() + self.penalty(params)), -score
 
     def location_score(self, params, shift: float = 0.0) -> np.ndarray:
         """Return the derivative of each curve's log-likelihood by its location, shape (C,)."""
-        return self._by_location(self._evaluate(params, shift), np.exp(params[-3]))
+        return self._by_location(self._evaluate(params, shift), self.scales(params)[0])
 
     def information(self, params) -> np.ndarray:
         """Return minus the second derivatives, by central differences, shape (p + 3, p + 3)."""
@@ -119,6 +122,12 @@ class SuccessModel:
         rows = [self.objective(params + e)[1] - self.objective(params - e)[1] for e in moved]
         information = np.array(rows) / (2 * step)
         return (information + information.T) / 2
+
+    def inverse_information(self, params) -> np.ndarray:
+        """Return the inverse of `information`, made positive by turning negative curvature round."""
+        values, vectors = np.linalg.eigh(self.information(params))
+        inverse = (vectors / np.maximum(np.abs(values), 1.0)) @ vectors.T
+        return (inverse + inverse.T) / 2
 
     def start_points(self) -> list[np.ndarray]:
         """Return three starts: they differ in how the scatter is split."""
@@ -189,7 +198,11 @@ class Optimum:
         return bool(self.score_norm < SCORE_TOLERANCE and enough)
 
 
-def find_optimum(model: SuccessModel, starts: list[np.ndarray] | None = None) -> Optimum:
+def find_optimum(
+    model: SuccessModel,
+    starts: list[np.ndarray] | None = None,
+    first_inverse: np.ndarray | None = None,
+) -> Optimum:
     """Climb the penalised log-likelihood from several starts and keep the best end.
 
     Parameters
@@ -198,6 +211,8 @@ def find_optimum(model: SuccessModel, starts: list[np.ndarray] | None = None) ->
         Model whose bracketed curves identify b.
     starts : list of ndarray, optional
         Where to start; three points made from the data where left out.
+    first_inverse : ndarray of float, shape (p + 3, p + 3), optional
+        Inverse information to start with; that at each start where left out.
 
     Returns
     -------
@@ -205,9 +220,21 @@ def find_optimum(model: SuccessModel, starts: list[np.ndarray] | None = None) ->
         The best end with its gradient and the number of starts that agree.
     """
     starts = model.start_points() if starts is None else starts
-    # The objective is a sum, not a mean, so that the tolerance is one of the log-likelihood.
+    # The objective is a sum, not a mean, so that the tolerance is one of the log-likelihood; the
+    # first step then needs the scale of the curvature, which grows with the number of runs.
     ascents = [
-        minimize(model.objective, start, jac=True, method="BFGS", options={"gtol": 1e-5})
+        minimize(
+            model.objective,
+            start,
+            jac=True,
+            method="BFGS",
+            options={
+                "gtol": 1e-5,
+                "hess_inv0": model.inverse_information(start)
+                if first_inverse is None
+                else first_inverse,
+            },
+        )
         for start in starts
     ]
     values = np.array([ascent.fun for ascent in ascents])

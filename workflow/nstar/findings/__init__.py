@@ -1,0 +1,78 @@
+"""What the numbers of a study say, in sentences that claim no more than the intervals allow."""
+
+import jinja2
+import pandas as pd
+
+from nstar.findings.curves import demand_tables, extrapolation, find_warnings
+from nstar.findings.readings import check_table, comparisons, form_table, readings, robustness
+from nstar.selection import CURVE
+
+__all__ = ["write_findings"]
+
+
+def write_findings(
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    sensitivity: pd.DataFrame,
+    checks: pd.DataFrame,
+    forms: pd.DataFrame,
+    demand: pd.DataFrame,
+    study_title: str,
+) -> str:
+    """Return the findings of a study as one self-contained HTML page.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+    thresholds : DataFrame
+        One row per curve and rule.
+    exponents : DataFrame
+        One row per coefficient of a model, or difference of two models.
+    sensitivity : DataFrame
+        The same for fits that leave doubtful thresholds out, named in `left_out`.
+    checks : DataFrame
+        One row per exponent or difference, and other estimator of it.
+    forms : DataFrame
+        One row per model and form of its law in n.
+    demand : DataFrame
+        One row per curve: its demand from all seeds.
+    study_title : str
+        Heading of the page.
+
+    Returns
+    -------
+    str
+        The page: exponents, differences, checks, forms, N*, warnings, extrapolation. An exponent or
+        difference without an interval is reported with the reason and without a conclusion; one that
+        another estimator contradicts says so.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nstar"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("findings.html").render(
+        title=study_title,
+        size=_size(cells, thresholds),
+        readings=readings(exponents, thresholds, checks),
+        comparisons=comparisons(exponents, checks),
+        checks=check_table(exponents, checks),
+        robustness=robustness(exponents, sensitivity),
+        forms=form_table(forms),
+        demand=demand_tables(thresholds, demand),
+        warnings=find_warnings(cells, thresholds, exponents, checks),
+        extrapolation=extrapolation(cells),
+    )
+
+
+def _size(cells: pd.DataFrame, thresholds: pd.DataFrame) -> dict[str, int]:
+    return {
+        "n_cells": len(cells.drop_duplicates([*CURVE, "budget"])),
+        "n_replicates": len(cells),
+        "n_curves": len(thresholds.drop_duplicates(CURVE)),
+        "n_seeds": cells["seed"].nunique(),
+    }
