@@ -120,11 +120,20 @@ def test_every_form_is_compared(made):
 
 def test_cards_say_how_every_number_was_obtained(made):
     cards = made["cards"]
-    assert set(cards) == {"versions", "exponents", "sensitivity", "joint", "forms", "checks"}
+    assert set(cards) == {
+        "versions",
+        "exponents",
+        "sensitivity",
+        "joint",
+        "forms",
+        "demand",
+        "checks",
+    }
     card = cards["exponents"]["lstm"]
     for name in ("method", "score_norm", "n_starts_agreeing", "n_used", "n_censored", "aic"):
         assert card[name] not in (None, "")
     assert card["score_norm"] < 1e-3
+    assert cards["demand"]["lstm"][0]["n_starts_agreeing"] == 3
     assert cards["checks"]["bootstrap"]["lstm"]["n_replicates"] == 100
     assert cards["checks"]["crossing"]["lstm"]["method"].startswith("crossing")
     assert [one["name"] for one in cards["joint"]["coefficients"]][2:] == ["lstm", "length:lstm"]

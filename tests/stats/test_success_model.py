@@ -26,7 +26,7 @@ def model_of(runs):
 @pytest.mark.parametrize("eta", [-800.0, -30.0, -1.0, 0.0, 2.0, 30.0, 800.0])
 def test_success_terms_are_exact_in_both_tails(eta):
     lapse = 0.1
-    log_probability, by_eta = success_terms(eta, np.log(lapse), n_learnt=0, n_runs=3)
+    log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), n_learnt=0, n_runs=3)
 
     assert log_probability == pytest.approx(3 * np.log1p(-(1 - lapse) * expit(eta)), abs=1e-12)
     step = 1e-5
@@ -34,6 +34,10 @@ def test_success_terms_are_exact_in_both_tails(eta):
         success_terms(eta + h, np.log(lapse), n_learnt=0, n_runs=3)[0] for h in (step, -step)
     )
     assert by_eta == pytest.approx((ahead - behind) / (2 * step), abs=1e-6)
+    ahead, behind = (
+        success_terms(eta, np.log(lapse) + h, n_learnt=0, n_runs=3)[0] for h in (step, -step)
+    )
+    assert by_log_lapse == pytest.approx((ahead - behind) / (2 * step), abs=1e-6)
 
 
 def test_without_scatter_and_lapse_it_is_logistic_regression():

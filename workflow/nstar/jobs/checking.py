@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nstar.jobs.outcomes import PLACE, covariates, outcomes, scaling_data
+from nstar.jobs.outcomes import PLACE, covariates, scaling_data
 from nstar.seeds import numpy_generator
 from nstar.selection import as_score
 from nstar.stats import (
+    Demand,
     Difference,
     IntervalFit,
     ScalingFit,
@@ -19,7 +20,6 @@ from nstar.stats import (
     compare_pairs,
     find_crossings,
     fit_crossings,
-    fit_demand,
 )
 
 AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (
@@ -33,6 +33,7 @@ AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (
 def check_fits(
     fits: Mapping[str, ScalingFit],
     joint: ScalingFit | None,
+    demands: Mapping[str, tuple[Demand, ...]],
     exponents: list[dict[str, Any]],
     runs: pd.DataFrame,
     job: Mapping[str, Any],
@@ -45,6 +46,8 @@ def check_fits(
         The fit of each model.
     joint : ScalingFit or None
         The fit of all models with one scatter.
+    demands : mapping of str to tuple of Demand
+        The demand of each curve of each model.
     exponents : list of dict
         Rows of the table of exponents: what is checked.
     runs : DataFrame
@@ -66,7 +69,7 @@ def check_fits(
         )
         for name, part in data.items()
     }
-    demands = {name: _demand_by_place(part, confidence) for name, part in data.items()}
+    by_place = {name: _by_place(found) for name, found in demands.items()}
     rows = []
     for row in exponents:
         model, other, quantity = row["model"], row["minus_model"], row["quantity"]
@@ -81,7 +84,7 @@ def check_fits(
         found = {
             "crossing": compare_coefficients(*pair, quantity, confidence),
             "joint": compare_in_joint_fit(joint, model, other, quantity),
-            "paired": _compare_places(demands[model], demands[other], quantity, confidence),
+            "paired": _compare_places(by_place[model], by_place[other], quantity, confidence),
         }
         rows += [_check_row(row, name, found[name], found[name]) for name in found]
     return rows, {"crossing": crossings, "bootstrap": bootstraps}
@@ -105,11 +108,10 @@ def _fit_crossings(
     )
 
 
-def _demand_by_place(runs: pd.DataFrame, confidence: float) -> pd.Series:
+def _by_place(demands: tuple[Demand, ...]) -> pd.Series:
     """Return N* of each curve of a model by place; NaN where it is censored."""
-    found = fit_demand(**outcomes(runs), confidence=confidence)
-    places = pd.MultiIndex.from_tuples([demand.curve[1:] for demand in found], names=PLACE)
-    return pd.Series([demand.estimate for demand in found], index=places)
+    places = pd.MultiIndex.from_tuples([demand.curve[1:] for demand in demands], names=PLACE)
+    return pd.Series([demand.estimate for demand in demands], index=places)
 
 
 def _compare_places(

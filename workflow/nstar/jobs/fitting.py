@@ -17,6 +17,7 @@ from nstar.jobs.checking import check_fits
 from nstar.jobs.outcomes import PLACE, count_runs, outcomes, scaling_data
 from nstar.selection import CURVE, near_space, runs_by_seed
 from nstar.stats import (
+    Demand,
     Difference,
     FormFit,
     ScalingFit,
@@ -52,8 +53,12 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
             **scaling_data(runs), group=count_runs(runs)["model"], confidence=options["confidence"]
         )
     forms = {name: _fit_forms(runs, name, options["confidence"]) for name in models}
+    demands = {
+        name: fit_demand(**outcomes(runs[runs["model"] == name]), confidence=options["confidence"])
+        for name in models
+    }
     exponents = _rows(fits, thresholds, runs, options["confidence"])
-    checks, check_cards = check_fits(fits, joint, exponents, runs, job)
+    checks, check_cards = check_fits(fits, joint, demands, exponents, runs, job)
 
     sensitivity, kept_fits = [], {}
     for name, kept in _selections(thresholds).items():
@@ -67,7 +72,9 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         "sensitivity": sensitivity,
         "checks": checks,
         "forms": [row for name in models for row in _form_rows(name, forms[name])],
-        "demand": [row for name in models for row in _demand_rows(name, runs, options)],
+        "demand": [
+            row for name in models for row in _demand_rows(name, runs, demands[name], options)
+        ],
     }
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
@@ -78,6 +85,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         "sensitivity": kept_fits,
         "joint": joint,
         "forms": forms,
+        "demand": demands,
         "checks": check_cards,
     }
     with written_whole(tables / "fits.json") as temporary:
@@ -216,14 +224,14 @@ def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
 
 
 def _demand_rows(
-    model: str, runs: pd.DataFrame, options: Mapping[str, Any]
+    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], options: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Return one row per curve of a model, with its demand and that of any of its seeds."""
     of_model = runs[runs["model"] == model]
     n_seeds = of_model.groupby(PLACE)["seed"].nunique()
     n_not_fitted = (~of_model["fitted"]).groupby([of_model[name] for name in PLACE]).sum()
     rows = []
-    for demand in fit_demand(**outcomes(of_model), confidence=options["confidence"]):
+    for demand in demands:
         place = demand.curve[1:]
         any_seed = demand.any_of(int(n_seeds[place]))
         rows.append(

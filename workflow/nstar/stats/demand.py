@@ -1,6 +1,7 @@
 """The data demand of each curve: the budget at which half of the runs learn, and any of K."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -9,7 +10,7 @@ from scipy.special import expit, logit, logsumexp
 
 from nstar.stats.checks import check_confidence
 from nstar.stats.observations import Observations, observe
-from nstar.stats.success_model import LAPSE_SHAPES, RUN_SCALE_SPREAD, success_terms
+from nstar.stats.success_model import shape_penalty, success_terms
 
 __all__ = ["Demand", "fit_demand"]
 
@@ -40,10 +41,14 @@ class Demand:
     censoring : str
         "interval", "left" (all runs learnt, but for such as lapse), "right" (none did) or "unknown"
         (there is no run, or the runs contradict each other).
-    run_scale, lapse : float
-        s and the lapse rate that all curves of the fit share.
     n_used : int
         Runs of the curve.
+    run_scale, lapse : float
+        s and the lapse rate that all curves of the fit share.
+    score_norm : float
+        Infinity norm of the gradient of the integrated likelihood at these two.
+    n_starts, n_starts_agreeing : int
+        Searches for these two, and those that ended within 1e-4 of the best.
     method : str
         The method in one line.
     """
@@ -54,9 +59,12 @@ class Demand:
     upper: float
     log_error: float
     censoring: str
+    n_used: int
     run_scale: float
     lapse: float
-    n_used: int
+    score_norm: float
+    n_starts: int
+    n_starts_agreeing: int
     method: str = METHOD
 
     def any_of(self, n_replicates: int) -> "Demand":
@@ -126,16 +134,15 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     if not observations.n_curves:
         return ()
     grid = _location_grid(observations)
-    run_scale, lapse = _fit_shape(observations, grid)
-    log_likelihood = _log_likelihood(observations, grid, run_scale, lapse)
+    shape = _fit_shape(observations, grid)
+    log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
     runs = observations.sum_by_curve(observations.n_runs)
     return tuple(
         Demand(
             curve=label,
             **_locate(grid[c], log_likelihood[c], confidence),
-            run_scale=run_scale,
-            lapse=lapse,
             n_used=int(runs[c]),
+            **vars(shape),
         )
         for c, label in enumerate(observations.labels)
     )
@@ -151,7 +158,7 @@ def _location_grid(observations: Observations) -> np.ndarray:
     # Shallow curves of success, with few lapses or many, leave more likely than where the fit ends.
     likely = np.zeros(wide.shape, dtype=bool)
     for lapse in (0.02, 0.5):
-        found = _log_likelihood(observations, wide, observations.log_step, lapse)
+        found = _evaluate(observations, wide, observations.log_step, lapse).log_likelihood
         likely |= found > found.max(axis=1, keepdims=True) - LEAST_LIKELY
     first, final = likely.argmax(axis=1), GRID_POINTS - 1 - likely[:, ::-1].argmax(axis=1)
     curves = np.arange(observations.n_curves)
@@ -160,35 +167,69 @@ def _location_grid(observations: Observations) -> np.ndarray:
     return np.linspace(low, high, GRID_POINTS, axis=1)
 
 
-def _log_likelihood(observations: Observations, grid, run_scale: float, lapse: float):
-    """Return the log-likelihood of each curve at its candidates, shape (C, G)."""
+class _Terms(NamedTuple):
+    """What the outcomes say of the candidates: the first (C, G), the others (n, G)."""
+
+    log_likelihood: np.ndarray
+    eta: np.ndarray
+    by_eta: np.ndarray
+    by_log_lapse: np.ndarray
+
+
+def _evaluate(observations: Observations, grid, run_scale: float, lapse: float) -> _Terms:
+    """Return the log-likelihood of each curve at its candidates, and its derivatives by row."""
     eta = (observations.log_budget[:, None] - grid[observations.curve]) / run_scale
-    log_probability, _ = success_terms(
+    log_probability, by_eta, by_log_lapse = success_terms(
         eta, np.log(lapse), observations.n_learnt[:, None], observations.n_runs[:, None]
     )
-    constant = observations.n_learnt * np.log1p(-lapse)
-    return observations.sum_by_curve(log_probability + constant[:, None])
+    log_probability += observations.n_learnt[:, None] * np.log1p(-lapse)
+    return _Terms(observations.sum_by_curve(log_probability), eta, by_eta, by_log_lapse)
 
 
-def _fit_shape(observations: Observations, grid: np.ndarray) -> tuple[float, float]:
-    """Return the shared s and lapse rate."""
-    centre = np.log(observations.log_step / 3)
-    bracketed, coarse = observations.bracketed, grid[:, ::2]
-    one, two = LAPSE_SHAPES
+@dataclass(frozen=True)
+class _Shape:
+    """What the curves share, and how the search for it ended."""
+
+    run_scale: float
+    lapse: float
+    score_norm: float
+    n_starts: int
+    n_starts_agreeing: int
+
+
+def _fit_shape(observations: Observations, grid: np.ndarray) -> _Shape:
+    """Return the shared s and lapse rate with the highest integrated likelihood."""
+    bracketed, grid = observations.bracketed, grid[:, ::2]
+    n_learnt = observations.n_learnt[bracketed[observations.curve]].sum()
 
     def objective(params):
-        lapse = expit(params[1])
-        by_curve = _log_likelihood(observations, coarse, np.exp(params[0]), lapse)[bracketed]
-        penalty = (
-            -(((params[0] - centre) / RUN_SCALE_SPREAD) ** 2) / 2
-            + (one - 1) * np.log(lapse)
-            + (two - 1) * np.log1p(-lapse)
+        run_scale, lapse = np.exp(params[0]), expit(params[1])
+        terms = _evaluate(observations, grid, run_scale, lapse)
+        integral = logsumexp(terms.log_likelihood, axis=1)
+        weights = np.exp(terms.log_likelihood - integral[:, None]) * bracketed[:, None]
+        weights = weights[observations.curve]
+        penalty, by_penalty = shape_penalty(run_scale, lapse, observations.log_step)
+        by_log_s = -(weights * terms.by_eta * terms.eta).sum()
+        by_logit_lapse = (1 - lapse) * (weights * terms.by_log_lapse).sum() - lapse * n_learnt
+        return (
+            -(integral[bracketed].sum() + penalty),
+            -(by_penalty + np.array([by_log_s, by_logit_lapse])),
         )
-        return -(logsumexp(by_curve, axis=1).sum() + penalty)
 
-    tolerances = {"xatol": 1e-3, "fatol": 1e-3}
-    found = minimize(objective, [centre, -3.0], method="Nelder-Mead", options=tolerances)
-    return float(np.exp(found.x[0])), float(expit(found.x[1]))
+    log_s = np.log(observations.log_step / 3)
+    starts = [[log_s, -3.0], [log_s + 1, -1.5], [log_s, 0.0]]
+    ends = [
+        minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-4})
+        for start in starts
+    ]
+    best = min(ends, key=lambda end: end.fun)
+    return _Shape(
+        run_scale=float(np.exp(best.x[0])),
+        lapse=float(expit(best.x[1])),
+        score_norm=float(np.abs(best.jac).max()),
+        n_starts=len(ends),
+        n_starts_agreeing=sum(bool(end.fun < best.fun + 1e-4) for end in ends),
+    )
 
 
 def _locate(

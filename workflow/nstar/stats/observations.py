@@ -25,7 +25,7 @@ class Observations:
     labels : tuple
         Label of each curve, in the order of first appearance.
     row : ndarray of int, shape (n,)
-        Position of each row in the input.
+        Position of each row in the input; of the first, where several have its curve and budget.
     n_missing : int
         Rows of the input that held a NaN, and are left out.
     """
@@ -89,6 +89,12 @@ class Observations:
         failed = 1 - self.n_learnt / np.maximum(self.n_runs, 1)
         return self.log_budget[self.first_rows] - half + self.sum_by_curve(failed * gap)
 
+    def runs_per_log_budget(self) -> float:
+        """Return the largest number of runs per unit of ln N, from a budget to the nearest one."""
+        gap = np.where(np.diff(self.curve) == 0, np.diff(self.log_budget), np.inf)
+        nearest = np.minimum(np.append(gap, np.inf), np.insert(gap, 0, np.inf))
+        return float((self.n_runs / nearest).max())
+
     def with_outcomes(self, n_learnt: np.ndarray) -> "Observations":
         """Return the same runs with other outcomes."""
         return replace(self, n_learnt=n_learnt)
@@ -110,7 +116,8 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
     Returns
     -------
     Observations
-        Without the rows that hold a NaN, which are counted.  A budget may occur twice in a curve.
+        Without the rows that hold a NaN, which are counted.  Rows with one curve and budget are
+        added up.
 
     Raises
     ------
@@ -138,13 +145,17 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
     present = ~np.isnan(np.stack([budget, n_learnt, n_runs])).any(axis=0)
     order = np.lexsort((budget, code))
     order = order[present[order]]
-    used, curve_code = np.unique(code[order], return_inverse=True)
+    # Rows of one curve and budget become one.
+    places = np.stack([code[order], budget[order]])
+    first = np.flatnonzero(np.append(True, (np.diff(places) != 0).any(axis=0))[: len(order)])
+    row = order[first]
+    used, curve_code = np.unique(code[row], return_inverse=True)
     return Observations(
-        log_budget=np.log(budget[order]),
-        n_learnt=n_learnt[order],
-        n_runs=n_runs[order],
+        log_budget=np.log(budget[row]),
+        n_learnt=np.add.reduceat(n_learnt[order], first),
+        n_runs=np.add.reduceat(n_runs[order], first),
         curve=curve_code,
         labels=tuple(labels[number] for number in used),
-        row=order,
+        row=row,
         n_missing=int((~present).sum()),
     )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
+from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.observations import Observations
 
-__all__ = ["Optimum", "SuccessModel", "find_optimum", "success_terms"]
+__all__ = ["Optimum", "SuccessModel", "find_optimum", "shape_penalty", "success_terms"]
 
 REACH = 6.0  # standard deviations of the curve effect on either side
 FEWEST_NODES, MOST_NODES = 41, 2001
@@ -20,18 +21,38 @@ AGREEMENT_TOLERANCE = 1e-4
 
 
 def success_terms(eta, log_lapse, n_learnt, n_runs):
-    """Return ln P of binomial outcomes, and its derivative by eta, without cancellation.
+    """Return ln P of binomial outcomes, and its derivatives by eta and by ln(lapse).
 
     P(learnt) = (1 - lapse) F(eta) with F the logistic function; all arguments broadcast.
-    The constant term k ln(1 - lapse) is left out of the first value.
+    The term k ln(1 - lapse), with its derivative, is left out.
     """
     n_failed = n_runs - n_learnt
+    log_one_plus, share = _softplus(eta)
     # ln(1 - P) = ln(1 + lapse e^eta) - ln(1 + e^eta), exact in both tails.
-    log_probability = (
-        n_learnt * eta - n_runs * np.logaddexp(0, eta) + n_failed * np.logaddexp(0, eta + log_lapse)
-    )
-    by_eta = n_learnt - n_runs * expit(eta) + n_failed * expit(eta + log_lapse)
-    return log_probability, by_eta
+    log_one_plus_lapsed, share_lapsed = _softplus(eta + log_lapse)
+    log_probability = n_learnt * eta - n_runs * log_one_plus + n_failed * log_one_plus_lapsed
+    by_log_lapse = n_failed * share_lapsed
+    return log_probability, n_learnt - n_runs * share + by_log_lapse, by_log_lapse
+
+
+def _softplus(x) -> tuple[np.ndarray, np.ndarray]:
+    """Return ln(1 + e^x) and its derivative from one exponential, exact in both tails."""
+    small = np.exp(-np.abs(x))
+    positive = x > 0
+    share = np.where(positive, 1.0, small) / (1.0 + small)
+    return np.where(positive, x, 0.0) + np.log1p(small), share
+
+
+def shape_penalty(s: float, lapse: float, log_step: float) -> tuple[float, np.ndarray]:
+    """Return the penalties of s and lapse rate, and the derivatives by ln s and logit lapse.
+
+    See `SuccessModel`; `log_step` is the distance of two budgets in ln N.
+    """
+    one, two = LAPSE_SHAPES
+    deviation = (np.log(s) - np.log(log_step / 3)) / RUN_SCALE_SPREAD
+    penalty = (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse) - deviation**2 / 2
+    by_logit_lapse = (one - 1) * (1 - lapse) - (two - 1) * lapse
+    return float(penalty), np.array([-deviation / RUN_SCALE_SPREAD, by_logit_lapse])
 
 
 class SuccessModel:
@@ -54,8 +75,8 @@ class SuccessModel:
     contributes its failures: censoring needs no special case.  The lapse rate, shared by all
     curves, is the chance that a run fails however large its budget.  The parameters are
     (b, ln s, ln tau, logit lapse), and u_c is integrated out by a sum over a grid dense enough
-    for the sharpest feature that the runs of one curve can have, of width 2 s / sqrt(runs); the
-    error is then of order exp(-2 pi^2).
+    for the sharpest feature that the runs of one curve can have; the error is then of order
+    exp(-2 pi^2).
 
     Three weak penalties keep the scatter away from degenerate answers: ln tau, which keeps tau
     off zero (Chung et al. 2013, with shape 2 and rate 0); a normal one on ln s, centred on a
@@ -71,21 +92,13 @@ class SuccessModel:
     def __init__(self, observations: Observations, design: np.ndarray):
         self.observations = observations
         self.design = design
-        self._centre_of_log_s = np.log(observations.log_step / 3)
-        self._most_runs = max(1.0, observations.sum_by_curve(observations.n_runs).max())
+        self._most_runs = observations.n_runs.max()
+        self._run_density = observations.runs_per_log_budget()
 
     def scales(self, params) -> tuple[float, float, float]:
         """Return s, tau (both in natural log units) and the lapse rate."""
         log_s, log_tau, logit_lapse = np.clip(params[-3:], -FARTHEST, FARTHEST)
         return float(np.exp(log_s)), float(np.exp(log_tau)), float(expit(logit_lapse))
-
-    def penalty(self, params) -> float:
-        """Return the sum of the three penalties."""
-        one, two = LAPSE_SHAPES
-        s, tau, lapse = self.scales(params)
-        deviation = (np.log(s) - self._centre_of_log_s) / RUN_SCALE_SPREAD
-        lapse_penalty = (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse)
-        return float(np.log(tau) - deviation**2 / 2 + lapse_penalty)
 
     def log_likelihood(self, params) -> float:
         """Return the log-likelihood without the penalties."""
@@ -95,45 +108,43 @@ class SuccessModel:
         """Return minus the penalised log-likelihood and its gradient, shape (p + 3,)."""
         terms, seen = self._evaluate(params), self.observations
         s, tau, lapse = self.scales(params)
+        penalty, (by_log_s, by_logit_lapse) = shape_penalty(s, lapse, seen.log_step)
         weighted = terms["by_eta"]  # (n, nodes), times the posterior weights of the nodes
-        by_lapse = (
-            (terms["weights"] * expit(terms["eta"] + np.log(lapse))).sum(axis=1) * (1 - lapse)
-        ) @ (seen.n_runs - seen.n_learnt) - lapse * seen.n_learnt.sum()
-
-        one, two = LAPSE_SHAPES
         score = np.r_[
             self.design.T @ self._by_location(terms, s),
-            -(weighted * terms["eta"]).sum()
-            - (params[-3] - self._centre_of_log_s) / RUN_SCALE_SPREAD**2,
-            -(weighted @ terms["nodes"]).sum() * tau / s + 1,
-            by_lapse + (one - 1) * (1 - lapse) - (two - 1) * lapse,
+            by_log_s - (weighted * terms["eta"]).sum(),
+            1 - (weighted @ terms["nodes"]).sum() * tau / s,
+            by_logit_lapse
+            + (1 - lapse) * terms["by_log_lapse"].sum()
+            - lapse * seen.n_learnt.sum(),
         ]
         score[-3:] *= np.abs(params[-3:]) < FARTHEST  # beyond it the objective is flat
-        return -float(terms["log_likelihood"].sum() + self.penalty(params)), -score
+        return -float(terms["log_likelihood"].sum() + np.log(tau) + penalty), -score
 
     def location_score(self, params, shift: float = 0.0) -> np.ndarray:
         """Return the derivative of each curve's log-likelihood by its location, shape (C,)."""
         return self._by_location(self._evaluate(params, shift), self.scales(params)[0])
 
-    def information(self, params) -> np.ndarray:
-        """Return minus the second derivatives, by central differences, shape (p + 3, p + 3)."""
-        step = 1e-4
-        moved = step * np.eye(len(params))
-        rows = [self.objective(params + e)[1] - self.objective(params - e)[1] for e in moved]
-        information = np.array(rows) / (2 * step)
+    def information(self, params, centered: bool = True) -> np.ndarray:
+        """Return minus the second derivatives, by differences, shape (p + 3, p + 3)."""
+        params = np.asarray(params, dtype=float)
+        information = approx_fprime(params, self._gradient, epsilon=1e-4, centered=centered)
         return (information + information.T) / 2
 
     def inverse_information(self, params) -> np.ndarray:
         """Return the inverse of `information`, made positive by turning negative curvature round."""
-        values, vectors = np.linalg.eigh(self.information(params))
+        values, vectors = np.linalg.eigh(self.information(params, centered=False))
         inverse = (vectors / np.maximum(np.abs(values), 1.0)) @ vectors.T
         return (inverse + inverse.T) / 2
+
+    def _gradient(self, params) -> np.ndarray:
+        return self.objective(params)[1]
 
     def start_points(self) -> list[np.ndarray]:
         """Return three starts: they differ in how the scatter is split."""
         centres = self.observations.log_centres()
         mean = np.linalg.lstsq(self.design, centres)[0]
-        log_s = self._centre_of_log_s
+        log_s = np.log(self.observations.log_step / 3)
         return [np.r_[mean, log_s + run, tau, -3.0] for run, tau in ((0, -1.2), (-1, 0), (0.7, -2))]
 
     def _by_location(self, terms: dict, s: float) -> np.ndarray:
@@ -143,10 +154,12 @@ class SuccessModel:
         """Return the terms that the log-likelihood and its derivatives share."""
         seen = self.observations
         s, tau, lapse = self.scales(params)
-        nodes, log_weights = _quadrature(tau * np.sqrt(self._most_runs) / (2 * s))
+        # The information on a location is sum m F (1 - F) / s^2, with F (1 - F) summing to s.
+        sharpness = np.sqrt(self._run_density * s + self._most_runs / 2) / s
+        nodes, log_weights = _quadrature(tau * sharpness)
         location = (self.design @ params[:-3] + shift)[seen.curve]
         eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s  # (n, nodes)
-        log_probability, by_eta = success_terms(
+        log_probability, by_eta, by_log_lapse = success_terms(
             eta, np.log(lapse), seen.n_learnt[:, None], seen.n_runs[:, None]
         )
         joint = seen.sum_by_curve(log_probability) + log_weights  # (C, nodes)
@@ -158,8 +171,8 @@ class SuccessModel:
         return {
             "nodes": nodes,
             "eta": eta,
-            "weights": weights,
             "by_eta": weights * by_eta,
+            "by_log_lapse": weights * by_log_lapse,
             "log_likelihood": log_marginal + seen.sum_by_curve(seen.n_learnt) * np.log1p(-lapse),
         }
 
