@@ -19,10 +19,12 @@ def main(arguments=None):
     cells = read_table(tables / "cells.parquet", "cells")
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     exponents = read_table(tables / "exponents.csv", "exponents")
+    checks = read_table(tables / "checks.csv", "checks")
+    demand = read_table(tables / "demand.csv", "demand")
     width = figures["width_inches"]
     drawn = {
-        "demand": draw_demand(thresholds, exponents, width),
-        "exponents": draw_exponents(exponents, width),
+        "demand": draw_demand(thresholds, exponents, demand, width),
+        "exponents": draw_exponents(exponents, checks, width),
         "accuracy": draw_accuracy(cells, width),
         "extrapolation": draw_extrapolation(cells, width),
         "outcomes": draw_outcomes(cells, width),

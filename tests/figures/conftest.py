@@ -82,12 +82,27 @@ def make_exponents(models=("transformer", "lstm"), **changes):
     return pd.DataFrame(rows)
 
 
+def make_checks(exponents, verdict="agrees"):
+    """Return one check of every row of the table of exponents."""
+    keys = ["kind", "model", "minus_model", "quantity"]
+    return exponents[keys].assign(check="crossing", verdict=verdict)
+
+
+def make_demand(thresholds):
+    """Return the demand of every curve: as N* of any replicate, with an interval where it is known."""
+    curves = thresholds[thresholds["rule"] == "any"]
+    known = curves["censoring"] == "interval"
+    demand = curves[["model", "task", "n_states", "length", "censoring"]].assign(estimate=48.0)
+    ends = {"lower": curves["lower"].where(known, 0), "upper": curves["upper"]}
+    return demand.assign(**ends, estimate=demand["estimate"].where(known))
+
+
 UNKNOWN = {
     **dict.fromkeys(["estimate", "lower", "upper"], np.nan),
     "identified": False,
     "converged": False,
-    "reason": "Only 0 of 3 curves have a run whose threshold is bracketed on both sides, and "
-    "2 coefficients need at least 3 such curves.",
+    "reason": "length has one value, 2.079, in the 1 of 3 curves with N* inside their budgets: its "
+    "effect cannot be told from the intercept.",
 }
 
 
@@ -132,6 +147,8 @@ def make():
         exponent=exponent,
         exponents=make_exponents,
         unknown_exponents=unknown_exponents,
+        checks=make_checks,
+        demand=make_demand,
         accuracies=ACCURACIES,
     )
 

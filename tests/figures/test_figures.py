@@ -61,11 +61,15 @@ CASES = {
     ),
 }
 DRAWINGS = {
-    "demand": lambda cells, thresholds, exponents: draw_demand(thresholds, exponents, 7.0),
-    "exponents": lambda cells, thresholds, exponents: draw_exponents(exponents, 7.0),
-    "accuracy": lambda cells, thresholds, exponents: draw_accuracy(cells, 7.0),
-    "extrapolation": lambda cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
-    "outcomes": lambda cells, thresholds, exponents: draw_outcomes(cells, 7.0),
+    "demand": lambda make, cells, thresholds, exponents: draw_demand(
+        thresholds, exponents, make.demand(thresholds), 7.0
+    ),
+    "exponents": lambda make, cells, thresholds, exponents: draw_exponents(
+        exponents, make.checks(exponents), 7.0
+    ),
+    "accuracy": lambda make, cells, thresholds, exponents: draw_accuracy(cells, 7.0),
+    "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
+    "outcomes": lambda make, cells, thresholds, exponents: draw_outcomes(cells, 7.0),
 }
 
 
@@ -74,7 +78,7 @@ DRAWINGS = {
 def test_every_figure_survives_every_case_without_warning(make, case, drawing):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # collapsed layouts, empty medians, limits that coincide
-        figure = DRAWINGS[drawing](*CASES[case](make))
+        figure = DRAWINGS[drawing](make, *CASES[case](make))
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw_without_rendering()
 
@@ -91,9 +95,9 @@ def test_every_figure_survives_every_case_without_warning(make, case, drawing):
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_saving_twice_gives_the_same_bytes(make, drawing, tmp_path):
-    once = save(DRAWINGS[drawing](*CASES["plain"](make)), tmp_path / "once.a", 60)
+    once = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "once.a", 60)
     with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.grid": True}):
-        twice = save(DRAWINGS[drawing](*CASES["plain"](make)), tmp_path / "twice", 60)
+        twice = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "twice", 60)
 
     assert [path.name for path in once] == ["once.a.svg", "once.a.png"]
     for first, second in zip(once, twice, strict=True):

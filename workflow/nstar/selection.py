@@ -107,3 +107,22 @@ def near_space(thresholds: pd.DataFrame) -> pd.Series:
     """
     reached = thresholds["n_star"].fillna(thresholds["lower"])
     return reached >= 0.5 * thresholds["n_available"]
+
+
+def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
+    """Return the checks of one row of the table of exponents.
+
+    Parameters
+    ----------
+    row
+        A row of that table, as `DataFrame.itertuples` yields it.
+    checks : DataFrame
+        The table of checks.
+    """
+    keys = ["kind", "model", "minus_model", "quantity"]
+    return checks[(checks[keys] == [getattr(row, key) for key in keys]).all(axis=1)]
+
+
+def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
+    """Return the checks that disagree, or come to another conclusion."""
+    return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]

@@ -28,6 +28,8 @@ rule draw_figures:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
         exponents="results/tables/exponents.csv",
+        checks="results/tables/checks.csv",
+        demand="results/tables/demand.csv",
     output:
         [
             report(

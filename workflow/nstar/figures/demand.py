@@ -14,6 +14,7 @@ from nstar.figures.axes import (
     label_outer,
     legend_inches,
     length_slot,
+    mark_handle,
     model_shifts,
     set_length_axis,
     set_log_ticks,
@@ -28,7 +29,10 @@ _MOST_SEED_BARS = 9  # per length in a panel; more would hide each other
 
 @styled
 def draw_demand(
-    thresholds: pd.DataFrame, exponents: pd.DataFrame, width_inches: float = 7.0
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    demand: pd.DataFrame,
+    width_inches: float = 7.0,
 ) -> Figure:
     """Draw N* against length, one panel per task, with the fitted power laws.
 
@@ -38,13 +42,16 @@ def draw_demand(
         One row per curve and rule ("any" replicate, or one "seed").
     exponents : DataFrame
         Fitted coefficients; a law is drawn where the fit is identified and has converged.
+    demand : DataFrame
+        One row per curve: the budget at which half of its seeds learn, with its interval.
     width_inches : float, optional
         Width of the figure.
 
     Returns
     -------
     Figure
-        Large marks are N* of any replicate, small ones N* of single seeds, both beside their
+        Large marks are N* of any replicate, small ones N* of single seeds, dashes with a bar the
+        budget at which half of the seeds learn, which the laws are fitted to; all beside their
         length so that they do not hide each other. Hollow marks with an arrow are censored.
     """
     looks = model_looks(thresholds["model"])
@@ -53,6 +60,10 @@ def draw_demand(
     most_columns = 3 if len(looks) <= 3 else 2 if len(looks) <= 5 else 1
     models = [_model_handle(model, look, model in laws) for model, look in looks.items()]
     meanings = meaning_handles(thresholds)
+    known = demand[demand["censoring"] == "interval"]
+    if len(known):
+        dash = {"marker": "_", "markersize": 7, "markeredgewidth": 1.6}
+        meanings.append(mark_handle("half of the seeds learn, interval", **dash))
     if laws:
         meanings.append(Line2D([], [], label="power law fitted to the seeds", color=INK))
     figure, panels = wrap_panels(
@@ -65,7 +76,8 @@ def draw_demand(
 
     panel_inches = width_inches / min(len(tasks), most_columns)
     slot, slot_points = length_slot(thresholds["length"], len(looks), panel_inches)
-    marks = _place(thresholds, list(looks), slot)
+    shifts = model_shifts(list(looks), slot)
+    marks = _place(thresholds, shifts, slot)
     sizes = {"seed": np.clip(0.25 * slot_points, 2, 3.2), "any": np.clip(0.5 * slot_points, 3.6, 6)}
     seed_bars = len(looks) * thresholds["seed"].nunique() <= _MOST_SEED_BARS
     for panel, task in zip(panels, tasks, strict=True):
@@ -75,6 +87,8 @@ def draw_demand(
             for rule, size in sizes.items():
                 of_rule = curves[curves["rule"] == rule]
                 draw_marks(panel, of_rule, look, size, bars=rule == "any" or seed_bars)
+            of_model = known[(known["model"] == model) & (known["task"] == task)]
+            _draw_halves(panel, of_model, shifts[model] - 0.16 * slot, look)
             if model in laws:
                 _draw_law(panel, curves, laws[model], look)
         panel.set_title(task_title(task, rows["n_states"]), loc="left")
@@ -99,15 +113,23 @@ def fitted_laws(exponents: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {model: law for model, law in laws.items() if {"intercept", "length"} <= set(law)}
 
 
-def _place(thresholds: pd.DataFrame, models: list[str], slot: float) -> pd.DataFrame:
+def _place(thresholds: pd.DataFrame, shifts: Mapping[str, float], slot: float) -> pd.DataFrame:
     """Return the table with `x`, the length moved aside in its model's slot, and the bound `y`."""
-    shift = thresholds["model"].map(model_shifts(models, slot)).astype(float)
+    shift = thresholds["model"].map(shifts).astype(float)
     seeds = sorted(thresholds["seed"].dropna().unique())
-    places = np.linspace(0.0, 0.4, len(seeds)) if len(seeds) > 1 else [0.2] * len(seeds)
+    places = np.linspace(0.04, 0.4, len(seeds)) if len(seeds) > 1 else [0.2] * len(seeds)
     inside = thresholds["seed"].map(dict(zip(seeds, places, strict=True)), na_action="ignore")
-    inside = inside.astype(float).fillna(-0.27 if seeds else 0.0) * slot
+    inside = inside.astype(float).fillna(-0.4 if seeds else 0.0) * slot
     y = thresholds["n_star"].where(thresholds["censoring"] != "right", thresholds["lower"])
     return thresholds.assign(x=thresholds["length"] * np.exp(shift + inside), y=y)
+
+
+def _draw_halves(panel: Axes, rows: pd.DataFrame, shift: float, look: Look) -> None:
+    """Draw the budget at which half of the seeds learn, with its interval."""
+    x = rows["length"] * np.exp(shift)
+    panel.vlines(x, rows["lower"], rows["upper"], colors=[look.colour], linewidth=0.8, alpha=0.6)
+    dash = {"marker": "_", "markersize": 6, "markeredgewidth": 1.6, "linestyle": "none"}
+    panel.plot(x, rows["estimate"], color=look.colour, zorder=3, **dash)
 
 
 def _draw_law(panel: Axes, rows: pd.DataFrame, law: Mapping[str, float], look: Look) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nstar.figures.style import FAINT, INK, Look, model_looks, styled
+from nstar.selection import checks_of, contradictions
 
 QUANTITIES = {
     "length": "exponent \u03b1 of N* in sequence length n",
@@ -19,17 +20,21 @@ QUANTITIES = {
 _ROW_INCHES = 0.2
 _FRAME_INCHES = 0.75  # title, axis and label of a panel
 _LABEL_INCHES, _REASON_INCHES = 0.06, 0.047  # width of a character at either font size
-_VALUE_INCHES = 1.4  # width of the column of values
+_VALUE_INCHES = 1.5  # width of the column of values
 
 
 @styled
-def draw_exponents(exponents: pd.DataFrame, width_inches: float = 7.0) -> Figure:
+def draw_exponents(
+    exponents: pd.DataFrame, checks: pd.DataFrame, width_inches: float = 7.0
+) -> Figure:
     """Draw exponents and their differences with intervals, one panel per quantity.
 
     Parameters
     ----------
     exponents : DataFrame
         One row per coefficient of a model, or difference of two models.
+    checks : DataFrame
+        One row per exponent or difference, and other estimator of it.
     width_inches : float, optional
         Width of the figure.
 
@@ -37,11 +42,12 @@ def draw_exponents(exponents: pd.DataFrame, width_inches: float = 7.0) -> Figure
     -------
     Figure
         Exponents above, differences below a separating line, values as text beside them. An
-        estimate without an interval is hollow; where there is no estimate the reason stands.
+        estimate without an interval is hollow; where there is no estimate the reason stands. A
+        value that another estimator contradicts is followed by a question mark.
     """
     quantities = [name for name in QUANTITIES if (exponents["quantity"] == name).any()]
     quantities = quantities or ["length"]
-    tables = [_rows_of(exponents, name) for name in quantities]
+    tables = [_rows_of(exponents, checks, name) for name in quantities]
     heights = [_ROW_INCHES * (len(table) + 1) + _FRAME_INCHES for table in tables]
     figure = Figure(figsize=(width_inches, sum(heights)), layout="constrained")
     panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -59,15 +65,17 @@ def draw_exponents(exponents: pd.DataFrame, width_inches: float = 7.0) -> Figure
     return figure
 
 
-def _rows_of(exponents: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Return the rows of one quantity, exponents before differences, with the label of each."""
+def _rows_of(exponents: pd.DataFrame, checks: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Return the rows of one quantity, exponents before differences, labelled and doubted."""
     rows = exponents[exponents["quantity"] == quantity]
     rows = rows.sort_values("kind", key=lambda kind: kind != "exponent", kind="stable")
     labels = [
         row.model if row.kind == "exponent" else f"{row.model} \u2212 {row.minus_model}"
         for row in rows.itertuples()
     ]
-    return rows.assign(label=labels)
+    against = contradictions(checks)
+    doubted = [not checks_of(row, against).empty for row in rows.itertuples()]
+    return rows.assign(label=labels, doubted=doubted)
 
 
 def _positions(table: pd.DataFrame) -> np.ndarray:
@@ -124,7 +132,8 @@ def _draw_row(panel: Axes, position: float, row, look: Look, n_characters: int) 
     )
     value = f"{row.estimate:.2f}".replace("-", "\u2212")
     interval = f" [{row.lower:.2f}, {row.upper:.2f}]" if has_interval else " (no interval)"
-    _write_value(panel, position, value + interval.replace("-", "\u2212"))
+    doubt = " ?" if row.doubted else ""
+    _write_value(panel, position, value + interval.replace("-", "\u2212") + doubt)
 
 
 def _write_value(panel: Axes, position: float, text: str) -> None:

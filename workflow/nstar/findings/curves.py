@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from nstar.findings.readings import CHECKS, CONTRADICTIONS
+from nstar.findings.readings import CHECKS
 from nstar.findings.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
-from nstar.selection import CURVE, chosen_replicates, near_space
+from nstar.selection import CURVE, chosen_replicates, contradictions, near_space
 
 
 def demand_tables(thresholds: pd.DataFrame, demand: pd.DataFrame) -> list[dict[str, Any]]:
@@ -89,10 +89,10 @@ def find_warnings(
     open_fits = fits[~fits["identified"]]
     failed_fits = fits[fits["identified"] & ~fits["converged"]]
     quantised = [row.model for row in fits[fits["quantised"]].itertuples()]
-    contradictions = [
+    contradicted = [
         f"{pair_name(row)}, exponent in "
         f"{QUANTITIES[row.quantity][0]}: {CHECKS[row.check]} gives {show_interval(row)} ({row.verdict})"
-        for row in checks[checks["verdict"].isin(CONTRADICTIONS)].itertuples()
+        for row in contradictions(checks).itertuples()
     ]
     found = [
         *(
@@ -105,7 +105,7 @@ def find_warnings(
             "check",
             "another estimator lies outside of the interval, or only one of the two intervals excludes "
             "0; what the estimate says then rests on how it was obtained",
-            contradictions,
+            contradicted,
         ),
         (
             "Quantised",

@@ -13,6 +13,7 @@ from nstar.findings.text import (
     show_interval,
     show_number,
 )
+from nstar.selection import checks_of, contradictions
 
 CHECKS = {
     "crossing": "score crossing",
@@ -20,7 +21,6 @@ CHECKS = {
     "joint": "joint fit",
     "paired": "paired curves",
 }
-CONTRADICTIONS = ("disagrees", "other conclusion")
 
 
 def readings(
@@ -98,17 +98,11 @@ def _read_difference(row: Any) -> str:
 
 def _doubt(row: Any, checks: pd.DataFrame) -> str:
     """Return a sentence on the checks that contradict a row, or "" where none does."""
-    of_row = checks[_checks_of(row, checks) & checks["verdict"].isin(CONTRADICTIONS)]
+    of_row = contradictions(checks_of(row, checks))
     names = [f"{CHECKS[check.check]} {show_interval(check)}" for check in of_row.itertuples()]
     if not names:
         return ""
     return f" Doubtful: another estimator says otherwise ({'; '.join(names)})."
-
-
-def _checks_of(row: Any, checks: pd.DataFrame) -> pd.Series:
-    """Return which checks are of this row of the table of exponents."""
-    keys = ("kind", "model", "minus_model", "quantity")
-    return (checks[list(keys)] == [getattr(row, key) for key in keys]).all(axis=1)
 
 
 def _no_interval(row: Any) -> str:
@@ -126,7 +120,7 @@ def check_table(exponents: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]
     columns = [name for name in CHECKS if (checks["check"] == name).any()]
     lines = []
     for row in exponents[exponents["quantity"].isin(QUANTITIES)].itertuples():
-        found = checks[_checks_of(row, checks)].set_index("check")
+        found = checks_of(row, checks).set_index("check")
         name = f"{row.model} \u2212 {row.minus_model}" if row.minus_model else row.model
         cells = [_mark(found.loc[column]) if column in found.index else BLANK for column in columns]
         lines.append([name, QUANTITIES[row.quantity][0], show_interval(row), *cells])

@@ -29,7 +29,8 @@ def show_interval(row: Any) -> str:
     """Return an estimate with its interval in brackets, or that it is not identified."""
     if not all(map(math.isfinite, (row.estimate, row.lower, row.upper))):
         return "not identified"
-    return f"{row.estimate:.2f} [{row.lower:.2f}, {row.upper:.2f}]".replace("-", "\u2212")
+    interval = f"[{row.lower:.2f},\u00a0{row.upper:.2f}]"  # a line may break before it, not in it
+    return f"{row.estimate:.2f} {interval}".replace("-", "\u2212")
 
 
 def pair_name(row: Any) -> str:

@@ -112,7 +112,7 @@ def bootstrap_scaling(
     first_inverse = SuccessModel(observations, design).inverse_information(truth)
     drawn = [
         _refit(draw, design, back, truth, first_inverse, fit.confidence)
-        for draw in _draw_studies(observations, design, truth, fit, generator, n_replicates)
+        for draw in draw_studies(observations, design, truth, fit, generator, n_replicates)
     ]
     drawn = np.array([pair for pair in drawn if pair is not None]).reshape(-1, 2, len(names))
     n_failed = n_replicates - len(drawn)
@@ -133,7 +133,7 @@ def bootstrap_scaling(
     )
 
 
-def _draw_studies(
+def draw_studies(
     observations: Observations, design, truth, fit: ScalingFit, generator, n_replicates: int
 ):
     """Yield observations of studies drawn from the fitted law."""
