@@ -1,8 +1,9 @@
 """Do the intervals cover the truth? Simulated studies with known exponents.
 
 Prints for every scenario the share of nominal 95 % intervals that contain the true exponent of length,
-the bias and the median width: for the scaling fit, for the check by score crossing, and for the usual
-least squares on the smallest budget of any seed, and on that of each seed, with censored ones left out.
+the bias and the median width: for the scaling fit, for its inverse information alone with normal and
+with t quantiles, for the check by score crossing, and for the usual least squares on the smallest budget
+of any seed, and on that of each seed, with censored ones left out.
 Then the same for the difference of two models that saw the same data, and for demands of single curves.
 
 Run: ``python benchmarks/statistics_coverage.py --studies 1000 --processes 2``.
@@ -14,6 +15,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.special import expit, logit
 from statsmodels.api import OLS, add_constant
 
@@ -166,6 +168,19 @@ def least_squares(runs, by):
     return OLS(np.log(learnt["budget"]), design).fit()
 
 
+def without_dispersion(fit):
+    """Return the intervals of the inverse information alone, with normal and with t quantiles."""
+    length, tail = fit.coefficient("length"), (1 + CONFIDENCE) / 2
+    t_quantile = stats.t.ppf(tail, fit.degrees_of_freedom)
+    least = (stats.norm.ppf(tail) / t_quantile) ** 2  # what a quantised fit uses at least
+    error = length.standard_error / np.sqrt(max(fit.dispersion, least * fit.quantised))
+    margins = {"z": stats.norm.ppf(tail) * error, "t": t_quantile * error}
+    return {
+        name: (length.estimate, length.estimate - margin, length.estimate + margin)
+        for name, margin in margins.items()
+    }
+
+
 def true_slope(scenario):
     """Return the slope that the power law closest to the truth has."""
     x = np.log(np.array(scenario.get("lengths", LATTICE), dtype=float))
@@ -178,6 +193,7 @@ def assess_study(seed, scenario):
     fit = fit_scaling(**scaling_data(runs), confidence=CONFIDENCE)
     rows = {"fit": fit.coefficient("length"), "crossing": fit_crossing(runs).coefficient("length")}
     found = {name: (row.estimate, row.lower, row.upper) for name, row in rows.items()}
+    found |= without_dispersion(fit)
     for name, by in (("any", ["curve"]), ("seeds", ["curve", "seed"])):
         naive = least_squares(runs, by)
         found[name] = (naive.params.iloc[1], *naive.conf_int(1 - CONFIDENCE).iloc[1])
@@ -240,7 +256,7 @@ def main():
     with ProcessPoolExecutor(options.processes) as pool:
         print("Exponent of length: coverage, bias, median width")
         print(
-            "scenario | censored | fitted | scaling fit | score crossing | any seed, OLS | seeds, OLS"
+            "scenario | censored | fitted | scaling fit | crossing | z | t | any seed | each seed"
         )
         for name, scenario in SCENARIOS.items():
             work = partial(assess_study, scenario=scenario)
