@@ -98,7 +98,7 @@ def test_exponents_and_their_difference_are_found(made):
 def test_every_exponent_and_difference_is_checked(made):
     found = made["checks"].groupby("kind")["check"].agg(sorted).to_dict()
     assert found == {
-        "exponent": ["bootstrap", "bootstrap", "crossing", "crossing"],
+        "exponent": ["bootstrap", "bootstrap", "crossing", "crossing", "scatter", "scatter"],
         "difference": ["crossing", "joint", "paired"],
     }
     assert (made["checks"]["verdict"] == "agrees").all()

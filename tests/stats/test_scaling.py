@@ -119,6 +119,31 @@ def test_a_failure_far_above_the_threshold_is_a_lapse():
     assert estimates_of(after) == pytest.approx(estimates_of(before), abs=0.1)
 
 
+def test_scatter_that_grows_with_the_length_is_found():
+    data = study(7, lengths=tuple(range(4, 64, 2)), noise_growth=0.6, n_budgets=16, n_seeds=10)
+    growing = {"length": data["covariates"]["length"]}
+    plain, fit = fit_scaling(**data), fit_scaling(**data, scale_covariates=growing)
+    (slope,) = fit.run_scale_slopes
+
+    assert slope.lower < 0.6 < slope.upper
+    assert slope.lower > 0.3
+    assert fit.n_parameters == plain.n_parameters + 1
+    assert fit.aic < plain.aic - 10
+    assert fit.run_scale == pytest.approx(
+        0.25 * np.exp(0.6 * np.log(np.arange(4, 64, 2) / 4).mean()), rel=0.15
+    )
+    assert plain.run_scale_slopes == ()
+
+
+def test_scatter_that_does_not_grow_has_a_slope_around_zero():
+    data = study(8, lengths=tuple(range(4, 24)))
+    fit = fit_scaling(**data, scale_covariates={"length": data["covariates"]["length"]})
+    (slope,) = fit.run_scale_slopes
+
+    assert slope.lower < 0 < slope.upper
+    assert estimates_of(fit) == pytest.approx(estimates_of(fit_scaling(**data)), abs=0.05)
+
+
 # Invariance
 
 

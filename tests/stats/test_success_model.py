@@ -15,12 +15,14 @@ from nstar.stats.observations import observe
 from nstar.stats.success_model import SuccessModel, find_optimum, success_terms
 
 
-def model_of(runs):
-    """Return the likelihood of a simulated study."""
+def model_of(runs, growing=False):
+    """Return the likelihood of a simulated study, with or without a scatter that grows."""
     data = scaling_data(runs)
     covariates = data.pop("covariates")
     observations = observe(**data)
-    return SuccessModel(observations, curve_design(observations, covariates))
+    design = curve_design(observations, covariates)
+    scale_design = design - [0, design[:, 1].mean()] if growing else None
+    return SuccessModel(observations, design, scale_design)
 
 
 @pytest.mark.parametrize("eta", [-800.0, -30.0, -1.0, 0.0, 2.0, 30.0, 800.0])
@@ -75,14 +77,17 @@ def test_curve_effect_is_integrated_out(log_s, log_tau):
 @pytest.mark.parametrize("log_s", [-3.0, -1.0])
 @pytest.mark.parametrize("log_tau", [-3.0, 0.5])
 @pytest.mark.parametrize("logit_lapse", [-6.0, -1.0])
-def test_gradient_is_the_derivative_of_the_objective(log_s, log_tau, logit_lapse):
-    model = model_of(simulate_runs(2, n_budgets=8, lapse=0.1))
-    params = np.array([1.2, 1.7, log_s, log_tau, logit_lapse])
+@pytest.mark.parametrize("growth", [None, 0.4])
+def test_gradient_is_the_derivative_of_the_objective(log_s, log_tau, logit_lapse, growth):
+    model = model_of(simulate_runs(2, n_budgets=8, lapse=0.1), growing=growth is not None)
+    scale = [log_s] if growth is None else [log_s, growth]
+    params = np.array([1.2, 1.7, *scale, log_tau, logit_lapse])
 
     numerical = approx_fprime(params, lambda p: model.objective(p)[0], centered=True)
     assert model.objective(params)[1] == pytest.approx(numerical, rel=1e-5, abs=1e-4)
     by_location = approx_fprime(
-        np.zeros(1), lambda shift: -model.objective(params + np.r_[shift, 0, 0, 0, 0])[0]
+        np.zeros(1),
+        lambda shift: -model.objective(params + np.r_[shift, np.zeros(len(params) - 1)])[0],
     )
     assert model.location_score(params).sum() == pytest.approx(
         by_location.item(), rel=1e-3, abs=1e-3

@@ -205,7 +205,8 @@ CHECKS: Mapping[str, Column] = {
         "1",
         "the other estimator: `crossing`, where the median score of the seeds passes the success "
         "threshold, censored regression on the curves; `bootstrap`, studies drawn from the fitted "
-        "law; `joint`, all models in one fit with one scatter; `paired`, differences of the curves "
+        "law; `scatter`, the same law with a scatter of runs that grows or shrinks with n; `joint`, all "
+        "models in one fit with one scatter; `paired`, differences of the curves "
         "that saw the same sequences",
     ),
     "estimate": EXPONENTS["estimate"],

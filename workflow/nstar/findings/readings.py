@@ -18,6 +18,7 @@ from nstar.selection import checks_of, contradictions
 CHECKS = {
     "crossing": "score crossing",
     "bootstrap": "bootstrap",
+    "scatter": "growing scatter",
     "joint": "joint fit",
     "paired": "paired curves",
 }

@@ -20,6 +20,7 @@ from nstar.stats import (
     compare_pairs,
     find_crossings,
     fit_crossings,
+    fit_scaling,
 )
 
 AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (
@@ -69,6 +70,11 @@ def check_fits(
         )
         for name, part in data.items()
     }
+    scatters = {
+        name: _fit_growing_scatter(part, confidence)
+        for name, part in data.items()
+        if part["length"].nunique() > 1
+    }
     by_place = {name: _by_place(found) for name, found in demands.items()}
     rows = []
     for row in exponents:
@@ -77,6 +83,7 @@ def check_fits(
             continue
         if row["kind"] == "exponent":
             found = {"crossing": crossings[model], "bootstrap": bootstraps[model]}
+            found |= {"scatter": scatters[model]} if model in scatters else {}
             for name, fit in found.items():
                 rows.append(_check_row(row, name, fit.coefficient(quantity), fit))
             continue
@@ -87,7 +94,7 @@ def check_fits(
             "paired": _compare_places(by_place[model], by_place[other], quantity, confidence),
         }
         rows += [_check_row(row, name, found[name], found[name]) for name in found]
-    return rows, {"crossing": crossings, "bootstrap": bootstraps}
+    return rows, {"crossing": crossings, "bootstrap": bootstraps, "scatter": scatters}
 
 
 def _fit_crossings(
@@ -106,6 +113,13 @@ def _fit_crossings(
     return fit_crossings(
         crossings, {name: np.log(places[name].to_numpy(dtype=float)) for name in names}, confidence
     )
+
+
+def _fit_growing_scatter(runs: pd.DataFrame, confidence: float) -> ScalingFit:
+    """Return the same law with a scatter of runs that grows, or shrinks, with the length."""
+    data = scaling_data(runs)
+    growing = {"length": data["covariates"]["length"]}
+    return fit_scaling(**data, confidence=confidence, scale_covariates=growing)
 
 
 def _by_place(demands: tuple[Demand, ...]) -> pd.Series:

@@ -48,6 +48,9 @@ class ScalingFit(Fit):
         Covariance of the coefficients, dispersion included; rows and columns in their order.
     run_scale : float
         s, logistic scale of runs about their curve, in natural log units.
+    run_scale_slopes : tuple of Coefficient
+        Slopes of ln s in its covariates, with normal intervals; `run_scale` is then the geometric
+        mean over curves.
     curve_scale : float
         tau, standard deviation of curves about the law, in natural log units.
     lapse : float
@@ -90,6 +93,7 @@ class ScalingFit(Fit):
 
     covariance: tuple[tuple[float, ...], ...]
     run_scale: float
+    run_scale_slopes: tuple[Coefficient, ...]
     curve_scale: float
     lapse: float
     dispersion: float

@@ -22,7 +22,6 @@ METHOD = (
     "mixed threshold model: logistic success with lapse rate, curve effect integrated out, "
     "weakly penalised maximum likelihood, Knapp-Hartung intervals with t(C - p)"
 )
-N_SCATTER = 3  # s, tau, lapse
 
 
 def fit_scaling(
@@ -32,6 +31,7 @@ def fit_scaling(
     curve,
     covariates: Mapping[str, np.ndarray],
     confidence: float = 0.95,
+    scale_covariates: Mapping[str, np.ndarray] | None = None,
 ) -> ScalingFit:
     """Fit log N* as a linear function of covariates to the outcomes of runs.
 
@@ -48,6 +48,9 @@ def fit_scaling(
         Covariates, constant within a curve; logarithms where a power law is meant.
     confidence : float, optional
         Nominal coverage of the intervals, in (0, 1).
+    scale_covariates : Mapping of str to array_like of float, shape (n,), optional
+        Covariates of ln s, constant within a curve: scatter of runs that grows with the length,
+        say.  One scatter for all curves where left out.
 
     Returns
     -------
@@ -104,8 +107,12 @@ def fit_scaling(
     1.0
     """
     check_confidence(confidence)
-    observations = observe_complete(budget, n_learnt, n_runs, curve, covariates)
+    scale_covariates = dict(scale_covariates or {})
+    observations = observe_complete(
+        budget, n_learnt, n_runs, curve, {**covariates, **scale_covariates}
+    )
     design = curve_design(observations, covariates)
+    scale_design = curve_design(observations, scale_covariates)
     names = ("intercept", *covariates)
     bracketed = observations.bracketed
     learnt = observations.sum_by_curve(observations.n_learnt)
@@ -119,7 +126,7 @@ def fit_scaling(
         "n_bracketed": int(bracketed.sum()),
         "n_left_censored": int(((learnt > 0) & ~bracketed).sum()),
         "n_right_censored": int(((runs > 0) & (learnt == 0)).sum()),
-        "n_parameters": len(names) + N_SCATTER,
+        "n_parameters": len(names) + scale_design.shape[1] + 2,  # tau and lapse rate
         "method": METHOD,
     }
     reason = why_not_identified(design[bracketed], names, shared["n_curves"])
@@ -127,8 +134,9 @@ def fit_scaling(
         return _unidentified_fit(names, reason, shared)
 
     orthonormal, back = orthonormalise(design)
-    model = SuccessModel(observations, orthonormal)
-    return _summarise(model, find_optimum(model), back, names, shared)
+    scale_design[:, 1:] -= scale_design[:, 1:].mean(axis=0)
+    model = SuccessModel(observations, orthonormal, scale_design)
+    return _summarise(model, find_optimum(model), back, names, tuple(scale_covariates), shared)
 
 
 def _unidentified_fit(names, reason: str, shared: dict) -> ScalingFit:
@@ -138,6 +146,7 @@ def _unidentified_fit(names, reason: str, shared: dict) -> ScalingFit:
         coefficients=tabulate(names),
         covariance=((nan,) * len(names),) * len(names),
         run_scale=nan,
+        run_scale_slopes=(),
         curve_scale=nan,
         lapse=nan,
         dispersion=nan,
@@ -154,7 +163,12 @@ def _unidentified_fit(names, reason: str, shared: dict) -> ScalingFit:
 
 
 def _summarise(
-    model: SuccessModel, optimum: Optimum, back: np.ndarray, names, shared: dict
+    model: SuccessModel,
+    optimum: Optimum,
+    back: np.ndarray,
+    names,
+    scale_names: tuple[str, ...],
+    shared: dict,
 ) -> ScalingFit:
     """Turn an optimum into estimates with intervals, or say why it carries none."""
     run_scale, curve_scale, lapse = model.scales(optimum.params)
@@ -174,12 +188,16 @@ def _summarise(
     covariance = back @ spread.covariance @ back.T
     if reason:
         covariance = np.full_like(covariance, np.nan)
-    estimates, errors = back @ optimum.params[:-N_SCATTER], np.sqrt(np.diag(covariance))
+    p = model.n_coefficients
+    estimates, errors = back @ optimum.params[:p], np.sqrt(np.diag(covariance))
     ends = t_interval(estimates, errors, shared["degrees_of_freedom"], shared["confidence"])
+    slopes, slope_errors = optimum.params[p + 1 : -2], spread.errors[p + 1 : -2]
+    slope_ends = t_interval(slopes, slope_errors, np.inf, shared["confidence"])
     return ScalingFit(
         coefficients=tabulate(names, estimates, errors, *ends),
         covariance=tuple(tuple(map(float, row)) for row in covariance),
         run_scale=run_scale,
+        run_scale_slopes=tabulate(scale_names, slopes, slope_errors, *slope_ends),
         curve_scale=curve_scale,
         lapse=lapse,
         dispersion=spread.dispersion,
@@ -197,9 +215,14 @@ def _summarise(
 
 @dataclass(frozen=True)
 class Spread:
-    """Covariance of the coefficients, shape (p, p), with the dispersion that is in it."""
+    """How sure the parameters are.
+
+    `covariance` is that of the coefficients, shape (p, p), with `dispersion` in it; `errors` are
+    those of all parameters by the inverse information alone.
+    """
 
     covariance: np.ndarray
+    errors: np.ndarray
     dispersion: float
     quantised: bool
 
@@ -226,7 +249,8 @@ def measure_spread(
     least = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees_of_freedom)) ** 2
     factor = max(dispersion, least) if quantised else dispersion
 
-    information, p = model.information(params), model.design.shape[1]
-    if not np.isfinite(information).all() or np.linalg.eigvalsh(information)[0] <= 0:
-        return Spread(np.full((p, p), np.nan), dispersion, quantised)
-    return Spread(factor * np.linalg.inv(information)[:p, :p], dispersion, quantised)
+    information, p = model.information(params), model.n_coefficients
+    inverse = np.full_like(information, np.nan)
+    if np.isfinite(information).all() and np.linalg.eigvalsh(information)[0] > 0:
+        inverse = np.linalg.inv(information)
+    return Spread(factor * inverse[:p, :p], np.sqrt(np.diag(inverse)), dispersion, quantised)

@@ -64,24 +64,27 @@ class SuccessModel:
         Outcomes by curve and budget.
     design : ndarray of float, shape (C, p)
         Mean design of the curves.
+    scale_design : ndarray of float, shape (C, q), optional
+        Design of ln s: a column of ones, then centred covariates; ones alone where left out.
 
     Notes
     -----
     A run of curve c at budget N learns with probability
 
-        P = (1 - lapse) F((ln N - x_c b - u_c) / s),  u_c ~ Normal(0, tau^2),  F logistic,
+        P = (1 - lapse) F((ln N - x_c b - u_c) / s_c),  u_c ~ Normal(0, tau^2),  F logistic,
 
-    so x_c b + u_c is the log of the budget at which F is one half.  A curve that never succeeds
-    contributes its failures: censoring needs no special case.  The lapse rate, shared by all
-    curves, is the chance that a run fails however large its budget.  The parameters are
-    (b, ln s, ln tau, logit lapse), and u_c is integrated out by a sum over a grid dense enough
-    for the sharpest feature that the runs of one curve can have; the error is then of order
-    exp(-2 pi^2).
+    with ln s_c = z_c g, so x_c b + u_c is the log of the budget at which F is one half.  A curve
+    that never succeeds contributes its failures: censoring needs no special case.  The lapse
+    rate, shared by all curves, is the chance that a run fails however large its budget.  The
+    parameters are (b, g, ln tau, logit lapse), and u_c is integrated out by a sum over a grid
+    dense enough for the sharpest feature that the runs of one curve can have; the error is then
+    of order exp(-2 pi^2).
 
     Three weak penalties keep the scatter away from degenerate answers: ln tau, which keeps tau
-    off zero (Chung et al. 2013, with shape 2 and rate 0); a normal one on ln s, centred on a
-    third of the distance of two budgets, which matters where no curve has a budget with mixed
-    outcomes; and beta(2, 20) on the lapse rate.
+    off zero (Chung et al. 2013, with shape 2 and rate 0); a normal one on the mean of ln s,
+    centred on a third of the distance of two budgets, which matters where no curve has a budget
+    with mixed outcomes, and on the slopes of ln s, centred on zero; and beta(2, 20) on the lapse
+    rate.
 
     References
     ----------
@@ -89,44 +92,59 @@ class SuccessModel:
     Wichmann and Hill (2001), Perception and Psychophysics 63, 1293-1313, for the lapse rate.
     """
 
-    def __init__(self, observations: Observations, design: np.ndarray):
+    def __init__(
+        self,
+        observations: Observations,
+        design: np.ndarray,
+        scale_design: np.ndarray | None = None,
+    ):
         self.observations = observations
         self.design = design
+        self.scale_design = np.ones((len(design), 1)) if scale_design is None else scale_design
+        self.n_coefficients = design.shape[1]
         self._most_runs = observations.n_runs.max()
         self._run_density = observations.runs_per_log_budget()
 
     def scales(self, params) -> tuple[float, float, float]:
-        """Return s, tau (both in natural log units) and the lapse rate."""
-        log_s, log_tau, logit_lapse = np.clip(params[-3:], -FARTHEST, FARTHEST)
+        """Return the mean s, tau (both in natural log units) and the lapse rate."""
+        log_s, *_, log_tau, logit_lapse = self._bounded(params)
         return float(np.exp(log_s)), float(np.exp(log_tau)), float(expit(logit_lapse))
+
+    def _bounded(self, params) -> np.ndarray:
+        """Return (g, ln tau, logit lapse), no farther from 0 than a climb has any business."""
+        return np.clip(params[self.n_coefficients :], -FARTHEST, FARTHEST)
 
     def log_likelihood(self, params) -> float:
         """Return the log-likelihood without the penalties."""
         return float(self._evaluate(params)["log_likelihood"].sum())
 
     def objective(self, params) -> tuple[float, np.ndarray]:
-        """Return minus the penalised log-likelihood and its gradient, shape (p + 3,)."""
+        """Return minus the penalised log-likelihood and its gradient, shape (p + q + 2,)."""
         terms, seen = self._evaluate(params), self.observations
-        s, tau, lapse = self.scales(params)
-        penalty, (by_log_s, by_logit_lapse) = shape_penalty(s, lapse, seen.log_step)
+        mean_s, tau, lapse = self.scales(params)
+        slopes = self._bounded(params)[1:-2]
+        penalty, (by_mean_log_s, by_logit_lapse) = shape_penalty(mean_s, lapse, seen.log_step)
+        penalty -= (slopes**2).sum() / (2 * RUN_SCALE_SPREAD**2)
         weighted = terms["by_eta"]  # (n, nodes), times the posterior weights of the nodes
+        by_log_s = -seen.sum_by_curve((weighted * terms["eta"]).sum(axis=1))  # (C,)
         score = np.r_[
-            self.design.T @ self._by_location(terms, s),
-            by_log_s - (weighted * terms["eta"]).sum(),
-            1 - (weighted @ terms["nodes"]).sum() * tau / s,
+            self.design.T @ self._by_location(terms),
+            self.scale_design.T @ by_log_s + np.r_[by_mean_log_s, -slopes / RUN_SCALE_SPREAD**2],
+            1 - (weighted @ terms["nodes"] / terms["s"]).sum() * tau,
             by_logit_lapse
             + (1 - lapse) * terms["by_log_lapse"].sum()
             - lapse * seen.n_learnt.sum(),
         ]
-        score[-3:] *= np.abs(params[-3:]) < FARTHEST  # beyond it the objective is flat
+        scatter = slice(self.n_coefficients, None)
+        score[scatter] *= np.abs(params[scatter]) < FARTHEST  # beyond it the objective is flat
         return -float(terms["log_likelihood"].sum() + np.log(tau) + penalty), -score
 
     def location_score(self, params, shift: float = 0.0) -> np.ndarray:
         """Return the derivative of each curve's log-likelihood by its location, shape (C,)."""
-        return self._by_location(self._evaluate(params, shift), self.scales(params)[0])
+        return self._by_location(self._evaluate(params, shift))
 
     def information(self, params, centered: bool = True) -> np.ndarray:
-        """Return minus the second derivatives, by differences, shape (p + 3, p + 3)."""
+        """Return minus the second derivatives, by differences, in the order of the parameters."""
         params = np.asarray(params, dtype=float)
         information = approx_fprime(params, self._gradient, epsilon=1e-4, centered=centered)
         return (information + information.T) / 2
@@ -145,20 +163,27 @@ class SuccessModel:
         centres = self.observations.log_centres()
         mean = np.linalg.lstsq(self.design, centres)[0]
         log_s = np.log(self.observations.log_step / 3)
-        return [np.r_[mean, log_s + run, tau, -3.0] for run, tau in ((0, -1.2), (-1, 0), (0.7, -2))]
+        flat = np.zeros(self.scale_design.shape[1] - 1)
+        return [
+            np.r_[mean, log_s + run, flat, tau, -3.0]
+            for run, tau in ((0, -1.2), (-1, 0), (0.7, -2))
+        ]
 
-    def _by_location(self, terms: dict, s: float) -> np.ndarray:
-        return -self.observations.sum_by_curve(terms["by_eta"].sum(axis=1)) / s
+    def _by_location(self, terms: dict) -> np.ndarray:
+        return -self.observations.sum_by_curve(terms["by_eta"].sum(axis=1) / terms["s"])
 
     def _evaluate(self, params, shift: float = 0.0) -> dict:
         """Return the terms that the log-likelihood and its derivatives share."""
         seen = self.observations
-        s, tau, lapse = self.scales(params)
+        _, tau, lapse = self.scales(params)
+        by_curve = np.exp(self.scale_design @ self._bounded(params)[:-2])  # (C,)
         # The information on a location is sum m F (1 - F) / s^2, with F (1 - F) summing to s.
-        sharpness = np.sqrt(self._run_density * s + self._most_runs / 2) / s
-        nodes, log_weights = _quadrature(tau * sharpness)
-        location = (self.design @ params[:-3] + shift)[seen.curve]
-        eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s  # (n, nodes)
+        sharpest = by_curve.min()
+        nodes_per_unit = np.sqrt(self._run_density * sharpest + self._most_runs / 2) / sharpest
+        nodes, log_weights = _quadrature(tau * nodes_per_unit)
+        location = (self.design @ params[: self.n_coefficients] + shift)[seen.curve]
+        s = by_curve[seen.curve]
+        eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s[:, None]  # (n, nodes)
         log_probability, by_eta, by_log_lapse = success_terms(
             eta, np.log(lapse), seen.n_learnt[:, None], seen.n_runs[:, None]
         )
@@ -170,6 +195,7 @@ class SuccessModel:
         weights = (weights / total)[seen.curve]  # (n, nodes)
         return {
             "nodes": nodes,
+            "s": s,
             "eta": eta,
             "by_eta": weights * by_eta,
             "by_log_lapse": weights * by_log_lapse,
@@ -191,8 +217,8 @@ class Optimum:
 
     Attributes
     ----------
-    params : ndarray of float, shape (p + 3,)
-        (b, ln s, ln tau, logit lapse) of the best ascent.
+    params : ndarray of float, shape (p + q + 2,)
+        (b, g, ln tau, logit lapse) of the best ascent.
     score_norm : float
         Infinity norm of the gradient there.
     n_starts, n_starts_agreeing : int
@@ -224,7 +250,7 @@ def find_optimum(
         Model whose bracketed curves identify b.
     starts : list of ndarray, optional
         Where to start; three points made from the data where left out.
-    first_inverse : ndarray of float, shape (p + 3, p + 3), optional
+    first_inverse : ndarray of float, shape (p + q + 2, p + q + 2), optional
         Inverse information to start with; that at each start where left out.
 
     Returns
