@@ -36,7 +36,7 @@ def check_fits(
     joint: ScalingFit | None,
     demands: Mapping[str, tuple[Demand, ...]],
     exponents: list[dict[str, Any]],
-    runs: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
     job: Mapping[str, Any],
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the rows of the table of checks, and the fit cards behind them.
@@ -51,15 +51,14 @@ def check_fits(
         The demand of each curve of each model.
     exponents : list of dict
         Rows of the table of exponents: what is checked.
-    runs : DataFrame
-        One row per curve, budget and seed.
+    parts : mapping of str to DataFrame
+        The runs of each model: one row per curve, budget and seed.
     job : mapping
         ``success`` and ``fit``, options of the study.
     """
     confidence = job["fit"]["confidence"]
-    data = {name: runs[runs["model"] == name] for name in fits}
     crossings = {
-        name: _fit_crossings(part, job["success"], confidence) for name, part in data.items()
+        name: _fit_crossings(part, job["success"], confidence) for name, part in parts.items()
     }
     bootstraps = {
         name: bootstrap_scaling(
@@ -68,11 +67,11 @@ def check_fits(
             generator=numpy_generator("bootstrap", model=name),
             n_replicates=job["fit"]["bootstrap_replicates"],
         )
-        for name, part in data.items()
+        for name, part in parts.items()
     }
     scatters = {
         name: _fit_growing_scatter(part, confidence)
-        for name, part in data.items()
+        for name, part in parts.items()
         if part["length"].nunique() > 1
     }
     by_place = {name: _by_place(found) for name, found in demands.items()}

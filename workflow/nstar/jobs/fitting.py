@@ -41,62 +41,84 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         ``fit`` (options).
     results : Path
     """
-    tables, options = results / "tables", job["fit"]
-    runs = runs_by_seed(read_table(tables / "cells.parquet", "cells"), job["success"]["measure"])
+    tables = results / "tables"
+    cells = read_table(tables / "cells.parquet", "cells")
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
-    thresholds = thresholds[thresholds["rule"] == "seed"]
-    models = [name for name in job["models"] if (runs["model"] == name).any()]
-    fits = fit_models(runs, models, options["confidence"])
-    joint = None
-    if len(models) > 1:
-        joint = fit_jointly(
-            **scaling_data(runs), group=count_runs(runs)["model"], confidence=options["confidence"]
-        )
-    forms = {name: _fit_forms(runs, name, options["confidence"]) for name in models}
-    demands = {
-        name: fit_demand(**outcomes(runs[runs["model"] == name]), confidence=options["confidence"])
-        for name in models
-    }
-    exponents = _rows(fits, thresholds, runs, options["confidence"])
-    checks, check_cards = check_fits(fits, joint, demands, exponents, runs, job)
-
-    sensitivity, kept_fits = [], {}
-    for name, kept in _selections(thresholds).items():
-        kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
-        kept_fits[name] = fit_models(kept_runs, models, options["confidence"])
-        rows = _rows(kept_fits[name], kept, kept_runs, options["confidence"])
-        sensitivity += [{"left_out": name, **row} for row in rows]
-
-    made = {
-        "exponents": exponents,
-        "sensitivity": sensitivity,
-        "checks": checks,
-        "forms": [row for name in models for row in _form_rows(name, forms[name])],
-        "demand": [
-            row for name in models for row in _demand_rows(name, runs, demands[name], options)
-        ],
-    }
+    runs = runs_by_seed(cells, job["success"]["measure"])
+    made, cards = analyse(runs, thresholds[thresholds["rule"] == "seed"], job)
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
         write_table(tables / f"{name}.csv", name, table)
+    cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
+    with written_whole(tables / "fits.json") as temporary:
+        temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+
+
+def analyse(
+    runs: pd.DataFrame, thresholds: pd.DataFrame, job: Mapping[str, Any]
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """Return the rows of every table, and the fits behind them.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row per curve, budget and seed; see `nstar.selection.runs_by_seed`.
+    thresholds : DataFrame
+        Thresholds by the rule ``seed``.
+    job : mapping
+        As `fit_exponents`.
+    """
+    confidence = job["fit"]["confidence"]
+    parts = {name: runs[runs["model"] == name] for name in job["models"]}
+    parts = {name: part for name, part in parts.items() if len(part)}
+    fits = _fit_models(parts, confidence)
+    forms = {name: _fit_forms(part, confidence) for name, part in parts.items()}
+    demands = {
+        name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
+    }
+    joint = None
+    if len(parts) > 1:
+        group = count_runs(runs)["model"]
+        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence)
+    exponents = _rows(fits, thresholds, runs, confidence)
+    checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job)
+
+    sensitivity, kept_fits = [], {}
+    for left_out, kept in _selections(thresholds).items():
+        kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
+        kept_fits[left_out] = _fit_models(
+            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence
+        )
+        rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
+        sensitivity += [{"left_out": left_out, **row} for row in rows]
+
+    tables = {
+        "exponents": exponents,
+        "sensitivity": sensitivity,
+        "checks": checks,
+        "forms": [row for name in parts for row in _form_rows(name, forms[name])],
+        "demand": [
+            row
+            for name, part in parts.items()
+            for row in _demand_rows(name, part, demands[name], confidence)
+        ],
+    }
     cards = {
-        "versions": {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__},
         "exponents": fits,
         "sensitivity": kept_fits,
         "joint": joint,
         "forms": forms,
         "demand": demands,
-        "checks": check_cards,
+        "checks": check_fits_by_name,
     }
-    with written_whole(tables / "fits.json") as temporary:
-        temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+    return tables, cards
 
 
-def fit_models(runs: pd.DataFrame, models: list[str], confidence: float) -> dict[str, ScalingFit]:
-    """Return the fit of log N* = a + alpha log n + beta log m of every model."""
+def _fit_models(parts: Mapping[str, pd.DataFrame], confidence: float) -> dict[str, ScalingFit]:
+    """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
     return {
-        name: fit_scaling(**scaling_data(runs[runs["model"] == name]), confidence=confidence)
-        for name in models
+        name: fit_scaling(**scaling_data(part), confidence=confidence)
+        for name, part in parts.items()
     }
 
 
@@ -208,9 +230,9 @@ def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
                 row["p_value_holm"] = float(value)
 
 
-def _fit_forms(runs: pd.DataFrame, model: str, confidence: float) -> tuple[FormFit, ...]:
-    """Return the forms of the law in n; none where n does not vary."""
-    data = scaling_data(runs[runs["model"] == model])
+def _fit_forms(runs: pd.DataFrame, confidence: float) -> tuple[FormFit, ...]:
+    """Return the forms of the law in n of one model; none where n does not vary."""
+    data = scaling_data(runs)
     if "length" not in data["covariates"]:
         return ()
     length = np.exp(data["covariates"].pop("length"))
@@ -224,12 +246,11 @@ def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
 
 
 def _demand_rows(
-    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], options: Mapping[str, Any]
+    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], confidence: float
 ) -> list[dict[str, Any]]:
     """Return one row per curve of a model, with its demand and that of any of its seeds."""
-    of_model = runs[runs["model"] == model]
-    n_seeds = of_model.groupby(PLACE)["seed"].nunique()
-    n_not_fitted = (~of_model["fitted"]).groupby([of_model[name] for name in PLACE]).sum()
+    n_seeds = runs.groupby(PLACE)["seed"].nunique()
+    n_not_fitted = (~runs["fitted"]).groupby([runs[name] for name in PLACE]).sum()
     rows = []
     for demand in demands:
         place = demand.curve[1:]
@@ -239,7 +260,7 @@ def _demand_rows(
                 "model": model,
                 **dict(zip(PLACE, place, strict=True)),
                 **{name: getattr(demand, name) for name in ("estimate", "lower", "upper")},
-                "confidence": options["confidence"],
+                "confidence": confidence,
                 "censoring": demand.censoring,
                 "n_seeds": int(n_seeds[place]),
                 "any_estimate": any_seed.estimate,
