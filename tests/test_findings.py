@@ -142,7 +142,7 @@ def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
     words = text(page(thresholds=curves, exponents=[exponent("lstm", 2.0, -1.0, 3.0)]))
 
     assert "2.00 (95 % interval \u22121.00 to 3.00)" in words
-    assert "From 4 to 8, the length multiplies N* by 4 (interval 0.5 to 8)" in words
+    assert "Twice the length multiplies N* by 4 (interval 0.5 to 8)" in words
     assert "Two values are a contrast: they do not test the power law." in words
     assert "6 runs on 3 curves, 1 of them censored; 4 runs left out as not fitted" in words
     assert "2 thresholds limited by steps, 0 near the size of the space" in words
@@ -233,9 +233,7 @@ def test_an_estimator_that_contradicts_is_told_with_the_reading(verdict, mark):
     markup = page(checks=[check(verdict=verdict, estimate=2.0, lower=1.6, upper=2.4)])
 
     reading = section(markup, "How fast demand grows")
-    assert (
-        "Doubtful: another estimator says otherwise (score crossing 2.00 [1.60, 2.40])" in reading
-    )
+    assert "Doubtful, by a check: score crossing 2.00 [1.60, 2.40]." in reading
     assert f"2.00 [1.60, 2.40] {mark}" in section(markup, "The same by other estimators")
     warning = section(markup, "Contradicted")
     assert "Contradicted: 1 check" in warning
@@ -264,9 +262,19 @@ def test_a_quantised_fit_is_warned_about():
     assert "Quantised: 1 fit" in text(page(exponents=[exponent(quantised=True)]))
 
 
-def test_p_values_of_differences_are_adjusted():
-    words = section(page(exponents=[difference(0.9, 0.2, 1.6, p_value_holm=0.0132)]), "Differences")
-    assert "0.013" in words
+@pytest.mark.parametrize(
+    ("p_value", "expected"),
+    [
+        (0.0132, "0.013 The interval excludes 0: at this size the study shows"),
+        (
+            0.0612,
+            "but not once the number of comparisons counts (p = 0.061): the study does not show",
+        ),
+    ],
+)
+def test_a_difference_is_stated_only_if_it_holds_for_the_number_of_pairs(p_value, expected):
+    rows = [difference(0.9, 0.2, 1.6, p_value_holm=p_value)]
+    assert expected in section(page(exponents=rows), "Differences")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +284,7 @@ def test_p_values_of_differences_are_adjusted():
         ("Left-censored", threshold(n_star=4.0, lower=0.0, censoring="left")),
         ("Not monotone", threshold(monotone=False)),
         ("Near the size of the space", threshold(n_available=100)),
+        ("Near the smallest training set", threshold(n_star=2.0, lower=1.0)),
         ("Unknown", threshold(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown")),
         ("Limited by steps", threshold(limited_by_steps=True)),
     ],
@@ -300,7 +309,7 @@ def test_a_diverged_replicate_is_named():
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 11
+    assert words.count(": none") == 12
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():

@@ -136,7 +136,10 @@ def test_cards_say_how_every_number_was_obtained(made):
     assert cards["demand"]["lstm"][0]["n_starts_agreeing"] == 3
     assert cards["checks"]["bootstrap"]["lstm"]["n_replicates"] == 100
     assert cards["checks"]["crossing"]["lstm"]["method"].startswith("crossing")
-    assert [one["name"] for one in cards["joint"]["coefficients"]][2:] == ["lstm", "length:lstm"]
+    assert [one["name"] for one in cards["joint"]["fit"]["coefficients"]][2:] == [
+        "lstm",
+        "length:lstm",
+    ]
 
 
 def test_the_same_tables_give_the_same_numbers(made, tmp_path):
@@ -183,6 +186,21 @@ def test_one_model_has_no_pair_and_one_length_has_no_exponent(tmp_path):
     assert made["forms"].empty
     assert made["cards"]["joint"] is None
     assert len(made["demand"]) == 1
+
+
+def test_models_without_a_common_place_are_not_paired(tmp_path):
+    cells = make_cells()
+    lengths = {"transformer": (4, 6, 8), "lstm": (12, 16)}
+    kept = [
+        length in lengths[model]
+        for model, length in zip(cells["model"], cells["length"], strict=True)
+    ]
+    made = fit(tmp_path, cells[kept])
+
+    assert set(made["checks"]["kind"]) == {"exponent", "difference"}
+    paired = row(made["checks"], check="paired")
+    assert paired["verdict"] == "no answer"
+    assert paired["reason"].startswith("0 rows are too few")
 
 
 def test_adjusted_p_values_grow_with_the_number_of_pairs(tmp_path):

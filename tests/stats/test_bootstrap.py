@@ -42,6 +42,22 @@ def test_a_fit_without_interval_has_no_bootstrap():
     assert np.isnan([drawn.coefficient("length").lower, *drawn.bias]).all()
 
 
+@pytest.mark.parametrize(
+    ("scale", "n_replicates", "message"),
+    [
+        (True, 100, "covariates of ln s: only fits with one scatter"),
+        (False, 1, "at least 2 studies"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(scale, n_replicates, message):
+    data = scaling_data(simulate_runs(4))
+    fit = fit_scaling(**data, scale_covariates=data["covariates"] if scale else None)
+    with pytest.raises(ValueError, match=message):
+        bootstrap_scaling(
+            fit, **data, generator=np.random.default_rng(0), n_replicates=n_replicates
+        )
+
+
 def test_studies_that_lose_their_curves_are_counted():
     # Three curves with two runs at each of two budgets: often all of a curve's runs learn, or none.
     data = {

@@ -94,14 +94,16 @@ def test_a_joint_fit_holds_the_differences_of_separate_fits():
     studies = two_models(1, lengths=tuple(range(4, 40)))
     separate = [fit_scaling(**data) for data in studies]
     joint = fit_jointly(**joined(studies))
+    fit = joint.fit
 
-    assert [c.name for c in joint.coefficients] == ["intercept", "length", "lstm", "length:lstm"]
+    assert joint.groups == ("transformer", "lstm")
+    assert [c.name for c in fit.coefficients] == ["intercept", "length", "lstm", "length:lstm"]
     one = compare_coefficients(*separate, "length")
     two = compare_in_joint_fit(joint, "transformer", "lstm", "length")
-    assert two.estimate == pytest.approx(-joint.coefficient("length:lstm").estimate)
+    assert two.estimate == pytest.approx(-fit.coefficient("length:lstm").estimate)
     assert two.estimate == pytest.approx(one.estimate, abs=0.02)
     assert two.standard_error == pytest.approx(one.standard_error, rel=0.1)
-    assert two.degrees_of_freedom == joint.degrees_of_freedom == 2 * 36 - 4
+    assert two.degrees_of_freedom == fit.degrees_of_freedom == 2 * 36 - 4
     back = compare_in_joint_fit(joint, "lstm", "transformer", "length")
     assert (back.estimate, back.upper) == pytest.approx((-two.estimate, -two.lower))
 
@@ -114,6 +116,33 @@ def test_a_joint_fit_of_three_groups_compares_any_two():
         for pair in (("a", "b"), ("b", "c"), ("a", "c"))
     }
     assert differences["a", "b"] + differences["b", "c"] == pytest.approx(differences["a", "c"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (("a", "typo", "length"), "no group is called 'typo'; there are: a, b"),
+        (("a", "b", "typo"), "no covariate is called 'typo'; there are: length"),
+    ],
+)
+def test_a_joint_fit_knows_its_groups_and_covariates(wanted, message):
+    joint = fit_jointly(**joined(two_models(2), names=("a", "b")))
+    with pytest.raises(KeyError, match=message):
+        compare_in_joint_fit(joint, *wanted)
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (["a", "b"], "group has 2 labels: one for each of the 4 rows"),
+        (["a", None, "b", "b"], "the group label of row 1 is missing"),
+        (["a", "a", "length", "length"], "a group is called 'length', as a covariate is"),
+    ],
+)
+def test_wrong_groups_are_named(group, message):
+    rows = {"budget": [1, 2, 3, 4], "n_learnt": [0, 1, 2, 3], "n_runs": [5] * 4}
+    with pytest.raises(ValueError, match=message):
+        fit_jointly(**rows, curve=list("abcd"), covariates={"length": [1, 2, 3, 4]}, group=group)
 
 
 def test_pairs_cancel_what_the_curves_of_a_place_share():

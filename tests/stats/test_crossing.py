@@ -49,6 +49,11 @@ def test_budgets_have_to_be_positive():
         find_crossings([0], [1.0], ["a"], 0.0)
 
 
+def test_scores_have_to_be_finite():
+    with pytest.raises(ValueError, match="row 1: the score is inf: cut it to a finite one"):
+        find_crossings([1, 2], [0.5, np.inf], ["a", "a"], 0.0)
+
+
 def test_the_law_of_the_crossings_is_that_of_the_data():
     estimates = [fit_crossing(simulate_runs(seed, n_budgets=9)) for seed in range(30)]
     length = [fit.coefficient("length") for fit in estimates]

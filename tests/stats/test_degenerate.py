@@ -55,6 +55,11 @@ def check(fit, names):
     json.dumps(make_card(fit), allow_nan=False)
 
 
+def test_cards_take_labels_of_numpy():
+    demands = fit_demand([1, 2, 4], [0, 1, 2], [2, 2, 2], np.array([4, 4, 4]))
+    assert json.loads(json.dumps(make_card(demands)))[0]["curve"] == 4
+
+
 @settings(max_examples=60, deadline=None)
 @given(outcomes())
 def test_scaling_and_demand(rows):
@@ -62,6 +67,9 @@ def test_scaling_and_demand(rows):
         warnings.simplefilter("error")
         fit = fit_scaling(**rows)
         check(fit, ["intercept", "length"])
+        if np.isfinite(fit.coefficient("length").lower):
+            # A few runs on four lengths leave neither nothing nor everything known.
+            assert fit.coefficient("length").standard_error > 1e-3
         del rows["covariates"]
         for demand in fit_demand(**rows):
             assert 0 <= demand.lower < demand.upper
@@ -143,6 +151,7 @@ ALL, NONE = [5, 5, 5, 5], [0, 0, 0, 0]
         ({4: ALL, 8: ALL, 16: ALL}, "Only 0 of 3 curves"),
         ({4: NONE, 8: NONE, 16: NONE}, "Only 0 of 3 curves"),
         ({4: ALL, 8: NONE, 16: ALL}, "Only 0 of 3 curves"),
+        ({4: [5, 5, 5, 4], 8: [5, 5, 4, 5], 16: [5, 5, 5, 4]}, "Only 0 of 3 curves"),
         ({4: [0, 0, 5, 5], 8: NONE, 16: NONE}, "length has one value, 1.386, in the 1 of 3 curves"),
     ],
 )

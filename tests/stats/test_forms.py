@@ -71,6 +71,19 @@ def test_one_length_has_no_form():
     assert np.isnan([form.delta_aic for form in forms.values()]).all()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"length": [4]}, r"budget has shape \(2,\) and length has shape \(1,\)"),
+        ({"covariates": {"bend": [1, 2]}}, "a covariate is called 'bend': the forms use that name"),
+    ],
+)
+def test_wrong_input_is_named(changes, message):
+    rows = {"budget": [1, 2], "n_learnt": [0, 1], "n_runs": [1, 1], "curve": ["a", "b"]}
+    with pytest.raises(ValueError, match=message):
+        compare_forms(**rows | {"length": [4, 8]} | changes)
+
+
 def test_lengths_have_to_be_positive():
     with pytest.raises(ValueError, match="row 1: the length is 0: it must be positive"):
         compare_forms([1, 2], [0, 1], [1, 1], ["a", "b"], [4, 0])

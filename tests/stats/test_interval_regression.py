@@ -95,6 +95,17 @@ def test_one_sided_rows_alone_are_not_identified():
     assert np.isnan([c.estimate for c in fit.coefficients]).all()
 
 
+@pytest.mark.parametrize("width", [0.0, 1.0, 2.0])
+def test_rows_that_a_law_passes_through_leave_no_scatter_to_judge_by(width):
+    x = np.arange(5.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit = fit_intervals(x, x + width, {"x": x})
+
+    assert not fit.identified
+    assert fit.reason.startswith("A law without scatter passes through every row")
+
+
 def test_rows_without_information_count_as_missing():
     lower, upper = simulate()
     lower[0], upper[0], lower[1] = -np.inf, np.inf, np.nan
@@ -132,3 +143,7 @@ def test_bounds_that_no_line_fits_are_infeasible():
 def test_a_slope_range_refuses_what_is_no_interval():
     with pytest.raises(ValueError, match=r"row 1: \(3, 2\] is no range"):
         find_slope_range([0, 1], [0, 3], [1, 2])
+    with pytest.raises(ValueError, match="row 1: x is inf: it must be finite"):
+        find_slope_range([0, np.inf], [0, 0], [1, 1])
+    with pytest.raises(ValueError, match="that name is taken"):
+        fit_intervals([0], [1], {"intercept": [1]})

@@ -147,6 +147,22 @@ def test_criteria_count_every_parameter():
     assert linear.params == pytest.approx([c.estimate for c in fit.coefficients], rel=1e-4)
 
 
+def test_a_perfect_fit_has_finite_criteria():
+    shapes = compare_shapes([1, 2, 3, 4], [2, 4, 6, 8], ("linear", "square_root"))
+
+    assert shapes[0].delta_aic == 0
+    assert shapes[1].delta_aic > 100
+    assert np.isfinite([shape.aic for shape in shapes]).all()
+
+
+def test_p_values_of_a_bootstrap_are_never_zero():
+    values = [1.0, 2.1, 2.9, 4.0, 5.1, 6.0]
+    drawn = bootstrap_linear(values, {"n": range(6)}, np.random.default_rng(0), n_replicates=200)
+    assert 0 < drawn.p_values[1] < 0.02
+    with pytest.raises(ValueError, match="n_replicates is 1"):
+        bootstrap_linear(values, {"n": range(6)}, np.random.default_rng(0), n_replicates=1)
+
+
 def test_too_few_points_have_no_shape():
     shapes = compare_shapes([1, 2, 2, np.nan], [1, 2, 3, 4])
 

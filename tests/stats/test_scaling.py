@@ -87,7 +87,7 @@ def test_diagnostics_describe_the_fit():
     assert (fit.n_starts, fit.n_starts_agreeing) == (3, 3)
     assert (fit.n_used, fit.n_curves, fit.confidence) == (200, 5, 0.9)
     assert fit.n_bracketed + fit.n_left_censored + fit.n_right_censored == fit.n_curves
-    assert fit.n_right_censored == 1 == fit.n_censored
+    assert fit.n_right_censored == 2 == fit.n_censored
     assert fit.degrees_of_freedom == fit.n_bracketed - 2
     length = fit.coefficient("length")
     margin = stats.t.ppf(0.95, fit.degrees_of_freedom) * length.standard_error
@@ -107,6 +107,38 @@ def test_sharp_transitions_are_quantised_and_their_interval_not_too_narrow():
     # Nothing but the budgets limits what is known: a step of ln 2 over a range of ln 16.
     width = sharp.coefficient("length").upper - sharp.coefficient("length").lower
     assert 0.2 < width < 1.0
+
+
+def test_tied_counts_do_not_make_an_exponent_exact():
+    # The same counts on every curve: residuals vanish, what is known of each curve does not.
+    fit = fit_scaling(
+        budget=np.tile([25, 50, 100, 200], 5),
+        n_learnt=np.tile([0, 1, 4, 5], 5),
+        n_runs=np.full(20, 5),
+        curve=np.repeat(LATTICE, 4),
+        covariates={"length": np.log(np.repeat(LATTICE, 4))},
+    )
+    length = fit.coefficient("length")
+
+    assert fit.dispersion < 1e-6
+    assert not fit.quantised
+    assert length.estimate == pytest.approx(0, abs=1e-6)
+    # Five curves, each known to about 0.18, over ln 4 to ln 64: half of a normal interval.
+    normal = 2 * 1.96 * 0.18 / np.sqrt(((np.log(LATTICE) - np.log(16)) ** 2).sum())
+    assert 0.5 * normal < length.upper - length.lower < normal
+
+
+def test_a_curve_that_only_lapses_brackets_nothing():
+    data = study(5)
+    first = data["curve"] == 0
+    lapsed = {**data, "n_learnt": np.where(first, data["n_runs"], data["n_learnt"])}
+    lapsed["n_learnt"][np.flatnonzero(first)[-1]] -= 1
+    fit, without = fit_scaling(**lapsed), fit_scaling(**take_rows(data, ~first))
+
+    assert (fit.n_bracketed, fit.n_left_censored) == (4, 1)
+    assert fit.degrees_of_freedom == without.degrees_of_freedom == 2
+    everywhere = {**data, "n_learnt": data["n_runs"] - (data["budget"] == data["budget"].max())}
+    assert fit_scaling(**everywhere).reason.startswith("Only 0 of 5 curves")
 
 
 def test_a_failure_far_above_the_threshold_is_a_lapse():
@@ -268,6 +300,7 @@ def test_fit_that_did_not_converge_has_estimates_without_intervals(
         ({"curve": ["a", "b"]}, "curve has 2 labels: one for each of the 4 rows"),
         ({"curve": ["a", None, "b", "c"]}, "label of row 1 is missing"),
         ({"confidence": 95}, "confidence is 95: it must lie between 0 and 1"),
+        ({"scale_covariates": {"length": [1, np.inf, 2, 3]}}, r"'length \(of ln s\)' is inf"),
     ],
 )
 def test_wrong_input_names_the_row_and_the_value(changes, message):

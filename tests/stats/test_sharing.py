@@ -67,6 +67,12 @@ def test_censored_demands_leave_bounds(estimate, lower, upper, joint, kind, ends
     assert "censored" in found.reason
 
 
+def test_a_demand_known_by_two_bounds_only_is_interval_censored():
+    found = find_sharing_factor([2, 3], [NAN, 60], [15, 50], [27, 70], (40, 30, 50))
+    assert found.reason == "Length 2 is interval-censored."
+    assert found.kind == "interval"
+
+
 def test_a_bound_holds_whatever_the_censored_demand_is():
     bound = find_sharing_factor([2, 3], [NAN, 60], [20, 55], [INF, 66], (40, 36, 44))
     for demand in (21, 40, 1000):
@@ -90,6 +96,8 @@ def test_short_lengths_may_be_left_out():
     ("changes", "message"),
     [
         ({"length": [2, 2]}, "a length occurs twice"),
+        ({"length": [2, NAN]}, "row 1: the length is missing"),
+        ({"estimate": [0, 60], "lower": [0, 50]}, "row 0: the estimate is 0: it must be positive"),
         ({"lower": [-1, 50]}, r"row 0: the demand lies in \(-1, 35\]"),
         ({"estimate": [36, 60]}, "row 0: the estimate 36 is outside"),
         ({"upper": [INF, 70]}, "row 0: the estimate 30 has no upper end: give NaN"),

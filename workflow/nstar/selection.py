@@ -109,6 +109,14 @@ def near_space(thresholds: pd.DataFrame) -> pd.Series:
     return reached >= 0.5 * thresholds["n_available"]
 
 
+def near_floor(thresholds: pd.DataFrame) -> pd.Series:
+    """Return where N* is at most two sequences: no training set is smaller than one.
+
+    Demand cannot fall further there: it may seem to grow more slowly with length than it does.
+    """
+    return thresholds["n_star"] <= 2
+
+
 def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
     """Return the checks of one row of the table of exponents.
 

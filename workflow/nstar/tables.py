@@ -264,8 +264,11 @@ DEMAND: Mapping[str, Column] = {
     "censoring": Column(
         "str",
         "1",
-        "`interval`: some seed learnt and some did not; `left`: all learnt; `right`: none did; "
-        "`unknown`: no seed fitted its training set",
+        "`interval`: the likelihood bounds N* on both sides; `left`: not from below, as where all "
+        "seeds learnt but for such as lapse; `right`: not from above; `unknown`: on neither side",
+    ),
+    "converged": Column(
+        "bool", "1", "the search for s and lapse ended, by its gradient and by restarts"
     ),
     "n_seeds": Column("int64", "1", "K, seeds of the curve"),
     "any_estimate": Column(

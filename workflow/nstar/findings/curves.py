@@ -7,7 +7,7 @@ import pandas as pd
 
 from nstar.findings.readings import CHECKS
 from nstar.findings.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
-from nstar.selection import CURVE, chosen_replicates, contradictions, near_space
+from nstar.selection import CURVE, chosen_replicates, contradictions, near_floor, near_space
 
 
 def demand_tables(thresholds: pd.DataFrame, demand: pd.DataFrame) -> list[dict[str, Any]]:
@@ -75,6 +75,11 @@ def find_warnings(
             "such short lengths can make demand seem to grow faster with length than it does",
             near_space(thresholds),
         ),
+        "Near the smallest training set": (
+            "N* is at most 2 sequences; demand cannot fall below one, so that it can seem to grow more "
+            "slowly with length, and faster with the number of states, than it does",
+            near_floor(thresholds),
+        ),
         "Limited by steps": (
             "from some budget no replicate fitted its training set; more steps might lower N*",
             thresholds["limited_by_steps"],
@@ -103,8 +108,8 @@ def find_warnings(
         (
             "Contradicted",
             "check",
-            "another estimator lies outside of the interval, or only one of the two intervals excludes "
-            "0; what the estimate says then rests on how it was obtained",
+            "one of the two estimates lies outside of the other's interval, or only one of the intervals "
+            "excludes 0; what the estimate says then rests on how it was obtained",
             contradicted,
         ),
         (

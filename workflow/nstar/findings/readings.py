@@ -9,6 +9,7 @@ from nstar.findings.text import (
     BLANK,
     QUANTITIES,
     has_interval,
+    pair_name,
     show_estimate,
     show_interval,
     show_number,
@@ -48,7 +49,7 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
     if not has_interval(row):
         return _no_interval(row)
     covariate, values = QUANTITIES[row.quantity][1], sorted(thresholds[row.quantity].unique())
-    ratio = values[-1] / values[0]
+    ratio = 2 if row.quantity == "length" else values[-1] / values[0]
     factor, low, high = (
         show_number(ratio**value) for value in (row.estimate, row.lower, row.upper)
     )
@@ -57,10 +58,8 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
         "below": f"demand shrinks with {covariate}",
     }
     side = _side_of_zero(row)
-    reading = (
-        f"From {values[0]} to {values[-1]}, {covariate} multiplies N* by {factor} (interval {low} to "
-        f"{high}). "
-    )
+    step = f"Twice {covariate}" if ratio == 2 else f"From {values[0]} to {values[-1]}, {covariate}"
+    reading = f"{step} multiplies N* by {factor} (interval {low} to {high}). "
     if len(values) == 2:
         reading += "Two values are a contrast: they do not test the power law. "
     if side == "includes":
@@ -73,7 +72,7 @@ def comparisons(exponents: pd.DataFrame, checks: pd.DataFrame) -> list[dict[str,
     rows = exponents[(exponents["kind"] == "difference") & exponents["quantity"].isin(QUANTITIES)]
     return [
         {
-            "models": f"{row.model} \u2212 {row.minus_model}",
+            "models": pair_name(row),
             "quantity": QUANTITIES[row.quantity][0],
             "value": show_estimate(row),
             "p_value": "" if math.isnan(row.p_value_holm) else f"{row.p_value_holm:.2g}",
@@ -94,6 +93,11 @@ def _read_difference(row: Any) -> str:
     claim = f"that the demand of {first} grows faster with {covariate} than that of {second}"
     if side == "includes":
         return f"The interval includes 0: at this size the study does not show {claim}, or slower."
+    if row.p_value_holm > 1 - row.confidence:
+        return (
+            f"The interval excludes 0, but not once the number of comparisons counts (p = "
+            f"{row.p_value_holm:.2g}): the study does not show {claim}."
+        )
     return f"The interval excludes 0: at this size the study shows {claim}."
 
 
@@ -103,7 +107,7 @@ def _doubt(row: Any, checks: pd.DataFrame) -> str:
     names = [f"{CHECKS[check.check]} {show_interval(check)}" for check in of_row.itertuples()]
     if not names:
         return ""
-    return f" Doubtful: another estimator says otherwise ({'; '.join(names)})."
+    return f" Doubtful, by a check: {'; '.join(names)}."
 
 
 def _no_interval(row: Any) -> str:
@@ -122,7 +126,7 @@ def check_table(exponents: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]
     lines = []
     for row in exponents[exponents["quantity"].isin(QUANTITIES)].itertuples():
         found = checks_of(row, checks).set_index("check")
-        name = f"{row.model} \u2212 {row.minus_model}" if row.minus_model else row.model
+        name = pair_name(row)
         cells = [_mark(found.loc[column]) if column in found.index else BLANK for column in columns]
         lines.append([name, QUANTITIES[row.quantity][0], show_interval(row), *cells])
     return {"columns": [CHECKS[name] for name in columns], "lines": lines if columns else []}
@@ -165,7 +169,7 @@ def robustness(exponents: pd.DataFrame, sensitivity: pd.DataFrame) -> dict[str, 
     for left_out, table in tables.items():
         columns.append(_LEFT_OUT.get(left_out, "all thresholds"))
         for row in table[table["quantity"] == "length"].itertuples():
-            name = f"{row.model} \u2212 {row.minus_model}" if row.minus_model else row.model
+            name = pair_name(row)
             lines.setdefault(name, {})[columns[-1]] = show_interval(row)
     filled = {name: [line.get(column, BLANK) for column in columns] for name, line in lines.items()}
     return {"columns": columns, "lines": filled}

@@ -13,6 +13,7 @@ from nstar.stats import (
     Demand,
     Difference,
     IntervalFit,
+    JointFit,
     ScalingFit,
     bootstrap_scaling,
     compare_coefficients,
@@ -33,7 +34,7 @@ AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (
 
 def check_fits(
     fits: Mapping[str, ScalingFit],
-    joint: ScalingFit | None,
+    joint: JointFit | None,
     demands: Mapping[str, tuple[Demand, ...]],
     exponents: list[dict[str, Any]],
     parts: Mapping[str, pd.DataFrame],
@@ -45,7 +46,7 @@ def check_fits(
     ----------
     fits : mapping of str to ScalingFit
         The fit of each model.
-    joint : ScalingFit or None
+    joint : JointFit or None
         The fit of all models with one scatter.
     demands : mapping of str to tuple of Demand
         The demand of each curve of each model.
@@ -90,7 +91,13 @@ def check_fits(
         found = {
             "crossing": compare_coefficients(*pair, quantity, confidence),
             "joint": compare_in_joint_fit(joint, model, other, quantity),
-            "paired": _compare_places(by_place[model], by_place[other], quantity, confidence),
+            "paired": _compare_places(
+                by_place[model],
+                by_place[other],
+                list(covariates(parts[model])),
+                quantity,
+                confidence,
+            ),
         }
         rows += [_check_row(row, name, found[name], found[name]) for name in found]
     return rows, {"crossing": crossings, "bootstrap": bootstraps, "scatter": scatters}
@@ -128,11 +135,12 @@ def _by_place(demands: tuple[Demand, ...]) -> pd.Series:
 
 
 def _compare_places(
-    first: pd.Series, second: pd.Series, quantity: str, confidence: float
+    first: pd.Series, second: pd.Series, names: list[str], quantity: str, confidence: float
 ) -> Difference:
     """Return the difference of a coefficient from the places that both models have."""
     pairs = pd.concat({"first": first, "second": second}, axis=1, join="inner").reset_index()
-    return compare_pairs(pairs["first"], pairs["second"], covariates(pairs), quantity, confidence)
+    logarithms = {name: np.log(pairs[name].to_numpy(dtype=float)) for name in names}
+    return compare_pairs(pairs["first"], pairs["second"], logarithms, quantity, confidence)
 
 
 def _check_row(row: Mapping[str, Any], check: str, estimate, fit) -> dict[str, Any]:

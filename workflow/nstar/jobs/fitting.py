@@ -262,6 +262,7 @@ def _demand_rows(
                 **{name: getattr(demand, name) for name in ("estimate", "lower", "upper")},
                 "confidence": confidence,
                 "censoring": demand.censoring,
+                "converged": demand.converged,
                 "n_seeds": int(n_seeds[place]),
                 "any_estimate": any_seed.estimate,
                 "any_lower": any_seed.lower,

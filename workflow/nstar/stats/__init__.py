@@ -2,6 +2,7 @@
 
 from nstar.stats.bootstrap import BootstrapFit, bootstrap_scaling
 from nstar.stats.comparison import (
+    JointFit,
     compare_coefficients,
     compare_in_joint_fit,
     compare_pairs,
@@ -32,6 +33,7 @@ __all__ = [
     "Difference",
     "FormFit",
     "IntervalFit",
+    "JointFit",
     "LearningCurve",
     "LinearFit",
     "ScalingFit",

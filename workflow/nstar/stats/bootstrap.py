@@ -87,10 +87,21 @@ def bootstrap_scaling(
 
     The drawn studies obey the model; what the model gets wrong, they do not show.
 
+    Raises
+    ------
+    ValueError
+        As `fit_scaling`, if the fit has covariates of ln s, and if `n_replicates` is below 2.
+
     References
     ----------
     Davison and Hinkley (1997), Bootstrap Methods and their Application.
     """
+    if fit.run_scale_slopes:
+        raise ValueError(
+            "the fit has covariates of ln s: only fits with one scatter are drawn from"
+        )
+    if n_replicates < 2:
+        raise ValueError(f"n_replicates is {n_replicates}: at least 2 studies are needed")
     observations = observe_complete(budget, n_learnt, n_runs, curve, covariates)
     design, back = orthonormalise(curve_design(observations, covariates))
     names = [coefficient.name for coefficient in fit.coefficients]

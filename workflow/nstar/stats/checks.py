@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-__all__ = ["as_columns", "check_confidence", "check_curves", "refuse_rows"]
+__all__ = ["as_columns", "check_confidence", "check_labels", "refuse_rows"]
 
 
 def as_columns(**columns) -> dict[str, np.ndarray]:
@@ -30,16 +30,16 @@ def refuse_rows(wrong: np.ndarray, describe: Callable[[int], str]) -> None:
         raise ValueError(f"row {row}: {describe(row)}")
 
 
-def check_curves(curve, n_rows: int) -> tuple[np.ndarray, list]:
-    """Return the number of each row's curve and the labels, or say which label is wrong."""
-    labels = pd.Series(list(curve), dtype=object)
+def check_labels(labels, n_rows: int, name: str = "curve") -> tuple[np.ndarray, list]:
+    """Return the number of each row's label and the labels, or say which is wrong."""
+    labels = pd.Series(list(labels), dtype=object)
     if len(labels) != n_rows:
         raise ValueError(
-            f"curve has {len(labels)} labels: one for each of the {n_rows} rows is needed"
+            f"{name} has {len(labels)} labels: one for each of the {n_rows} rows is needed"
         )
     if labels.isna().any():
         row = int(labels.isna().argmax())
-        raise ValueError(f"the curve label of row {row} is missing ({labels[row]!r})")
+        raise ValueError(f"the {name} label of row {row} is missing ({labels[row]!r})")
     code, names = pd.factorize(labels)
     return code, list(names)
 

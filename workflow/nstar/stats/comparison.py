@@ -1,16 +1,32 @@
 """Do the exponents of two models differ? From separate fits, a joint fit, and pairs of curves."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from nstar.stats.checks import check_confidence
+from nstar.stats.checks import check_confidence, check_labels
 from nstar.stats.linear import fit_linear
 from nstar.stats.results import Difference, ScalingFit, t_interval
 from nstar.stats.scaling import fit_scaling
 
-__all__ = ["compare_coefficients", "compare_in_joint_fit", "compare_pairs", "fit_jointly"]
+__all__ = [
+    "JointFit",
+    "compare_coefficients",
+    "compare_in_joint_fit",
+    "compare_pairs",
+    "fit_jointly",
+]
+
+
+@dataclass(frozen=True)
+class JointFit:
+    """One law fitted to several groups at once: the groups and covariates, and the fit."""
+
+    groups: tuple[str, ...]
+    covariates: tuple[str, ...]
+    fit: ScalingFit
 
 
 def compare_coefficients(
@@ -81,7 +97,7 @@ def fit_jointly(
     covariates: Mapping[str, np.ndarray],
     group,
     confidence: float = 0.95,
-) -> ScalingFit:
+) -> JointFit:
     """Fit one law with interactions to several groups that share their scatter and lapse rate.
 
     Parameters
@@ -93,29 +109,39 @@ def fit_jointly(
 
     Returns
     -------
-    ScalingFit
-        "intercept" and the covariates are those of the first group; "G" is the intercept of group
-        G minus that of the first, "x:G" its coefficient of x minus that of the first.
+    JointFit
+        The fit, whose "intercept" and covariates are those of the first group; "G" is the intercept
+        of group G minus that of the first, "x:G" its coefficient of x minus that of the first.
+
+    Raises
+    ------
+    ValueError
+        As `fit_scaling`, and if a label is missing or a group is called as a covariate is.
     """
-    group = np.asarray(group, dtype=object)
+    code, groups = check_labels(group, len(np.atleast_1d(budget)), "group")
+    groups = tuple(map(str, groups))
     design = {name: np.asarray(values, dtype=float) for name, values in covariates.items()}
+    taken = set(groups) & {"intercept", *design}
+    if taken:
+        raise ValueError(f"a group is called {min(taken)!r}, as a covariate is: rename one of them")
     interactions = {}
-    for other in list(dict.fromkeys(group))[1:]:
-        member = (group == other).astype(float)
-        interactions[str(other)] = member
+    for number, other in list(enumerate(groups))[1:]:
+        member = (code == number).astype(float)
+        interactions[other] = member
         interactions |= {f"{name}:{other}": values * member for name, values in design.items()}
-    return fit_scaling(budget, n_learnt, n_runs, curve, design | interactions, confidence)
+    fit = fit_scaling(budget, n_learnt, n_runs, curve, design | interactions, confidence)
+    return JointFit(groups, tuple(design), fit)
 
 
-def compare_in_joint_fit(fit: ScalingFit, first: str, second: str, name: str) -> Difference:
+def compare_in_joint_fit(joint: JointFit, first: str, second: str, name: str) -> Difference:
     """Compare one coefficient between two groups of a joint fit.
 
     Parameters
     ----------
-    fit : ScalingFit
+    joint : JointFit
         From `fit_jointly`.
     first, second : str
-        Groups; the first group of the fit is the one without interactions.
+        Groups.
     name : str
         Name of a covariate.
 
@@ -123,11 +149,24 @@ def compare_in_joint_fit(fit: ScalingFit, first: str, second: str, name: str) ->
     -------
     Difference
         First minus second, with the fit's covariance and degrees of freedom.
+
+    Raises
+    ------
+    KeyError
+        If the fit has no such group or covariate.
     """
+    fit = joint.fit
+    for kind, wanted, known in (
+        ("group", first, joint.groups),
+        ("group", second, joint.groups),
+        ("covariate", name, joint.covariates),
+    ):
+        if wanted not in known:
+            raise KeyError(f"no {kind} is called {wanted!r}; there are: {', '.join(known)}")
     names = [coefficient.name for coefficient in fit.coefficients]
     weights = np.zeros(len(names))
     for group, sign in ((first, 1.0), (second, -1.0)):
-        if f"{name}:{group}" in names:  # else the group that the others are set against
+        if group != joint.groups[0]:  # the one that the others are set against
             weights[names.index(f"{name}:{group}")] += sign
     estimates = np.array([coefficient.estimate for coefficient in fit.coefficients])
     return _difference(

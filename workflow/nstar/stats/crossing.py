@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from nstar.stats.checks import as_columns, check_curves, refuse_rows
+from nstar.stats.checks import as_columns, check_labels, refuse_rows
 from nstar.stats.interval_regression import IntervalFit, fit_intervals
 
 __all__ = ["Crossing", "find_crossings", "fit_crossings"]
@@ -51,7 +51,7 @@ def find_crossings(budget, score, curve, threshold: float) -> tuple[Crossing, ..
     Raises
     ------
     ValueError
-        If lengths differ or a budget is not positive and finite.
+        If lengths differ, a budget is not positive and finite, or a score is infinite.
 
     Notes
     -----
@@ -64,7 +64,8 @@ def find_crossings(budget, score, curve, threshold: float) -> tuple[Crossing, ..
         ~((budget > 0) & np.isfinite(budget)),
         lambda i: f"the budget is {budget[i]:g}: it must be positive and finite",
     )
-    code, labels = check_curves(curve, len(budget))
+    refuse_rows(np.isinf(score), lambda i: f"the score is {score[i]}: cut it to a finite one")
+    code, labels = check_labels(curve, len(budget))
     runs = pd.DataFrame({"curve": code, "log_budget": np.log(budget), "score": score}).dropna()
     return tuple(
         _cross(labels[number], points, threshold)

@@ -7,6 +7,7 @@ import numpy as np
 from scipy import stats
 from scipy.optimize import minimize
 from scipy.special import expit, logit, logsumexp
+from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.checks import check_confidence
 from nstar.stats.observations import Observations, observe
@@ -18,7 +19,8 @@ METHOD = (
     "logistic success with lapse rate, s and lapse shared by the curves and fitted with the "
     "locations integrated out, likelihood-ratio interval"
 )
-GRID_STEPS = 6  # of the budgets, on either side of a curve
+GRID_SCALES = 6.0  # of the success curve, looked at on either side of the budgets
+MOST_GRIDS = 8
 GRID_POINTS = 301
 LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
 
@@ -45,10 +47,14 @@ class Demand:
         Runs of the curve.
     run_scale, lapse : float
         s and the lapse rate that all curves of the fit share.
+    shape_covariance : tuple of tuple of float
+        Covariance of (ln s, logit lapse), shape (2, 2).
     score_norm : float
         Infinity norm of the gradient of the integrated likelihood at these two.
     n_starts, n_starts_agreeing : int
         Searches for these two, and those that ended within 1e-4 of the best.
+    confidence : float
+        Nominal coverage of the interval.
     method : str
         The method in one line.
     """
@@ -62,33 +68,52 @@ class Demand:
     n_used: int
     run_scale: float
     lapse: float
+    shape_covariance: tuple[tuple[float, float], tuple[float, float]]
     score_norm: float
     n_starts: int
     n_starts_agreeing: int
+    confidence: float
     method: str = METHOD
+
+    @property
+    def converged(self) -> bool:
+        """Whether the search for the shared shape ended: its gradient vanishes, two starts agree."""
+        return self.score_norm < 1e-2 and self.n_starts_agreeing >= 2
 
     def any_of(self, n_replicates: int) -> "Demand":
         """Return the demand of a cell that succeeds when any of so many runs does.
 
         It is the budget N with 1 - (1 - P(N))^K = 1/2 for K independent runs; for K = 1 that at
-        which half of the runs learn, those that lapse included.  Infinite where runs lapse so often
-        that K of them fail together half of the time.  The ends of the interval move along.
+        which half of the runs learn, those that lapse included.  Its interval holds the
+        uncertainty of s and of the lapse rate as well, by the delta method.  Where runs lapse so
+        often that K of them fail together half of the time there is no such budget: the estimate
+        and the ends are infinite, and `censoring` is "right".
 
         Raises
         ------
         ValueError
-            If `n_replicates` is below 1.
+            If `n_replicates` is not at least 1.
         """
-        if n_replicates < 1:
+        if not n_replicates >= 1:
             raise ValueError(f"n_replicates is {n_replicates}: at least one run is needed")
         needed = -np.expm1(-np.log(2) / n_replicates) / (1 - self.lapse)
-        factor = float(np.exp(self.run_scale * logit(needed))) if needed < 1 else np.inf
-        return replace(
-            self,
-            estimate=self.estimate * factor,
-            lower=self.lower * factor if self.lower > 0 else 0.0,
-            upper=self.upper * factor,
-        )
+        if needed >= 1:
+            never = {"estimate": np.inf, "lower": np.inf, "upper": np.inf, "log_error": np.nan}
+            return replace(self, censoring="right", **never)
+        shift = self.run_scale * logit(needed)
+        slopes = np.array([shift, self.run_scale * self.lapse / (1 - needed)])
+        tail = stats.norm.ppf((1 + self.confidence) / 2)
+        reach = tail * np.sqrt(slopes @ np.array(self.shape_covariance) @ slopes)
+        with np.errstate(divide="ignore"):
+            centre, lower, upper = np.log([self.estimate, self.lower, self.upper]) + shift
+        if self.censoring == "interval":
+            lower = centre - np.hypot(centre - lower, reach)
+            upper = centre + np.hypot(upper - centre, reach)
+        else:
+            lower, upper = lower - reach, upper + reach
+        ends = {"lower": float(np.exp(lower)), "upper": float(np.exp(upper))}
+        log_error = float((upper - lower) / (2 * tail)) if np.isfinite(centre) else np.nan
+        return replace(self, estimate=float(np.exp(centre)), log_error=log_error, **ends)
 
 
 def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tuple[Demand, ...]:
@@ -133,8 +158,7 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     observations = observe(budget, n_learnt, n_runs, curve)
     if not observations.n_curves:
         return ()
-    grid = _location_grid(observations)
-    shape = _fit_shape(observations, grid)
+    shape, grid = _fit_shape_on_grid(observations)
     log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
     runs = observations.sum_by_curve(observations.n_runs)
     return tuple(
@@ -142,23 +166,38 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
             curve=label,
             **_locate(grid[c], log_likelihood[c], confidence),
             n_used=int(runs[c]),
+            confidence=confidence,
             **vars(shape),
         )
         for c, label in enumerate(observations.labels)
     )
 
 
-def _location_grid(observations: Observations) -> np.ndarray:
-    """Return candidate values of ln N* for each curve, shape (C, G), close where they are likely."""
-    pad = GRID_STEPS * observations.log_step
+def _fit_shape_on_grid(observations: Observations) -> tuple["_Shape", np.ndarray]:
+    """Return the shared shape, and the candidates of ln N* that it was fitted on."""
+    scale = observations.log_step
+    for _ in range(MOST_GRIDS):
+        grid = _location_grid(observations, scale)
+        shape = _fit_shape(observations, grid)
+        if shape.run_scale <= scale:
+            break
+        scale = 2 * shape.run_scale  # shallower than the grid was made for
+    return shape, grid
+
+
+def _location_grid(observations: Observations, scale: float) -> np.ndarray:
+    """Return candidates of ln N* for each curve, shape (C, G), close where they are likely.
+
+    They reach as far as any is likely under a success curve no shallower than `scale`.
+    """
+    pad = GRID_SCALES * scale
     last = np.append(observations.first_rows[1:], len(observations.log_budget)) - 1
     low = observations.log_budget[observations.first_rows] - pad
     high = observations.log_budget[last] + pad
     wide = np.linspace(low, high, GRID_POINTS, axis=1)
-    # Shallow curves of success, with few lapses or many, leave more likely than where the fit ends.
     likely = np.zeros(wide.shape, dtype=bool)
     for lapse in (0.02, 0.5):
-        found = _evaluate(observations, wide, observations.log_step, lapse).log_likelihood
+        found = _evaluate(observations, wide, scale, lapse).log_likelihood
         likely |= found > found.max(axis=1, keepdims=True) - LEAST_LIKELY
     first, final = likely.argmax(axis=1), GRID_POINTS - 1 - likely[:, ::-1].argmax(axis=1)
     curves = np.arange(observations.n_curves)
@@ -192,6 +231,7 @@ class _Shape:
 
     run_scale: float
     lapse: float
+    shape_covariance: tuple[tuple[float, float], tuple[float, float]]
     score_norm: float
     n_starts: int
     n_starts_agreeing: int
@@ -223,9 +263,12 @@ def _fit_shape(observations: Observations, grid: np.ndarray) -> _Shape:
         for start in starts
     ]
     best = min(ends, key=lambda end: end.fun)
+    information = approx_fprime(best.x, lambda at: objective(at)[1], centered=True)
+    covariance = np.linalg.pinv((information + information.T) / 2, hermitian=True)
     return _Shape(
         run_scale=float(np.exp(best.x[0])),
         lapse=float(expit(best.x[1])),
+        shape_covariance=tuple(tuple(map(float, row)) for row in covariance),
         score_norm=float(np.abs(best.jac).max()),
         n_starts=len(ends),
         n_starts_agreeing=sum(bool(end.fun < best.fun + 1e-4) for end in ends),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nstar.stats.checks import check_confidence, refuse_rows
+from nstar.stats.checks import as_columns, check_confidence, refuse_rows
 from nstar.stats.observations import observe
 from nstar.stats.results import ScalingFit
 from nstar.stats.scaling import fit_scaling
@@ -79,7 +79,8 @@ def compare_forms(
     Raises
     ------
     ValueError
-        As `fit_scaling`, and if a length is not positive and finite.
+        As `fit_scaling`, if a length is not positive and finite, and if a covariate is called
+        "length" or "bend".
 
     Notes
     -----
@@ -89,7 +90,10 @@ def compare_forms(
     from the scatter of a single length, and the form is not identified.
     """
     check_confidence(confidence)
-    length = np.asarray(length, dtype=float)
+    length = as_columns(budget=budget, length=length)["length"]
+    taken = {"length", "bend"} & set(covariates or {})
+    if taken:
+        raise ValueError(f"a covariate is called {min(taken)!r}: the forms use that name")
     refuse_rows(
         ~((length > 0) & np.isfinite(length)) & ~np.isnan(length),
         lambda i: f"the length is {length[i]:g}: it must be positive and finite",

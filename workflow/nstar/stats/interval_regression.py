@@ -16,6 +16,7 @@ __all__ = ["IntervalFit", "IntervalRegression", "SlopeRange", "find_slope_range"
 
 METHOD = "interval-censored normal regression (Tobit), t interval with uncensored rows minus p"
 LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+SOLVED, INFEASIBLE, UNBOUNDED = 0, 2, 3  # how a linear program ends
 
 
 class IntervalRegression(GenericLikelihoodModel):
@@ -163,7 +164,7 @@ def fit_intervals(
     -------
     IntervalFit
         Not identified where the closed rows, known or bounded on both sides, have a design without
-        full column rank or are fewer than p + 1.
+        full column rank or are fewer than p + 1, or a law passes through all rows.
 
     Raises
     ------
@@ -176,6 +177,8 @@ def fit_intervals(
     sqrt(k / (k - p)), k closed rows, as least squares does, and take t(k - p) quantiles.
     """
     check_confidence(confidence)
+    if "intercept" in covariates:
+        raise ValueError("a covariate is called 'intercept': that name is taken")
     columns = as_columns(lower=lower, upper=upper, **covariates)
     low, high, *others = columns.values()
     refuse_rows(low > high, lambda i: f"the bounds ({low[i]:g}, {high[i]:g}] are no range")
@@ -197,6 +200,8 @@ def fit_intervals(
         reason = f"{n_closed} closed rows are too few for {p} coefficients and their errors."
     elif np.linalg.matrix_rank(design[closed]) < p:
         reason = f"The {n_closed} closed rows cannot separate {p} coefficients."
+    elif _passes_through_all(low, high, design):
+        reason = "A law without scatter passes through every row: nothing says how sure it is."
     else:
         model = IntervalRegression(low, high, design)
         fit = model.fit_from_centres()
@@ -236,6 +241,23 @@ class SlopeRange:
     n_used: int
 
 
+def _constraints(lower, upper, design) -> dict:
+    """Return the linear program of the coefficients whose law lies within all bounds."""
+    below, above = np.isfinite(upper), np.isfinite(lower)
+    return {
+        "A_ub": np.vstack([design[below], -design[above]]),
+        "b_ub": np.r_[upper[below], -lower[above]],
+        "bounds": (None, None),
+    }
+
+
+def _passes_through_all(lower, upper, design) -> bool:
+    """Return whether some law lies within all bounds, with a little room for rounding."""
+    room = 1e-9 * (1 + np.abs(np.where(np.isfinite(lower), lower, 0)))
+    constraints = _constraints(lower - room, upper + room, design)
+    return linprog(np.zeros(design.shape[1]), **constraints).status == SOLVED
+
+
 def find_slope_range(x, lower, upper) -> SlopeRange:
     """Find the slopes b of the lines a + b x that pass through every interval.
 
@@ -268,18 +290,17 @@ def find_slope_range(x, lower, upper) -> SlopeRange:
     SlopeRange(lower=0.5, upper=1.5, feasible=True, n_used=3)
     """
     x, low, high = as_columns(x=x, lower=lower, upper=upper).values()
-    refuse_rows(~(low <= high) | np.isnan(x), lambda i: f"({low[i]:g}, {high[i]:g}] is no range")
-    line = np.column_stack([np.ones_like(x), x])
-    below, above = np.isfinite(high), np.isfinite(low)
-    constraints = {
-        "A_ub": np.vstack([line[below], -line[above]]),
-        "b_ub": np.r_[high[below], -low[above]],
-        "bounds": (None, None),
-    }
+    refuse_rows(~(low <= high), lambda i: f"({low[i]:g}, {high[i]:g}] is no range")
+    refuse_rows(~np.isfinite(x), lambda i: f"x is {x[i]}: it must be finite")
+    constraints = _constraints(low, high, np.column_stack([np.ones_like(x), x]))
     ends = []
     for sign in (1, -1):
         found = linprog([0, sign], **constraints)
-        if found.status == 2:  # no line passes through every interval
+        if found.status == INFEASIBLE:
             return SlopeRange(np.nan, np.nan, feasible=False, n_used=len(x))
-        ends.append(float(found.x[1]) + 0.0 if found.status == 0 else -sign * np.inf)  # no -0.0
+        if found.status not in (SOLVED, UNBOUNDED):
+            raise RuntimeError(f"the linear program of the slopes ended with: {found.message}")
+        ends.append(
+            float(found.x[1]) + 0.0 if found.status == SOLVED else -sign * np.inf
+        )  # no -0.0
     return SlopeRange(*ends, feasible=True, n_used=len(x))

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.api import OLS
 
-from nstar.stats.checks import as_columns, check_confidence, check_curves
+from nstar.stats.checks import as_columns, check_confidence, check_labels
 from nstar.stats.results import Fit, tabulate
 
 __all__ = ["LinearFit", "bootstrap_linear", "fit_linear"]
@@ -174,6 +174,8 @@ def bootstrap_linear(
         Standard errors are those of the resampled estimates, p values twice the smaller share
         of them on either side of zero.  Resamplings that lost a coefficient are left out.
     """
+    if n_replicates < 2:
+        raise ValueError(f"n_replicates is {n_replicates}: at least 2 resamplings are needed")
     fit = fit_linear(values, covariates, cluster, confidence)
     if not fit.identified:
         return fit
@@ -188,23 +190,27 @@ def bootstrap_linear(
     moments = (counts @ products)[kept]
     drawn = np.linalg.solve(normal[kept], moments[..., None])[..., 0]
     tails = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    below = (drawn < 0).mean(axis=0)
+    n_below = np.minimum((drawn < 0).sum(axis=0), (drawn > 0).sum(axis=0))
     unit = "rows" if cluster is None else "clusters"
     names = [coefficient.name for coefficient in fit.coefficients]
     estimates = [coefficient.estimate for coefficient in fit.coefficients]
     return replace(
         fit,
         coefficients=tabulate(names, estimates, drawn.std(axis=0), *tails),
-        p_values=tuple(map(float, 2 * np.minimum(below, 1 - below))),
+        p_values=tuple(map(float, np.minimum(1, 2 * (n_below + 1) / (len(drawn) + 1)))),
         degrees_of_freedom=np.inf,
         method=f"least squares, percentile bootstrap of {unit}, {len(drawn)} resamplings",
     )
 
 
 def gaussian_aic(sum_of_squares: float, n_rows: int, n_coefficients: int) -> float:
-    """Return n ln(RSS / n) + 2 (p + 1), the residual scale counted; -inf where RSS vanishes."""
-    with np.errstate(divide="ignore"):
-        return float(n_rows * np.log(sum_of_squares / n_rows) + 2 * (n_coefficients + 1))
+    """Return n ln(RSS / n) + 2 (p + 1), the residual scale counted.
+
+    An RSS of zero counts as the smallest number there is, so that criteria stay finite.
+    """
+    smallest = np.finfo(float).tiny
+    mean_square = max(sum_of_squares, smallest) / n_rows
+    return float(n_rows * np.log(mean_square) + 2 * (n_coefficients + 1))
 
 
 def _complete_rows(values, covariates, cluster):
@@ -213,7 +219,11 @@ def _complete_rows(values, covariates, cluster):
         raise ValueError("a covariate is called 'intercept': that name is taken")
     columns = as_columns(values=values, **covariates)
     table = np.column_stack(list(columns.values()))
-    code = np.arange(len(table)) if cluster is None else check_curves(cluster, len(table))[0]
+    code = (
+        np.arange(len(table))
+        if cluster is None
+        else check_labels(cluster, len(table), "cluster")[0]
+    )
     kept = np.isfinite(table).all(axis=1)
     design = np.column_stack([np.ones(kept.sum()), table[kept, 1:]])
     return design, table[kept, 0], pd.factorize(code[kept])[0], int((~kept).sum())

@@ -4,10 +4,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import isotonic_regression
 
-from nstar.stats.checks import as_columns, check_curves, refuse_rows
+from nstar.stats.checks import as_columns, check_labels, refuse_rows
 
 __all__ = ["Observations", "observe"]
+
+
+NEAR_HALF = 0.2
 
 
 @dataclass(frozen=True)
@@ -52,23 +56,31 @@ class Observations:
         """Return the sums over the rows of each curve; the first axis becomes (C, ...)."""
         return np.add.reduceat(values, self.first_rows, axis=0)
 
-    @property
+    @cached_property
     def bracketed(self) -> np.ndarray:
-        """Curves with N* inside their budgets, shape (C,): some run learnt from no less than failed."""
-        failed, learnt = self._range(self.n_learnt < self.n_runs), self._range(self.n_learnt > 0)
-        return failed[0] <= learnt[1]
+        """Curves with N* inside their budgets, shape (C,).
+
+        The share of runs that learnt, isotonic in the budget, passes one half between the smallest
+        and the largest budget, or comes within 0.2 of it.  A run that lapses brackets no curve.
+        """
+        seen = self.n_runs > 0
+        bracketed = np.zeros(self.n_curves, dtype=bool)
+        for number in range(self.n_curves):
+            rows = (self.curve == number) & seen
+            if rows.any():
+                share = self.n_learnt[rows] / self.n_runs[rows]
+                isotonic = isotonic_regression(share, weights=self.n_runs[rows]).x
+                passes = isotonic[0] <= 0.5 + NEAR_HALF and isotonic[-1] >= 0.5 - NEAR_HALF
+                bracketed[number] = passes
+        return bracketed
 
     @property
     def separated(self) -> np.ndarray:
         """Bracketed curves of which every run above some budget learnt and none below, shape (C,)."""
-        failed, learnt = self._range(self.n_learnt < self.n_runs), self._range(self.n_learnt > 0)
-        return self.bracketed & (failed[1] < learnt[0])
-
-    def _range(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the smallest and the largest ln N of some rows by curve; inf and -inf if none."""
-        smallest, largest = np.where(rows, self.log_budget, [[np.inf], [-np.inf]])
-        first = self.first_rows
-        return np.minimum.reduceat(smallest, first), np.maximum.reduceat(largest, first)
+        learnt = np.where(self.n_learnt > 0, self.log_budget, np.inf)
+        failed = np.where(self.n_learnt < self.n_runs, self.log_budget, -np.inf)
+        first_learnt = np.minimum.reduceat(learnt, self.first_rows)
+        return self.bracketed & (np.maximum.reduceat(failed, self.first_rows) < first_learnt)
 
     @property
     def log_step(self) -> float:
@@ -127,7 +139,7 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
     """
     columns = as_columns(budget=budget, n_learnt=n_learnt, n_runs=n_runs)
     budget, n_learnt, n_runs = columns.values()
-    code, labels = check_curves(curve, len(budget))
+    code, labels = check_labels(curve, len(budget))
     refuse_rows(
         (budget <= 0) | np.isinf(budget),
         lambda i: f"the budget is {budget[i]:g}: it must be positive and finite",

@@ -71,8 +71,8 @@ class ScalingFit(Fit):
     n_missing : int
         Rows left out because a number in them is NaN.
     n_curves, n_bracketed, n_left_censored, n_right_censored : int
-        Curves in the fit; those with N* inside their budgets, that is with a run that learnt from
-        no less than a run that failed; others with a run that learnt; and those without.
+        Curves in the fit; those with N* inside their budgets; of the others, those of whose runs
+        at least half learnt, and those of whose runs fewer did.
     n_parameters : int
         Parameters estimated, the scatter and the lapse rate included.
     log_likelihood : float
@@ -187,6 +187,8 @@ def make_card(result: Any) -> Any:
         if isinstance(result, ScalingFit):
             card |= {"n_censored": result.n_censored, "aic": result.aic, "bic": result.bic}
         return make_card(card)
+    if isinstance(result, np.generic):
+        return make_card(result.item())
     if isinstance(result, dict):
         return {key: make_card(value) for key, value in result.items()}
     if isinstance(result, list | tuple):

@@ -50,7 +50,8 @@ def fit_scaling(
         Nominal coverage of the intervals, in (0, 1).
     scale_covariates : Mapping of str to array_like of float, shape (n,), optional
         Covariates of ln s, constant within a curve: scatter of runs that grows with the length,
-        say.  One scatter for all curves where left out.
+        say.  One scatter for all curves where left out.  Slopes are penalised as normal with
+        standard deviation 0.75, so covariates should be of order one, as logarithms are.
 
     Returns
     -------
@@ -71,9 +72,9 @@ def fit_scaling(
     N learns with probability (1 - lapse) F((ln N - log N*_c) / s); see `SuccessModel`.
 
     1. Rows that hold a NaN are left out and counted.
-    2. The coefficients count as identified when the bracketed curves, those with a run that
-       learnt from no less than a run that failed, have a design of full column rank and are at
-       least p + 1.
+    2. The coefficients count as identified when the bracketed curves, those whose share of runs
+       that learnt, isotonic in the budget, passes one half inside their budgets or comes
+       within 0.2 of it, have a design of full column rank and are at least p + 1.
        Otherwise every estimate is NaN, and `reason` says what is missing.
     3. The penalised log-likelihood is climbed from three starts.  Where the gradient does not
        vanish or no two starts agree, estimates are reported with ``converged=False`` and without
@@ -84,10 +85,12 @@ def fit_scaling(
        Where all curves are equally well known this is the interval of least squares on the
        curves, exact whatever tau is.  The inverse information alone covers too little with few
        curves and tau > 0, and too much with tau = 0.
+       Counts tie in small studies, and q may then vanish; intervals are never narrower than half
+       of those of the inverse information with normal quantiles.
     5. Where in most bracketed curves every run learnt above some budget and none below, the runs
        share a bracket, and residuals understate what the budgets hide: they vanish where all
-       curves share it.  The fit is then `quantised`, and its intervals are no narrower than those
-       of the inverse information with normal quantiles.
+       curves share it.  The fit is then `quantised`, and its intervals are no narrower than the
+       whole of them.
 
     References
     ----------
@@ -109,7 +112,11 @@ def fit_scaling(
     check_confidence(confidence)
     scale_covariates = dict(scale_covariates or {})
     observations = observe_complete(
-        budget, n_learnt, n_runs, curve, {**covariates, **scale_covariates}
+        budget,
+        n_learnt,
+        n_runs,
+        curve,
+        {**covariates, **{f"{name} (of ln s)": v for name, v in scale_covariates.items()}},
     )
     design = curve_design(observations, covariates)
     scale_design = curve_design(observations, scale_covariates)
@@ -124,8 +131,8 @@ def fit_scaling(
         "n_missing": observations.n_missing,
         "n_curves": int((runs > 0).sum()),
         "n_bracketed": int(bracketed.sum()),
-        "n_left_censored": int(((learnt > 0) & ~bracketed).sum()),
-        "n_right_censored": int(((runs > 0) & (learnt == 0)).sum()),
+        "n_left_censored": int(((2 * learnt >= runs) & (runs > 0) & ~bracketed).sum()),
+        "n_right_censored": int(((2 * learnt < runs) & ~bracketed).sum()),
         "n_parameters": len(names) + scale_design.shape[1] + 2,  # tau and lapse rate
         "method": METHOD,
     }
@@ -247,7 +254,7 @@ def measure_spread(
     # With this dispersion, t quantiles give the interval of normal quantiles without one.
     tail = (1 + confidence) / 2
     least = (stats.norm.ppf(tail) / stats.t.ppf(tail, degrees_of_freedom)) ** 2
-    factor = max(dispersion, least) if quantised else dispersion
+    factor = max(dispersion, least if quantised else least / 4)
 
     information, p = model.information(params), model.n_coefficients
     inverse = np.full_like(information, np.nan)

@@ -63,7 +63,7 @@ class ShapeFit:
     aic, bic, delta_aic : float
         n ln(RSS / n) + 2 k and + k ln n, and the distance of `aic` from the least of all shapes.
     n_starts, n_starts_agreeing : int
-        Searches made, and those that reached the least sum of squares within 1e-6 of it.
+        Searches that ended, and those that reached the least sum of squares within 1e-6 of it.
     identified : bool
         False where rows are too few or no search ended; `reason` says why.
     reason : str

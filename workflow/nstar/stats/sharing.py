@@ -74,8 +74,8 @@ def find_sharing_factor(
     Raises
     ------
     ValueError
-        If lengths differ or repeat, a bound is negative, ``lower`` exceeds ``upper``, or an
-        estimate lies outside of them.
+        If lengths differ, repeat or are missing, a bound is negative, ``lower`` exceeds ``upper``,
+        or an estimate is not positive or lies outside of them.
 
     Notes
     -----
@@ -96,6 +96,7 @@ def find_sharing_factor(
     """
     columns = as_columns(length=length, estimate=estimate, lower=lower, upper=upper)
     length, estimate, lower, upper = columns.values()
+    refuse_rows(np.isnan(length), lambda i: "the length is missing")
     if len(np.unique(length)) < len(length):
         raise ValueError(f"a length occurs twice among {length.tolist()}: each has one demand")
     _check_demands(estimate, lower, upper)
@@ -104,7 +105,7 @@ def find_sharing_factor(
     length, estimate, lower, upper = (v[kept] for v in (length, estimate, lower, upper))
 
     censored = np.isnan(estimate)
-    reason = _describe(length[censored], upper[censored], joint)
+    reason = _describe(length[censored], lower[censored], upper[censored], joint)
     shared = {"n_used": len(length), "n_censored": int(censored.sum() + np.isnan(joint[0]))}
     if not len(length):
         return SharingFactor(np.nan, 0.0, np.inf, "unknown", reason="No length is left.", **shared)
@@ -136,6 +137,7 @@ def _check_demands(estimate, lower, upper) -> None:
         ~((lower >= 0) & (lower < upper)),
         lambda i: f"the demand lies in ({lower[i]:g}, {upper[i]:g}]: 0 <= lower < upper is needed",
     )
+    refuse_rows(estimate <= 0, lambda i: f"the estimate is {estimate[i]:g}: it must be positive")
     refuse_rows(
         (estimate < lower) | (estimate > upper),
         lambda i: f"the estimate {estimate[i]:g} is outside of ({lower[i]:g}, {upper[i]:g}]",
@@ -152,12 +154,14 @@ def _kind(lower: float, upper: float) -> str:
     return sides.get((bool(lower > 0), bool(np.isfinite(upper))), "unknown")
 
 
-def _describe(lengths, uppers, joint) -> str:
+def _describe(lengths, lowers, uppers, joint) -> str:
     """Return a sentence on the censored demands, or "" where there are none."""
-    parts = [
-        f"length {length:g} is {'right' if np.isinf(upper) else 'left'}-censored"
-        for length, upper in zip(lengths, uppers, strict=True)
-    ]
+    names = [f"length {length:g}" for length in lengths]
+    ends = list(zip(lowers, uppers, strict=True))
     if np.isnan(joint[0]):
-        parts.append(f"the joint demand is {'right' if np.isinf(joint[2]) else 'left'}-censored")
+        names, ends = [*names, "the joint demand"], [*ends, joint[1:]]
+    parts = [
+        f"{name} is {'right' if np.isinf(upper) else 'interval' if lower > 0 else 'left'}-censored"
+        for name, (lower, upper) in zip(names, ends, strict=True)
+    ]
     return ("; ".join(parts) + ".").capitalize() if parts else ""

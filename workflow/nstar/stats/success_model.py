@@ -13,7 +13,8 @@ __all__ = ["Optimum", "SuccessModel", "find_optimum", "shape_penalty", "success_
 
 REACH = 6.0  # standard deviations of the curve effect on either side
 FEWEST_NODES, MOST_NODES = 41, 2001
-RUN_SCALE_SPREAD = 0.75  # of the penalty on ln s
+RUN_SCALE_SPREADS = (0.75, 3.0)  # of the penalty on ln s, below its centre and above
+SLOPE_SPREAD = 0.75  # of the penalty on slopes of ln s
 LAPSE_SHAPES = (2.0, 20.0)  # of the beta penalty on the lapse rate
 FARTHEST = 15.0  # of ln s, ln tau and logit lapse from 0, where a step of the climb may land
 SCORE_TOLERANCE = 1e-3
@@ -49,10 +50,13 @@ def shape_penalty(s: float, lapse: float, log_step: float) -> tuple[float, np.nd
     See `SuccessModel`; `log_step` is the distance of two budgets in ln N.
     """
     one, two = LAPSE_SHAPES
-    deviation = (np.log(s) - np.log(log_step / 3)) / RUN_SCALE_SPREAD
-    penalty = (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse) - deviation**2 / 2
+    deviation = np.log(s) - np.log(log_step / 3)
+    spread = RUN_SCALE_SPREADS[int(deviation > 0)]
+    penalty = (
+        (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse) - (deviation / spread) ** 2 / 2
+    )
     by_logit_lapse = (one - 1) * (1 - lapse) - (two - 1) * lapse
-    return float(penalty), np.array([-deviation / RUN_SCALE_SPREAD, by_logit_lapse])
+    return float(penalty), np.array([-deviation / spread**2, by_logit_lapse])
 
 
 class SuccessModel:
@@ -82,9 +86,9 @@ class SuccessModel:
 
     Three weak penalties keep the scatter away from degenerate answers: ln tau, which keeps tau
     off zero (Chung et al. 2013, with shape 2 and rate 0); a normal one on the mean of ln s,
-    centred on a third of the distance of two budgets, which matters where no curve has a budget
-    with mixed outcomes, and on the slopes of ln s, centred on zero; and beta(2, 20) on the lapse
-    rate.
+    centred on a third of the distance of two budgets, narrow below, which keeps s off zero where
+    no curve has a budget with mixed outcomes, and wide above, with a normal one on the slopes of
+    ln s, centred on zero; and beta(2, 20) on the lapse rate.
 
     References
     ----------
@@ -124,12 +128,12 @@ class SuccessModel:
         mean_s, tau, lapse = self.scales(params)
         slopes = self._bounded(params)[1:-2]
         penalty, (by_mean_log_s, by_logit_lapse) = shape_penalty(mean_s, lapse, seen.log_step)
-        penalty -= (slopes**2).sum() / (2 * RUN_SCALE_SPREAD**2)
+        penalty -= (slopes**2).sum() / (2 * SLOPE_SPREAD**2)
         weighted = terms["by_eta"]  # (n, nodes), times the posterior weights of the nodes
         by_log_s = -seen.sum_by_curve((weighted * terms["eta"]).sum(axis=1))  # (C,)
         score = np.r_[
             self.design.T @ self._by_location(terms),
-            self.scale_design.T @ by_log_s + np.r_[by_mean_log_s, -slopes / RUN_SCALE_SPREAD**2],
+            self.scale_design.T @ by_log_s + np.r_[by_mean_log_s, -slopes / SLOPE_SPREAD**2],
             1 - (weighted @ terms["nodes"] / terms["s"]).sum() * tau,
             by_logit_lapse
             + (1 - lapse) * terms["by_log_lapse"].sum()
