@@ -4,23 +4,22 @@ import numpy as np
 import pytest
 from statistics_coverage import EXPONENT, SCENARIOS, assess_difference, assess_study
 
-N_STUDIES = 100
-
-BOUNDS = {
-    # At a true coverage of 95 % the count of 100 falls below 87 once in 1,000.
-    "run noise": 87,
-    "seed thresholds": 87,
-    "lack of fit": 87,
-    "lack of fit, right-censored": 87,
-    "three seeds": 87,
-}
+N_STUDIES = 200
+LEAST_COVERED = 180  # at a true coverage of 95 % the count falls below it once in 1,000
+SHORT = (
+    "run noise",
+    "seed thresholds",
+    "lack of fit",
+    "lack of fit, right-censored",
+    "left-censored, lapse 10 %",
+)
 
 
 @pytest.fixture(scope="module")
 def found():
     return {
         name: [assess_study(seed, SCENARIOS[name])[0] for seed in range(N_STUDIES)]
-        for name in BOUNDS
+        for name in SHORT
     }
 
 
@@ -29,9 +28,9 @@ def covered(studies, method):
     return int(((intervals[:, 1] <= EXPONENT) & (EXPONENT <= intervals[:, 2])).sum())
 
 
-@pytest.mark.parametrize("scenario", BOUNDS)
+@pytest.mark.parametrize("scenario", SHORT)
 def test_intervals_of_the_exponent_cover(found, scenario):
-    assert covered(found[scenario], "fit") >= BOUNDS[scenario]
+    assert covered(found[scenario], "fit") >= LEAST_COVERED
     estimates = [study["fit"][0] for study in found[scenario]]
     error = np.std(estimates) / np.sqrt(N_STUDIES)
     assert abs(np.mean(estimates) - EXPONENT) < max(0.06, 4 * error)
@@ -45,18 +44,18 @@ def test_intervals_are_no_wider_than_five_curves_make_them(found):
 
 def test_what_is_done_elsewhere_covers_less_or_is_biased(found):
     studies = found["lack of fit, right-censored"]
-    assert covered(studies, "seeds") < 80
+    assert covered(studies, "seeds") < 160
     assert np.mean([study["seeds"][0] for study in studies]) < EXPONENT - 0.1
-    assert covered(studies, "crossing") >= 85
+    assert covered(studies, "crossing") >= LEAST_COVERED
 
 
 @pytest.mark.parametrize("shared_scale", [0.0, 0.4])
 def test_intervals_of_differences_cover(shared_scale):
-    studies = [assess_difference(seed, shared_scale) for seed in range(N_STUDIES)]
+    studies = [assess_difference(seed, shared_scale) for seed in range(100)]
     widths = {}
     for method in ("separate", "paired"):
         intervals = np.array([study[method] for study in studies])
-        assert ((intervals[:, 1] <= 0.83) & (0.83 <= intervals[:, 2])).sum() >= 87
+        assert ((intervals[:, 1] <= 0.83) & (0.83 <= intervals[:, 2])).sum() >= 88
         widths[method] = np.median(intervals[:, 2] - intervals[:, 1])
     # What the models share cancels in pairs; separate fits pay for it.
     assert (widths["paired"] < 0.8 * widths["separate"]) == (shared_scale > 0)

@@ -146,8 +146,11 @@ def test_widths_of_one_seed_identify_an_exponent_or_say_why_not(task, model):
     if (task, model) == ("LIS", "Sparse"):
         assert fit.reason.startswith("Only 0 of 4 curves")
         return
-    # One seed and widths a factor of 2 apart: the interval is never narrower than the bounds.
+    if not fit.identified:
+        assert fit.reason.startswith("Only ")
+        return
+    # One seed and widths a factor of 2 apart: the interval holds most of what the bounds allow.
     low, high = SLOPES[task, model][0]
     assert fit.quantised
-    assert slope.lower < low + 0.15
-    assert slope.upper > high - 0.15
+    assert slope.lower < low + 0.05
+    assert slope.upper > high - 0.05
