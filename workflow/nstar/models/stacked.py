@@ -7,6 +7,7 @@ Shapes: R replicates, B batch, T sequence length, V vocabulary, C classes, D wid
 """
 
 import math
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Parameters = Mapping[str, Tensor]
+
+# MKL may choose its kernels by the alignment of a matrix, and so by the slot of a replicate in the pack;
+# in this mode (conditional numerical reproducibility) it does not. It asks before its first operation.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 LANES = 32
 """Entries that a CPU kernel handles at once, at most (two AVX-512 registers of float32).
