@@ -86,7 +86,6 @@ class Observations:
     def log_step(self) -> float:
         """Median distance of neighbouring budgets of a curve in ln N; ln 2 where there are none."""
         steps = np.diff(self.log_budget)[np.diff(self.curve) == 0]
-        steps = steps[steps > 0]
         return float(np.median(steps)) if steps.size else float(np.log(2))
 
     def log_centres(self) -> np.ndarray:
@@ -95,11 +94,11 @@ class Observations:
         It is the mean of the distribution whose cumulative shares at the budgets are the shares
         of runs that learnt: crude, finite for every curve, and no more than a place to start.
         """
-        half = self.log_step / 2
+        step = self.log_step
         same_curve = np.diff(self.curve, append=-1) == 0
-        gap = np.where(same_curve, np.diff(self.log_budget, append=0.0), 2 * half)
+        gap = np.where(same_curve, np.diff(self.log_budget, append=0.0), step)
         failed = 1 - self.n_learnt / np.maximum(self.n_runs, 1)
-        return self.log_budget[self.first_rows] - half + self.sum_by_curve(failed * gap)
+        return self.log_budget[self.first_rows] - step / 2 + self.sum_by_curve(failed * gap)
 
     def runs_per_log_budget(self) -> float:
         """Return the largest number of runs per unit of ln N, from a budget to the nearest one."""
