@@ -1,5 +1,7 @@
 """The demand of single curves: its interval, its censoring, and how it depends on replicates."""
 
+import warnings
+
 import numpy as np
 import pytest
 from statistics_coverage import assess_demand, scaling_data, simulate_runs
@@ -151,3 +153,22 @@ def test_the_search_for_the_shape_says_how_it_ended():
 
 def test_no_rows_are_no_demands():
     assert fit_demand([], [], [], []) == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("a", 1, 0, 13), ("a", 8, 0, 3), ("b", 1, 5, 8), ("b", 8, 0, 0)],
+        [("a", 1, 3, 9), ("a", 2, 0, 1)],
+    ],
+)
+def test_success_that_does_not_grow_with_the_budget(rows):
+    """The search stays within what floats hold, and estimates within their intervals."""
+    curve, budget, n_learnt, n_runs = zip(*rows, strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        demands = fit_demand(budget, n_learnt, n_runs, curve)
+    for demand in demands:
+        assert demand.run_scale < 20
+        if demand.censoring == "interval":
+            assert demand.lower <= demand.estimate <= demand.upper

@@ -21,6 +21,9 @@ METHOD = (
 )
 GRID_SCALES = 6.0  # of the success curve, looked at on either side of the budgets
 MOST_GRIDS = 8
+GREATEST_SCALES = 4.0  # s over the span of all budgets: shallower, no curve can be told apart
+GREATEST_GROWTH = 4.0  # s over the scale that a grid was made for: no grid tells of more
+LEAST_LOG_S, LOGIT_LAPSES = -8.0, (-12.0, 8.0)  # far beyond what the penalties allow
 GRID_POINTS = 301
 LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
 
@@ -174,15 +177,16 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
 
 
 def _fit_shape_on_grid(observations: Observations) -> tuple["_Shape", np.ndarray]:
-    """Return the shared shape, and the candidates of ln N* that it was fitted on."""
+    """Return the shared shape, and candidates of ln N* as close as it asks for."""
     scale = observations.log_step
+    most = GREATEST_SCALES * (np.ptp(observations.log_budget) + scale)
     for _ in range(MOST_GRIDS):
         grid = _location_grid(observations, scale)
-        shape = _fit_shape(observations, grid)
-        if shape.run_scale <= scale:
+        shape = _fit_shape(observations, grid, min(most, GREATEST_GROWTH * scale))
+        if shape.run_scale <= scale or scale >= most:
             break
-        scale = 2 * shape.run_scale  # shallower than the grid was made for
-    return shape, grid
+        scale = min(2 * shape.run_scale, most)  # shallower than the grid was made for
+    return shape, _location_grid(observations, max(shape.run_scale, observations.log_step))
 
 
 def _location_grid(observations: Observations, scale: float) -> np.ndarray:
@@ -237,8 +241,11 @@ class _Shape:
     n_starts_agreeing: int
 
 
-def _fit_shape(observations: Observations, grid: np.ndarray) -> _Shape:
-    """Return the shared s and lapse rate with the highest integrated likelihood."""
+def _fit_shape(observations: Observations, grid: np.ndarray, greatest_s: float) -> _Shape:
+    """Return the shared s and lapse rate with the highest integrated likelihood.
+
+    The search is bounded: on an outcome as good as flat an unbounded step has no scale.
+    """
     bracketed, grid = observations.bracketed, grid[:, ::2]
     n_learnt = observations.n_learnt[bracketed[observations.curve]].sum()
 
@@ -258,8 +265,10 @@ def _fit_shape(observations: Observations, grid: np.ndarray) -> _Shape:
 
     log_s = np.log(observations.log_step / 3)
     starts = [[log_s, -3.0], [log_s + 1, -1.5], [log_s, 0.0]]
+    bounds = [(log_s + LEAST_LOG_S, np.log(greatest_s)), LOGIT_LAPSES]
+    options = {"ftol": 1e-13, "gtol": 1e-4}
     ends = [
-        minimize(objective, start, jac=True, method="BFGS", options={"gtol": 1e-4})
+        minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B", options=options)
         for start in starts
     ]
     best = min(ends, key=lambda end: end.fun)
@@ -315,5 +324,5 @@ def _peak(candidates, log_likelihood) -> float:
     best = int(np.clip(np.argmax(log_likelihood), 1, len(candidates) - 2))
     low, mid, high = log_likelihood[best - 1 : best + 2]
     curvature = low - 2 * mid + high
-    shift = 0.5 * (low - high) / curvature if curvature < 0 else 0.0
+    shift = float(np.clip(0.5 * (low - high) / curvature, -1, 1)) if curvature < 0 else 0.0
     return float(candidates[best] + shift * (candidates[1] - candidates[0]))
