@@ -135,7 +135,7 @@ def test_jobs_are_pure_json(tmp_path):
     for batch in plan_of(tmp_path).training:
         assert json.loads(batch.specification)["specification"]["recipes"] == {
             "data": 1,
-            "training": 1,
+            "training": 2,
         }
 
 

@@ -43,6 +43,34 @@ def test_range_of_budgets():
         ({"models.9x": {"kind": "lstm", "width": 8}}, "models.9x: '9x'"),
         ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4, 8"),
         (
+            {
+                "models.t": {
+                    "kind": "transformer",
+                    "width": 6,
+                    "depth": 1,
+                    "heads": 2,
+                    "positions": "rotary",
+                }
+            },
+            "width 6 / heads 2 = 3 is odd",
+        ),
+        (
+            {"models.b": {"kind": "block_ssm", "width": 8, "block_size": 3}},
+            "block_size may be 1, 2, 4, 8",
+        ),
+        ({"models.r": {"kind": "rotation_ssm", "width": 7}}, "width 7 is odd"),
+        (
+            {"models.p": {"kind": "preset", "name": "lstm_786"}},
+            "models.p.name: 'lstm_786' is not legal",
+        ),
+        ({"models.p": {"kind": "preset", "name": "lstm_786"}}, "did you mean lstm_768?"),
+        ({"training.schedule": {"decay": "cosin"}}, "did you mean cosine?"),
+        (
+            {"training.schedule": {"warmup_steps": 100}},
+            "schedule.warmup_steps 100 does not end before max_steps 100",
+        ),
+        ({"training.precision": "bf16"}, "training.precision: 'bf16' is not legal"),
+        (
             {"replicates.learning_rates": [0.1, False]},
             "learning_rates.1: False: false is not a number",
         ),
@@ -68,6 +96,14 @@ def test_range_of_budgets():
 )
 def test_mistakes_name_the_key_the_value_and_what_is_legal(change, words):
     assert words in message_of(tiny(**change))
+
+
+def test_preset_is_the_model_it_stands_for():
+    options = {"kind": "lstm", "width": 768}
+    named = load_study(tiny(**{"models.lstm": {"kind": "preset", "name": "lstm_768"}}))
+    written = load_study(tiny(**{"models.lstm": options}))
+    assert named == written
+    assert named.models["lstm"].model_dump() == options
 
 
 def test_all_mistakes_are_listed_at_once():

@@ -2,139 +2,208 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
+from variants import VARIANTS
 
+from nstar.model_options import KINDS, PRESETS
 from nstar.models import MODELS, build_model
-from nstar.models.reference import build_reference, load_replicate, stacked_names
+from nstar.models.reference import reference_logits
 from nstar.models.stacked import LANES
 
-OPTIONS = {
-    "transformer": {"kind": "transformer", "width": 12, "depth": 2, "heads": 3},
-    "lstm": {"kind": "lstm", "width": 10},
-    "dense_ssm": {"kind": "dense_ssm", "width": 7},
-}
-SHAPES = {"n_symbols": 5, "n_classes": 4, "n_positions": 9}
-KINDS = sorted(MODELS)
+SHAPES = {"n_symbols": 5, "n_classes": 4, "n_positions": 70}
+every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 
-def tokens_for(n_replicates, batch=6, length=7):
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tokens_for(n_replicates, batch=6, length=7, n_symbols=5):
     generator = torch.Generator().manual_seed(1)
-    return torch.randint(5, (n_replicates, batch, length), generator=generator)
+    return torch.randint(n_symbols, (n_replicates, batch, length), generator=generator)
 
 
-def test_every_model_has_options_here():
-    assert set(OPTIONS) == set(MODELS)
+def values_and_gradients(model, flat, tokens, labels):
+    """Return logits and gradients by name of a pack whose loss is the sum of each one's mean."""
+    views = {name: part.requires_grad_() for name, part in model.views(flat).items()}
+    logits = model.forward(views, tokens)
+    losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
+    total = losses.view(len(tokens), -1).mean(1).sum()
+    gradients = torch.autograd.grad(total, list(views.values()))
+    return logits.detach(), dict(zip(views, gradients, strict=True))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("length", [1, 7, 9])
-def test_shape_of_logits(kind, length):
-    model = build_model(OPTIONS[kind], **SHAPES)
+def test_every_model_has_options_and_a_variant_here():
+    kinds = {cls.model_fields["kind"].annotation.__args__[0] for cls in KINDS}
+    assert kinds == set(MODELS) == {options["kind"] for options in VARIANTS.values()}
+
+
+@every_variant
+@pytest.mark.parametrize("length", [1, 7, 70])
+def test_shape_of_logits(options, length):
+    model = build_model(options, **SHAPES)
     parameters = model.views(model.initialise([0, 1, 2]))
-    assert model.forward(parameters, tokens_for(3, length=length)).shape == (3, 6, length, 4)
+    tokens = tokens_for(3, length=length)
+    assert model.forward(parameters, tokens).shape == (3, 6, length, 4)
+    assert model.forward(parameters, tokens, read_from=length - 1).shape == (3, 6, 1, 4)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_is_causal(kind):
-    model = build_model(OPTIONS[kind], **SHAPES)
+@every_variant
+def test_positions_see_what_they_may(options):
+    model = build_model(options, **SHAPES)
     parameters = model.views(model.initialise([0]))
     tokens = tokens_for(1)
     changed = tokens.clone()
     changed[..., 4:] = (changed[..., 4:] + 1) % 5
     before, after = model.forward(parameters, tokens), model.forward(parameters, changed)
-    assert torch.equal(before[:, :, :4], after[:, :, :4])
+    assert torch.equal(before[:, :, :4], after[:, :, :4]) == options.get("causal", True)
     assert not torch.allclose(before[:, :, 4:], after[:, :, 4:])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradient_reaches_every_parameter(kind):
-    model = build_model(OPTIONS[kind], **SHAPES)
-    views = {k: v.requires_grad_() for k, v in model.views(model.initialise([0, 1])).items()}
-    logits = model.forward(views, tokens_for(2, length=9))
-    loss = nn.functional.cross_entropy(logits.flatten(0, 2), tokens_for(2, length=9).flatten() % 4)
-    gradients = torch.autograd.grad(loss, list(views.values()))
-    for name, gradient in zip(views, gradients, strict=True):
+@every_variant
+def test_gradient_reaches_every_parameter(options):
+    model = build_model(options, **{**SHAPES, "n_positions": 9})
+    tokens = tokens_for(2, length=9)
+    _, gradients = values_and_gradients(model, model.initialise([0, 1]), tokens, tokens % 4)
+    for name, gradient in gradients.items():
         assert all(row.abs().sum() > 0 for row in gradient), name
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("companions", [(1,), (1, 2, 3), tuple(range(1, 16))])
-def test_replicate_is_bitwise_independent_of_the_pack(kind, companions):
-    model = build_model(OPTIONS[kind], **SHAPES)
-    tokens = tokens_for(1)
-    alone = model.forward(model.views(model.initialise([0])), tokens)
-    for slot in {0, len(companions) // 2, len(companions)}:
-        seeds = [*companions[:slot], 0, *companions[slot:]]
+@every_variant
+@pytest.mark.parametrize("n_replicates", [2, 4, 16, 40])
+@pytest.mark.parametrize("batch", [1, 6, 20])
+def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, batch):
+    """Alone or in any slot of any pack, beside a replicate that is NaN."""
+    model = build_model(options, **SHAPES)
+    tokens = tokens_for(1, batch=batch)
+    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, tokens % 4)
+    for slot in {0, n_replicates // 2, n_replicates - 1}:
+        seeds = [0 if r == slot else r + 1 for r in range(n_replicates)]
         flat = model.initialise(seeds)
-        flat[(slot + 1) % len(seeds)] = float("nan")
-        packed = model.forward(model.views(flat), tokens.expand(len(seeds), -1, -1))
-        assert torch.equal(packed[slot], alone[0])
+        flat[(slot + 1) % n_replicates] = float("nan")
+        together = tokens.expand(n_replicates, -1, -1)
+        logits, gradients = values_and_gradients(model, flat, together, together % 4)
+        assert torch.equal(logits[slot], alone[0])
+        for name, gradient in gradients.items():
+            assert torch.equal(gradient[slot], alone_gradients[name][0]), name
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_initial_values_depend_on_the_seed_alone(kind):
-    model = build_model(OPTIONS[kind], **SHAPES)
+@every_variant
+def test_initial_values_depend_on_the_seed_alone(options):
+    model = build_model(options, **SHAPES)
     both = model.initialise([3, 4])
     assert torch.equal(both[1], model.initialise([4])[0])
     assert not torch.equal(both[0], both[1])
+    assert both.shape[1] % LANES == 0
+    assert not both[:, model.n_parameters :].any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_stacked_form_equals_the_reference_in_values_and_gradients(kind):
-    model = build_model(OPTIONS[kind], **SHAPES)
-    flat = model.initialise([0, 1])
-    views = {name: part.requires_grad_() for name, part in model.views(flat).items()}
-    tokens, labels = tokens_for(2), tokens_for(2) % 4
-    logits = model.forward(views, tokens)
-    losses = nn.functional.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
-    losses = losses.view(2, -1).mean(1)
-    gradients = torch.autograd.grad(losses.sum(), list(views.values()))
+@every_variant
+@pytest.mark.parametrize(("n_symbols", "length"), [(5, 1), (5, 7), (5, 70), (40, 7)])
+def test_stacked_form_equals_the_reference_in_values_and_gradients(options, n_symbols, length):
+    """In double precision, where the two differ by rounding errors that no mistake would hide in."""
+    model = build_model(options, **{**SHAPES, "n_symbols": n_symbols})
+    flat = model.initialise([0, 1]).double()
+    tokens = tokens_for(2, length=length, n_symbols=n_symbols)
+    logits, gradients = values_and_gradients(model, flat, tokens, tokens % 4)
     for r in range(2):
-        module = build_reference(model)
-        load_replicate(module, {name: part[r].detach() for name, part in views.items()})
-        plain = module(tokens[r])
-        torch.testing.assert_close(plain, logits[r], rtol=1e-4, atol=1e-5)
-        nn.functional.cross_entropy(plain.flatten(0, 1), labels[r].flatten()).backward()
-        wanted = stacked_names(module, {k: p.grad for k, p in module.named_parameters()})
-        for (name, _), gradient in zip(views.items(), gradients, strict=True):
-            torch.testing.assert_close(gradient[r], wanted[name], rtol=1e-3, atol=1e-6, msg=name)
+        values = {name: part[r].clone() for name, part in model.views(flat.detach()).items()}
+        for part in values.values():
+            part.requires_grad_()
+        plain = reference_logits(model, values, tokens[r])
+        torch.testing.assert_close(plain, logits[r], rtol=1e-8, atol=1e-10)
+        loss = F.cross_entropy(plain.flatten(0, 1), tokens[r].flatten() % 4)
+        wanted = torch.autograd.grad(loss, list(values.values()), allow_unused=length == 1)
+        for name, gradient in zip(values, wanted, strict=True):
+            expected = torch.zeros_like(values[name]) if gradient is None else gradient
+            torch.testing.assert_close(
+                gradients[name][r],
+                expected,
+                rtol=1e-7,
+                atol=1e-10,
+                msg=lambda m, n=name: f"{n}: {m}",
+            )
+
+
+@every_variant
+def test_logits_of_the_positions_that_are_read_are_those_of_all(options):
+    model = build_model(options, **SHAPES)
+    parameters = model.views(model.initialise([0, 1]))
+    tokens = tokens_for(2)
+    every = model.forward(parameters, tokens)
+    for first in (3, 6):
+        part = model.forward(parameters, tokens, read_from=first)
+        torch.testing.assert_close(part, every[:, :, first:], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("kind", "formula"),
+    ("kind", "module"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("elman", nn.RNN)]
+)
+def test_recurrent_models_are_those_of_torch(kind, module):
+    model = build_model({"kind": kind, "width": 10}, **SHAPES)
+    values = {name: part[0] for name, part in model.views(model.initialise([0])).items()}
+    layer = "input" if kind == "elman" else "gates"
+    order = [0, 1, 3, 2] if kind == "lstm" else [0, 1, 2]  # torch has u before o
+
+    def reorder(columns):
+        blocks = columns.T.split(10)
+        return torch.cat([blocks[i] for i in order]) if len(blocks) > 1 else columns.T
+
+    recurrent = module(10, 10, batch_first=True)
+    with torch.no_grad():
+        recurrent.weight_ih_l0.copy_(reorder(values[f"{layer}.weight"]))
+        recurrent.weight_hh_l0.copy_(reorder(values["recurrence"]))
+        recurrent.bias_ih_l0.copy_(reorder(values[f"{layer}.bias"])[:, 0])
+        recurrent.bias_hh_l0.zero_()
+        if kind == "gru":
+            recurrent.bias_hh_l0[20:].copy_(values["candidate_bias"][0])
+    tokens = tokens_for(1)[0]
+    hidden = recurrent(values["token_embedding"][tokens])[0]
+    wanted = hidden @ values["head.weight"] + values["head.bias"]
+    found = model.forward(model.views(model.initialise([0])), tokens[None])[0]
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "formula"),
     [
         (
-            "transformer",
+            {"kind": "transformer", "width": 12, "depth": 2, "heads": 3},
             lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + 2 * d + d * c + c,
         ),
-        ("lstm", lambda v, d, c, p: v * d + 8 * d * d + 4 * d + d * c + c),
-        ("dense_ssm", lambda v, d, c, p: d**3 + v * d + d + d * c + c),
+        (
+            {"kind": "transformer", "width": 12, "depth": 2, "heads": 3, "positions": "rotary"},
+            lambda v, d, c, p: v * d + 2 * (12 * d * d + 13 * d) + 2 * d + d * c + c,
+        ),
+        (
+            {"kind": "transformer", "width": 12, "depth": 2, "heads": 3, "norm": "post"},
+            lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + d * c + c,
+        ),
+        ({"kind": "lstm", "width": 10}, lambda v, d, c, p: v * d + 8 * d * d + 4 * d + d * c + c),
+        ({"kind": "gru", "width": 10}, lambda v, d, c, p: v * d + 6 * d * d + 4 * d + d * c + c),
+        ({"kind": "elman", "width": 10}, lambda v, d, c, p: v * d + 2 * d * d + d + d * c + c),
+        ({"kind": "dense_ssm", "width": 7}, lambda v, d, c, p: d**3 + v * d + d + d * c + c),
     ],
 )
-def test_documented_number_of_parameters(kind, formula):
-    model = build_model(OPTIONS[kind], **SHAPES)
-    assert model.n_parameters == formula(5, OPTIONS[kind]["width"], 4, 9)
-    buffer = model.initialise([0])
-    assert buffer.shape[1] % LANES == 0
-    assert not buffer[:, model.n_parameters :].any()
+def test_documented_number_of_parameters(options, formula):
+    model = build_model(options, **SHAPES)
+    assert model.n_parameters == formula(5, options["width"], 4, 70)
 
 
-def test_weights_of_the_published_sizes():
-    """arXiv:2602.18333, appendix A.3: 4,718,592 block weights, 4,718,592 gate weights, 256^3."""
-    shapes = {"n_symbols": 2, "n_classes": 2, "n_positions": 2}
-    transformer = build_model(
-        {"kind": "transformer", "width": 256, "depth": 6, "heads": 8}, **shapes
-    )
-    block = [
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_have_the_published_number_of_weights(name):
+    preset = PRESETS[name]
+    model = build_model(preset.options, n_symbols=2, n_classes=2, n_positions=2)
+    counted = [
         spec.size
-        for spec in transformer.parameters
-        if spec.name.startswith("layer")
-        and spec.name.endswith("weight")
+        for spec in model.parameters
+        if spec.name.endswith(("weight", "recurrence", "bilinear"))
         and "norm" not in spec.name
+        and not spec.name.startswith("head")
     ]
-    assert sum(block) == 4_718_592
-    lstm = build_model({"kind": "lstm", "width": 768}, **shapes)
-    sizes = {spec.name: spec.size for spec in lstm.parameters}
-    assert sizes["gates.weight"] + sizes["recurrence"] == 4_718_592
-    dense = build_model({"kind": "dense_ssm", "width": 256}, **shapes)
-    assert {spec.name: spec.size for spec in dense.parameters}["bilinear"] == 256**3
+    assert sum(counted) == preset.n_weights

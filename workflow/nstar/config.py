@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
 
+from nstar.model_options import ModelOptions
 from nstar.options import (
     Float,
     Name,
@@ -22,41 +23,6 @@ from nstar.options import (
 )
 from nstar.tasks import TASKS
 
-
-class TransformerOptions(Options):
-    """Decoder-only transformer: pre-LayerNorm, GELU, learned positions."""
-
-    kind: Literal["transformer"] = Field(description="decoder-only transformer; no unit")
-    width: PositiveInt = Field(description="D, size of the residual stream; units")
-    depth: PositiveInt = Field(description="number of layers; layers")
-    heads: PositiveInt = Field(description="attention heads, a divisor of the width; heads")
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self):
-        if self.width % self.heads:
-            legal = [h for h in range(1, self.width + 1) if self.width % h == 0]
-            raise ValueError(
-                f"width {self.width} is not a multiple of heads {self.heads}; "
-                f"heads may be {', '.join(map(str, legal))}"
-            )
-        return self
-
-
-class LSTMOptions(Options):
-    """Long short-term memory, one layer."""
-
-    kind: Literal["lstm"] = Field(description="LSTM; no unit")
-    width: PositiveInt = Field(description="D, size of embedding and hidden state; units")
-
-
-class DenseSSMOptions(Options):
-    """Linear recurrence with a full bilinear transition, no additive term."""
-
-    kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
-    width: PositiveInt = Field(description="D, size of embedding and state; units")
-
-
-ModelOptions = tagged_union(TransformerOptions, LSTMOptions, DenseSSMOptions)
 TaskOptions = tagged_union(*TASKS.values())
 
 
@@ -141,17 +107,34 @@ class Data(Options):
 
 
 class Optimiser(Options):
-    """Adam with decoupled weight decay."""
+    """Adam or AdamW."""
 
     betas: tuple[Annotated[Float, Field(ge=0, lt=1)], Annotated[Float, Field(ge=0, lt=1)]] = Field(
         (0.9, 0.999), description="decay rates of the two moments; no unit"
     )
     epsilon: PositiveFloat = Field(1e-8, description="added to the denominator; no unit")
-    weight_decay: NonNegativeFloat = Field(
-        0.0, description="decoupled weight decay, 0 for plain Adam; no unit"
+    weight_decay: NonNegativeFloat = Field(0.0, description="weight decay; no unit")
+    decoupled: bool = Field(
+        True,
+        strict=True,
+        description="whether parameters decay beside the gradient (AdamW) or in it (Adam); no unit",
     )
     gradient_clip: PositiveFloat | None = Field(
         None, description="largest gradient norm of one replicate, null for no limit; no unit"
+    )
+
+
+class Schedule(Options):
+    """How the learning rate changes over a run of `max_steps`."""
+
+    decay: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="what follows the warm-up; no unit"
+    )
+    warmup_steps: NonNegativeInt = Field(
+        0, description="steps over which the rate grows linearly from 0; steps"
+    )
+    final_factor: Annotated[Float, Field(ge=0, le=1)] = Field(
+        0.0, description="what a decay leaves of the learning rate; fraction"
     )
 
 
@@ -187,6 +170,21 @@ class Training(Options):
     )
     success: Success = Field(description="when a replicate has learnt, and stops")
     optimiser: Optimiser = Field(default_factory=Optimiser, description="Adam or AdamW")
+    schedule: Schedule = Field(default_factory=Schedule, description="of the learning rate")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of matrix products; `tf32` needs a GPU, recurrences over time stay in float32 "
+        "under `bfloat16`; no unit",
+    )
+
+    @model_validator(mode="after")
+    def _warmup_ends(self):
+        if self.schedule.warmup_steps >= self.max_steps:
+            raise ValueError(
+                f"schedule.warmup_steps {self.schedule.warmup_steps} does not end before max_steps "
+                f"{self.max_steps}"
+            )
+        return self
 
 
 class Evaluation(Options):

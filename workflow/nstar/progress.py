@@ -37,13 +37,19 @@ class Progress:
         self.terminal = self.stream.isatty()
         self.interval_s = 0.2 if self.terminal else interval_s
         self.started = self.last_shown = time.monotonic()
+        self.done = self.skipped = 0.0
+
+    def skip(self, amount: float) -> None:
+        """Tell that so many units were done before: they count as done, and not for the rate."""
+        self.skipped += amount
 
     def update(self, done: float, detail: str = "") -> None:
         """Report that `done` units are done; a fraction counts work inside a unit."""
+        self.done = done
         now = time.monotonic()
         if now - self.last_shown >= self.interval_s:
             self.last_shown = now
-            rate = done / (now - self.started)
+            rate = (done - self.skipped) / (now - self.started)
             left = f"{(self.total - done) / rate:.0f}" if rate > 0 else "?"
             text = f"{done:.1f} of {self.total} {self.unit}, {60 * rate:.1f} per minute, "
             self._write(f"{text}about {left} s left{'; ' if detail else ''}{detail}")

@@ -11,7 +11,7 @@ from typing import Any
 
 RECIPES: Mapping[str, int] = {
     "data": 1,
-    "training": 1,
+    "training": 2,
     "evaluation": 1,
     "tables": 1,
     "fit": 2,

@@ -31,7 +31,7 @@ from nstar.paths import store_path
 from nstar.progress import Progress
 from nstar.specification import digest
 from nstar.tasks import build_task
-from nstar.training.device import describe_device, prepare_device
+from nstar.training.device import describe_device, prepare_device, reduced
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions."""
@@ -90,7 +90,8 @@ def _evaluate_block(
         tokens, labels = read_sets(
             specification["task"], [[piece] for piece in pieces], results, pieces[0].stop, device
         )
-        result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
+        with reduced(specification["training"]["precision"], device):
+            result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
         for name in ("loss", "token_accuracy", "sequence_accuracy"):
             variables[f"{split}_{name}"] = ("replicate", getattr(result, name).cpu().numpy())
         for name in ("position_loss", "position_accuracy"):

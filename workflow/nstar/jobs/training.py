@@ -1,7 +1,7 @@
 """Train the blocks of replicates that a curve is short of."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +11,28 @@ import xarray as xr
 from torch import Tensor
 
 from nstar.artifacts import CELL, provenance, write_store
+from nstar.errors import DeviceError
 from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
 from nstar.outcomes import OUTCOMES
-from nstar.paths import encode, store_path
+from nstar.paths import store_path
 from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
-from nstar.training.device import describe_device, prepare_device
-from nstar.training.loop import (
-    CURVES,
-    PackData,
-    PackState,
-    Rules,
-    initial_state,
-    train_pack,
-)
+from nstar.training.device import describe_device, is_out_of_memory, prepare_device
+from nstar.training.loop import PackState, initial_state, train_pack
 from nstar.training.sampler import EpochSampler
+from nstar.training.schedule import Schedule
+from nstar.training.step import PackData, Replicate, Rules
 
 
 def train_cells(
     job: Mapping[str, Any], results: Path, device_name: str, checkpoint_interval_s: float
 ) -> None:
-    """Train the blocks of one curve, one after the other, and write a store for each.
+    """Train the blocks of one curve and write a store for each.
 
     Parameters
     ----------
@@ -49,50 +45,39 @@ def train_cells(
     checkpoint_interval_s : float
         Longest training time that a kill can cost; seconds.
 
+    Raises
+    ------
+    DeviceError
+        If the device is missing, or has no room for the model.
+
     Notes
     -----
+    Blocks whose batches have the same size share a pack: their budgets differ, the shapes do not.
     Checkpoints lie outside of the declared outputs and stay until the whole job is done: a job that
     is killed or fails, and whose outputs the workflow removes, goes on where it was.
     """
-    device = prepare_device(device_name)
-    length = job["specification"]["length"]
-    checkpoints = results / "checkpoints"
-    model = model_of(job["specification"])
-    label = f"{job['model']} {job['task']} length {length}"
-    progress = Progress("cells", len(job["blocks"]), label)
-    max_steps = job["specification"]["training"]["max_steps"]
+    specification = job["specification"]
+    device = prepare_device(device_name, specification["training"]["precision"])
+    model = model_of(specification)
+    blocks = [
+        Block(
+            Cell(job["model"], job["task"], specification["length"], fields["budget"]),
+            tuple(fields["seeds"]),
+            tuple(fields["learning_rates"]),
+        )
+        for fields in job["blocks"]
+    ]
+    n_replicates = sum(len(block.replicates) for block in blocks)
+    label = f"{job['model']} {job['task']} length {specification['length']}"
+    progress = Progress("replicates", n_replicates, label)
     savers = []
-    for done, fields in enumerate(job["blocks"]):
-        cell = Cell(job["model"], job["task"], length, fields["budget"])
-        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
-        specification = {**job["specification"], "budget": cell.budget}
-        name = digest(specification)
+    for pack in _packs_of(blocks, specification["training"]["batch_size"]):
         saver = _Saver(
-            checkpoints / encode(block.coordinates) / f"{name}.pt", checkpoint_interval_s
+            results / "checkpoints" / f"{digest(_pack_specification(specification, pack))}.pt",
+            checkpoint_interval_s,
         )
         savers.append(saver)
-
-        def after_evaluation(state: PackState, done=done, budget=cell.budget, saver=saver) -> None:
-            share = state.step / max_steps
-            text = f"budget {budget}, step {state.step}, {len(state.active)} replicates left"
-            progress.update(done + share, text)
-            saver.save(state)
-
-        state = _train_block(
-            model,
-            block,
-            specification,
-            _read_data(block, specification, results, device),
-            load_checkpoint(saver.path, device),
-            after_evaluation,
-        )
-        write_store(
-            store_path(results, "cells", block.coordinates, name),
-            _dataset(block, state, model.n_parameters, specification["training"]["evaluate_every"]),
-            CELL,
-            specification,
-            provenance(device=describe_device(device), wall_time_s=round(state.wall_time_s, 3)),
-        )
+        _train_pack(model, pack, specification, results, device, saver, progress)
     progress.finish()
     for saver in savers:
         saver.path.unlink(missing_ok=True)
@@ -125,7 +110,7 @@ def read_sets(
 
 
 class _Saver:
-    """Saves the state of a block at an interval, and when all its replicates have ended."""
+    """Saves the state of a pack at an interval, and when all its replicates have ended."""
 
     def __init__(self, path: Path, interval_s: float):
         self.path = path
@@ -138,34 +123,90 @@ class _Saver:
             self.last_saved = time.monotonic()
 
 
-def _train_block(
+def _packs_of(blocks: Iterable[Block], batch_size: int) -> list[list[Block]]:
+    """Return the blocks that share a pack: those with batches of the same size."""
+    packs: dict[int, list[Block]] = {}
+    for block in blocks:
+        packs.setdefault(min(batch_size, block.cell.budget), []).append(block)
+    return list(packs.values())
+
+
+def _pack_specification(specification: Mapping[str, Any], pack: list[Block]) -> dict[str, Any]:
+    """Return what a checkpoint of a pack is a checkpoint of."""
+    members = [[block.cell.budget, block.seeds, block.learning_rates] for block in pack]
+    return {**specification, "members": members}
+
+
+def _train_pack(
     model: StackedModel,
-    block: Block,
+    pack: list[Block],
     specification: Mapping[str, Any],
-    data: PackData,
-    state: PackState | None,
-    after_evaluation: Callable[[PackState], None],
-) -> PackState:
-    """Train the replicates of a block, from a checkpointed state or from the start."""
+    results: Path,
+    device: torch.device,
+    saver: _Saver,
+    progress: Progress,
+) -> None:
+    """Train the blocks of a pack, from a checkpoint or from the start, and write their stores."""
     training = specification["training"]
-    batch_size = min(training["batch_size"], block.cell.budget)
-    seeds, rates = zip(
-        *((seed, rate) for seed in block.seeds for rate in block.learning_rates), strict=True
-    )
-    initial_seeds = [_initial_seed(specification, seed) for seed in seeds]
-    return train_pack(
-        model,
-        data,
-        rows=np.array([block.seeds.index(seed) for seed in seeds]),
-        learning_rates=np.array(rates),
-        samplers=[
+    seeds = sorted({seed for block in pack for seed in block.seeds})
+    batch_size = min(training["batch_size"], pack[0].cell.budget)
+    replicates = [
+        Replicate(_initial_seed(specification, seed), rate, seeds.index(seed), sampler)
+        for block in pack
+        for seed in block.seeds
+        for sampler in [
             EpochSampler(block.cell.budget, batch_size, _order_key(specification, seed))
-            for seed in block.seeds
-        ],
-        rules=_rules(training, batch_size),
-        state=state or initial_state(model, initial_seeds, data.tokens.device),
-        after_evaluation=after_evaluation,
-    )
+        ]
+        for rate in block.learning_rates
+    ]
+    state = load_checkpoint(saver.path, device)
+    done_before, max_steps = progress.done, training["max_steps"]
+
+    def done(state: PackState) -> float:
+        active = len(state.active)
+        return done_before + len(replicates) - active + active * state.step / max_steps
+
+    if state is None:
+        state = initial_state(model, [replicate.seed for replicate in replicates], device)
+    else:
+        progress.skip(done(state) - done_before)
+    budgets = ", ".join(str(block.cell.budget) for block in pack)
+    started, steps_before = time.monotonic(), state.n_steps.sum()
+
+    def after_evaluation(state: PackState) -> None:
+        rate = (state.n_steps.sum() - steps_before) / (time.monotonic() - started)
+        text = f"budgets {budgets}, step {state.step}, {rate:.0f} replicate-steps/s"
+        progress.update(done(state), text)
+        saver.save(state)
+
+    data = _read_data(pack, seeds, specification, results, device)
+    try:
+        train_pack(model, data, replicates, _rules(training, batch_size), state, after_evaluation)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"out of memory on {describe_device(device)} at step {state.step} of "
+            f"{pack[0].cell.model} with budgets {budgets}: other processes took what was free at the "
+            "start; give the job more memory or fewer neighbours, and run it again: it goes on from "
+            "its checkpoint"
+        ) from None
+    progress.update(done(state))
+    row = 0
+    for block in pack:
+        rows = slice(row, row + len(block.replicates))
+        row = rows.stop
+        cell_specification = {**specification, "budget": block.cell.budget}
+        write_store(
+            store_path(results, "cells", block.coordinates, digest(cell_specification)),
+            _dataset(block, state, rows, model.n_parameters, training["evaluate_every"]),
+            CELL,
+            cell_specification,
+            provenance(
+                device=describe_device(device),
+                wall_time_s=round(float(state.wall_time_s[rows].sum()), 3),
+            ),
+        )
 
 
 def _initial_seed(specification: Mapping[str, Any], seed: int) -> int:
@@ -188,49 +229,59 @@ def _rules(training: Mapping[str, Any], batch_size: int) -> Rules:
         success_measure=training["success"]["measure"],
         success_threshold=training["success"]["threshold"],
         optimiser=dict(training["optimiser"]),
+        schedule=Schedule(training["max_steps"], **training["schedule"]),
+        precision=training["precision"],
     )
 
 
 def _read_data(
-    block: Block, specification: Mapping[str, Any], results: Path, device: torch.device
+    pack: list[Block],
+    seeds: list[int],
+    specification: Mapping[str, Any],
+    results: Path,
+    device: torch.device,
 ) -> PackData:
-    """Return the data sets of the seeds of a block, stacked (S, n, T)."""
-    task = build_task(specification["task"])
-    head = specification["n_validation"]
+    """Return the sets of the seeds, stacked; budgets nest, so those of the largest hold all others."""
+    options, head = specification["task"], specification["n_validation"]
+    task = build_task(options)
+    largest = max((block.cell for block in pack), key=lambda cell: cell.budget)
     validation, train = [], []
-    for seed in block.seeds:
-        first, *shards = stream_slices(task, block.cell, seed, head)
+    for seed in seeds:
+        first, *shards = stream_slices(task, largest, seed, head)
         validation.append([first])
         train.append(shards)
-    options = specification["task"]
     return PackData(
-        *read_sets(options, train, results, block.cell.budget, device),
+        *read_sets(options, train, results, largest.budget, device),
         *read_sets(options, validation, results, head, device),
     )
 
 
-def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: int) -> xr.Dataset:
-    """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
+def _dataset(
+    block: Block, state: PackState, rows: slice, n_parameters: int, evaluate_every: int
+) -> xr.Dataset:
+    """Return what the store of a block holds, from its rows of a pack; see `nstar.artifacts.CELL`."""
     replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
-    n_evaluations = len(state.curves["train_loss"])
-    steps = np.minimum(evaluate_every * np.arange(1, n_evaluations + 1), state.n_steps.max())
+    last_step = state.n_steps[rows].max()
+    n_evaluations = -(-last_step // evaluate_every)
+    steps = np.minimum(evaluate_every * np.arange(1, n_evaluations + 1), last_step)
     outcome_meaning = {
         "flag_values": list(range(len(OUTCOMES))),
         "flag_meanings": " ".join(OUTCOMES),
     }
+    curves = {
+        name: np.stack([values[rows] for values in curve[:n_evaluations]], axis=1)
+        for name, curve in state.curves.items()
+    }
     return xr.Dataset(
         {
-            "outcome": ("replicate", state.outcome, outcome_meaning),
-            "diverged": ("replicate", state.diverged),
-            "n_steps": ("replicate", state.n_steps),
+            "outcome": ("replicate", state.outcome[rows], outcome_meaning),
+            "diverged": ("replicate", state.diverged[rows]),
+            "n_steps": ("replicate", state.n_steps[rows]),
             "parameters": (
                 ("replicate", "parameter"),
-                state.final_parameters[:, :n_parameters].cpu().numpy(),
+                state.final_parameters[rows, :n_parameters].cpu().numpy(),
             ),
-            **{
-                name: (("replicate", "evaluation"), np.stack(state.curves[name], axis=1))
-                for name in CURVES
-            },
+            **{name: (("replicate", "evaluation"), curve) for name, curve in curves.items()},
         },
         coords={
             "seed": ("replicate", np.array([seed for seed, _ in replicates])),

@@ -18,9 +18,9 @@ class Score:
 
     Attributes
     ----------
-    position_loss : Tensor of float64, shape (R, T)
+    position_loss : Tensor of float64, shape (R, T')
         Cross-entropy at each position; nats.
-    position_accuracy : Tensor of float64, shape (R, T)
+    position_accuracy : Tensor of float64, shape (R, T')
         Share of right labels at each position.
     sequence_accuracy : Tensor of float64, shape (R,)
         Share of sequences with the right label at every position.
@@ -51,8 +51,10 @@ def score(
     ----------
     model : StackedModel
     parameters : mapping of str to Tensor, each of shape (R, ...)
-    tokens, labels : Tensor of int64, shape (S, n, T)
+    tokens : Tensor of int64, shape (S, n, T)
         S sets of n sequences each, n at least 1.
+    labels : Tensor of int64, shape (S, n, T')
+        Those of the last T' <= T positions.
     rows : Tensor of int64, shape (R,)
         Which of the S sets each replicate is scored on.
 
@@ -60,12 +62,12 @@ def score(
     -------
     Score
     """
-    n_sequences = tokens.shape[1]
+    n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
     loss = right = whole = 0.0
     for start in range(0, n_sequences, _SEQUENCES_AT_ONCE):
         part = slice(start, start + _SEQUENCES_AT_ONCE)
         targets = labels[rows, part]
-        logits = model.forward(parameters, tokens[rows, part])  # (R, B, T, C)
+        logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
         losses = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none")
         correct = logits.argmax(-1) == targets
         loss = loss + losses.view(targets.shape).double().sum(1)

@@ -3,15 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nstar.models.dense_ssm import DenseSSM
+from nstar.models.deltanet import DeltaNet
+from nstar.models.elman import Elman
+from nstar.models.gru import GRU
+from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
 from nstar.models.lstm import LSTM
-from nstar.models.stacked import ParameterSpec, StackedModel
+from nstar.models.stacked import Dropout, ParameterSpec, StackedModel
 from nstar.models.transformer import Transformer
 
 MODELS: dict[str, type[StackedModel]] = {
     "transformer": Transformer,
     "lstm": LSTM,
+    "gru": GRU,
+    "elman": Elman,
     "dense_ssm": DenseSSM,
+    "block_ssm": BlockSSM,
+    "rotation_ssm": RotationSSM,
+    "diagonal_ssm": DiagonalSSM,
+    "deltanet": DeltaNet,
 }
 """Model classes by their ``kind``."""
 
@@ -23,10 +32,17 @@ def build_model(options: Mapping[str, Any], **shapes: int) -> StackedModel:
 
 
 __all__ = [
+    "GRU",
     "LSTM",
     "MODELS",
+    "BlockSSM",
+    "DeltaNet",
     "DenseSSM",
+    "DiagonalSSM",
+    "Dropout",
+    "Elman",
     "ParameterSpec",
+    "RotationSSM",
     "StackedModel",
     "Transformer",
     "build_model",

@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 
 from nstar.models.stacked import (
-    LANES,
+    Dropout,
     Parameters,
     ParameterSpec,
     StackedModel,
-    embed,
+    aligned_steps,
+    in_float32,
     linear,
+    symbol_inputs,
 )
 
 aten = torch.ops.aten
@@ -56,91 +58,78 @@ class LSTM(StackedModel):
             ParameterSpec("head.bias", (1, self.n_classes), "uniform", bound),
         )
 
-    def forward(self, parameters: Parameters, tokens: Tensor) -> Tensor:
-        """Return logits (R, B, T, C); see `StackedModel.forward`."""
-        n_replicates, batch, length = tokens.shape
-        inputs = embed(parameters["token_embedding"], tokens.transpose(1, 2))  # (R, T, B, D)
-        inputs = inputs.reshape(n_replicates, length * batch, self.width)
-        gates = linear(parameters, "gates", inputs)  # (R, T B, 4 D)
-        gates = gates.view(n_replicates, length, batch, 4 * self.width).transpose(0, 1).contiguous()
-        hidden = _Recurrence.apply(gates, parameters["recurrence"])  # (T, R, B, D)
-        hidden = hidden.transpose(0, 1).reshape(n_replicates, length * batch, self.width)
-        logits = linear(parameters, "head", hidden)
-        return logits.view(n_replicates, length, batch, self.n_classes).transpose(1, 2)
+    @in_float32
+    def forward(
+        self,
+        parameters: Parameters,
+        tokens: Tensor,
+        read_from: int = 0,
+        dropout: Dropout | None = None,
+    ) -> Tensor:
+        """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
+        inputs = symbol_inputs(parameters, "gates", tokens)  # (R, T, B, 4 D)
+        hidden = _Recurrence.apply(inputs, parameters["recurrence"])[:, read_from:]
+        logits = linear(parameters, "head", hidden.flatten(1, 2))
+        return logits.view(*hidden.shape[:3], self.n_classes).transpose(1, 2)
 
 
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
-    Inputs: gate pre-activations (T, R, B, 4 D) and the recurrent weight (R, D, 4 D).
-    Output: hidden states (T, R, B, D). ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several
+    Inputs: gate pre-activations of the inputs (R, T, B, 4 D), recurrent weight (R, D, 4 D).
+    Output: hidden states (R, T, B, D). ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several
     times cheaper on a CPU.
     """
 
     @staticmethod
-    def forward(ctx, pre_activations: Tensor, weight: Tensor) -> Tensor:
-        length, n_replicates, batch, four_width = pre_activations.shape
-        width = four_width // 4
-        gates, all_gates = _aligned(pre_activations, four_width)
-        squashed, all_squashed = _aligned(pre_activations, width)
-        hidden = pre_activations.new_empty(length, n_replicates, batch, width)
+    def forward(ctx, inputs: Tensor, weight: Tensor) -> Tensor:
+        n_replicates, length, batch, width = (*inputs.shape[:3], weight.shape[1])
+        gates, gate_rows = aligned_steps(n_replicates, length, (batch, 4 * width), inputs)
+        squashed, squashed_rows = aligned_steps(n_replicates, length, (batch, width), inputs)
+        hidden = inputs.new_empty(n_replicates, length, batch, width)
         cell = torch.empty_like(hidden)
+        gates.copy_(inputs)
         for t in range(length):
-            if t == 0:
-                gates[t].copy_(pre_activations[t])
-            else:
-                torch.baddbmm(pre_activations[t], hidden[t - 1], weight, out=gates[t])
-            update = gates[t][..., 3 * width :].mul_(2)
-            all_gates[t].sigmoid_()
-            update.mul_(2).sub_(1)
-            into, keep, out, _ = gates[t].split(width, dim=-1)
-            torch.mul(into, update, out=cell[t])
             if t > 0:
-                cell[t].addcmul_(keep, cell[t - 1])
-            torch.mul(cell[t], 2, out=squashed[t])
-            all_squashed[t].sigmoid_().mul_(2).sub_(1)
-            torch.mul(out, squashed[t], out=hidden[t])
+                torch.baddbmm(gates[:, t], hidden[:, t - 1], weight, out=gates[:, t])
+            into, keep, out, update = gates[:, t].split(width, dim=-1)
+            update.mul_(2)
+            gate_rows[:, t].sigmoid_()
+            update.mul_(2).sub_(1)
+            torch.mul(into, update, out=cell[:, t])
+            if t > 0:
+                cell[:, t].addcmul_(keep, cell[:, t - 1])
+            torch.mul(cell[:, t], 2, out=squashed[:, t])
+            squashed_rows[:, t].sigmoid_().mul_(2).sub_(1)
+            torch.mul(out, squashed[:, t], out=hidden[:, t])
         ctx.save_for_backward(weight, gates, hidden, cell, squashed)
         return hidden
 
     @staticmethod
     def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor]:
         weight, gates, hidden, cell, squashed = ctx.saved_tensors
-        length, n_replicates, batch, width = hidden.shape
-        gradient = gates.new_empty(length, n_replicates, batch, 4 * width)  # of pre-activations
+        length, width = hidden.shape[1], hidden.shape[3]
+        gradient = gates.new_empty(gates.shape)  # of the pre-activations
         transposed = weight.transpose(1, 2)
         from_next_hidden = from_next_cell = None
         for t in reversed(range(length)):
-            into, keep, out, update = gates[t].split(width, dim=-1)
-            d_into, d_keep, d_out, d_update = gradient[t].split(width, dim=-1)
-            d_hidden = hidden_gradient[t]
+            into, keep, out, update = gates[:, t].split(width, dim=-1)
+            d_into, d_keep, d_out, d_update = gradient[:, t].split(width, dim=-1)
+            d_hidden = hidden_gradient[:, t]
             if t < length - 1:
                 d_hidden = from_next_hidden.add_(d_hidden)
-            d_cell = aten.tanh_backward(d_hidden * out, squashed[t])
+            d_cell = aten.tanh_backward(d_hidden * out, squashed[:, t])
             if t < length - 1:
                 d_cell += from_next_cell
             torch.mul(d_cell, update, out=d_into)
-            torch.mul(d_cell, cell[t - 1] if t > 0 else 0, out=d_keep)
-            torch.mul(d_hidden, squashed[t], out=d_out)
+            torch.mul(d_cell, cell[:, t - 1] if t > 0 else 0, out=d_keep)
+            torch.mul(d_hidden, squashed[:, t], out=d_out)
             torch.mul(d_cell, into, out=d_update)
-            sigmoids, d_sigmoids = gates[t][..., : 3 * width], gradient[t][..., : 3 * width]
+            sigmoids, d_sigmoids = gates[:, t, :, : 3 * width], gradient[:, t, :, : 3 * width]
             aten.sigmoid_backward.grad_input(d_sigmoids, sigmoids, grad_input=d_sigmoids)
             aten.tanh_backward.grad_input(d_update, update, grad_input=d_update)
             if t > 0:
                 from_next_cell = d_cell.mul_(keep)
-                from_next_hidden = torch.bmm(gradient[t], transposed)
-        steps = (length - 1) * batch
-        before = hidden[:-1].transpose(0, 1).reshape(n_replicates, steps, width)
-        after = gradient[1:].transpose(0, 1).reshape(n_replicates, steps, 4 * width)
-        return gradient, torch.bmm(before.transpose(1, 2), after)
-
-
-def _aligned(like: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Return (T, R, B, width) and the buffer (T, R, n) under it, n a multiple of `LANES`.
-
-    Elementwise functions are applied to the buffer; see `LANES`.
-    """
-    length, n_replicates, batch = like.shape[:3]
-    n_entries = batch * width
-    buffer = like.new_empty(length, n_replicates, n_entries + -n_entries % LANES)
-    return buffer[..., :n_entries].unflatten(-1, (batch, width)), buffer
+                from_next_hidden = torch.bmm(gradient[:, t], transposed)
+        before = hidden[:, :-1].flatten(1, 2)  # (R, (T - 1) B, D)
+        return gradient, torch.bmm(before.mT, gradient[:, 1:].flatten(1, 2))

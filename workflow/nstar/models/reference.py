@@ -1,166 +1,253 @@
-"""The same networks as plain modules: slow, obvious, one replicate each. Tests compare with them.
+"""The same networks for one replicate, as their formulas say: slow and obvious. Tests compare with them.
 
-A module is filled from the named parameters of one replicate, so that values and gradients of both
-forms can be compared; see `build_reference`.
+Each function takes the named parameters of one replicate, of the stacked shapes without their
+replicate axis, and tokens (B, T); it returns logits (B, T, C).
 """
 
-import torch
-from torch import Tensor, nn
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from nstar.models.dense_ssm import DenseSSM
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nstar.models.deltanet import KEY_EPSILON, OUTPUT_EPSILON, DeltaNet
+from nstar.models.elman import Elman
+from nstar.models.gru import GRU
+from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
 from nstar.models.lstm import LSTM
 from nstar.models.stacked import StackedModel
 from nstar.models.transformer import Transformer
 
-
-class _Block(nn.Module):
-    """One pre-LayerNorm layer, attention written as the formula says."""
-
-    def __init__(self, width: int, heads: int):
-        super().__init__()
-        self.heads = heads
-        self.attention_norm = nn.LayerNorm(width)
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.attention_out = nn.Linear(width, width)
-        self.perceptron_norm = nn.LayerNorm(width)
-        self.perceptron_in = nn.Linear(width, 4 * width)
-        self.perceptron_out = nn.Linear(4 * width, width)
-
-    def forward(self, stream: Tensor) -> Tensor:
-        length, width = stream.shape[1:]
-        query, key, value = self.query_key_value(self.attention_norm(stream)).split(width, dim=-1)
-        future = torch.ones(length, length).triu(1).bool()
-        mixed = []
-        for part in torch.arange(width).chunk(self.heads):
-            scores = query[..., part] @ key[..., part].mT / len(part) ** 0.5
-            weights = scores.masked_fill(future, float("-inf")).softmax(-1)
-            mixed.append(weights @ value[..., part])
-        stream = stream + self.attention_out(torch.cat(mixed, dim=-1))
-        hidden = nn.functional.gelu(self.perceptron_in(self.perceptron_norm(stream)))
-        return stream + self.perceptron_out(hidden)
+Values = Mapping[str, Tensor]
 
 
-class _Transformer(nn.Module):
-    def __init__(self, model: Transformer):
-        super().__init__()
-        self.token_embedding = nn.Embedding(model.n_symbols, model.width)
-        self.position_embedding = nn.Embedding(model.n_positions, model.width)
-        self.layers = nn.ModuleList(_Block(model.width, model.heads) for _ in range(model.depth))
-        self.final_norm = nn.LayerNorm(model.width)
-        self.head = nn.Linear(model.width, model.n_classes)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        positions = torch.arange(tokens.shape[1])
-        stream = self.token_embedding(tokens) + self.position_embedding(positions)
-        for layer in self.layers:
-            stream = layer(stream)
-        return self.head(self.final_norm(stream))
+def reference_logits(model: StackedModel, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C) of one replicate of any model, by the obvious form of it."""
+    return REFERENCES[type(model)](model, values, tokens)
 
 
-class _LSTM(nn.Module):
-    """Uses ``nn.LSTM``, whose gates lie in the order i, f, u, o and carry two biases."""
-
-    def __init__(self, model: LSTM):
-        super().__init__()
-        self.token_embedding = nn.Embedding(model.n_symbols, model.width)
-        self.recurrent = nn.LSTM(model.width, model.width, batch_first=True)
-        self.head = nn.Linear(model.width, model.n_classes)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.head(self.recurrent(self.token_embedding(tokens))[0])
-
-
-class _DenseSSM(nn.Module):
-    """One transition matrix per token, ``A(x)_ij = sum_k W_ijk x_k``, as the paper writes it."""
-
-    def __init__(self, model: DenseSSM):
-        super().__init__()
-        width = model.width
-        self.token_embedding = nn.Embedding(model.n_symbols, width)
-        self.bilinear = nn.Parameter(torch.empty(width, width, width))  # W_ijk
-        self.initial_state = nn.Parameter(torch.empty(width))
-        self.head = nn.Linear(width, model.n_classes)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        inputs = self.token_embedding(tokens)
-        state, states = self.initial_state.expand(len(tokens), -1), []
-        for t in range(tokens.shape[1]):
-            transition = torch.einsum("ijk,bk->bij", self.bilinear, inputs[:, t])
-            state = torch.einsum("bij,bj->bi", transition, state)
-            state = state / (state.square().mean(-1, keepdim=True) + 1e-12).sqrt()
-            states.append(state)
-        return self.head(torch.stack(states, dim=1))
-
-
-def build_reference(model: StackedModel) -> nn.Module:
-    """Return the plain module of an architecture, with parameters of its own."""
-    kinds = {Transformer: _Transformer, LSTM: _LSTM, DenseSSM: _DenseSSM}
-    return kinds[type(model)](model)
+def transformer(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits of `nstar.models.Transformer`, attention head by head."""
+    length, width = tokens.shape[1], model.width
+    stream = values["token_embedding"][tokens]
+    if model.positions == "learned":
+        stream = stream + values["position_embedding"][:length]
+    if model.positions == "sinusoidal":
+        table = torch.zeros(length, width, dtype=stream.dtype)
+        for t in range(length):
+            for i in range(width):
+                angle = t / 10_000 ** (2 * (i // 2) / width)
+                table[t, i] = math.sin(angle) if i % 2 == 0 else math.cos(angle)
+        stream = stream + table
+    for i in range(model.depth):
+        inputs = stream
+        if model.norm == "pre":
+            inputs = _norm(values, f"layer{i}.attention_norm", stream)
+        stream = stream + _linear(
+            values, f"layer{i}.attention_out", _attend(model, values, f"layer{i}", inputs)
+        )
+        if model.norm == "post":
+            stream = _norm(values, f"layer{i}.attention_norm", stream)
+        inputs = stream
+        if model.norm == "pre":
+            inputs = _norm(values, f"layer{i}.perceptron_norm", stream)
+        hidden = model.activation(_linear(values, f"layer{i}.perceptron_in", inputs))
+        stream = stream + _linear(values, f"layer{i}.perceptron_out", hidden)
+        if model.norm == "post":
+            stream = _norm(values, f"layer{i}.perceptron_norm", stream)
+    if model.norm == "pre":
+        stream = _norm(values, "final_norm", stream)
+    return _linear(values, "head", stream)
 
 
-@torch.no_grad()
-def load_replicate(module: nn.Module, values: dict[str, Tensor]) -> None:
-    """Give a module the parameters of one replicate, under their stacked names and shapes."""
-    for parameter in module.parameters():
-        parameter.zero_()
-    if isinstance(module, _LSTM):
-        named = dict(module.recurrent.named_parameters())
-        named["weight_ih_l0"].copy_(_reorder(values["gates.weight"].T))
-        named["weight_hh_l0"].copy_(_reorder(values["recurrence"].T))
-        named["bias_ih_l0"].copy_(_reorder(values["gates.bias"][0]))
-    targets = stacked_names(module, {name: p.data for name, p in module.named_parameters()})
-    for name, target in targets.items():
-        if not name.startswith(("gates", "recurrence")):  # these are copies, loaded above
-            target.copy_(values[name])
+def _attend(model, values: Values, layer: str, inputs: Tensor) -> Tensor:
+    length, width = inputs.shape[1:]
+    projected = _linear(values, f"{layer}.query_key_value", inputs).split(width, dim=-1)
+    mixed = []
+    for query, key, value in zip(
+        *(part.chunk(model.heads, dim=-1) for part in projected), strict=True
+    ):
+        if model.positions == "rotary":
+            query, key = _rotate(query), _rotate(key)
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        if model.causal:
+            future = torch.ones(length, length).triu(1).bool()
+            scores = scores.masked_fill(future, float("-inf"))
+        mixed.append(scores.softmax(-1) @ value)
+    return torch.cat(mixed, dim=-1)
 
 
-def stacked_names(module: nn.Module, named: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return values or gradients of a module under the names and shapes of the stacked form.
-
-    Parameters
-    ----------
-    module : nn.Module
-        From `build_reference`.
-    named : dict of str to Tensor
-        Tensors under the names of ``module.named_parameters()``.
-    """
-    if isinstance(module, _LSTM):
-        gates = {key: _reorder(named[f"recurrent.{key}_l0"]) for key in _LSTM_PARTS}
-        others = {key: value for key, value in named.items() if not key.startswith("recurrent.")}
-        return {
-            **_stacked_linear(others),
-            "gates.weight": gates["weight_ih"].T,
-            "gates.bias": gates["bias_ih"][None],
-            "recurrence": gates["weight_hh"].T,
-        }
-    renamed = {key.replace("layers.", "layer"): value for key, value in named.items()}
-    if isinstance(module, _DenseSSM):
-        renamed["bilinear"] = renamed["bilinear"].permute(
-            2, 1, 0
-        )  # the stacked form stores k, j, i
-        renamed["initial_state"] = renamed["initial_state"][None]
-    return _stacked_linear(renamed)
+def _rotate(vectors: Tensor) -> Tensor:
+    """Multiply pairs (j, j + D/2), as complex numbers, by e^(i t theta_j)."""
+    length, width = vectors.shape[-2:]
+    theta = 10_000.0 ** (-2 * torch.arange(width // 2, dtype=vectors.dtype) / width)
+    angles = torch.arange(length)[:, None] * theta
+    turn = torch.polar(torch.ones_like(angles), angles)
+    one, two = vectors.chunk(2, dim=-1)
+    turned = torch.complex(one, two) * turn
+    return torch.cat([turned.real, turned.imag], dim=-1)
 
 
-def _stacked_linear(named: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Turn weights of linear layers into (in, out), vectors into (1, D), tables into their name."""
-    stacked = {}
-    for key, value in named.items():
-        if key.endswith("embedding.weight"):
-            stacked[key.removesuffix(".weight")] = value
-        elif key.endswith(".weight") and value.dim() == 2:
-            stacked[key] = value.T
-        elif value.dim() == 1:
-            stacked[key] = value[None]
-        else:
-            stacked[key] = value
-    return stacked
+def lstm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits of `nstar.models.LSTM`."""
+    hidden = cell = values["token_embedding"].new_zeros(len(tokens), model.width)
+    states = []
+    for x in values["token_embedding"][tokens].unbind(1):
+        gates = _linear(values, "gates", x) + hidden @ values["recurrence"]
+        into, keep, out, update = gates.chunk(4, dim=-1)
+        cell = keep.sigmoid() * cell + into.sigmoid() * update.tanh()
+        hidden = out.sigmoid() * cell.tanh()
+        states.append(hidden)
+    return _linear(values, "head", torch.stack(states, dim=1))
 
 
-_LSTM_PARTS = ("weight_ih", "weight_hh", "bias_ih")
+def gru(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits of `nstar.models.GRU`."""
+    hidden = values["token_embedding"].new_zeros(len(tokens), model.width)
+    states = []
+    for x in values["token_embedding"][tokens].unbind(1):
+        from_input = _linear(values, "gates", x).chunk(3, dim=-1)
+        from_state = (hidden @ values["recurrence"]).chunk(3, dim=-1)
+        reset, keep = (
+            (a + b).sigmoid() for a, b in zip(from_input[:2], from_state[:2], strict=True)
+        )
+        recalled = from_state[2] + values["candidate_bias"]
+        hidden = (1 - keep) * (from_input[2] + reset * recalled).tanh() + keep * hidden
+        states.append(hidden)
+    return _linear(values, "head", torch.stack(states, dim=1))
 
 
-def _reorder(gates: Tensor) -> Tensor:
-    """Swap the last two quarters: rows in the order i, f, u, o become i, f, o, u, and back."""
-    into, keep, third, fourth = gates.chunk(4)
-    return torch.cat([into, keep, fourth, third])
+def elman(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits of `nstar.models.Elman`."""
+    hidden = values["token_embedding"].new_zeros(len(tokens), model.width)
+    states = []
+    for x in values["token_embedding"][tokens].unbind(1):
+        hidden = (_linear(values, "input", x) + hidden @ values["recurrence"]).tanh()
+        states.append(hidden)
+    return _linear(values, "head", torch.stack(states, dim=1))
+
+
+def dense_ssm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C) of tokens (B, T): ``A(x)_ij = sum_k W_ijk x_k``, W stored (k, j, i)."""
+
+    def transition(x):
+        return torch.einsum("kji,bk->bij", values["bilinear"], x)
+
+    return _linear_rnn(model, values, tokens, transition)
+
+
+def block_ssm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C): blocks ``A_m(x)_ij = sum_k W_mijk x_k``, W stored (k, m, j, i)."""
+
+    def transition(x):
+        blocks = torch.einsum("kmji,bk->bmij", values["bilinear"], x)
+        return torch.stack([torch.block_diag(*of_example) for of_example in blocks])
+
+    return _linear_rnn(model, values, tokens, transition)
+
+
+def rotation_ssm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C): plane m is turned by ``theta_m(x) = sum_k W_mk x_k``, W stored (k, m)."""
+
+    def turned(theta):
+        cos, sin = torch.cos(theta), torch.sin(theta)
+        return torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])])
+
+    def transition(x):
+        angles = torch.einsum("km,bk->bm", values["angle"], x)
+        return torch.stack([torch.block_diag(*map(turned, thetas)) for thetas in angles])
+
+    return _linear_rnn(model, values, tokens, transition)
+
+
+def diagonal_ssm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C): ``a_i(x) = sum_k W_ik x_k`` or its sigmoid, W stored (k, i)."""
+
+    def transition(x):
+        diagonal = torch.einsum("ki,bk->bi", values["diagonal"], x)
+        return torch.diag_embed(torch.sigmoid(diagonal) if model.positive else diagonal)
+
+    return _linear_rnn(model, values, tokens, transition)
+
+
+def _linear_rnn(model, values: Values, tokens: Tensor, transition) -> Tensor:
+    """Return logits of ``h_t = A(x_t) h_{t-1}``; ``transition`` maps embeddings (B, D) to A (B, D, D)."""
+    state = values["initial_state"].expand(len(tokens), -1)  # (B, D)
+    logits = []
+    for t in range(tokens.shape[1]):
+        embedded = values["token_embedding"][tokens[:, t]]
+        state = torch.einsum("bij,bj->bi", transition(embedded), state)
+        if model.normalise:
+            state = state / state.square().mean(-1, keepdim=True).sqrt()
+        logits.append(state @ values["head.weight"] + values["head.bias"][0])
+    return torch.stack(logits, dim=1)
+
+
+def deltanet(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C) of tokens (B, T) from the parameters of one replicate."""
+    stream = values["token_embedding"][tokens]  # (B, T, D)
+    for i in range(model.depth):
+        inputs = _norm(values, f"layer{i}.delta_norm", stream)
+        query, key, value = (
+            _linear(values, f"layer{i}.{part}", inputs) for part in ("query", "key", "value")
+        )
+        beta = torch.sigmoid(_linear(values, f"layer{i}.beta", inputs))  # (B, T, H)
+        if model.negative_eigenvalues:
+            beta = 2 * beta
+        heads = []
+        for h, part in enumerate(torch.arange(model.width).chunk(model.heads)):
+            read = _memory(
+                _unit_rms(F.silu(query[..., part]), KEY_EPSILON) / len(part) ** 0.5,
+                _unit_rms(F.silu(key[..., part]), KEY_EPSILON) / len(part) ** 0.5,
+                value[..., part],
+                beta[..., h],
+            )
+            heads.append(_unit_rms(read, OUTPUT_EPSILON) * values[f"layer{i}.delta_gain"])
+        stream = stream + _linear(values, f"layer{i}.delta_out", torch.cat(heads, dim=-1))
+        inputs = _norm(values, f"layer{i}.perceptron_norm", stream)
+        hidden = F.gelu(_linear(values, f"layer{i}.perceptron_in", inputs))
+        stream = stream + _linear(values, f"layer{i}.perceptron_out", hidden)
+    return _linear(values, "head", _norm(values, "final_norm", stream))
+
+
+def _unit_rms(inputs: Tensor, epsilon: float) -> Tensor:
+    """Return inputs (..., n) divided by the root of their mean square."""
+    return inputs / (inputs.square().mean(-1, keepdim=True) + epsilon).sqrt()
+
+
+def _memory(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tensor:
+    """Return ``o_t = S_t q_t`` (B, T, d) of one head, by the recurrence for ``S_t``; beta (B, T)."""
+    batch, length, size = key.shape
+    memory, read = key.new_zeros(batch, size, size), []
+    for t in range(length):
+        rate = beta[:, t, None, None]
+        written = torch.einsum("bi,bj->bij", key[:, t], key[:, t])  # k k^T
+        memory = memory @ (torch.eye(size, dtype=key.dtype) - rate * written)
+        memory = memory + rate * torch.einsum("bi,bj->bij", value[:, t], key[:, t])
+        read.append(torch.einsum("bij,bj->bi", memory, query[:, t]))
+    return torch.stack(read, dim=1)
+
+
+def _linear(values: Values, name: str, inputs: Tensor) -> Tensor:
+    return inputs @ values[f"{name}.weight"] + values[f"{name}.bias"]
+
+
+def _norm(values: Values, name: str, inputs: Tensor) -> Tensor:
+    weight, bias = values[f"{name}.weight"][0], values[f"{name}.bias"][0]
+    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias)
+
+
+REFERENCES: Mapping[type[StackedModel], Callable[[Any, Values, Tensor], Tensor]] = {
+    Transformer: transformer,
+    LSTM: lstm,
+    GRU: gru,
+    Elman: elman,
+    DenseSSM: dense_ssm,
+    BlockSSM: block_ssm,
+    RotationSSM: rotation_ssm,
+    DiagonalSSM: diagonal_ssm,
+    DeltaNet: deltanet,
+}
+"""The reference of each model."""

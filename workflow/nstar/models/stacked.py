@@ -6,6 +6,7 @@ an optimiser is a handful of kernels; the named parameters are views into it.
 Shapes: R replicates, B batch, T sequence length, V vocabulary, C classes, D width, P parameters.
 """
 
+import functools
 import math
 import os
 from abc import ABC, abstractmethod
@@ -16,6 +17,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from nstar.seeds import derive_seed
 
 Parameters = Mapping[str, Tensor]
 
@@ -88,19 +91,35 @@ class StackedModel(ABC):
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer."""
 
+    @property
+    def dropout_rate(self) -> float:
+        """Share of entries that are dropped in training; 0 where the model knows no dropout."""
+        return 0.0
+
     @abstractmethod
-    def forward(self, parameters: Parameters, tokens: Tensor) -> Tensor:
-        """Return the logits of every position.
+    def forward(
+        self,
+        parameters: Parameters,
+        tokens: Tensor,
+        read_from: int = 0,
+        dropout: "Dropout | None" = None,
+    ) -> Tensor:
+        """Return the logits of the positions that are read.
 
         Parameters
         ----------
         parameters : mapping of str to Tensor, each of shape (R, ...)
         tokens : Tensor of int64, shape (R, B, T)
             Symbols in ``0 .. V - 1``; T is at most ``n_positions``.
+        read_from : int
+            First position whose logits are wanted, in ``0 .. T - 1``; what only earlier positions
+            need of the last layer is not computed.
+        dropout : Dropout, optional
+            Noise of a training step; none where left out.
 
         Returns
         -------
-        Tensor of float32, shape (R, B, T, C)
+        Tensor of float32, shape (R, B, T - read_from, C)
         """
 
     @property
@@ -132,9 +151,38 @@ class StackedModel(ABC):
         return views
 
 
+class Dropout:
+    """Dropout of one training step, drawn for each replicate from its own seed and the step.
+
+    Parameters
+    ----------
+    rate : float
+        Share of entries set to zero, in (0, 1); the others are divided by ``1 - rate``.
+    seeds : sequence of int
+        One per replicate (R,).
+    step : int
+        A resumed run draws what an uninterrupted one would have drawn.
+    device : torch.device
+    """
+
+    def __init__(self, rate: float, seeds: Sequence[int], step: int, device: torch.device):
+        self.rate = rate
+        self.generators = [
+            torch.Generator(device).manual_seed(derive_seed("dropout", seed=seed, step=step))
+            for seed in seeds
+        ]
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return inputs (R, ...) with entries dropped."""
+        kept = torch.empty_like(inputs)
+        for row, generator in zip(kept, self.generators, strict=True):
+            row.bernoulli_(1 - self.rate, generator=generator)
+        return inputs * kept.div_(1 - self.rate)
+
+
 def pad_to_lanes(rows: Tensor) -> Tensor:
-    """Return rows (R, n) with zeros up to the next multiple of `LANES`."""
-    missing = -rows.shape[1] % LANES
+    """Return rows (..., n) with zeros up to the next multiple of `LANES`."""
+    missing = -rows.shape[-1] % LANES
     return F.pad(rows, (0, missing)) if missing else rows
 
 
@@ -161,7 +209,10 @@ def linear_specs(
 
 def linear(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
     """Apply a linear layer to inputs (R, n, n_inputs), replicate by replicate."""
-    return torch.baddbmm(parameters[f"{name}.bias"], inputs, parameters[f"{name}.weight"])
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    if weight.shape[-1] == 1:  # MKL computes a product with one column otherwise in a pack of one
+        return (inputs * weight.mT).sum(-1, keepdim=True) + bias
+    return torch.baddbmm(bias, inputs, weight)
 
 
 def embed(table: Tensor, tokens: Tensor) -> Tensor:
@@ -170,3 +221,67 @@ def embed(table: Tensor, tokens: Tensor) -> Tensor:
     offsets = torch.arange(n_replicates, device=tokens.device) * n_symbols
     offsets = offsets.view(-1, *[1] * (tokens.dim() - 1))
     return F.embedding(tokens + offsets, table.reshape(n_replicates * n_symbols, width))
+
+
+def layer_norm_specs(name: str, width: int) -> list[ParameterSpec]:
+    """Return gain (1) and shift (0) of a LayerNorm."""
+    return [
+        ParameterSpec(f"{name}.weight", (1, width), "constant", 1.0),
+        ParameterSpec(f"{name}.bias", (1, width), "constant", 0.0),
+    ]
+
+
+def layer_norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+    """Apply a LayerNorm to inputs (R, n, D), replicate by replicate."""
+    normed = F.layer_norm(inputs, inputs.shape[-1:])
+    return torch.addcmul(parameters[f"{name}.bias"], normed, parameters[f"{name}.weight"])
+
+
+def rms_norm(inputs: Tensor, epsilon: float) -> Tensor:
+    """Return inputs (R, ..., n) divided by the root of their mean square plus epsilon."""
+    mean_square = inputs.square().mean(-1, keepdim=True)
+    return inputs * elementwise(torch.rsqrt, mean_square + epsilon)
+
+
+def symbol_inputs(parameters: Parameters, name: str, tokens: Tensor) -> Tensor:
+    """Return what a linear layer gives for the embedding of each token, (R, T, B, n_outputs).
+
+    The alphabet is finite: where it is smaller than a batch, the layer is applied to each symbol
+    once and its outputs are looked up. That is exact, and costs next to nothing.
+    """
+    tokens = tokens.transpose(1, 2)  # (R, T, B)
+    table = parameters["token_embedding"]
+    if table.shape[1] <= tokens[0].numel():
+        return embed(linear(parameters, name, table), tokens)
+    outputs = linear(parameters, name, embed(table, tokens).flatten(1, 2))
+    return outputs.view(*tokens.shape, -1)
+
+
+def aligned_steps(n_replicates: int, length: int, shape: tuple[int, int], like: Tensor):
+    """Return an empty tensor (R, T, *shape) and the buffer (R, T, n) under it, n in whole `LANES`.
+
+    Elementwise functions of a step are applied to the buffer; see `LANES`.
+    """
+    n_entries = math.prod(shape)
+    buffer = like.new_empty(n_replicates, length, n_entries + -n_entries % LANES)
+    return buffer[..., :n_entries].unflatten(-1, shape), buffer
+
+
+def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Decorate a function to compute in float32 where reduced precision is on.
+
+    A recurrence multiplies its rounding errors from step to step, and solvers know no bfloat16.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*arguments, **options):
+        tensors = [part for part in arguments if isinstance(part, Tensor)]
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            return function(*map(_unreduced, arguments), **options)
+
+    return wrapped
+
+
+def _unreduced(argument):
+    reduced = isinstance(argument, Tensor) and argument.dtype in (torch.bfloat16, torch.float16)
+    return argument.float() if reduced else argument

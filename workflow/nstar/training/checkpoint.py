@@ -10,14 +10,16 @@ import torch
 
 from nstar.files import written_whole
 from nstar.training.loop import PackState
+from nstar.training.optimiser import AdamState
 
 logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(path: Path, state: PackState) -> None:
     """Write the state so that it is there whole or not at all."""
+    fields = {**vars(state), "adam": vars(state.adam)}
     with written_whole(path) as temporary:
-        torch.save(_map(vars(state), np.ndarray, torch.from_numpy), temporary)
+        torch.save(_map(fields, np.ndarray, torch.from_numpy), temporary)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
@@ -32,14 +34,18 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         logger.warning("checkpoint %s cannot be read (%s); training starts again", path, error)
         return None
-    on_device = {"parameters", "final_parameters", "optimiser"}
+    names = {field.name for field in dataclasses.fields(PackState)}
+    if set(fields) != names:
+        logger.warning("checkpoint %s is of another version; training starts again", path)
+        return None
+    on_device = {"parameters", "final_parameters", "adam"}
     for name, value in fields.items():
         if name in on_device:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.to(device))
         else:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.numpy())
-    names = {field.name for field in dataclasses.fields(PackState)}
-    return PackState(**fields) if set(fields) == names else None
+    fields["adam"] = AdamState(**fields["adam"])
+    return PackState(**fields)
 
 
 def _map(value, kind, function):

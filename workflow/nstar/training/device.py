@@ -1,29 +1,36 @@
-"""Where models run, and the settings that make a device give the same numbers every time."""
+"""Where models run, in which precision, and what makes a device give the same numbers every time."""
 
 import os
+from typing import Literal
 
+import psutil
 import torch
 
 from nstar.errors import DeviceError
 
+Precision = Literal["float32", "tf32", "bfloat16"]
 
-def prepare_device(name: str) -> torch.device:
+
+def prepare_device(name: str, precision: Precision = "float32") -> torch.device:
     """Return the device and make its kernels deterministic.
 
     Parameters
     ----------
     name : {"auto", "cpu", "cuda"}
         ``auto`` takes a GPU where there is one.
+    precision : {"float32", "tf32", "bfloat16"}
+        Of matrix products; parameters, optimiser and losses are always float32. ``tf32`` rounds the
+        factors of products to 10 bits; for ``bfloat16`` see `reduced`.
 
     Raises
     ------
     DeviceError
-        If a GPU is asked for and torch sees none.
+        If a GPU is asked for and torch sees none, or ``tf32`` of a CPU.
 
     Notes
     -----
     On a CPU one thread is used: a study runs as many processes as there are cores. On a GPU,
-    reduced-precision matrix products stay off and deterministic algorithms are on.
+    deterministic algorithms are on.
     """
     torch.set_num_threads(1)
     available = torch.cuda.is_available()
@@ -33,10 +40,36 @@ def prepare_device(name: str) -> torch.device:
             "the driver (nvidia-smi) and that this torch was built with CUDA"
         )
     if name == "cpu" or not available:
+        if precision == "tf32":
+            raise DeviceError(
+                "training.precision: 'tf32' is asked for on a CPU, which knows float32 and bfloat16; "
+                "choose one of these, or a GPU"
+            )
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     return torch.device("cuda")
+
+
+def reduced(precision: Precision, device: torch.device) -> torch.autocast:
+    """Return the context of a forward pass: torch's autocast for ``bfloat16``, else nothing.
+
+    Recurrences over time stay in float32; see `nstar.models.stacked.in_float32`.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+
+
+def free_memory_bytes(device: torch.device) -> int:
+    """Return the memory that a run may still take on a device; bytes."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an error of torch says that a device has no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def describe_device(device: torch.device) -> str:

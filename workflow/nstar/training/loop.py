@@ -1,4 +1,4 @@
-"""The packed training loop: all replicates of a cell at once, each with its own data and end.
+"""The packed training loop: the replicates of one or several cells at once, each with its own end.
 
 A replicate's numbers depend on its own seed, learning rate and data; on a CPU, bit for bit, never on
 the pack around it.
@@ -7,19 +7,18 @@ the pack around it.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nstar.measures.accuracy import score
 from nstar.models import StackedModel
-from nstar.models.stacked import pad_to_lanes
 from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
-from nstar.training.optimiser import PackedAdam
-from nstar.training.sampler import EpochSampler
+from nstar.training.device import reduced
+from nstar.training.launch import launch_size
+from nstar.training.optimiser import AdamState
+from nstar.training.step import PackData, Replicate, Rules, train_steps
 
 CURVES = (
     "train_loss",
@@ -32,60 +31,6 @@ CURVES = (
 """What is recorded at every evaluation; training values are means over the batches since the last."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Everything the loop is told about one cell.
-
-    Attributes
-    ----------
-    batch_size, max_steps, evaluate_every : int
-        As in the configuration; a batch is never larger than the training set.
-    patience : int or None
-        Evaluations without a new best, once the training set is fitted, after which a replicate
-        ends; None lets it go on to `max_steps`.
-    success_measure : {"loss", "token_accuracy", "sequence_accuracy"}
-    success_threshold : float
-        Reached from above by a loss, from below by an accuracy.
-    optimiser : dict
-        Keyword arguments of `PackedAdam`.
-    """
-
-    batch_size: int
-    max_steps: int
-    evaluate_every: int
-    patience: int | None
-    success_measure: Literal["loss", "token_accuracy", "sequence_accuracy"]
-    success_threshold: float
-    optimiser: dict
-
-    def passes(self, values: np.ndarray) -> np.ndarray:
-        """Return where the success measure is on the right side of its threshold; NaN is not."""
-        if self.success_measure == "loss":
-            return values <= self.success_threshold
-        return values >= self.success_threshold
-
-    def gain(self, values: np.ndarray) -> np.ndarray:
-        """Return the success measure with a sign such that more is better, NaN as -inf."""
-        signed = -values if self.success_measure == "loss" else values
-        return np.where(np.isnan(signed), -np.inf, signed)
-
-
-@dataclass(frozen=True)
-class PackData:
-    """Training and validation sets of S seeds; tensors of int64 on the device of the run.
-
-    Attributes
-    ----------
-    tokens, labels : Tensor, shape (S, N, T)
-    validation_tokens, validation_labels : Tensor, shape (S, V, T)
-    """
-
-    tokens: Tensor
-    labels: Tensor
-    validation_tokens: Tensor
-    validation_labels: Tensor
-
-
 @dataclass
 class PackState:
     """All that changes during a run, on the replicates' full axis R unless it says `active`.
@@ -95,9 +40,11 @@ class PackState:
     step : int
         Steps taken by the replicates that are still active.
     active : ndarray of int64, shape (R',)
-        Replicates still training; the rows of `parameters` and of the optimiser's moments.
+        Replicates still training; the rows of `parameters` and of `adam`.
     parameters : Tensor, shape (R', P')
         The flat buffer; see `StackedModel.initialise`.
+    adam : AdamState
+        Of R' replicates.
     final_parameters : Tensor, shape (R, P')
         Rows of the replicates that have ended.
     outcome : ndarray of int8, shape (R,)
@@ -111,14 +58,15 @@ class PackState:
         Evaluations without a new best since the training set was fitted.
     curves : dict of str to list of ndarray (R,)
         One array per evaluation, NaN for replicates that have ended.
-    wall_time_s : float
+    wall_time_s : ndarray of float64, shape (R,)
+        Time of training and evaluation; replicates that ran together share it equally.
     """
 
     step: int
     active: np.ndarray
     parameters: Tensor
+    adam: AdamState
     final_parameters: Tensor
-    optimiser: dict | None
     outcome: np.ndarray
     diverged: np.ndarray
     n_steps: np.ndarray
@@ -126,7 +74,7 @@ class PackState:
     best: np.ndarray
     waited: np.ndarray
     curves: dict[str, list[np.ndarray]]
-    wall_time_s: float
+    wall_time_s: np.ndarray
 
 
 def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.device) -> PackState:
@@ -137,8 +85,8 @@ def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.devic
         step=0,
         active=np.arange(n),
         parameters=parameters,
+        adam=AdamState.of(parameters),
         final_parameters=parameters.clone(),
-        optimiser=None,
         outcome=np.full(n, NOT_FITTED, dtype=np.int8),
         diverged=np.zeros(n, dtype=bool),
         n_steps=np.zeros(n, dtype=np.int64),
@@ -146,16 +94,14 @@ def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.devic
         best=np.full(n, -np.inf),
         waited=np.zeros(n, dtype=np.int64),
         curves={name: [] for name in CURVES},
-        wall_time_s=0.0,
+        wall_time_s=np.zeros(n),
     )
 
 
 def train_pack(
     model: StackedModel,
     data: PackData,
-    rows: np.ndarray,
-    learning_rates: np.ndarray,
-    samplers: Sequence[EpochSampler],
+    replicates: Sequence[Replicate],
     rules: Rules,
     state: PackState,
     after_evaluation: Callable[[PackState], None] = lambda state: None,
@@ -166,77 +112,65 @@ def train_pack(
     ----------
     model : StackedModel
     data : PackData
-    rows : ndarray of int64, shape (R,)
-        Which of the S data sets each replicate trains on.
-    learning_rates : ndarray of float64, shape (R,)
-    samplers : sequence of EpochSampler, length S
-        Order of the examples of each data set.
+    replicates : sequence of Replicate, length R
     rules : Rules
     state : PackState
         From `initial_state`, or from a checkpoint to resume from.
     after_evaluation : callable
         Called with the state after each evaluation, for checkpoints and progress.
 
+    Raises
+    ------
+    DeviceError
+        If the device has no room for a single replicate.
+
     Notes
     -----
-    The loss of the pack is the sum over replicates of each one's mean, so gradients never mix.
-    Replicates that have ended leave the pack at the evaluation that ends them.
+    The loss of a launch is the sum over replicates of each one's mean, so gradients never mix.
+    Between two evaluations the pack is trained in launches of as many replicates as the device
+    serves best together (`launch_size`), one after the other. Replicates that have ended leave the
+    pack at the evaluation that ends them.
     """
+    at_once = launch_size(model, data, rules, len(state.active))
     while len(state.active):
-        started = time.perf_counter()
         last = min(state.step + rules.evaluate_every, rules.max_steps)
-        training = _train_steps(model, data, rows, learning_rates, samplers, rules, state, last)
-        rows_active = torch.from_numpy(rows[state.active]).to(state.parameters.device)
-        validation = score(
-            model,
-            model.views(state.parameters),
-            data.validation_tokens,
-            data.validation_labels,
-            rows_active,
-        )
-        measured = dict(zip(CURVES[:3], training, strict=True))
-        for name in ("loss", "token_accuracy", "sequence_accuracy"):
-            measured[f"validation_{name}"] = getattr(validation, name).cpu().numpy()
+        measured = {name: np.full(len(state.active), np.nan) for name in CURVES}
+        for start in range(0, len(state.active), at_once):
+            rows = slice(start, start + at_once)
+            members = [replicates[i] for i in state.active[rows]]
+            began = time.perf_counter()
+            for name, values in _run_launch(model, data, members, rules, state, rows, last).items():
+                measured[name][rows] = values
+            share = (time.perf_counter() - began) / len(members)
+            state.wall_time_s[state.active[rows]] += share
         state.step = last
         _judge(state, measured, rules)
-        state.wall_time_s += time.perf_counter() - started
         after_evaluation(state)
     return state
 
 
-def _train_steps(model, data, rows, learning_rates, samplers, rules, state, last_step):
-    """Take the steps up to `last_step`; return mean loss, token and sequence accuracy, each (R',)."""
-    device = state.parameters.device
-    own_rows = rows[state.active]
-    optimiser = PackedAdam(
-        state.parameters,
-        torch.as_tensor(learning_rates[state.active], dtype=torch.float64, device=device),
-        **rules.optimiser,
+def _run_launch(
+    model: StackedModel,
+    data: PackData,
+    members: Sequence[Replicate],
+    rules: Rules,
+    state: PackState,
+    rows: slice,
+    last_step: int,
+) -> dict[str, np.ndarray]:
+    """Train some rows of the state up to `last_step`, evaluate them; return their `CURVES`."""
+    parameters = state.parameters[rows]
+    training = train_steps(
+        model, data, members, rules, parameters, state.adam[rows], state.step, last_step
     )
-    if state.optimiser is not None:
-        optimiser.restore(state.optimiser)
-    parameters = {
-        name: part.requires_grad_() for name, part in model.views(state.parameters).items()
-    }
-    drawn = [samplers[row].indices(state.step, last_step) for row in np.unique(own_rows)]
-    order = np.stack(drawn)[np.searchsorted(np.unique(own_rows), own_rows)]  # (R', steps, B)
-    order = torch.from_numpy(order).to(device)
-    selector = torch.from_numpy(own_rows).to(device)[:, None]
-    totals = torch.zeros(3, len(own_rows), dtype=torch.float64, device=device)
-    for i in range(order.shape[1]):
-        tokens, labels = data.tokens[selector, order[:, i]], data.labels[selector, order[:, i]]
-        logits = model.forward(parameters, tokens)  # (R', B, T, C)
-        losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
-        losses = losses.view(len(own_rows), -1).mean(1)
-        gradients = torch.autograd.grad(losses.sum(), list(parameters.values()))
-        optimiser.step(pad_to_lanes(torch.cat([part.flatten(1) for part in gradients], dim=1)))
-        right = logits.detach().argmax(-1) == labels
-        totals[0] += losses.detach()
-        totals[1] += right.double().mean((1, 2))
-        totals[2] += right.all(-1).double().mean(1)
-    state.optimiser = optimiser.state()
-    totals[1:, ~totals[0].isfinite()] = torch.nan  # argmax of NaN is a guess
-    return (totals / order.shape[1]).cpu().numpy()
+    sets = torch.tensor([member.data_set for member in members], device=parameters.device)
+    with reduced(rules.precision, parameters.device):
+        validation = score(
+            model, model.views(parameters), data.validation_tokens, data.validation_labels, sets
+        )
+    names = ("loss", "token_accuracy", "sequence_accuracy")
+    values = torch.stack([*training, *(getattr(validation, name) for name in names)])
+    return dict(zip(CURVES, values.cpu().numpy(), strict=True))
 
 
 def _judge(state: PackState, measured: dict[str, np.ndarray], rules: Rules) -> None:
@@ -269,6 +203,5 @@ def _compact(state: PackState, ended: np.ndarray) -> None:
     state.final_parameters[state.active[ended]] = state.parameters[ended]
     keep = torch.from_numpy(np.flatnonzero(~ended)).to(state.parameters.device)
     state.parameters = state.parameters[keep]
-    for name in ("first_moment", "second_moment"):
-        state.optimiser[name] = state.optimiser[name][keep]
+    state.adam = state.adam[keep]
     state.active = state.active[~ended]

@@ -1,0 +1,72 @@
+"""Small packs for the tests of training: data, rules, and a run of some members."""
+
+import numpy as np
+import torch
+
+from nstar.models import build_model
+from nstar.tasks import ModularAddition
+from nstar.tasks.stream import SequenceStream
+from nstar.training.loop import initial_state, train_pack
+from nstar.training.sampler import EpochSampler
+from nstar.training.schedule import Schedule
+from nstar.training.step import PackData, Replicate, Rules
+
+LENGTH, MODULUS, CPU = 5, 3, torch.device("cpu")
+
+
+def rules(**changes):
+    optimiser = {"betas": (0.9, 0.99), "epsilon": 1e-8, "weight_decay": 0.01, "gradient_clip": 1.0}
+    default = {
+        "batch_size": 6,
+        "max_steps": 50,
+        "evaluate_every": 10,
+        "patience": None,
+        "success_measure": "sequence_accuracy",
+        "success_threshold": 0.95,
+        "optimiser": optimiser,
+    }
+    chosen = {**default, **changes}
+    return Rules(**{"schedule": Schedule(chosen["max_steps"]), **chosen})
+
+
+def data_for(seeds, budget=20, device=CPU, read_from=0):
+    task = ModularAddition(kind="modular_addition", modulus=MODULUS)
+    sets = [SequenceStream(MODULUS, LENGTH, seed).sequences(0, 30 + budget) for seed in seeds]
+    tokens = torch.from_numpy(np.stack(sets))
+    labels = torch.from_numpy(np.stack([task.labels(part) for part in sets]))[..., read_from:]
+    parts = (tokens[:, 30:], labels[:, 30:], tokens[:, :30], labels[:, :30])
+    return PackData(*(part.to(device) for part in parts))
+
+
+def run(
+    options,
+    members,
+    chosen_rules=None,
+    budget=20,
+    state=None,
+    after=lambda state: None,
+    device=CPU,
+    read_from=0,
+):
+    """Train members (seed, learning rate) or (seed, learning rate, budget)."""
+    chosen_rules = chosen_rules or rules()
+    model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
+    members = [(*member, budget)[:3] for member in members]
+    seeds = sorted({seed for seed, _, _ in members})
+    replicates = [
+        Replicate(
+            seed,
+            rate,
+            seeds.index(seed),
+            EpochSampler(own_budget, chosen_rules.batch_size, {"seed": seed}),
+        )
+        for seed, rate, own_budget in members
+    ]
+    return train_pack(
+        model,
+        data_for(seeds, max(budget for _, _, budget in members), device, read_from),
+        replicates,
+        chosen_rules,
+        initial_state(model, [one.seed for one in replicates], device) if state is None else state,
+        after,
+    )

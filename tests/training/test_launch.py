@@ -1,0 +1,85 @@
+"""How many replicates are launched together, and what they take."""
+
+import pytest
+import torch
+from packs import CPU, MODULUS, data_for, rules
+
+from nstar.errors import DeviceError
+from nstar.models import build_model
+from nstar.training import launch
+from nstar.training.device import prepare_device
+from nstar.training.launch import MemoryPlan, launch_size, plan_memory
+from nstar.training.memory import peak_bytes
+
+
+def model_of(kind="lstm", width=32, **options):
+    shapes = {"n_symbols": MODULUS, "n_classes": MODULUS, "n_positions": 5}
+    return build_model({"kind": kind, "width": width, **options}, **shapes)
+
+
+def test_peak_counts_what_lives_at_the_same_time():
+    ones = torch.ones(1000)
+
+    def run():
+        first = ones + 1  # 4,000 bytes, freed before the next
+        del first
+        second = ones * 2
+        third = second.view(10, 100) + 1
+        second.add_(third.flatten())
+
+    assert peak_bytes(run, CPU) == 8000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "lstm", "width": 32},
+        {"kind": "dense_ssm", "width": 16},
+        {"kind": "transformer", "width": 32, "depth": 2, "heads": 2},
+    ],
+    ids=lambda options: options["kind"],
+)
+def test_planned_memory_is_that_of_a_launch_of_many(options):
+    model, chosen = model_of(**options), rules(evaluate_every=1)
+    plan = plan_memory(model, data_for([0]), chosen)
+    taken = launch._launch_bytes(model, data_for([0]), chosen, 12)
+    assert plan.of(12) == pytest.approx(taken, rel=0.02)
+
+
+def test_launch_is_no_larger_than_the_pack_and_the_caches(monkeypatch):
+    assert launch_size(model_of(), data_for([0]), rules(), 3) == 3
+    monkeypatch.setattr(launch, "ACTIVATION_BYTES", 6 * 5 * 32 * 4 * 7)
+    assert launch_size(model_of(), data_for([0]), rules(), 100) == 7
+    monkeypatch.setattr(launch, "PARAMETER_BYTES", model_of().n_parameters * 4 * 2)
+    assert launch_size(model_of(), data_for([0]), rules(), 100) == 2
+    monkeypatch.setattr(launch, "PARAMETER_BYTES", 0)
+    assert launch_size(model_of(), data_for([0]), rules(), 100) == 1
+
+
+def test_pack_is_split_before_memory_runs_out(monkeypatch):
+    plan = plan_memory(model_of(), data_for([0]), rules())
+    monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 2 * plan.of(5) + 1)
+    assert launch_size(model_of(), data_for([0]), rules(), 100) == 5
+
+
+def test_one_replicate_too_many_is_refused_before_the_first_step(monkeypatch):
+    monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 1000)
+    with pytest.raises(DeviceError, match=r"batch size 6 and length 5 needs .* GiB on cpu.*lower"):
+        launch_size(model_of(), data_for([0]), rules(), 1)
+
+
+def test_plan_of_memory_by_hand():
+    plan = MemoryPlan(fixed_bytes=100, per_replicate_bytes=10)
+    assert plan.of(3) == 130
+    assert [plan.most_replicates(n) for n in (99, 109, 110, 139)] == [0, 0, 1, 3]
+
+
+def test_precision_that_a_cpu_does_not_know():
+    with pytest.raises(DeviceError, match=r"training.precision: 'tf32' .* float32 and bfloat16"):
+        prepare_device("cpu", "tf32")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a GPU")
+def test_missing_gpu():
+    with pytest.raises(DeviceError, match=r"device: 'cuda' .* auto or cpu"):
+        prepare_device("cuda")

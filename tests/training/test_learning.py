@@ -1,0 +1,34 @@
+"""Every model learns something simple, and generalises."""
+
+import numpy as np
+import pytest
+import torch
+from packs import CPU, rules
+from variants import VARIANTS
+
+from nstar.models import build_model
+from nstar.outcomes import LEARNT
+from nstar.training.loop import initial_state, train_pack
+from nstar.training.sampler import EpochSampler
+from nstar.training.step import PackData, Replicate
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_learns_whether_a_symbol_has_occurred(options):
+    """A task for all: a state that forgets can carry it, and so can one look back."""
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(3, size=(1, 260, 6)))
+    labels = ((tokens == 1).cumsum(-1) > 0).long()
+    data = PackData(tokens[:, 60:], labels[:, 60:], tokens[:, :60], labels[:, :60])
+    model = build_model(options, n_symbols=3, n_classes=2, n_positions=6)
+    sampler = EpochSampler(200, 16, {"seed": 0})
+    members = [Replicate(seed, rate, 0, sampler) for seed in (0, 1) for rate in (0.003, 0.01)]
+    state = train_pack(
+        model,
+        data,
+        members,
+        rules(batch_size=16, max_steps=1000, evaluate_every=50),
+        initial_state(model, [member.seed for member in members], CPU),
+    )
+    assert (state.outcome == LEARNT).any()
+    final = np.nanmin(np.stack(state.curves["validation_loss"]), axis=0)
+    assert final.min() < 0.1

@@ -1,0 +1,61 @@
+"""Every kind of model, and the choices within each: the contract tests run over all of them."""
+
+VARIANTS = {
+    "transformer": {"kind": "transformer", "width": 12, "depth": 2, "heads": 3},
+    "transformer_post": {
+        "kind": "transformer",
+        "width": 12,
+        "depth": 2,
+        "heads": 2,
+        "positions": "sinusoidal",
+        "norm": "post",
+        "activation": "relu",
+    },
+    "transformer_rotary": {
+        "kind": "transformer",
+        "width": 12,
+        "depth": 2,
+        "heads": 3,
+        "positions": "rotary",
+    },
+    "transformer_encoder": {
+        "kind": "transformer",
+        "width": 12,
+        "depth": 2,
+        "heads": 3,
+        "causal": False,
+    },
+    "transformer_no_positions": {
+        "kind": "transformer",
+        "width": 10,
+        "depth": 1,
+        "heads": 1,
+        "positions": "none",
+    },
+    "lstm": {"kind": "lstm", "width": 10},
+    "gru": {"kind": "gru", "width": 10},
+    "elman": {"kind": "elman", "width": 10},
+    "dense_ssm": {"kind": "dense_ssm", "width": 7},
+    "dense_ssm_unnormalised": {"kind": "dense_ssm", "width": 7, "normalise": False},
+    "block_ssm_1": {"kind": "block_ssm", "width": 7, "block_size": 1},
+    "block_ssm_2": {"kind": "block_ssm", "width": 10, "block_size": 2, "normalise": False},
+    "block_ssm_3": {"kind": "block_ssm", "width": 12, "block_size": 3},
+    "rotation_ssm": {"kind": "rotation_ssm", "width": 10},
+    "diagonal_ssm": {"kind": "diagonal_ssm", "width": 7, "positive": False},
+    "diagonal_ssm_positive": {"kind": "diagonal_ssm", "width": 7, "positive": True},
+    "deltanet": {
+        "kind": "deltanet",
+        "width": 12,
+        "depth": 2,
+        "heads": 3,
+        "negative_eigenvalues": True,
+    },
+    "deltanet_positive": {
+        "kind": "deltanet",
+        "width": 10,
+        "depth": 1,
+        "heads": 1,
+        "negative_eigenvalues": False,
+    },
+}
+"""Options by a name of the variant; odd sizes, so that padding and remainders are met."""

@@ -1,0 +1,223 @@
+"""What a configuration may say of a model, and the published sizes by name.
+
+Nothing here needs torch: a plan knows every model without it. The classes in `nstar.models` take the
+same options, under the same names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from nstar.options import Float, Options, PositiveInt, tagged_union
+
+
+def _width(meaning: str) -> Any:
+    return Field(description=f"D, size of {meaning}; units")
+
+
+def _divisors(number: int) -> str:
+    return ", ".join(str(part) for part in range(1, number + 1) if number % part == 0)
+
+
+class _Heads(Options):
+    """A model whose width is shared out to heads."""
+
+    width: PositiveInt = _width("the residual stream")
+    depth: PositiveInt = Field(description="number of layers; layers")
+    heads: PositiveInt = Field(description="heads, a divisor of the width; heads")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self):
+        if self.width % self.heads:
+            raise ValueError(
+                f"width {self.width} is not a multiple of heads {self.heads}; "
+                f"heads may be {_divisors(self.width)}"
+            )
+        return self
+
+
+class TransformerOptions(_Heads):
+    """Transformer in the style of GPT-2."""
+
+    kind: Literal["transformer"] = Field(description="transformer; no unit")
+    positions: Literal["learned", "sinusoidal", "rotary", "none"] = Field(
+        "learned", description="how the model knows positions; no unit"
+    )
+    norm: Literal["pre", "post"] = Field(
+        "pre", description="LayerNorm before each part of a layer, or after each sum; no unit"
+    )
+    causal: bool = Field(
+        True, strict=True, description="whether a position sees earlier ones only; no unit"
+    )
+    activation: Literal["gelu", "relu"] = Field(
+        "gelu", description="nonlinearity of the perceptrons; no unit"
+    )
+    dropout: Annotated[Float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of entries dropped in training; fraction"
+    )
+
+    @model_validator(mode="after")
+    def _pairs_to_rotate(self):
+        if self.positions == "rotary" and (self.width // self.heads) % 2:
+            raise ValueError(
+                f"rotary positions turn pairs, and width {self.width} / heads {self.heads} = "
+                f"{self.width // self.heads} is odd; choose an even width of a head"
+            )
+        return self
+
+
+class LSTMOptions(Options):
+    """Long short-term memory, one layer."""
+
+    kind: Literal["lstm"] = Field(description="LSTM; no unit")
+    width: PositiveInt = _width("embedding and hidden state")
+
+
+class GRUOptions(Options):
+    """Gated recurrent unit, one layer."""
+
+    kind: Literal["gru"] = Field(description="GRU; no unit")
+    width: PositiveInt = _width("embedding and hidden state")
+
+
+class ElmanOptions(Options):
+    """Simple recurrent network, one layer."""
+
+    kind: Literal["elman"] = Field(description="Elman network; no unit")
+    width: PositiveInt = _width("embedding and hidden state")
+
+
+class _LinearRNN(Options):
+    """A recurrence h_t = A(x_t) h_{t-1} without an additive term."""
+
+    width: PositiveInt = _width("embedding and state")
+    normalise: bool = Field(
+        True, strict=True, description="whether the state is kept at unit mean square; no unit"
+    )
+
+
+class DenseSSMOptions(_LinearRNN):
+    """Linear recurrence with a full bilinear transition."""
+
+    kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
+
+
+class BlockSSMOptions(_LinearRNN):
+    """Linear recurrence with a block-diagonal bilinear transition."""
+
+    kind: Literal["block_ssm"] = Field(description="block-diagonal SSM; no unit")
+    block_size: PositiveInt = Field(description="size of a block, a divisor of the width; units")
+
+    @model_validator(mode="after")
+    def _blocks_divide_width(self):
+        if self.width % self.block_size:
+            raise ValueError(
+                f"width {self.width} is not a multiple of block_size {self.block_size}; "
+                f"block_size may be {_divisors(self.width)}"
+            )
+        return self
+
+
+class RotationSSMOptions(_LinearRNN):
+    """Linear recurrence that turns planes by an angle linear in the input."""
+
+    kind: Literal["rotation_ssm"] = Field(description="2x2 rotations; no unit")
+
+    @model_validator(mode="after")
+    def _planes(self):
+        if self.width % 2:
+            raise ValueError(f"width {self.width} is odd; planes need an even width")
+        return self
+
+
+class DiagonalSSMOptions(_LinearRNN):
+    """Linear recurrence with a real diagonal transition."""
+
+    kind: Literal["diagonal_ssm"] = Field(description="diagonal SSM; no unit")
+    positive: bool = Field(
+        strict=True,
+        description="whether the diagonal is in (0, 1), as Mamba's, or any real number; no unit",
+    )
+
+
+class DeltaNetOptions(_Heads):
+    """Linear recurrence by the delta rule, in layers with perceptrons."""
+
+    kind: Literal["deltanet"] = Field(description="DeltaNet; no unit")
+    negative_eigenvalues: bool = Field(
+        strict=True,
+        description="whether eigenvalues of the transition lie in [-1, 1], or in [0, 1]; no unit",
+    )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model of a published study.
+
+    Attributes
+    ----------
+    options : dict
+        As in a configuration.
+    n_weights : int
+        Weights of the layers, without embeddings, head, biases and norms.
+    source : str
+        Where the size is published, and what of the options is our choice.
+    """
+
+    options: Mapping[str, Any]
+    n_weights: int
+    source: str
+
+
+_INDUCTION = "Ebrahimi et al. (2026), arXiv:2602.18333, appendix A.3"
+_HEADS = f"{_INDUCTION}; the number of heads is not published (GPT-2's 12 do not divide 256)"
+
+PRESETS: Mapping[str, Preset] = {
+    "transformer_6x256": Preset(
+        {"kind": "transformer", "width": 256, "depth": 6, "heads": 8}, 4_718_592, _HEADS
+    ),
+    "transformer_2x256": Preset(
+        {"kind": "transformer", "width": 256, "depth": 2, "heads": 8}, 1_572_864, _HEADS
+    ),
+    "lstm_768": Preset({"kind": "lstm", "width": 768}, 4_718_592, _INDUCTION),
+    "lstm_256": Preset({"kind": "lstm", "width": 256}, 524_288, _INDUCTION),
+    "dense_ssm_256": Preset({"kind": "dense_ssm", "width": 256}, 16_777_216, _INDUCTION),
+}
+"""Models of published studies, by name."""
+
+
+class PresetOptions(Options):
+    """A model of a published study, by its name."""
+
+    kind: Literal["preset"] = Field(description="a published size; no unit")
+    name: Literal[tuple(PRESETS)] = Field(description="which; no unit")
+
+
+KINDS = (
+    TransformerOptions,
+    LSTMOptions,
+    GRUOptions,
+    ElmanOptions,
+    DenseSSMOptions,
+    BlockSSMOptions,
+    RotationSSMOptions,
+    DiagonalSSMOptions,
+    DeltaNetOptions,
+)
+"""The options of every kind of model; a new model adds its own here."""
+
+
+def _look_up(options: Options) -> Options:
+    """Return the options that a preset stands for, so that both are the same cell."""
+    if not isinstance(options, PresetOptions):
+        return options
+    chosen = PRESETS[options.name].options
+    (kind,) = [
+        cls for cls in KINDS if cls.model_fields["kind"].annotation == Literal[chosen["kind"]]
+    ]
+    return kind.model_validate(chosen)
+
+
+ModelOptions = Annotated[tagged_union(*KINDS, PresetOptions), AfterValidator(_look_up)]

@@ -1,0 +1,57 @@
+"""How much memory a computation takes at its peak, found by running it small."""
+
+import weakref
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+def peak_bytes(function: Callable[[], object], device: torch.device) -> int:
+    """Run a function and return the most memory that tensors took beyond what was there; bytes.
+
+    On a GPU the allocator is asked. On a CPU every operation is watched; what a kernel takes for
+    itself while it runs is not seen.
+    """
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        function()
+        return torch.cuda.max_memory_allocated(device) - before
+    with _Watch() as watch:
+        function()
+    return watch.peak
+
+
+class _Watch(TorchDispatchMode):
+    """Follows the storages that operations make until they are freed."""
+
+    def __init__(self):
+        super().__init__()
+        self.live = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        for leaf in tree_leaves((args, kwargs)):
+            if isinstance(leaf, Tensor):
+                self._follow(leaf.untyped_storage(), size=0)  # unless known, it was there before
+        made = operation(*args, **(kwargs or {}))
+        for leaf in tree_leaves(made):
+            if isinstance(leaf, Tensor):
+                storage = leaf.untyped_storage()
+                self._follow(storage, storage.nbytes())
+        return made
+
+    def _follow(self, storage: torch.UntypedStorage, size: int) -> None:
+        key = storage._cdata
+        if key not in self._known:
+            self._known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._free, key, size).atexit = False
+
+    def _free(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.live -= size
