@@ -47,6 +47,7 @@ def run(
     after=lambda state: None,
     device=CPU,
     read_from=0,
+    at_once=1000,
 ):
     """Train members (seed, learning rate) or (seed, learning rate, budget)."""
     chosen_rules = chosen_rules or rules()
@@ -68,5 +69,6 @@ def run(
         replicates,
         chosen_rules,
         initial_state(model, [one.seed for one in replicates], device) if state is None else state,
+        at_once,
         after,
     )

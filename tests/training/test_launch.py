@@ -8,7 +8,7 @@ from nstar.errors import DeviceError
 from nstar.models import build_model
 from nstar.training import launch
 from nstar.training.device import prepare_device
-from nstar.training.launch import MemoryPlan, launch_size, plan_memory
+from nstar.training.launch import MemoryPlan, launch_bytes, launch_size, plan_memory
 from nstar.training.memory import peak_bytes
 
 
@@ -42,23 +42,34 @@ def test_peak_counts_what_lives_at_the_same_time():
 def test_planned_memory_is_that_of_a_launch_of_many(options):
     model, chosen = model_of(**options), rules(evaluate_every=1)
     plan = plan_memory(model, data_for([0]), chosen)
-    taken = launch._launch_bytes(model, data_for([0]), chosen, 12)
+    taken = launch_bytes(model, data_for([0]), chosen, 12)
     assert plan.of(12) == pytest.approx(taken, rel=0.02)
 
 
-def test_launch_is_no_larger_than_the_pack_and_the_caches(monkeypatch):
-    assert launch_size(model_of(), data_for([0]), rules(), 3) == 3
-    monkeypatch.setattr(launch, "ACTIVATION_BYTES", 6 * 5 * 32 * 4 * 7)
-    assert launch_size(model_of(), data_for([0]), rules(), 100) == 7
-    monkeypatch.setattr(launch, "PARAMETER_BYTES", model_of().n_parameters * 4 * 2)
-    assert launch_size(model_of(), data_for([0]), rules(), 100) == 2
-    monkeypatch.setattr(launch, "PARAMETER_BYTES", 0)
-    assert launch_size(model_of(), data_for([0]), rules(), 100) == 1
+@pytest.mark.parametrize(
+    ("seconds", "most", "wanted"),
+    [
+        ({1: 1.0, 2: 0.6, 3: 0.5, 5: 0.4, 10: 0.3}, 10, 10),
+        ({1: 1.0, 2: 0.6, 3: 0.55, 5: 0.59}, 10, 3),
+        ({1: 1.0, 2: 0.98}, 10, 1),
+        ({1: 1.0}, 1, 1),
+    ],
+)
+def test_sizes_are_tried_until_more_no_longer_pay(seconds, most, wanted, monkeypatch):
+    """A size that is not in `seconds` is not tried."""
+
+    def of_a_step(trial):
+        return seconds[len(trial.members)] * len(trial.members)
+
+    monkeypatch.setattr(launch._Trial, "seconds", of_a_step)
+    monkeypatch.setattr(launch._Trial, "train", lambda trial, n_steps: None)
+    assert launch._fastest_size(model_of(), data_for([0]), rules(), most) == wanted
 
 
 def test_pack_is_split_before_memory_runs_out(monkeypatch):
     plan = plan_memory(model_of(), data_for([0]), rules())
     monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 2 * plan.of(5) + 1)
+    monkeypatch.setattr(launch, "_fastest_size", lambda model, data, rules, most: most)
     assert launch_size(model_of(), data_for([0]), rules(), 100) == 5
 
 

@@ -28,6 +28,7 @@ def test_learns_whether_a_symbol_has_occurred(options):
         members,
         rules(batch_size=16, max_steps=1000, evaluate_every=50),
         initial_state(model, [member.seed for member in members], CPU),
+        at_once=4,
     )
     assert (state.outcome == LEARNT).any()
     final = np.nanmin(np.stack(state.curves["validation_loss"]), axis=0)

@@ -56,12 +56,12 @@ def test_cells_that_share_a_pack_do_not_know_of_it(options):
     assert_same_replicate(pack, 2, run(options, [(0, 0.003)], budget=7))
 
 
+@every_model
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_launches_of_any_size_give_the_same_numbers(at_once, monkeypatch):
+def test_launches_of_any_size_give_the_same_numbers(options, at_once):
     members = [(0, 0.003), (1, 0.01), (1, 1e18), (2, 0.003), (3, 0.003)]
-    together = run(LSTM, members)
-    monkeypatch.setattr("nstar.training.loop.launch_size", lambda *arguments: at_once)
-    apart = run(LSTM, members)
+    together = run(options, members)
+    apart = run(options, members, at_once=at_once)
     np.testing.assert_array_equal(apart.final_parameters, together.final_parameters)
     for name in CURVES:
         np.testing.assert_array_equal(np.stack(apart.curves[name]), np.stack(together.curves[name]))

@@ -23,6 +23,7 @@ from nstar.specification import digest
 from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, is_out_of_memory, prepare_device
+from nstar.training.launch import launch_size
 from nstar.training.loop import PackState, initial_state, train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
@@ -180,8 +181,11 @@ def _train_pack(
         saver.save(state)
 
     data = _read_data(pack, seeds, specification, results, device)
+    rules = _rules(training, batch_size)
     try:
-        train_pack(model, data, replicates, _rules(training, batch_size), state, after_evaluation)
+        if len(state.active):
+            at_once = launch_size(model, data, rules, len(state.active))
+            train_pack(model, data, replicates, rules, state, at_once, after_evaluation)
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise

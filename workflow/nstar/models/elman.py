@@ -11,9 +11,10 @@ from nstar.models.stacked import (
     ParameterSpec,
     StackedModel,
     aligned_steps,
+    at_least_two,
     in_float32,
-    linear,
-    symbol_inputs,
+    read_out,
+    step_inputs,
 )
 
 aten = torch.ops.aten
@@ -66,41 +67,53 @@ class Elman(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs = symbol_inputs(parameters, "input", tokens)  # (R, T, B, D)
-        hidden = _Recurrence.apply(inputs, parameters["recurrence"])[:, read_from:]
-        logits = linear(parameters, "head", hidden.flatten(1, 2))
-        return logits.view(*hidden.shape[:3], self.n_classes).transpose(1, 2)
+        inputs, weight = step_inputs(parameters, "input", at_least_two(tokens))
+        weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
+        hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
+        return read_out(parameters, hidden[read_from:], tokens.shape[1])
 
 
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
-    Inputs: what the inputs give (R, T, B, D), recurrent weight (R, D, D). Output: hidden states
-    (R, T, B, D). ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several times cheaper on a CPU.
+    Inputs: the weight (R, D, D + n) of the state before and of the inputs, inputs (T, R, n, B).
+    Output: hidden states (T, R, D, B). ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several times
+    cheaper on a CPU.
     """
 
     @staticmethod
-    def forward(ctx, inputs: Tensor, weight: Tensor) -> Tensor:
-        n_replicates, length, batch, width = inputs.shape
-        hidden, rows = aligned_steps(n_replicates, length, (batch, width), inputs)
-        hidden.copy_(inputs)
+    def forward(ctx, weight: Tensor, inputs: Tensor) -> Tensor:
+        length, n_replicates, n_inputs, batch = inputs.shape
+        width = weight.shape[1]
+        states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
+        states[0, :, :width] = 0
+        states[:-1, :, width:] = inputs
+        step, rows = aligned_steps((1, n_replicates, width, batch), inputs)
+        doubled = 2 * weight
         for t in range(length):
-            if t > 0:
-                torch.baddbmm(hidden[:, t], hidden[:, t - 1], weight, out=hidden[:, t])
-            rows[:, t].mul_(2).sigmoid_().mul_(2).sub_(1)
-        ctx.save_for_backward(weight, hidden)
-        return hidden
+            torch.bmm(doubled, states[t], out=step[0])
+            rows.sigmoid_().mul_(2).sub_(1)
+            states[t + 1, :, :width] = step[0]
+        ctx.save_for_backward(weight, states)
+        return states[1:, :, :width]
 
     @staticmethod
-    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor]:
-        weight, hidden = ctx.saved_tensors
-        length = hidden.shape[1]
-        gradient = hidden.new_empty(hidden.shape)  # of the pre-activations
-        transposed = weight.transpose(1, 2)
+    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        weight, states = ctx.saved_tensors
+        length, width = len(hidden_gradient), weight.shape[1]
+        by_weight = torch.zeros_like(weight)
+        to_inputs = ctx.needs_input_grad[1]
+        d_inputs = torch.empty_like(states[1:, :, width:]) if to_inputs else None
+        transposed = (weight if to_inputs else weight[..., :width]).mT
+        from_next = None
         for t in reversed(range(length)):
-            d_hidden = hidden_gradient[:, t]
-            if t < length - 1:
-                d_hidden = torch.baddbmm(d_hidden, gradient[:, t + 1], transposed)
-            aten.tanh_backward.grad_input(d_hidden, hidden[:, t], grad_input=gradient[:, t])
-        before = hidden[:, :-1].flatten(1, 2)  # (R, (T - 1) B, D)
-        return gradient, torch.bmm(before.mT, gradient[:, 1:].flatten(1, 2))
+            d_hidden = hidden_gradient[t]
+            if from_next is not None:
+                d_hidden = d_hidden + from_next[:, :width]
+            gradient = aten.tanh_backward(d_hidden, states[t + 1, :, :width])
+            by_weight.baddbmm_(gradient, states[t].mT)
+            if t > 0 or to_inputs:
+                from_next = torch.bmm(transposed, gradient)
+            if to_inputs:
+                d_inputs[t] = from_next[:, width:]
+        return by_weight, d_inputs

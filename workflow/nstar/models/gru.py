@@ -11,9 +11,10 @@ from nstar.models.stacked import (
     ParameterSpec,
     StackedModel,
     aligned_steps,
+    at_least_two,
     in_float32,
-    linear,
-    symbol_inputs,
+    read_out,
+    step_inputs,
 )
 
 aten = torch.ops.aten
@@ -69,73 +70,73 @@ class GRU(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs = symbol_inputs(parameters, "gates", tokens)  # (R, T, B, 3 D)
-        recurrent = parameters["recurrence"], parameters["candidate_bias"]
-        hidden = _Recurrence.apply(inputs, *recurrent)[:, read_from:]
-        logits = linear(parameters, "head", hidden.flatten(1, 2))
-        return logits.view(*hidden.shape[:3], self.n_classes).transpose(1, 2)
+        inputs, weight = step_inputs(parameters, "gates", at_least_two(tokens))
+        recurrence, bias = parameters["recurrence"].mT, parameters["candidate_bias"].mT
+        hidden = _Recurrence.apply(recurrence, weight, bias, inputs)  # (T, R, D, B)
+        return read_out(parameters, hidden[read_from:], tokens.shape[1])
 
 
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
-    Inputs: what the inputs give (R, T, B, 3 D), recurrent weight (R, D, 3 D) and bias of the
-    candidate (R, 1, D). Output: hidden states (R, T, B, D). ``tanh(x)`` is taken as
-    ``2 sigmoid(2 x) - 1``, several times cheaper on a CPU.
+    Inputs: the weights of the state before (R, 3 D, D) and of the inputs (R, 3 D, n), the bias
+    (R, D, 1) inside the candidate, inputs (T, R, n, B). Output: hidden states (T, R, D, B).
+    ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several times cheaper on a CPU.
     """
 
     @staticmethod
-    def forward(ctx, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        n_replicates, length, batch, width = (*inputs.shape[:3], weight.shape[1])
-        gates, gate_rows = aligned_steps(n_replicates, length, (batch, 2 * width), inputs)
-        candidate, candidate_rows = aligned_steps(n_replicates, length, (batch, width), inputs)
-        hidden = inputs.new_empty(n_replicates, length, batch, width)
-        recalled = torch.empty_like(hidden)  # U_n h + c_n
-        gates.copy_(inputs[..., : 2 * width])
-        candidate.copy_(inputs[..., 2 * width :])
-        gate_weight, candidate_weight = weight.split([2 * width, width], dim=-1)
+    def forward(ctx, recurrence: Tensor, weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
+        length, n_replicates, _, batch = inputs.shape
+        width = recurrence.shape[2]
+        states = inputs.new_zeros(length + 1, n_replicates, width, batch)
+        gates, gate_rows = aligned_steps((length, n_replicates, 2 * width, batch), inputs)
+        candidate, candidate_rows = aligned_steps((length, n_replicates, width, batch), inputs)
+        recalled = inputs.new_empty(length, n_replicates, width, batch)  # U_n h + c_n
+        of_gates, of_candidate = recurrence.split([2 * width, width], dim=1)
         for t in range(length):
-            recalled[:, t] = bias
-            if t > 0:
-                before = hidden[:, t - 1]
-                torch.baddbmm(gates[:, t], before, gate_weight, out=gates[:, t])
-                torch.baddbmm(recalled[:, t], before, candidate_weight, out=recalled[:, t])
-            gate_rows[:, t].sigmoid_()
-            reset, keep = gates[:, t].split(width, dim=-1)
-            candidate[:, t].addcmul_(reset, recalled[:, t])
-            candidate_rows[:, t].mul_(2).sigmoid_().mul_(2).sub_(1)
-            torch.sub(candidate[:, t], keep * candidate[:, t], out=hidden[:, t])
-            if t > 0:
-                hidden[:, t].addcmul_(keep, before)
-        ctx.save_for_backward(weight, gates, candidate, hidden, recalled)
-        return hidden
+            torch.bmm(weight[:, : 2 * width], inputs[t], out=gates[t])
+            torch.bmm(weight[:, 2 * width :], inputs[t], out=candidate[t])
+            gates[t].baddbmm_(of_gates, states[t])
+            torch.baddbmm(bias, of_candidate, states[t], out=recalled[t])
+            gate_rows[t].sigmoid_()
+            reset, keep = gates[t].split(width, dim=1)
+            candidate[t].addcmul_(reset, recalled[t])
+            candidate_rows[t].mul_(2).sigmoid_().mul_(2).sub_(1)
+            change = states[t] - candidate[t]
+            torch.addcmul(candidate[t], keep, change, out=states[t + 1])
+        ctx.save_for_backward(recurrence, weight, inputs, states, gates, candidate, recalled)
+        return states[1:]
 
     @staticmethod
-    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weight, gates, candidate, hidden, recalled = ctx.saved_tensors
-        length, width = hidden.shape[1], hidden.shape[3]
-        gradient = hidden.new_empty(*hidden.shape[:3], 3 * width)  # of the pre-activations
-        d_recalled = torch.empty_like(hidden)
-        gate_weight, candidate_weight = (
-            part.mT for part in weight.split([2 * width, width], dim=-1)
-        )
-        from_next = 0
+    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor | None, ...]:
+        recurrence, weight, inputs, states, gates, candidate, recalled = ctx.saved_tensors
+        length, n_replicates, width, batch = recalled.shape
+        to_state = states.new_empty(n_replicates, 3 * width, batch)  # of what multiplies the state
+        d_gates, d_recalled = to_state.split([2 * width, width], dim=1)
+        d_reset, d_keep = d_gates.split(width, dim=1)
+        by_recurrence, by_bias = torch.zeros_like(recurrence), to_state.new_zeros(d_recalled.shape)
+        by_gates, by_candidate = map(torch.zeros_like, weight.split([2 * width, width], dim=1))
+        d_inputs = torch.empty_like(inputs) if ctx.needs_input_grad[3] else None
+        from_next = None
         for t in reversed(range(length)):
-            reset, keep = gates[:, t].split(width, dim=-1)
-            d_gates, d_candidate = gradient[:, t].split([2 * width, width], dim=-1)
-            d_reset, d_keep = d_gates.split(width, dim=-1)
-            d_hidden = hidden_gradient[:, t] + from_next
-            before = hidden[:, t - 1] if t > 0 else 0
-            torch.mul(d_hidden, before - candidate[:, t], out=d_keep)
+            reset, keep = gates[t].split(width, dim=1)
+            d_hidden = hidden_gradient[t]
+            if from_next is not None:
+                d_hidden = d_hidden + from_next
+            torch.mul(d_hidden, states[t] - candidate[t], out=d_keep)
             kept = d_hidden * keep
-            aten.tanh_backward.grad_input(d_hidden - kept, candidate[:, t], grad_input=d_candidate)
-            torch.mul(d_candidate, recalled[:, t], out=d_reset)
-            torch.mul(d_candidate, reset, out=d_recalled[:, t])
-            aten.sigmoid_backward.grad_input(d_gates, gates[:, t], grad_input=d_gates)
+            d_candidate = aten.tanh_backward(d_hidden - kept, candidate[t])
+            torch.mul(d_candidate, recalled[t], out=d_reset)
+            torch.mul(d_candidate, reset, out=d_recalled)
+            aten.sigmoid_backward.grad_input(d_gates, gates[t], grad_input=d_gates)
+            by_recurrence.baddbmm_(to_state, states[t].mT)
+            by_bias += d_recalled
+            by_gates.baddbmm_(d_gates, inputs[t].mT)
+            by_candidate.baddbmm_(d_candidate, inputs[t].mT)
+            if d_inputs is not None:
+                both = torch.cat([d_gates, d_candidate], dim=1)
+                torch.bmm(weight.mT, both, out=d_inputs[t])
             if t > 0:
-                from_next = torch.baddbmm(kept, d_gates, gate_weight)
-                from_next = torch.baddbmm(from_next, d_recalled[:, t], candidate_weight)
-        before = hidden[:, :-1].flatten(1, 2)  # (R, (T - 1) B, D)
-        after = gradient[:, 1:, :, : 2 * width], d_recalled[:, 1:]
-        by_weight = [torch.bmm(before.mT, part.flatten(1, 2)) for part in after]
-        return gradient, torch.cat(by_weight, dim=-1), d_recalled.sum((1, 2))[:, None]
+                from_next = kept.baddbmm_(recurrence.mT, to_state)
+        by_weight = torch.cat([by_gates, by_candidate], dim=1)
+        return by_recurrence, by_weight, by_bias.sum(-1, keepdim=True), d_inputs

@@ -11,9 +11,10 @@ from nstar.models.stacked import (
     ParameterSpec,
     StackedModel,
     aligned_steps,
+    at_least_two,
     in_float32,
-    linear,
-    symbol_inputs,
+    read_out,
+    step_inputs,
 )
 
 aten = torch.ops.aten
@@ -67,69 +68,75 @@ class LSTM(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs = symbol_inputs(parameters, "gates", tokens)  # (R, T, B, 4 D)
-        hidden = _Recurrence.apply(inputs, parameters["recurrence"])[:, read_from:]
-        logits = linear(parameters, "head", hidden.flatten(1, 2))
-        return logits.view(*hidden.shape[:3], self.n_classes).transpose(1, 2)
+        inputs, weight = step_inputs(parameters, "gates", at_least_two(tokens))
+        weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
+        hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
+        return read_out(parameters, hidden[read_from:], tokens.shape[1])
 
 
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
-    Inputs: gate pre-activations of the inputs (R, T, B, 4 D), recurrent weight (R, D, 4 D).
-    Output: hidden states (R, T, B, D). ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several
-    times cheaper on a CPU.
+    Inputs: the weight (R, 4 D, D + n) of the state before and of the inputs, inputs (T, R, n, B).
+    Output: hidden states (T, R, D, B). With one column per sequence, each gate of a replicate is one
+    stretch of memory. ``tanh(x)`` is taken as ``2 sigmoid(2 x) - 1``, several times cheaper on a CPU.
     """
 
     @staticmethod
-    def forward(ctx, inputs: Tensor, weight: Tensor) -> Tensor:
-        n_replicates, length, batch, width = (*inputs.shape[:3], weight.shape[1])
-        gates, gate_rows = aligned_steps(n_replicates, length, (batch, 4 * width), inputs)
-        squashed, squashed_rows = aligned_steps(n_replicates, length, (batch, width), inputs)
-        hidden = inputs.new_empty(n_replicates, length, batch, width)
-        cell = torch.empty_like(hidden)
-        gates.copy_(inputs)
+    def forward(ctx, weight: Tensor, inputs: Tensor) -> Tensor:
+        length, n_replicates, n_inputs, batch = inputs.shape
+        width = weight.shape[1] // 4
+        states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
+        states[0, :, :width] = 0
+        states[:-1, :, width:] = inputs
+        gates, gate_rows = aligned_steps((length, n_replicates, 4 * width, batch), inputs)
+        squashed, squashed_rows = aligned_steps((length, n_replicates, width, batch), inputs)
+        cell = inputs.new_empty(length, n_replicates, width, batch)
+        doubled = torch.cat([weight[:, : 3 * width], 2 * weight[:, 3 * width :]], dim=1)
         for t in range(length):
-            if t > 0:
-                torch.baddbmm(gates[:, t], hidden[:, t - 1], weight, out=gates[:, t])
-            into, keep, out, update = gates[:, t].split(width, dim=-1)
-            update.mul_(2)
-            gate_rows[:, t].sigmoid_()
+            torch.bmm(doubled, states[t], out=gates[t])
+            gate_rows[t].sigmoid_()
+            into, keep, out, update = gates[t].split(width, dim=1)
             update.mul_(2).sub_(1)
-            torch.mul(into, update, out=cell[:, t])
+            torch.mul(into, update, out=cell[t])
             if t > 0:
-                cell[:, t].addcmul_(keep, cell[:, t - 1])
-            torch.mul(cell[:, t], 2, out=squashed[:, t])
-            squashed_rows[:, t].sigmoid_().mul_(2).sub_(1)
-            torch.mul(out, squashed[:, t], out=hidden[:, t])
-        ctx.save_for_backward(weight, gates, hidden, cell, squashed)
-        return hidden
+                cell[t].addcmul_(keep, cell[t - 1])
+            torch.mul(cell[t], 2, out=squashed[t])
+            squashed_rows[t].sigmoid_().mul_(2).sub_(1)
+            torch.mul(out, squashed[t], out=states[t + 1, :, :width])
+        ctx.save_for_backward(weight, states, gates, cell, squashed)
+        return states[1:, :, :width]
 
     @staticmethod
-    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor]:
-        weight, gates, hidden, cell, squashed = ctx.saved_tensors
-        length, width = hidden.shape[1], hidden.shape[3]
-        gradient = gates.new_empty(gates.shape)  # of the pre-activations
-        transposed = weight.transpose(1, 2)
-        from_next_hidden = from_next_cell = None
+    def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        weight, states, gates, cell, squashed = ctx.saved_tensors
+        length, _, width, _ = cell.shape
+        gradient = torch.empty_like(gates[0])  # of the pre-activations of a step
+        d_into, d_keep, d_out, d_update = gradient.split(width, dim=1)
+        d_sigmoids = gradient[:, : 3 * width]
+        by_weight = torch.zeros_like(weight)
+        to_inputs = ctx.needs_input_grad[1]
+        d_inputs = torch.empty_like(states[1:, :, width:]) if to_inputs else None
+        transposed = (weight if to_inputs else weight[..., :width]).mT
+        d_cell = from_next = None
         for t in reversed(range(length)):
-            into, keep, out, update = gates[:, t].split(width, dim=-1)
-            d_into, d_keep, d_out, d_update = gradient[:, t].split(width, dim=-1)
-            d_hidden = hidden_gradient[:, t]
-            if t < length - 1:
-                d_hidden = from_next_hidden.add_(d_hidden)
-            d_cell = aten.tanh_backward(d_hidden * out, squashed[:, t])
-            if t < length - 1:
-                d_cell += from_next_cell
+            into, keep, out, update = gates[t].split(width, dim=1)
+            d_hidden = hidden_gradient[t]
+            if from_next is not None:
+                d_hidden = d_hidden + from_next[:, :width]
+            from_hidden = aten.tanh_backward(d_hidden * out, squashed[t])
+            d_cell = from_hidden if d_cell is None else d_cell.add_(from_hidden)
             torch.mul(d_cell, update, out=d_into)
-            torch.mul(d_cell, cell[:, t - 1] if t > 0 else 0, out=d_keep)
-            torch.mul(d_hidden, squashed[:, t], out=d_out)
+            torch.mul(d_cell, cell[t - 1] if t > 0 else 0, out=d_keep)
+            torch.mul(d_hidden, squashed[t], out=d_out)
             torch.mul(d_cell, into, out=d_update)
-            sigmoids, d_sigmoids = gates[:, t, :, : 3 * width], gradient[:, t, :, : 3 * width]
+            sigmoids = gates[t][:, : 3 * width]
             aten.sigmoid_backward.grad_input(d_sigmoids, sigmoids, grad_input=d_sigmoids)
             aten.tanh_backward.grad_input(d_update, update, grad_input=d_update)
-            if t > 0:
-                from_next_cell = d_cell.mul_(keep)
-                from_next_hidden = torch.bmm(gradient[:, t], transposed)
-        before = hidden[:, :-1].flatten(1, 2)  # (R, (T - 1) B, D)
-        return gradient, torch.bmm(before.mT, gradient[:, 1:].flatten(1, 2))
+            by_weight.baddbmm_(gradient, states[t].mT)
+            if t > 0 or to_inputs:
+                from_next = torch.bmm(transposed, gradient)
+            if to_inputs:
+                d_inputs[t] = from_next[:, width:]
+            d_cell.mul_(keep)
+        return by_weight, d_inputs

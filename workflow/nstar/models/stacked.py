@@ -243,28 +243,60 @@ def rms_norm(inputs: Tensor, epsilon: float) -> Tensor:
     return inputs * elementwise(torch.rsqrt, mean_square + epsilon)
 
 
-def symbol_inputs(parameters: Parameters, name: str, tokens: Tensor) -> Tensor:
-    """Return what a linear layer gives for the embedding of each token, (R, T, B, n_outputs).
+def step_inputs(parameters: Parameters, name: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what a linear layer applies to each step of a recurrence, and the weight it does it with.
 
-    The alphabet is finite: where it is smaller than a batch, the layer is applied to each symbol
-    once and its outputs are looked up. That is exact, and costs next to nothing.
+    Parameters
+    ----------
+    parameters : mapping of str to Tensor
+    name : str
+        The linear layer between the embedding and the recurrence.
+    tokens : Tensor of int64, shape (R, B, T)
+
+    Returns
+    -------
+    inputs : Tensor, shape (T, R, n, B)
+        One column per sequence: the embedding of its token above a one for the bias, or, where the
+        alphabet is no larger than the embedding, a one in the row of its symbol.
+    weight : Tensor, shape (R, n_outputs, n)
+        Its product with the inputs is the layer's output: for small alphabets a table of the outputs
+        for all symbols, which costs nothing to make.
     """
-    tokens = tokens.transpose(1, 2)  # (R, T, B)
     table = parameters["token_embedding"]
-    if table.shape[1] <= tokens[0].numel():
-        return embed(linear(parameters, name, table), tokens)
-    outputs = linear(parameters, name, embed(table, tokens).flatten(1, 2))
-    return outputs.view(*tokens.shape, -1)
+    if table.shape[1] <= table.shape[2]:
+        symbols = torch.arange(table.shape[1], device=tokens.device)[:, None]
+        inputs = tokens.permute(2, 0, 1)[:, :, None] == symbols
+        return inputs.to(table.dtype), linear(parameters, name, table).mT
+    embedded = embed(table, tokens).permute(2, 0, 3, 1)  # (T, R, D, B)
+    ones = torch.ones_like(embedded[:, :, :1])
+    weight = torch.cat([parameters[f"{name}.weight"], parameters[f"{name}.bias"]], dim=1)
+    return torch.cat([embedded, ones], dim=2), weight.mT
 
 
-def aligned_steps(n_replicates: int, length: int, shape: tuple[int, int], like: Tensor):
-    """Return an empty tensor (R, T, *shape) and the buffer (R, T, n) under it, n in whole `LANES`.
+def at_least_two(tokens: Tensor) -> Tensor:
+    """Return tokens (R, B, T), a batch of one twice.
+
+    MKL computes a product with one column in another way in a pack of one than in larger ones.
+    """
+    return tokens.expand(-1, 2, -1) if tokens.shape[1] == 1 else tokens
+
+
+def aligned_steps(shape: tuple[int, int, int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return an empty tensor (T, R, n, B) and the buffer (T, R, m) under it, m in whole `LANES`.
 
     Elementwise functions of a step are applied to the buffer; see `LANES`.
     """
-    n_entries = math.prod(shape)
-    buffer = like.new_empty(n_replicates, length, n_entries + -n_entries % LANES)
-    return buffer[..., :n_entries].unflatten(-1, shape), buffer
+    n_entries = shape[2] * shape[3]
+    buffer = like.new_empty(*shape[:2], n_entries + -n_entries % LANES)
+    return buffer[..., :n_entries].unflatten(-1, shape[2:]), buffer
+
+
+def read_out(parameters: Parameters, hidden: Tensor, batch: int) -> Tensor:
+    """Return logits (R, B, T', C) of hidden states (T', R, D, B or more)."""
+    length, n_replicates, width, _ = hidden.shape
+    rows = hidden[..., :batch].permute(1, 0, 3, 2).reshape(n_replicates, length * batch, width)
+    logits = linear(parameters, "head", rows)
+    return logits.view(n_replicates, length, batch, -1).transpose(1, 2)
 
 
 def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -1,5 +1,10 @@
-"""How many replicates are trained together: as many as a device serves best, and has room for."""
+"""How many replicates are trained together: as many as a device serves best, and has room for.
 
+No number of a replicate depends on it, so it may be found by trying.
+"""
+
+import math
+import time
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +18,9 @@ from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
 from nstar.training.step import PackData, Replicate, Rules, train_steps
 
-ACTIVATION_BYTES = 2**20
-PARAMETER_BYTES = 2**23
-"""What one activation (R, B, T, D) and the parameters of a launch may take on a CPU. Beyond, they
-leave the caches, and more replicates at once cost time instead of saving it: `benchmarks/training.py`."""
+TIMED_STEPS = 2
+LEAST_GAIN = 0.03
+"""On a CPU sizes are tried, from one replicate up, until a larger one saves less of the time."""
 
 SHARE_OF_FREE = {"cuda": 0.9, "cpu": 0.5}
 """Of the memory that is free, what a launch may take; on a CPU other jobs run beside it."""
@@ -65,11 +69,6 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
         If not even one replicate has room.
     """
     device = data.tokens.device
-    if device.type == "cpu":
-        tokens_per_step = rules.batch_size * data.tokens.shape[-1]
-        by_activations = ACTIVATION_BYTES // (4 * tokens_per_step * model.width)
-        by_parameters = PARAMETER_BYTES // (4 * model.n_parameters)
-        n_replicates = min(n_replicates, max(1, min(by_activations, by_parameters)))
     plan = plan_memory(model, data, rules)
     free = free_memory_bytes(device)
     room = plan.most_replicates(SHARE_OF_FREE[device.type] * free)
@@ -80,7 +79,8 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
             f"where {free / 2**30:.2f} GiB are free; lower training.batch_size or the width of the "
             "model, or choose a device with more memory"
         )
-    return min(n_replicates, room)
+    most = min(n_replicates, room)
+    return most if device.type == "cuda" else _fastest_size(model, data, rules, most)
 
 
 def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan:
@@ -89,30 +89,70 @@ def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan
     All tensors of a launch are either shared by its replicates or have a replicate axis, so its
     peak is linear in their number.
     """
-    one, two = (_launch_bytes(model, data, rules, n) for n in (1, 2))
+    one, two = (launch_bytes(model, data, rules, n) for n in (1, 2))
     per_replicate = max(1, two - one)
     drawn = 8 * rules.batch_size * (rules.evaluate_every - 1)  # the order of further steps
     return MemoryPlan(max(0, one - per_replicate), per_replicate + drawn)
 
 
-def _launch_bytes(model: StackedModel, data: PackData, rules: Rules, n_replicates: int) -> int:
-    """Return the peak of one training step and one evaluation of so many new replicates."""
-    device, batch = data.tokens.device, rules.batch_size
-    blank = PackData(
-        data.tokens.new_zeros(1, batch, data.tokens.shape[-1]),
-        data.labels.new_zeros(1, batch, data.labels.shape[-1]),
-        torch.zeros_like(data.validation_tokens[:1]),
-        torch.zeros_like(data.validation_labels[:1]),
-    )
-    members = [Replicate(0, 0.0, 0, EpochSampler(batch, batch, {}))] * n_replicates
-    parameters = model.initialise([0] * n_replicates).to(device)
-    adam = AdamState.of(parameters)
-    sets = torch.zeros(n_replicates, dtype=torch.int64, device=device)
+def launch_bytes(model: StackedModel, data: PackData, rules: Rules, n_replicates: int) -> int:
+    """Return the peak of one training step and one evaluation of so many replicates; bytes."""
+    trial = _Trial(model, data, rules, n_replicates)
 
     def run() -> None:
-        train_steps(model, blank, members, rules, parameters, adam, 0, 1)
-        validation = blank.validation_tokens, blank.validation_labels
-        with reduced(rules.precision, device):
-            score(model, model.views(parameters), *validation, sets)
+        trial.train(1)
+        trial.evaluate()
 
-    return peak_bytes(run, device)
+    return peak_bytes(run, data.tokens.device)
+
+
+def _fastest_size(model: StackedModel, data: PackData, rules: Rules, most: int) -> int:
+    """Return the size, of those that share out `most` evenly, with the least time per replicate.
+
+    More replicates at once share the start of every kernel, and leave the caches sooner.
+    """
+    sizes = sorted({math.ceil(most / 2**k) for k in range(most.bit_length() + 1)})
+    best_size, least = 1, math.inf
+    for size in sizes:
+        trial = _Trial(model, data, rules, size)
+        trial.train(1)
+        seconds = min(trial.seconds() for _ in range(TIMED_STEPS)) / size
+        if seconds > (1 - LEAST_GAIN) * least:
+            break
+        best_size, least = size, seconds
+    return best_size
+
+
+class _Trial:
+    """A launch of new replicates on blank data, of the shapes of a pack and none of its numbers."""
+
+    def __init__(self, model: StackedModel, data: PackData, rules: Rules, n_replicates: int):
+        batch, device = rules.batch_size, data.tokens.device
+        self.model = model
+        self.rules = rules
+        self.data = PackData(
+            data.tokens.new_zeros(1, batch, data.tokens.shape[-1]),
+            data.labels.new_zeros(1, batch, data.labels.shape[-1]),
+            torch.zeros_like(data.validation_tokens[:1]),
+            torch.zeros_like(data.validation_labels[:1]),
+        )
+        self.members = [Replicate(0, 0.0, 0, EpochSampler(batch, batch, {}))] * n_replicates
+        self.parameters = model.initialise([0] * n_replicates).to(device)
+        self.adam = AdamState.of(self.parameters)
+        self.sets = torch.zeros(n_replicates, dtype=torch.int64, device=device)
+
+    def train(self, n_steps: int) -> None:
+        train_steps(
+            self.model, self.data, self.members, self.rules, self.parameters, self.adam, 0, n_steps
+        )
+
+    def evaluate(self) -> None:
+        validation = self.data.validation_tokens, self.data.validation_labels
+        with reduced(self.rules.precision, self.parameters.device):
+            score(self.model, self.model.views(self.parameters), *validation, self.sets)
+
+    def seconds(self) -> float:
+        """Return the processor time of a step."""
+        started = time.process_time()
+        self.train(1)
+        return time.process_time() - started

@@ -4,6 +4,7 @@ A replicate's numbers depend on its own seed, learning rate and data; on a CPU, 
 the pack around it.
 """
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from nstar.measures.accuracy import score
 from nstar.models import StackedModel
 from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
 from nstar.training.device import reduced
-from nstar.training.launch import launch_size
 from nstar.training.optimiser import AdamState
 from nstar.training.step import PackData, Replicate, Rules, train_steps
 
@@ -104,6 +104,7 @@ def train_pack(
     replicates: Sequence[Replicate],
     rules: Rules,
     state: PackState,
+    at_once: int,
     after_evaluation: Callable[[PackState], None] = lambda state: None,
 ) -> PackState:
     """Train until every replicate has ended; the state is updated in place and returned.
@@ -116,27 +117,24 @@ def train_pack(
     rules : Rules
     state : PackState
         From `initial_state`, or from a checkpoint to resume from.
+    at_once : int
+        Most replicates in a launch, at least 1; see `launch_size`. No number depends on it.
     after_evaluation : callable
         Called with the state after each evaluation, for checkpoints and progress.
-
-    Raises
-    ------
-    DeviceError
-        If the device has no room for a single replicate.
 
     Notes
     -----
     The loss of a launch is the sum over replicates of each one's mean, so gradients never mix.
-    Between two evaluations the pack is trained in launches of as many replicates as the device
-    serves best together (`launch_size`), one after the other. Replicates that have ended leave the
-    pack at the evaluation that ends them.
+    Between two evaluations the pack is trained in launches of equal size, one after the other.
+    Replicates that have ended leave the pack at the evaluation that ends them.
     """
-    at_once = launch_size(model, data, rules, len(state.active))
     while len(state.active):
+        n_launches = math.ceil(len(state.active) / at_once)
+        size = math.ceil(len(state.active) / n_launches)
         last = min(state.step + rules.evaluate_every, rules.max_steps)
         measured = {name: np.full(len(state.active), np.nan) for name in CURVES}
-        for start in range(0, len(state.active), at_once):
-            rows = slice(start, start + at_once)
+        for start in range(0, len(state.active), size):
+            rows = slice(start, start + size)
             members = [replicates[i] for i in state.active[rows]]
             began = time.perf_counter()
             for name, values in _run_launch(model, data, members, rules, state, rows, last).items():
