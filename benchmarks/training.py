@@ -1,4 +1,4 @@
-"""How fast is training in packs? Three ways beside each other, in one run.
+"""Compare three ways of training replicates, in one run: by process, in a loop, in packs.
 
 Per model and width, replicates of one cell are trained
 
@@ -46,6 +46,14 @@ def options_of(model, width):
     )
 
 
+def now(device):
+    """Return the time of the processor, or of the clock once a GPU has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
 class Ways:
     """The three ways to train replicates of one model and width."""
 
@@ -59,20 +67,13 @@ class Ways:
         parts = plain.parity(N_SYMBOLS, self.length, N_EXAMPLES)
         self.tokens, self.labels = (part.to(device) for part in parts)
 
-    def now(self):
-        """Return the time of the processor, or of the clock once a GPU has done its work."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
-            return time.perf_counter()
-        return time.process_time()
-
     def loop(self, n_replicates, n_steps):
         """Return seconds of (b)."""
-        started = self.now()
+        started = now(self.device)
         for _ in range(n_replicates):
             module = plain.build(self.model, self.width, N_SYMBOLS, self.length).to(self.device)
             plain.train(module, self.tokens, self.labels, n_steps, self.batch)
-        return self.now() - started
+        return now(self.device) - started
 
     def pack(self, n_replicates, n_steps):
         """Return seconds of (c)."""
@@ -95,15 +96,15 @@ class Ways:
             schedule=Schedule(n_steps),
         )
         if self.at_once is None:
-            started = self.now()
+            started = now(self.device)
             self.at_once = launch_size(model, data, rules, n_replicates)
-            self.trial_seconds = self.now() - started
+            self.trial_seconds = now(self.device) - started
         sampler = EpochSampler(N_EXAMPLES, self.batch, {"seed": 0})
         members = [Replicate(seed, 1e-3, 0, sampler) for seed in range(n_replicates)]
-        started = self.now()
+        started = now(self.device)
         state = initial_state(model, range(n_replicates), self.device)
         train_pack(model, data, members, rules, state, self.at_once)
-        return self.now() - started
+        return now(self.device) - started
 
     def process(self, n_steps):
         """Return seconds of (a) for one replicate: of the whole process, and of its loop."""
@@ -145,13 +146,9 @@ def gemm_rate(device):
     one, two = (torch.randn(size, size, device=device) for _ in range(2))
     best = 0.0
     for _ in range(5):
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
+        started = now(device)
         one @ two
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        best = max(best, 2 * size**3 / (time.perf_counter() - started))
+        best = max(best, 2 * size**3 / (now(device) - started))
     return best
 
 

@@ -1,0 +1,45 @@
+"""Cells of a job that share a pack have the stores that they would have alone."""
+
+import json
+
+import xarray as xr
+from studies import tiny
+
+from nstar.artifacts import CELL, read_store
+from nstar.config_check import load_study
+from nstar.jobs.generation import generate_data
+from nstar.jobs.training import train_cells
+from nstar.plan import make_plan
+
+STUDY = tiny(
+    **{
+        "grid.0.budgets": [4, 6, 8],
+        "grid.0.lengths": [4],
+        "training.batch_size": 4,
+        "training.max_steps": 95,
+        "training.evaluate_every": 10,
+        "training.patience": 2,
+    }
+)
+
+
+def test_each_cell_alone_gives_the_same_store(tmp_path):
+    plan = make_plan(load_study(STUDY), tmp_path)
+    for batch in plan.generation:
+        generate_data(json.loads(batch.specification), tmp_path)
+    n_evaluations = set()
+    for batch in plan.training:
+        job = json.loads(batch.specification)
+        train_cells(job, tmp_path, "cpu", 60)
+        together = [read_store(path, CELL) for path in batch.outputs]
+        assert len(together) == 3
+        n_evaluations |= {store.sizes["evaluation"] for store in together}
+        for block, path, store in zip(job["blocks"], batch.outputs, together, strict=True):
+            (tmp_path / path).unlink()
+            train_cells({**job, "blocks": [block]}, tmp_path, "cpu", 60)
+            alone = read_store(path, CELL)
+            xr.testing.assert_identical(alone.drop_attrs(deep=False), store.drop_attrs(deep=False))
+            last = store["n_steps"].max()
+            assert store["step"].values[-1] == last
+            assert store.sizes["evaluation"] == -(-last // 10)
+    assert len(n_evaluations) > 1, "cells of a pack ended at different times"
