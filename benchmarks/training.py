@@ -5,7 +5,7 @@ Per model and width, replicates of one cell are trained
 (a) in one process each, with a plain ``nn.Module`` and ``torch.optim.AdamW`` (`plain.py`): what a user
     would write and a cluster would start; with start-up, and without;
 (b) the same one after another in one process;
-(c) by nstar: a pack, with its sampling, its measures and an evaluation every 500 steps. How many
+(c) by nstar: a pack, with its sampling, its measures and an evaluation of one batch every 500 steps. How many
     replicates are launched at once is found beforehand, once; the table says in how many steps of
     the pack's time.
 
@@ -174,7 +174,7 @@ def compare(model, width, arguments, device, rate):
         for _ in range(arguments.rounds):
             whole, alone = ways.process(arguments.process_steps)
             pack = ways.pack(n_replicates, arguments.process_steps) / n_replicates
-            pack_start = arguments.start_up / n_replicates
+            pack_start = (arguments.start_up + ways.trial_seconds) / n_replicates
             with_start.append(whole / (pack + pack_start))
             without.append(alone / pack)
         line.append(f"{statistics.median(with_start):>14.1f}{statistics.median(without):>12.2f}")

@@ -76,6 +76,17 @@ def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
     assert not wrong
 
 
+def test_training_does_not_import_the_compiler_of_torch():
+    """It takes a second, in every job; one operation under the watch of memory would load it."""
+    code = (
+        "import sys, torch, nstar.jobs.training; from nstar.training.memory import peak_bytes;"
+        "assert peak_bytes(lambda: torch.ones(100) + 1, torch.device('cpu')) == 800;"
+        "print([m for m in ('torch._dynamo', 'sympy') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_planning_imports_nothing_heavy():
     code = (
         "import sys, nstar.config_check, nstar.plan;"

@@ -94,6 +94,22 @@ def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, bat
 
 
 @every_variant
+@pytest.mark.parametrize(("length", "batch", "n_symbols"), [(1, 1, 5), (5, 64, 40)])
+def test_wide_replicate_is_bitwise_independent_of_the_pack(options, length, batch, n_symbols):
+    """At sizes at which kernels change; both ways to feed symbols, and steps of one column."""
+    wide = {**options, "width": 72}
+    model = build_model(wide, **{**SHAPES, "n_symbols": n_symbols})
+    tokens = tokens_for(1, batch, length, n_symbols)
+    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, tokens % 4)
+    together = tokens.expand(3, -1, -1)
+    flat = model.initialise([1, 2, 0])
+    logits, gradients = values_and_gradients(model, flat, together, together % 4)
+    assert torch.equal(logits[2], alone[0])
+    for name, gradient in gradients.items():
+        assert torch.equal(gradient[2], alone_gradients[name][0]), name
+
+
+@every_variant
 def test_initial_values_depend_on_the_seed_alone(options):
     model = build_model(options, **SHAPES)
     both = model.initialise([3, 4])
@@ -188,6 +204,30 @@ def test_recurrent_models_are_those_of_torch(kind, module):
         ({"kind": "gru", "width": 10}, lambda v, d, c, p: v * d + 6 * d * d + 4 * d + d * c + c),
         ({"kind": "elman", "width": 10}, lambda v, d, c, p: v * d + 2 * d * d + d + d * c + c),
         ({"kind": "dense_ssm", "width": 7}, lambda v, d, c, p: d**3 + v * d + d + d * c + c),
+        (
+            {"kind": "block_ssm", "width": 12, "block_size": 3},
+            lambda v, d, c, p: d**2 * 3 + v * d + d + d * c + c,
+        ),
+        (
+            {"kind": "rotation_ssm", "width": 10},
+            lambda v, d, c, p: d**2 // 2 + v * d + d + d * c + c,
+        ),
+        (
+            {"kind": "diagonal_ssm", "width": 7, "positive": True},
+            lambda v, d, c, p: d**2 + v * d + d + d * c + c,
+        ),
+        (
+            {
+                "kind": "deltanet",
+                "width": 12,
+                "depth": 2,
+                "heads": 3,
+                "negative_eigenvalues": True,
+            },
+            lambda v, d, c, p: (
+                v * d + 2 * (12 * d * d + 13 * d + d * 3 + 3 + d // 3) + 2 * d + d * c + c
+            ),
+        ),
     ],
 )
 def test_documented_number_of_parameters(options, formula):

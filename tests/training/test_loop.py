@@ -212,6 +212,27 @@ def test_damaged_checkpoint_starts_again(content, tmp_path, caplog):
     assert "training starts again" in caplog.text
 
 
+def test_one_flipped_byte_anywhere_is_a_damaged_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, run(LSTM, [(0, 0.003)], rules(max_steps=10)))
+    assert load_checkpoint(path, CPU) is not None
+    content = bytearray(path.read_bytes())
+    for place in range(0, len(content), len(content) // 50):
+        damaged = content.copy()
+        damaged[place] ^= 255
+        path.write_bytes(damaged)
+        assert load_checkpoint(path, CPU) is None
+
+
+def test_checkpoint_of_another_version_starts_again(tmp_path, caplog):
+    path = tmp_path / "checkpoint.pt"
+    state = run(LSTM, [(0, 0.003)], rules(max_steps=10))
+    state.momentum = 1
+    save_checkpoint(path, state)
+    assert load_checkpoint(path, CPU) is None
+    assert "of another version" in caplog.text
+
+
 @pytest.mark.parametrize(("budget", "batch"), [(1, 1), (5, 2), (20, 6), (9000, 16)])
 def test_sampler_visits_every_example_once_per_epoch_and_by_random_access(budget, batch):
     sampler = EpochSampler(budget, batch, {"seed": 0})

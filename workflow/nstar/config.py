@@ -131,7 +131,7 @@ class Schedule(Options):
         "constant", description="what follows the warm-up; no unit"
     )
     warmup_steps: NonNegativeInt = Field(
-        0, description="steps over which the rate grows linearly from 0; steps"
+        0, description="steps W over which the rate grows linearly, from 1/W of it to all; steps"
     )
     final_factor: Annotated[Float, Field(ge=0, le=1)] = Field(
         0.0, description="what a decay leaves of the learning rate; fraction"
@@ -173,8 +173,8 @@ class Training(Options):
     schedule: Schedule = Field(default_factory=Schedule, description="of the learning rate")
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
-        description="of matrix products; `tf32` needs a GPU, recurrences over time stay in float32 "
-        "under `bfloat16`; no unit",
+        description="of matrix products; `tf32` needs a GPU, `bfloat16` serves transformers and "
+        "DeltaNet, recurrent models stay in float32; no unit",
     )
 
     @model_validator(mode="after")

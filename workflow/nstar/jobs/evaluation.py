@@ -74,6 +74,7 @@ def _evaluate_block(
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
     specification = specification_of(trained)
+    device = prepare_device(device.type, specification["training"]["precision"])
     task = build_task(specification["task"])
     longer = TEST_LENGTH_FACTOR * block.cell.length
     model = model_of(specification)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from nstar.artifacts import CELL, provenance, write_store
 from nstar.errors import DeviceError
@@ -44,7 +45,7 @@ def train_cells(
     device_name : str
         As in the configuration.
     checkpoint_interval_s : float
-        Longest training time that a kill can cost; seconds.
+        Time between two checkpoints, which are made at evaluations; seconds.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def train_cells(
     savers = []
     for pack in _packs_of(blocks, specification["training"]["batch_size"]):
         saver = _Saver(
-            results / "checkpoints" / f"{digest(_pack_specification(specification, pack))}.pt",
+            results / "checkpoints" / f"{digest(_pack_coordinates(job, pack, device))}.pt",
             checkpoint_interval_s,
         )
         savers.append(saver)
@@ -132,10 +133,12 @@ def _packs_of(blocks: Iterable[Block], batch_size: int) -> list[list[Block]]:
     return list(packs.values())
 
 
-def _pack_specification(specification: Mapping[str, Any], pack: list[Block]) -> dict[str, Any]:
-    """Return what a checkpoint of a pack is a checkpoint of."""
+def _pack_coordinates(
+    job: Mapping[str, Any], pack: list[Block], device: torch.device
+) -> dict[str, Any]:
+    """Return all that a checkpoint of a pack is a checkpoint of."""
     members = [[block.cell.budget, block.seeds, block.learning_rates] for block in pack]
-    return {**specification, "members": members}
+    return {**job, "blocks": members, "device": describe_device(device)}
 
 
 def _train_pack(
@@ -172,7 +175,6 @@ def _train_pack(
     else:
         progress.skip(done(state) - done_before)
     budgets = ", ".join(str(block.cell.budget) for block in pack)
-    started, steps_before = time.monotonic(), state.n_steps.sum()
 
     def after_evaluation(state: PackState) -> None:
         rate = (state.n_steps.sum() - steps_before) / (time.monotonic() - started)
@@ -185,6 +187,7 @@ def _train_pack(
     try:
         if len(state.active):
             at_once = launch_size(model, data, rules, len(state.active))
+            started, steps_before = time.monotonic(), state.n_steps.sum()
             train_pack(model, data, replicates, rules, state, at_once, after_evaluation)
     except RuntimeError as error:
         if not is_out_of_memory(error):
@@ -245,17 +248,25 @@ def _read_data(
     results: Path,
     device: torch.device,
 ) -> PackData:
-    """Return the sets of the seeds, stacked; budgets nest, so those of the largest hold all others."""
+    """Return the sets of the seeds, stacked.
+
+    Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
+    are filled up with zeros that no sampler reaches.
+    """
     options, head = specification["task"], specification["n_validation"]
     task = build_task(options)
-    largest = max((block.cell for block in pack), key=lambda cell: cell.budget)
-    validation, train = [], []
+    validation, tokens, labels = [], [], []
     for seed in seeds:
+        cells = [block.cell for block in pack if seed in block.seeds]
+        largest = max(cells, key=lambda cell: cell.budget)
         first, *shards = stream_slices(task, largest, seed, head)
         validation.append([first])
-        train.append(shards)
+        parts = read_sets(options, [shards], results, largest.budget, device)
+        for stored, part in zip((tokens, labels), parts, strict=True):
+            stored.append(part[0])
     return PackData(
-        *read_sets(options, train, results, largest.budget, device),
+        pad_sequence(tokens, batch_first=True),
+        pad_sequence(labels, batch_first=True),
         *read_sets(options, validation, results, head, device),
     )
 

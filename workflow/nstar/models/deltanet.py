@@ -9,6 +9,7 @@ from nstar.models.stacked import (
     Parameters,
     ParameterSpec,
     StackedModel,
+    classify,
     elementwise,
     embed,
     in_float32,
@@ -115,7 +116,7 @@ class DeltaNet(StackedModel):
             first = read_from if i == self.depth - 1 else 0
             stream = self._layer(parameters, f"layer{i}", stream, first)
         hidden = layer_norm(parameters, "final_norm", stream.flatten(1, 2))
-        return linear(parameters, "head", hidden).view(*stream.shape[:3], self.n_classes)
+        return classify(parameters, hidden).view(*stream.shape[:3], self.n_classes)
 
     def _layer(self, parameters: Parameters, name: str, stream: Tensor, first: int) -> Tensor:
         """Return the positions of the stream (R, B, T, D) from the first on, after a layer."""

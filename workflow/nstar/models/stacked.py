@@ -174,10 +174,10 @@ class Dropout:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return inputs (R, ...) with entries dropped."""
-        kept = torch.empty_like(inputs)
+        kept = torch.empty(inputs.shape, device=inputs.device)
         for row, generator in zip(kept, self.generators, strict=True):
             row.bernoulli_(1 - self.rate, generator=generator)
-        return inputs * kept.div_(1 - self.rate)
+        return inputs * kept.div_(1 - self.rate).to(inputs.dtype)
 
 
 def pad_to_lanes(rows: Tensor) -> Tensor:
@@ -295,7 +295,7 @@ def read_out(parameters: Parameters, hidden: Tensor, batch: int) -> Tensor:
     """Return logits (R, B, T', C) of hidden states (T', R, D, B or more)."""
     length, n_replicates, width, _ = hidden.shape
     rows = hidden[..., :batch].permute(1, 0, 3, 2).reshape(n_replicates, length * batch, width)
-    logits = linear(parameters, "head", rows)
+    logits = classify(parameters, rows)
     return logits.view(n_replicates, length, batch, -1).transpose(1, 2)
 
 
@@ -307,8 +307,10 @@ def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def wrapped(*arguments, **options):
-        tensors = [part for part in arguments if isinstance(part, Tensor)]
-        with torch.autocast(tensors[0].device.type, enabled=False):
+        given = [*arguments, *options.values()]
+        (device, *_) = (part.device.type for part in given if isinstance(part, Tensor))
+        options = {name: _unreduced(part) for name, part in options.items()}
+        with torch.autocast(device, enabled=False):
             return function(*map(_unreduced, arguments), **options)
 
     return wrapped
@@ -317,3 +319,9 @@ def in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 def _unreduced(argument):
     reduced = isinstance(argument, Tensor) and argument.dtype in (torch.bfloat16, torch.float16)
     return argument.float() if reduced else argument
+
+
+@in_float32
+def classify(parameters: Parameters, hidden: Tensor) -> Tensor:
+    """Return logits (R, n, C) of hidden states (R, n, D); rounded ones would tie."""
+    return linear(parameters, "head", hidden)

@@ -11,6 +11,7 @@ from nstar.models.stacked import (
     Parameters,
     ParameterSpec,
     StackedModel,
+    classify,
     elementwise,
     embed,
     layer_norm,
@@ -136,7 +137,7 @@ class Transformer(StackedModel):
         hidden = stream.reshape(n_replicates, -1, self.width)
         if self.norm == "pre":
             hidden = layer_norm(parameters, "final_norm", hidden)
-        logits = linear(parameters, "head", hidden)
+        logits = classify(parameters, hidden)
         return logits.view(*stream.shape[:3], self.n_classes)
 
     def _layer(

@@ -1,8 +1,9 @@
 """Checkpoints: the whole state of a run, in a file that is no output of the workflow."""
 
 import dataclasses
+import hashlib
+import io
 import logging
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,16 @@ from nstar.training.optimiser import AdamState
 
 logger = logging.getLogger(__name__)
 
+DIGEST_BYTES = hashlib.sha256().digest_size
+
 
 def save_checkpoint(path: Path, state: PackState) -> None:
-    """Write the state so that it is there whole or not at all."""
+    """Write the state so that it is there whole or not at all, behind the SHA-256 of what follows."""
     fields = {**vars(state), "adam": vars(state.adam)}
+    content = io.BytesIO()
+    torch.save(_map(fields, np.ndarray, torch.from_numpy), content)
     with written_whole(path) as temporary:
-        torch.save(_map(fields, np.ndarray, torch.from_numpy), temporary)
+        temporary.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
 
 
 def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
@@ -29,13 +34,12 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
     """
     if not path.exists():
         return None
-    try:
-        fields = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        logger.warning("checkpoint %s cannot be read (%s); training starts again", path, error)
+    content = path.read_bytes()
+    if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
+        logger.warning("checkpoint %s is damaged; training starts again", path)
         return None
-    names = {field.name for field in dataclasses.fields(PackState)}
-    if set(fields) != names:
+    fields = torch.load(io.BytesIO(content[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
+    if set(fields) != _names(PackState) or set(fields["adam"]) != _names(AdamState):
         logger.warning("checkpoint %s is of another version; training starts again", path)
         return None
     on_device = {"parameters", "final_parameters", "adam"}
@@ -46,6 +50,10 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.numpy())
     fields["adam"] = AdamState(**fields["adam"])
     return PackState(**fields)
+
+
+def _names(cls: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(cls)}
 
 
 def _map(value, kind, function):

@@ -48,6 +48,7 @@ def prepare_device(name: str, precision: Precision = "float32") -> torch.device:
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     return torch.device("cuda")
 
@@ -61,9 +62,13 @@ def reduced(precision: Precision, device: torch.device) -> torch.autocast:
 
 
 def free_memory_bytes(device: torch.device) -> int:
-    """Return the memory that a run may still take on a device; bytes."""
+    """Return the memory that a run may still take on a device; bytes.
+
+    On a CPU it is that of the machine: limits of a container or a scheduler are not seen.
+    """
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
     return psutil.virtual_memory().available
 
 

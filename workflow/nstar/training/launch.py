@@ -1,6 +1,6 @@
 """How many replicates are trained together: as many as a device serves best, and has room for.
 
-No number of a replicate depends on it, so it may be found by trying.
+On a CPU no number of a replicate depends on it, so it may be found by trying.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 from nstar.errors import DeviceError
 from nstar.measures.accuracy import score
 from nstar.models import StackedModel
-from nstar.training.device import free_memory_bytes, reduced
+from nstar.training.device import free_memory_bytes, is_out_of_memory, reduced
 from nstar.training.memory import peak_bytes
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
@@ -61,7 +61,7 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
     Returns
     -------
     int
-        In ``1 .. R``. No number of a replicate depends on it.
+        In ``1 .. R``. On a CPU no number of a replicate depends on it.
 
     Raises
     ------
@@ -69,14 +69,20 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
         If not even one replicate has room.
     """
     device = data.tokens.device
-    plan = plan_memory(model, data, rules)
     free = free_memory_bytes(device)
-    room = plan.most_replicates(SHARE_OF_FREE[device.type] * free)
+    try:
+        plan = plan_memory(model, data, rules)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        plan = None
+    room = plan.most_replicates(SHARE_OF_FREE[device.type] * free) if plan else 0
     if room < 1:
+        needed = f"needs {plan.of(1) / 2**30:.2f} GiB" if plan else "does not fit"
         raise DeviceError(
             f"out of memory before the first step: one replicate with batch size {rules.batch_size} "
-            f"and length {data.tokens.shape[-1]} needs {plan.of(1) / 2**30:.2f} GiB on {device}, "
-            f"where {free / 2**30:.2f} GiB are free; lower training.batch_size or the width of the "
+            f"and length {data.tokens.shape[-1]} {needed} on {device}, where {free / 2**30:.2f} GiB "
+            "are free; lower training.batch_size, data.validation_examples or the width of the "
             "model, or choose a device with more memory"
         )
     most = min(n_replicates, room)
@@ -89,6 +95,8 @@ def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan
     All tensors of a launch are either shared by its replicates or have a replicate axis, so its
     peak is linear in their number.
     """
+    if data.tokens.is_cuda:
+        launch_bytes(model, data, rules, 1)  # libraries take their work space at the first product
     one, two = (launch_bytes(model, data, rules, n) for n in (1, 2))
     per_replicate = max(1, two - one)
     drawn = 8 * rules.batch_size * (rules.evaluate_every - 1)  # the order of further steps

@@ -118,7 +118,7 @@ def train_pack(
     state : PackState
         From `initial_state`, or from a checkpoint to resume from.
     at_once : int
-        Most replicates in a launch, at least 1; see `launch_size`. No number depends on it.
+        Most replicates in a launch, at least 1; see `launch_size`. On a CPU no number depends on it.
     after_evaluation : callable
         Called with the state after each evaluation, for checkpoints and progress.
 

@@ -33,6 +33,11 @@ class _Watch(TorchDispatchMode):
         self.live = self.peak = 0
         self._known: set[int] = set()
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Tell torch to leave the dispatcher as it is: guarding it imports its compiler, for a second."""
+        return False
+
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         for leaf in tree_leaves((args, kwargs)):
             if isinstance(leaf, Tensor):

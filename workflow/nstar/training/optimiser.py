@@ -88,7 +88,8 @@ class PackedAdam:
         self.learning_rates = learning_rates
         self.betas = betas
         self.epsilon = epsilon
-        self.weight_decay = weight_decay
+        given = torch.as_tensor(weight_decay, dtype=torch.float64, device=learning_rates.device)
+        self.weight_decay = given.expand_as(learning_rates)
         self.decoupled = decoupled
         self.gradient_clip = gradient_clip
         self.factor = factor
@@ -104,8 +105,7 @@ class PackedAdam:
         state.n_steps += 1
         step_size = self._column(rate / (1 - beta1**state.n_steps))
         correction = self._column((1 - beta2**state.n_steps).sqrt())
-        decay = torch.as_tensor(self.weight_decay, dtype=rate.dtype, device=rate.device)
-        decay = self._column(rate * decay if self.decoupled else decay.expand_as(rate))
+        decay = self._column(self.weight_decay * rate if self.decoupled else self.weight_decay)
         scale = None
         if self.gradient_clip is not None:
             norm = gradient.norm(dim=1).double()

@@ -20,7 +20,7 @@ class Schedule:
     warmup_steps : int
         W < S, steps over which the factor grows linearly to 1.
     final_factor : float
-        What a decay ends at, in [0, 1].
+        What a decay would reach at step S, one after the last, as in torch; in [0, 1].
 
     Notes
     -----

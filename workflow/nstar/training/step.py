@@ -67,7 +67,7 @@ class Replicate:
     Attributes
     ----------
     seed : int
-        Of its dropout.
+        Of its dropout; its initial parameters are made from the same (`initial_state`).
     learning_rate : float
     data_set : int
         Which of the sets of `PackData` it sees.
