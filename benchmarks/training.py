@@ -5,9 +5,9 @@ Per model and width, replicates of one cell are trained
 (a) in one process each, with a plain ``nn.Module`` and ``torch.optim.AdamW`` (`plain.py`): what a user
     would write and a cluster would start; with start-up, and without;
 (b) the same one after another in one process;
-(c) by nstar: a pack, with its sampling, its measures and an evaluation of one batch every 500 steps. How many
-    replicates are launched at once is found beforehand, once; the table says in how many steps of
-    the pack's time.
+(c) by nstar: a pack, with its sampling, its measures and an evaluation of one batch every 500 steps.
+    How many replicates are launched at once is found beforehand, once; the table says in how many
+    steps of the pack's time.
 
 The ways take turns, round by round, and a ratio is the median over rounds of the ratio within a round.
 Times are of the processor on a CPU (one thread), of the clock on a GPU.

@@ -23,6 +23,23 @@ STUDY = tiny(
 )
 
 
+def test_blocks_of_different_seeds_share_a_pack(tmp_path):
+    plan = make_plan(load_study(STUDY), tmp_path)
+    for batch in plan.generation:
+        generate_data(json.loads(batch.specification), tmp_path)
+    batch = plan.training[0]
+    job = json.loads(batch.specification)
+    small, *_, large = job["blocks"]
+    pair = [{**small, "seeds": small["seeds"][:1]}, {**large, "seeds": large["seeds"][1:]}]
+    train_cells({**job, "blocks": pair}, tmp_path, "cpu", 60)
+    (written,) = tmp_path.glob("cells/**/budget~8/**/*.zarr.zip")
+    together = read_store(written, CELL)
+    written.unlink()
+    train_cells({**job, "blocks": pair[1:]}, tmp_path, "cpu", 60)
+    alone = read_store(written, CELL)
+    xr.testing.assert_identical(alone.drop_attrs(deep=False), together.drop_attrs(deep=False))
+
+
 def test_each_cell_alone_gives_the_same_store(tmp_path):
     plan = make_plan(load_study(STUDY), tmp_path)
     for batch in plan.generation:

@@ -9,7 +9,10 @@ from torch import Tensor
 from nstar.models import StackedModel
 from nstar.models.stacked import Parameters
 
-_SEQUENCES_AT_ONCE = 512
+MOST_AT_ONCE, LEAST_AT_ONCE = 512, 16
+ENTRIES_AT_ONCE = 2**18
+"""Sequences scored together: as many as give a layer so many entries, within bounds. It depends on
+length and width alone, so that the pack around a replicate changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,11 @@ def score(
     Score
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
+    at_once = ENTRIES_AT_ONCE // (tokens.shape[2] * model.width)
+    at_once = min(MOST_AT_ONCE, max(LEAST_AT_ONCE, at_once))
     loss = right = whole = 0.0
-    for start in range(0, n_sequences, _SEQUENCES_AT_ONCE):
-        part = slice(start, start + _SEQUENCES_AT_ONCE)
+    for start in range(0, n_sequences, at_once):
+        part = slice(start, start + at_once)
         targets = labels[rows, part]
         logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
         losses = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none")

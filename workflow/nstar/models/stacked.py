@@ -81,6 +81,9 @@ class StackedModel(ABC):
         Longest sequence that the model will ever see, the one of the extrapolation test included.
     """
 
+    width: int
+    """D, size of the embedding and of what a layer hands on."""
+
     def __init__(self, n_symbols: int, n_classes: int, n_positions: int):
         self.n_symbols = n_symbols
         self.n_classes = n_classes
