@@ -7,7 +7,7 @@ from packs import CPU, MODULUS, data_for, rules
 from nstar.errors import DeviceError
 from nstar.models import build_model
 from nstar.training import launch
-from nstar.training.device import prepare_device
+from nstar.training.device import memory_errors_named, prepare_device
 from nstar.training.launch import MemoryPlan, launch_bytes, launch_size, plan_memory
 from nstar.training.memory import peak_bytes
 
@@ -94,3 +94,38 @@ def test_precision_that_a_cpu_does_not_know():
 def test_missing_gpu():
     with pytest.raises(DeviceError, match=r"device: 'cuda' .* auto or cpu"):
         prepare_device("cuda")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        MemoryError(),
+    ],
+)
+def test_lack_of_memory_is_named(error):
+    with pytest.raises(DeviceError, match=r"on cpu while training lstm: .* last checkpoint"):
+        with memory_errors_named(CPU, "training lstm"):
+            raise error
+
+
+def test_a_real_lack_of_memory_is_named():
+    with pytest.raises(DeviceError, match="out of memory on cpu"):
+        with memory_errors_named(CPU, "allocating"):
+            torch.empty(2**60)
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shapes"):
+        with memory_errors_named(CPU, "training lstm"):
+            raise RuntimeError("shapes do not fit")
+
+
+def test_model_whose_trial_does_not_fit_is_refused(monkeypatch):
+    def does_not_fit(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(launch, "plan_memory", does_not_fit)
+    with pytest.raises(DeviceError, match=r"length 5 does not fit on cpu.* lower"):
+        launch_size(model_of(), data_for([0]), rules(), 1)

@@ -31,7 +31,12 @@ from nstar.paths import store_path
 from nstar.progress import Progress
 from nstar.specification import digest
 from nstar.tasks import build_task
-from nstar.training.device import describe_device, prepare_device, reduced
+from nstar.training.device import (
+    describe_device,
+    memory_errors_named,
+    prepare_device,
+    reduced,
+)
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions."""
@@ -74,7 +79,8 @@ def _evaluate_block(
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
     specification = specification_of(trained)
-    device = prepare_device(device.type, specification["training"]["precision"])
+    precision = specification["training"]["precision"]
+    device = prepare_device(device.type, precision)
     task = build_task(specification["task"])
     longer = TEST_LENGTH_FACTOR * block.cell.length
     model = model_of(specification)
@@ -91,7 +97,8 @@ def _evaluate_block(
         tokens, labels = read_sets(
             specification["task"], [[piece] for piece in pieces], results, pieces[0].stop, device
         )
-        with reduced(specification["training"]["precision"], device):
+        work = f"evaluating {block.cell.model} of length {block.cell.length}"
+        with memory_errors_named(device, work), reduced(precision, device):
             result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
         for name in ("loss", "token_accuracy", "sequence_accuracy"):
             variables[f"{split}_{name}"] = ("replicate", getattr(result, name).cpu().numpy())

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from nstar.artifacts import CELL, provenance, write_store
-from nstar.errors import DeviceError
 from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
@@ -23,7 +22,7 @@ from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
-from nstar.training.device import describe_device, is_out_of_memory, prepare_device
+from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
 from nstar.training.loop import PackState, initial_state, train_pack
 from nstar.training.sampler import EpochSampler
@@ -184,20 +183,12 @@ def _train_pack(
 
     data = _read_data(pack, seeds, specification, results, device)
     rules = _rules(training, batch_size)
-    try:
-        if len(state.active):
+    work = f"training {pack[0].cell.model} with budgets {budgets}"
+    if len(state.active):
+        with memory_errors_named(device, work):
             at_once = launch_size(model, data, rules, len(state.active))
             started, steps_before = time.monotonic(), state.n_steps.sum()
             train_pack(model, data, replicates, rules, state, at_once, after_evaluation)
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        raise DeviceError(
-            f"out of memory on {describe_device(device)} at step {state.step} of "
-            f"{pack[0].cell.model} with budgets {budgets}: other processes took what was free at the "
-            "start; give the job more memory or fewer neighbours, and run it again: it goes on from "
-            "its checkpoint"
-        ) from None
     progress.update(done(state))
     row = 0
     for block in pack:

@@ -1,5 +1,6 @@
 """Transformer: GPT-2 style, with the choices that studies vary: positions, norms, mask, dropout."""
 
+import functools
 from typing import Literal
 
 import torch
@@ -129,7 +130,7 @@ class Transformer(StackedModel):
         if self.positions == "learned":
             stream = stream + parameters["position_embedding"][:, None, :length]
         elif self.positions == "sinusoidal":
-            stream = stream + sinusoids(length, self.width, stream)
+            stream = stream + sinusoids(length, self.width, stream.dtype, stream.device)
         stream = drop(stream)
         for i in range(self.depth):
             first = read_from if i == self.depth - 1 else 0
@@ -175,7 +176,8 @@ class Transformer(StackedModel):
         n_replicates, batch, length, width = inputs.shape
         query, key, value = self._project(parameters, f"{name}.query_key_value", inputs, first)
         if self.positions == "rotary":
-            angles = rotary_angles(length, width // self.heads, inputs)
+            dtype = parameters["token_embedding"].dtype  # the angles need all their digits
+            angles = rotary_angles(length, width // self.heads, dtype, query.device)
             query, key = rotate(query, angles[first:]), rotate(key, angles)
         if dropout is None and self.causal and not first:
             mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
@@ -212,21 +214,23 @@ class Transformer(StackedModel):
         return (*project(inputs[:, :, first:], 0, 1), *project(inputs, 1, 2))
 
 
-def sinusoids(length: int, width: int, like: Tensor) -> Tensor:
+@functools.lru_cache(maxsize=16)
+def sinusoids(length: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the fixed position table (T, D): sines in even columns, cosines in odd ones."""
     positions = torch.arange(length, dtype=torch.float64)[:, None]
     columns = torch.arange(width, dtype=torch.float64)
     angles = positions * ROTARY_BASE ** (-2 * (columns // 2) / width)
     table = torch.where(columns % 2 == 0, angles.sin(), angles.cos())
-    return table.to(like)
+    return table.to(device, dtype)
 
 
-def rotary_angles(length: int, head_width: int, like: Tensor) -> Tensor:
+@functools.lru_cache(maxsize=16)
+def rotary_angles(length: int, head_width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return cosines and sines (T, D / (2 H), 2) of the angle of each pair at each position."""
     pairs = torch.arange(head_width // 2, dtype=torch.float64)
     positions = torch.arange(length, dtype=torch.float64)[:, None]
     angles = positions * ROTARY_BASE ** (-2 * pairs / head_width)
-    return torch.stack([angles.cos(), angles.sin()], dim=-1).to(like)
+    return torch.stack([angles.cos(), angles.sin()], dim=-1).to(device, dtype)
 
 
 def rotate(vectors: Tensor, angles: Tensor) -> Tensor:

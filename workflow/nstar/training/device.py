@@ -1,6 +1,8 @@
 """Where models run, in which precision, and what makes a device give the same numbers every time."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Literal
 
 import psutil
@@ -72,9 +74,37 @@ def free_memory_bytes(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether an error of torch says that a device has no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that a device has no memory left."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or any(words in str(error) for words in ("can't allocate memory", "ALLOC_FAILED"))
+
+
+@contextlib.contextmanager
+def memory_errors_named(device: torch.device, work: str) -> Iterator[None]:
+    """Turn an error for lack of memory into one that says where it was and what to do.
+
+    Parameters
+    ----------
+    device : torch.device
+    work : str
+        What is done within the context.
+
+    Raises
+    ------
+    DeviceError
+        In place of what torch or numpy raise for lack of memory.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"out of memory on {describe_device(device)} while {work}: less is free than at the "
+            "start; give the job more memory or fewer neighbours, and run it again (training goes "
+            "on from its last checkpoint)"
+        ) from None
 
 
 def describe_device(device: torch.device) -> str:

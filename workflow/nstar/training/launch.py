@@ -72,7 +72,7 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
     free = free_memory_bytes(device)
     try:
         plan = plan_memory(model, data, rules)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         plan = None

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstar.models import Dropout, StackedModel
-from nstar.models.stacked import pad_to_lanes
 from nstar.training.device import Precision, reduced
 from nstar.training.optimiser import AdamState, PackedAdam
 from nstar.training.sampler import EpochSampler
@@ -125,6 +124,7 @@ def train_steps(
         parameters, adam, rates.to(device), factor=rules.schedule.factor, **rules.optimiser
     )
     views = {name: part.requires_grad_() for name, part in model.views(parameters).items()}
+    padding = parameters.new_zeros(n_members, parameters.shape[1] - model.n_parameters)
     order = _draw_order(members, first_step, last_step).to(device)
     sets = torch.tensor([member.data_set for member in members], device=device)[:, None]
     read_from = data.tokens.shape[-1] - data.labels.shape[-1]
@@ -140,7 +140,7 @@ def train_steps(
             losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
         losses = losses.view(n_members, -1).mean(1)
         gradients = torch.autograd.grad(losses.sum(), list(views.values()))
-        optimiser.step(pad_to_lanes(torch.cat([part.flatten(1) for part in gradients], dim=1)))
+        optimiser.step(torch.cat([*(part.flatten(1) for part in gradients), padding], dim=1))
         right = logits.detach().argmax(-1) == labels
         totals[0] += losses.detach()
         totals[1] += right.double().mean((1, 2))
