@@ -93,7 +93,7 @@ def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan
     """Find what a launch takes from one step of one replicate and of two.
 
     All tensors of a launch are either shared by its replicates or have a replicate axis, so its
-    peak is linear in their number.
+    peak grows in proportion to their number, or less where the optimiser works in chunks.
     """
     if data.tokens.is_cuda:
         launch_bytes(model, data, rules, 1)  # libraries take their work space at the first product
