@@ -69,6 +69,10 @@ def test_range_of_budgets():
             {"training.schedule": {"warmup_steps": 100}},
             "schedule.warmup_steps 100 does not end before max_steps 100",
         ),
+        (
+            {"training.precision": "tf32", "device": "cpu"},
+            "training.precision 'tf32' with device 'cpu', which knows float32 and bfloat16",
+        ),
         ({"training.precision": "bf16"}, "training.precision: 'bf16' is not legal"),
         (
             {"replicates.learning_rates": [0.1, False]},

@@ -234,3 +234,11 @@ class Study(Options):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models run; `auto` takes a GPU where there is one; no unit"
     )
+
+    @model_validator(mode="after")
+    def _precision_of_the_device(self):
+        if self.device == "cpu" and self.training.precision == "tf32":
+            raise ValueError(
+                "training.precision 'tf32' with device 'cpu', which knows float32 and bfloat16"
+            )
+        return self
