@@ -14,7 +14,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 
 import plain
 import torch
@@ -64,9 +63,9 @@ def measure(model_name, n_replicates, length, width, device):
     state = initial_state(model, range(n_replicates), device)
     held = 4 * state.parameters.nbytes
     members = [Replicate(seed, 1e-3, 0, sampler) for seed in range(n_replicates)]
-    started = time.process_time()
+    started = plain.now(device)
     train_pack(model, data, members, rules, state, n_replicates)
-    seconds = (time.process_time() - started) / 3
+    seconds = (plain.now(device) - started) / 3
     taken = peak(device) - before
     planned = held + plan_memory(model, data, rules).of(n_replicates)
     print(planned, taken, seconds)

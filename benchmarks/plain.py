@@ -109,6 +109,14 @@ def parity(n_symbols: int, length: int, n_examples: int) -> tuple[Tensor, Tensor
     return tokens, tokens.cumsum(1) % n_symbols
 
 
+def now(device: torch.device) -> float:
+    """Return the time of the processor, or of the clock once a GPU has done its work."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        return time.perf_counter()
+    return time.process_time()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("model", choices=["transformer", "lstm", "dense_ssm"])
@@ -119,14 +127,9 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     data = [part.to(options.device) for part in parity(options.symbols, options.length, 4096)]
     network = build(options.model, options.width, options.symbols, options.length)
-    train(
-        network.to(options.device), *data, 1, options.batch
-    )  # the first step imports and compiles
-    if options.device == "cuda":
-        torch.cuda.synchronize()
-    now = time.perf_counter if options.device == "cuda" else time.process_time
-    started = now()
+    device = torch.device(options.device)
+    network.to(device)
+    train(network, *data, 1, options.batch)  # the first step imports and compiles
+    started = now(device)
     train(network, *data, options.steps, options.batch)
-    if options.device == "cuda":
-        torch.cuda.synchronize()
-    print(now() - started)
+    print(now(device) - started)

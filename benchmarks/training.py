@@ -46,14 +46,6 @@ def options_of(model, width):
     )
 
 
-def now(device):
-    """Return the time of the processor, or of the clock once a GPU has done its work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-        return time.perf_counter()
-    return time.process_time()
-
-
 class Ways:
     """The three ways to train replicates of one model and width."""
 
@@ -69,11 +61,11 @@ class Ways:
 
     def loop(self, n_replicates, n_steps):
         """Return seconds of (b)."""
-        started = now(self.device)
+        started = plain.now(self.device)
         for _ in range(n_replicates):
             module = plain.build(self.model, self.width, N_SYMBOLS, self.length).to(self.device)
             plain.train(module, self.tokens, self.labels, n_steps, self.batch)
-        return now(self.device) - started
+        return plain.now(self.device) - started
 
     def pack(self, n_replicates, n_steps):
         """Return seconds of (c)."""
@@ -96,15 +88,15 @@ class Ways:
             schedule=Schedule(n_steps),
         )
         if self.at_once is None:
-            started = now(self.device)
+            started = plain.now(self.device)
             self.at_once = launch_size(model, data, rules, n_replicates)
-            self.trial_seconds = now(self.device) - started
+            self.trial_seconds = plain.now(self.device) - started
         sampler = EpochSampler(N_EXAMPLES, self.batch, {"seed": 0})
         members = [Replicate(seed, 1e-3, 0, sampler) for seed in range(n_replicates)]
-        started = now(self.device)
+        started = plain.now(self.device)
         state = initial_state(model, range(n_replicates), self.device)
         train_pack(model, data, members, rules, state, self.at_once)
-        return now(self.device) - started
+        return plain.now(self.device) - started
 
     def process(self, n_steps):
         """Return seconds of (a) for one replicate: of the whole process, and of its loop."""
@@ -146,9 +138,9 @@ def gemm_rate(device):
     one, two = (torch.randn(size, size, device=device) for _ in range(2))
     best = 0.0
     for _ in range(5):
-        started = now(device)
+        started = plain.now(device)
         one @ two
-        best = max(best, 2 * size**3 / (now(device) - started))
+        best = max(best, 2 * size**3 / (plain.now(device) - started))
     return best
 
 

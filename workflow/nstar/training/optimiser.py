@@ -93,7 +93,7 @@ class PackedAdam:
         self.decoupled = decoupled
         self.gradient_clip = gradient_clip
         self.factor = factor
-        self._decays = bool(torch.as_tensor(weight_decay).any())
+        self._decays = bool(given.any())
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
@@ -105,8 +105,9 @@ class PackedAdam:
         state.n_steps += 1
         step_size = self._column(rate / (1 - beta1**state.n_steps))
         correction = self._column((1 - beta2**state.n_steps).sqrt())
-        decay = self._column(self.weight_decay * rate if self.decoupled else self.weight_decay)
-        scale = None
+        decay = scale = None
+        if self._decays:
+            decay = self._column(self.weight_decay * rate if self.decoupled else self.weight_decay)
         if self.gradient_clip is not None:
             norm = gradient.norm(dim=1).double()
             scale = self._column((self.gradient_clip / (norm + 1e-6)).clamp(max=1.0))
@@ -116,7 +117,7 @@ class PackedAdam:
             first, second = state.first_moment[rows, columns], state.second_moment[rows, columns]
             if scale is not None:
                 part.mul_(scale[rows])
-            if self._decays:
+            if decay is not None:
                 shrunk = parameters if self.decoupled else part
                 shrunk.add_(parameters * decay[rows], alpha=-1 if self.decoupled else 1)
             first.lerp_(part, 1 - beta1)
