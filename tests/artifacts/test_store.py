@@ -18,6 +18,7 @@ from nstar.artifacts import (
 from nstar.artifacts.store import specification_of
 from nstar.errors import ArtifactError
 from nstar.grid import Block
+from nstar.header import read_header
 from nstar.specification import digest
 
 SPECIFICATION = {"stage": "data", "length": 3, "seed": 0}
@@ -104,6 +105,49 @@ def test_flipped_bit_in_any_entry_is_refused(path):
         damaged[entry.header_offset + 30 + len(entry.filename) + entry.file_size // 2] ^= 1
         path.write_bytes(bytes(damaged))
         assert "damaged" in refusal(path)
+
+
+def rewritten(path, change):
+    """Write the zip file again with its entries changed, as a tool for zip files would."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
+def test_exchanged_array_is_refused(path):
+    before = path.with_name("before.zip")
+    before.write_bytes(path.read_bytes())
+    write_store(path, sequences(1), DATA, SPECIFICATION, {"device": "cpu"})
+    with zipfile.ZipFile(before) as archive:
+        other = archive.read("tokens/c/0/0")
+    rewritten(path, lambda entries: entries.update({"tokens/c/0/0": other}))
+    assert "not that of its checksum" in refusal(path)
+
+
+def test_edited_header_is_refused(path):
+    def edit(entries):
+        assert b"cpu" in entries["zarr.json"]
+        entries["zarr.json"] = entries["zarr.json"].replace(b"cpu", b"gpu")
+
+    rewritten(path, edit)
+    assert "not that of its checksum" in refusal(path)
+
+
+def test_removed_entry_is_refused(path):
+    rewritten(path, lambda entries: entries.pop("labels/c/0/0"))
+    assert "not that of its checksum" in refusal(path)
+
+
+def test_header_is_read_without_the_arrays(path):
+    header = read_header(path)
+    assert header["specification"] == SPECIFICATION
+    assert header["provenance"] == {"device": "cpu"} and header["summary"] == {}
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ArtifactError, match=r"damaged .* rm '"):
+        read_header(path)
 
 
 def test_store_of_another_stage_is_refused(path):

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 RECIPES: Mapping[str, int] = {
-    "data": 1,
-    "training": 2,
-    "evaluation": 1,
+    "data": 2,
+    "training": 3,
+    "evaluation": 2,
     "tables": 1,
     "fit": 2,
     "figures": 2,

@@ -1,9 +1,11 @@
 """One artifact is one zipped Zarr store, written whole or not at all, checked when written and read.
 
 A file that is there is complete: it is written beside its place and renamed. Its bytes depend on
-nothing but its content. Damage inside the file is found by the checksums of the zip entries.
+nothing but its content. Damage inside of the file is found by the checksums of the zip entries, any
+other change of it by the SHA-256 in its header.
 """
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from zarr.core.buffer import default_buffer_prototype
 
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.header import ENTRY
 from nstar.specification import canonical_json, digest
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -114,6 +117,7 @@ def write_store(
     schema: Schema,
     specification: Mapping[str, Any],
     provenance: Mapping[str, Any],
+    summary: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an artifact whole.
 
@@ -128,6 +132,8 @@ def write_store(
         What the artifact is made from.
     provenance : mapping
         Where and by what it was made; see `nstar.artifacts.provenance`.
+    summary : mapping, optional
+        What a plan has to know of the content; see `nstar.header`.
 
     Raises
     ------
@@ -143,13 +149,18 @@ def write_store(
         specification=canonical_json(specification),
         digest=digest(specification),
         provenance=canonical_json(provenance),
+        summary=canonical_json(summary or {}),
     )
-    entries: dict[str, Any] = {}
-    memory = zarr.storage.MemoryStore(store_dict=entries)
+    buffers: dict[str, Any] = {}
+    memory = zarr.storage.MemoryStore(store_dict=buffers)
     described.to_zarr(memory, zarr_format=3, consolidated=False)
+    entries = {name: content.to_bytes() for name, content in buffers.items()}
+    root = json.loads(entries[ENTRY])
+    root["attributes"]["checksum"] = _checksum(entries)
+    entries[ENTRY] = canonical_json(root).encode()
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(entries):
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), entries[name].to_bytes())
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_EPOCH), entries[name])
 
 
 def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
@@ -221,14 +232,24 @@ def specification_of(dataset: xr.Dataset) -> dict[str, Any]:
 
 
 def _load(path: Path) -> xr.Dataset:
-    """Read every byte through the checksums of the zip file, then decode."""
-    prototype = default_buffer_prototype()
+    """Read every byte through the checksums of the zip file and of the store, then decode."""
     with zipfile.ZipFile(path) as archive:
-        entries = {
-            name: prototype.buffer.from_bytes(archive.read(name)) for name in archive.namelist()
-        }
-    memory = zarr.storage.MemoryStore(store_dict=entries)
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    if json.loads(entries[ENTRY])["attributes"]["checksum"] != _checksum(entries):
+        raise ValueError("its content is not that of its checksum")
+    prototype = default_buffer_prototype()
+    buffers = {name: prototype.buffer.from_bytes(content) for name, content in entries.items()}
+    memory = zarr.storage.MemoryStore(store_dict=buffers)
     return xr.open_zarr(memory, zarr_format=3, consolidated=False, chunks=None).load()
+
+
+def _checksum(entries: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of names and contents of all entries, the checksum in the header left out."""
+    root = json.loads(entries[ENTRY])
+    root["attributes"].pop("checksum", None)
+    content = {**entries, ENTRY: canonical_json(root).encode()}
+    hashes = {name: hashlib.sha256(content[name]).hexdigest() for name in content}
+    return hashlib.sha256(canonical_json(hashes).encode()).hexdigest()
 
 
 def _check_schema(path: Path | str, dataset: xr.Dataset, schema: Schema) -> None:

@@ -1,0 +1,35 @@
+"""What a store says of itself, read in a fraction of a millisecond and without decoding its arrays.
+
+A plan reads thousands of headers; `nstar.artifacts.read_store` reads whole stores and checks them.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from nstar.errors import ArtifactError
+
+ENTRY = "zarr.json"
+"""The entry of the zip file that holds the attributes of the store: the root of the Zarr hierarchy."""
+
+
+def read_header(path: Path | str) -> dict[str, Any]:
+    """Return the attributes of a store; ``specification``, ``provenance`` and ``summary`` parsed.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is no store, or damaged where its header lies. The rest of it is not checked.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            attributes = json.loads(archive.read(ENTRY))["attributes"]
+        for name in ("specification", "provenance", "summary"):
+            attributes[name] = json.loads(attributes[name])
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+        raise ArtifactError(
+            f"store {path} is damaged ({error}); remove it and run again, only this store is made "
+            f"anew: rm '{path}'"
+        ) from None
+    return attributes
