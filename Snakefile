@@ -3,8 +3,8 @@
     generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
                                                                       -> draw_figures, write_findings
 
-A study is what config.yaml says. Every cell (model, task, length, budget) is one store, named by its
-coordinates and by the digest of all that its numbers depend on:
+A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
+is one store, named by its coordinates and by the digest of all that its numbers depend on:
 
     results/data/task~T/length~n/seed~s/split~S/shard~k/<digest>.zarr.zip
     results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>.zarr.zip
@@ -13,10 +13,6 @@ coordinates and by the digest of all that its numbers depend on:
 
 Only stores that are missing have a rule: what exists is input, and nothing can make it run again.
 """
-
-if not workflow.overwrite_configfiles:
-
-    configfile: "config.yaml"
 
 
 include: "workflow/rules/common.smk"

@@ -6,11 +6,9 @@ Reads the configuration and the names of files; starts nothing, imports no torch
 import json
 from pathlib import Path
 
-import yaml
-
 from nstar.command_line import parser, run
 from nstar.config_check import load_study
-from nstar.errors import ConfigError
+from nstar.config_file import read_config
 from nstar.plan import Plan, make_plan
 
 
@@ -22,19 +20,8 @@ def main(arguments=None):
     )
     flags.add_argument("--json", action="store_true", help="print JSON, for other programs")
     options = flags.parse_args(arguments)
-    plan = make_plan(load_study(_read_yaml(options.configfile)), options.results)
+    plan = make_plan(load_study(read_config(options.configfile)), options.results)
     print(json.dumps(_summary(plan), indent=2) if options.json else _table(plan))
-
-
-def _read_yaml(path: Path):
-    try:
-        return yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(
-            f"configuration {path} does not exist; name one with --configfile"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"configuration {path} is not YAML: {error}") from None
 
 
 def _summary(plan: Plan) -> dict:

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "model_options": {"options"},
     "config": BASE | {"model_options", "tasks"},
     "config_check": BASE | {"config"},
+    "config_file": {"config_check", "errors"},
     "paths": {"errors"},
     "grid": BASE | {"config", "tasks"},
     "plan": BASE | {"config", "grid", "paths"},

@@ -106,7 +106,7 @@ def test_wrong_arguments(arguments, words):
 def test_missing_data_is_one_readable_line(tmp_path):
     (batch,) = make_plan(load_study(STUDY), tmp_path).training
     process = finish("train_cells.py", "--results", tmp_path, "--job", batch.specification)
-    assert process.returncode == 2
+    assert process.returncode == 1
     (line,) = process.err.splitlines()
     assert line.startswith("error: store ") and "is missing; run the workflow again" in line
 
@@ -116,7 +116,7 @@ def test_every_later_script_says_what_is_missing(script, tmp_path):
     study = load_study(STUDY).model_dump(mode="json")
     job = {"study": study, "models": ["lstm"], "fit": study["fit"], "figures": study["figures"]}
     process = finish(script, "--results", tmp_path, "--job", json.dumps(job))
-    assert process.returncode == 2
+    assert process.returncode == 1
     assert process.err.startswith("error: ") and "Traceback" not in process.err
 
 
@@ -132,11 +132,11 @@ def test_plan_lists_cached_and_missing_cells(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "does not exist"), ("a: [", "is not YAML"), ("", "the configuration is empty")],
+    [(None, "does not exist"), ("a: [", "a bracket is not closed"), ("", "is empty; it needs")],
 )
 def test_plan_of_a_wrong_configuration(text, words, tmp_path):
     if text is not None:
         (tmp_path / "config.yaml").write_text(text)
     process = finish("plan_study.py", cwd=tmp_path)
-    assert process.returncode == 2
+    assert process.returncode == 1
     assert words in process.err and "Traceback" not in process.err

@@ -40,13 +40,13 @@ def parser(
 
 
 def run(main: Callable[[Sequence[str] | None], None]) -> None:
-    """Run a script; an error that the user can put right is one line, with exit code 2."""
+    """Run a script; an error that the user can put right is readable, with exit code 1."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         main(None)
     except NstarError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(1)
 
 
 def _json(text: str):

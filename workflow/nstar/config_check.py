@@ -1,16 +1,23 @@
 """How a configuration is checked: every mistake at once, each as one readable line."""
 
+import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from nstar.config import Study
-from nstar.errors import ConfigError, nearest
+from nstar.errors import ConfigError, all_mistakes, nearest
 from nstar.options import Options
 
 LONGEST_SEGMENT = 200
 """Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
+
+MOST_REPLICATES = 1_000_000
+"""Cells times seeds times learning rates; a plan names each of them, 100,000 in a second."""
+
+REQUIRED_KEYS = tuple(name for name, field in Study.model_fields.items() if field.is_required())
 
 
 def load_study(raw: Any) -> Study:
@@ -27,33 +34,61 @@ def load_study(raw: Any) -> Study:
         With every mistake at once: dotted key, value, what is allowed, the nearest legal name.
     """
     if not isinstance(raw, Mapping) or not raw:
-        raise ConfigError(f"the configuration is empty; it needs {', '.join(_required(Study))}")
-    study, problems = None, []
+        raise ConfigError(f"the configuration is empty; it needs {', '.join(REQUIRED_KEYS)}")
+    study, errors = None, []
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        problems = list(dict.fromkeys(_describe(raw, entry) for entry in error.errors()))
-    problems += _contradictions(_valid_parts(raw))
+        errors = error.errors(include_url=False)
+    problems = list(dict.fromkeys(_describe(raw, error) for error in errors))
+    problems += _contradictions(_valid_parts(raw, errors))
     if problems:
-        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(f"the configuration has {count}; nothing was started\n{lines}")
+        raise all_mistakes("the configuration", problems)
     return study
 
 
-def _valid_parts(raw: Mapping) -> dict[str, Any]:
+def show(value: Any) -> str:
+    """Return a value as YAML writes it, shortened to what a line can hold.
+
+    Examples
+    --------
+    >>> show([True, None, "1e6", 10**30])
+    "[true, null, '1e6', 100000000000...0000000000000]"
+    """
+    return _SHOWN.repr(value)
+
+
+class _Shown(reprlib.Repr):
+    """Values in YAML's words; of long ones the ends, of long lists the beginning."""
+
+    def __init__(self):
+        super().__init__()
+        self.maxlong, self.maxstring, self.maxother = 28, 60, 60
+
+    def repr_int(self, value, level):
+        digits = int(abs(value).bit_length() * math.log10(2)) + 1
+        return super().repr_int(value, level) if digits < 4000 else f"a number of {digits} digits"
+
+    def repr_bool(self, value, level):
+        return str(value).lower()
+
+    def repr_NoneType(self, value, level):  # noqa: N802 (the name that reprlib looks for)
+        return "null"
+
+
+_SHOWN = _Shown()
+
+
+def _valid_parts(raw: Mapping, errors: list) -> dict[str, Any]:
     """Return the top-level fields that are valid on their own, with defaults for those left out."""
-    parts = {}
-    for name, field in Study.model_fields.items():
-        if name not in raw:
-            if not field.is_required():
-                parts[name] = field.get_default(call_default_factory=True)
-            continue
-        try:
-            parts[name] = TypeAdapter(field.annotation).validate_python(raw[name])
-        except ValidationError:
-            pass
-    return parts
+    wrong = {error["loc"][0] for error in errors if error["loc"]}
+    return {
+        name: TypeAdapter(field.annotation).validate_python(raw[name])
+        if name in raw
+        else field.get_default(call_default_factory=True)
+        for name, field in Study.model_fields.items()
+        if name not in wrong
+    }
 
 
 def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -184,7 +219,3 @@ def _kinds(cls: type[Options]) -> tuple:
 
 def _legal_keys(classes: list[type[Options]]) -> list[str]:
     return list(dict.fromkeys(name for cls in classes for name in cls.model_fields))
-
-
-def _required(cls: type[Options]) -> list[str]:
-    return [name for name, field in cls.model_fields.items() if field.is_required()]

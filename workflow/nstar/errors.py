@@ -39,3 +39,23 @@ def nearest(name: str, legal: Iterable[str]) -> str:
     """
     found = difflib.get_close_matches(str(name), [str(entry) for entry in legal], n=1)
     return f" (did you mean {found[0]}?)" if found else ""
+
+
+MOST_LINES = 30
+"""Mistakes that a message lists; who has more reads no further."""
+
+
+def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
+    """Return the error that lists all mistakes of `subject`, each as one line.
+
+    Examples
+    --------
+    >>> print(all_mistakes("the configuration", ["name: missing; add it"]))
+    the configuration has 1 mistake; nothing was started
+      name: missing; add it
+    """
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    lines = [f"{subject} has {count}; nothing was started", *mistakes[:MOST_LINES]]
+    if len(mistakes) > MOST_LINES:
+        lines.append(f"... and {len(mistakes) - MOST_LINES} more")
+    return ConfigError("\n  ".join(lines))

@@ -6,9 +6,10 @@ Reads the configuration and the names of the files below results/; imports no to
 import json
 import sys
 
-from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 from nstar.config_check import load_study
+from nstar.config_file import read_config
 from nstar.errors import NstarError
 from nstar.plan import make_plan
 from nstar.specification import RECIPES
@@ -16,11 +17,18 @@ from nstar.specification import RECIPES
 PYTHON = sys.executable
 SCRIPTS = f"{workflow.basedir}/scripts"
 
+if not workflow.overwrite_configfiles:
+    # What `configfile:` would note; Snakemake's reader takes the last of two equal keys.
+    workflow.configfiles.append("config.yaml")
+
 try:
+    for path in workflow.configfiles:
+        update_config(config, read_config(path))
+    update_config(config, workflow.config_settings.config)  # --config key=value
     STUDY = load_study(config)
     PLAN = make_plan(STUDY, "results")
 except NstarError as error:
-    raise WorkflowError(str(error)) from None
+    raise SystemExit(f"error: {error}") from None  # without lines of the code
 
 
 def as_rule_name(rule, batch):
