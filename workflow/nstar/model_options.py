@@ -4,12 +4,21 @@ Nothing here needs torch: a plan knows every model without it. The classes in `n
 same options, under the same names.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from nstar.model_sizes import (
+    Shape,
+    Size,
+    delta_net_size,
+    linear_recurrence_size,
+    recurrent_size,
+    transformer_size,
+)
 from nstar.options import Float, Options, PositiveInt, tagged_union
 
 
@@ -21,7 +30,15 @@ def _divisors(number: int) -> str:
     return ", ".join(str(part) for part in range(1, number + 1) if number % part == 0)
 
 
-class _Heads(Options):
+class ModelKind(Options):
+    """Base of the options of every kind of model: they know how large it is."""
+
+    @abstractmethod
+    def size(self, shape: Shape) -> Size:
+        """Return parameters, operations and memory of one replicate that sees batches of a shape."""
+
+
+class _Heads(ModelKind):
     """A model whose width is shared out to heads."""
 
     width: PositiveInt = _width("the residual stream")
@@ -67,29 +84,46 @@ class TransformerOptions(_Heads):
             )
         return self
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size, which the mask leaves as it is; see `transformer_size`."""
+        options = self.model_dump(exclude={"kind", "causal"})
+        return transformer_size(shape, **options)
 
-class LSTMOptions(Options):
+
+class LSTMOptions(ModelKind):
     """Long short-term memory, one layer."""
 
     kind: Literal["lstm"] = Field(description="LSTM; no unit")
     width: PositiveInt = _width("embedding and hidden state")
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; kept are the state, 4 gates, the cell and its tanh. See `recurrent_size`."""
+        return recurrent_size(shape, self.width, n_gates=4, n_biases=4, n_kept=7, joined=True)
 
-class GRUOptions(Options):
+
+class GRUOptions(ModelKind):
     """Gated recurrent unit, one layer."""
 
     kind: Literal["gru"] = Field(description="GRU; no unit")
     width: PositiveInt = _width("embedding and hidden state")
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; kept are state, 2 gates, candidate, ``U_n h + c_n``. See `recurrent_size`."""
+        return recurrent_size(shape, self.width, n_gates=3, n_biases=4, n_kept=5, joined=False)
 
-class ElmanOptions(Options):
+
+class ElmanOptions(ModelKind):
     """Simple recurrent network, one layer."""
 
     kind: Literal["elman"] = Field(description="Elman network; no unit")
     width: PositiveInt = _width("embedding and hidden state")
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; kept is the state. See `recurrent_size`."""
+        return recurrent_size(shape, self.width, n_gates=1, n_biases=1, n_kept=1, joined=True)
 
-class _LinearRNN(Options):
+
+class _LinearRNN(ModelKind):
     """A recurrence h_t = A(x_t) h_{t-1} without an additive term."""
 
     width: PositiveInt = _width("embedding and state")
@@ -102,6 +136,10 @@ class DenseSSMOptions(_LinearRNN):
     """Linear recurrence with a full bilinear transition."""
 
     kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
+
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `linear_recurrence_size`."""
+        return linear_recurrence_size(shape, self.width, self.width, self.width**2, self.normalise)
 
 
 class BlockSSMOptions(_LinearRNN):
@@ -119,6 +157,13 @@ class BlockSSMOptions(_LinearRNN):
             )
         return self
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `linear_recurrence_size`."""
+        n_features = self.width * self.block_size
+        return linear_recurrence_size(
+            shape, self.width, self.block_size, n_features, self.normalise
+        )
+
 
 class RotationSSMOptions(_LinearRNN):
     """Linear recurrence that turns planes by an angle linear in the input."""
@@ -131,6 +176,10 @@ class RotationSSMOptions(_LinearRNN):
             raise ValueError(f"width {self.width} is odd; planes need an even width")
         return self
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `linear_recurrence_size`."""
+        return linear_recurrence_size(shape, self.width, 2, self.width // 2, self.normalise)
+
 
 class DiagonalSSMOptions(_LinearRNN):
     """Linear recurrence with a real diagonal transition."""
@@ -141,6 +190,10 @@ class DiagonalSSMOptions(_LinearRNN):
         description="whether the diagonal is in (0, 1), as Mamba's, or any real number; no unit",
     )
 
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `linear_recurrence_size`."""
+        return linear_recurrence_size(shape, self.width, 1, self.width, self.normalise)
+
 
 class DeltaNetOptions(_Heads):
     """Linear recurrence by the delta rule, in layers with perceptrons."""
@@ -150,6 +203,10 @@ class DeltaNetOptions(_Heads):
         strict=True,
         description="whether eigenvalues of the transition lie in [-1, 1], or in [0, 1]; no unit",
     )
+
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `delta_net_size`."""
+        return delta_net_size(shape, self.width, self.depth, self.heads)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,313 @@
+"""How large a model is: parameters, operations and memory, from formulas, without torch.
+
+A plan asks a cluster for time and memory before anything is trained. `tests/models/test_sizes.py`
+compares the formulas with what models really have, compute and hold: parameters agree exactly,
+operations too (but for one product with one column), memory within a factor of 1.5.
+
+Symbols: D width, V vocabulary, C classes, T length, H heads, B batch, P parameters; beside those of
+the glossary, n = B T positions of a batch, b size of a block, c of a chunk.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+LARGEST_TABLE, ELEMENTWISE_BLOCK = 32, 2
+"""As in `nstar.models.linear_rnn`: when a state is multiplied with the matrices of all symbols."""
+
+CHUNK = 64
+"""As in `nstar.models.deltanet`: positions whose states are found together."""
+
+OPTIMISER_CHUNK = 2**17
+"""As in `nstar.training.optimiser`: parameters that a CPU updates together."""
+
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one replicate sees in a training step; all are at least 1.
+
+    Attributes
+    ----------
+    n_symbols : int
+        V, size of the input alphabet.
+    n_classes : int
+        C, number of labels.
+    n_positions : int
+        Longest sequence that the model is built for, that of the extrapolation test.
+    length : int
+        T, of the sequences at hand; at most `n_positions`. The loss reads all positions.
+    batch_size : int
+        B, sequences at a time.
+    """
+
+    n_symbols: int
+    n_classes: int
+    n_positions: int
+    length: int
+    batch_size: int
+
+    @property
+    def n_rows(self) -> int:
+        """Positions of a batch, B T."""
+        return self.batch_size * self.length
+
+
+@dataclass(frozen=True)
+class Size:
+    """What one replicate of a model takes, for the whole of its batch.
+
+    That of R replicates is R times as much. Memory is that of models on a CPU in float32, in leading
+    terms.
+
+    Attributes
+    ----------
+    n_parameters : int
+        P.
+    forward_flops : int
+        Multiplications and additions, each as 1, of the matrix products of a forward pass. Masked
+        entries of an attention count, elementwise functions and norms do not.
+    step_flops : int
+        The same of a forward and a backward pass; without the optimiser.
+    forward_bytes : int
+        Peak of a forward pass without gradients, as in an evaluation, beyond parameters; bytes.
+    step_bytes : int
+        Peak of a training step beyond parameters and what the optimiser remembers; bytes.
+    """
+
+    n_parameters: int
+    forward_flops: int
+    step_flops: int
+    forward_bytes: int
+    step_bytes: int
+
+
+class _Flops(NamedTuple):
+    forward: int
+    backward: int
+
+
+def _product(n_rows: int, n_inner: int, n_columns: int, n_gradients: int = 2) -> _Flops:
+    """Return the operations of a matrix product and of as many products for its gradients."""
+    forward = 2 * n_rows * n_inner * n_columns
+    return _Flops(forward, n_gradients * forward)
+
+
+def _size(
+    shape: Shape, n_parameters: int, products: list[_Flops], forward: int, training: int
+) -> Size:
+    """Return a size, given the numbers held beyond logits and gradients at the peak of either pass.
+
+    Beside the gradient of the step before, a step holds first what backward needs, then its own
+    gradient and the work space of the optimiser.
+    """
+    logits = shape.n_rows * shape.n_classes
+    update = n_parameters + min(n_parameters, OPTIMISER_CHUNK)
+    forward_flops = sum(part.forward for part in products)
+    return Size(
+        n_parameters=n_parameters,
+        forward_flops=forward_flops,
+        step_flops=forward_flops + sum(part.backward for part in products),
+        forward_bytes=FLOAT_BYTES * (forward + 2 * logits),
+        step_bytes=FLOAT_BYTES * (n_parameters + max(training + 4 * logits, update)),
+    )
+
+
+def transformer_size(
+    shape: Shape,
+    width: int,
+    depth: int,
+    heads: int,
+    positions: Literal["learned", "sinusoidal", "rotary", "none"],
+    norm: Literal["pre", "post"],
+    activation: Literal["gelu", "relu"],
+    dropout: float,
+) -> Size:
+    """Return the size of a `nstar.models.Transformer`.
+
+    Parameters
+    ----------
+    shape : Shape
+    width, depth, heads, positions, norm, activation, dropout
+        As for the model; its mask changes nothing here.
+
+    Notes
+    -----
+    P is ``V D + depth (12 D^2 + 13 D) + D C + C``, ``2 D`` more for norm "pre", ``n_positions D``
+    more for learned positions.
+
+    Forward, a layer has ``24 n D^2`` operations of linear maps and ``4 n T D`` of attention, the head
+    ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and takes
+    ``10 n T D``; with dropout it is not fused.
+
+    For its gradient a layer keeps ``18 D`` numbers per position: 6 around the two norms, 3 queries,
+    keys and values, 1 mixed, 8 around the activation, of which "relu" spares 4; rotary positions add
+    2, dropout adds 2 masks and ``3 H T`` of attention weights. Forward, 13 D live at a time.
+    """
+    n, length = shape.n_rows, shape.length
+    n_parameters = shape.n_symbols * width + depth * (12 * width**2 + 13 * width)
+    n_parameters += (width + 1) * shape.n_classes
+    n_parameters += 2 * width * (norm == "pre")
+    n_parameters += shape.n_positions * width * (positions == "learned")
+    attention = 2 * _product(n, width, length).forward
+    products = [_product(n, width, shape.n_classes)]
+    products += depth * [
+        _product(n, width, 12 * width),
+        _Flops(attention, 2 * attention if dropout else 5 * attention // 2),
+    ]
+    kept = 18 - 4 * (activation == "relu") + 2 * (positions == "rotary") + 2 * (dropout > 0)
+    weights = 3 * heads * length * (dropout > 0)
+    transient = 9 if activation == "relu" else 6
+    training = n * (depth * (kept * width + weights) + transient * width)
+    return _size(shape, n_parameters, products, forward=13 * n * width, training=training)
+
+
+def recurrent_size(
+    shape: Shape, width: int, n_gates: int, n_biases: int, n_kept: int, joined: bool
+) -> Size:
+    """Return the size of a recurrence with gates: `nstar.models.LSTM`, `GRU` or `Elman`.
+
+    Parameters
+    ----------
+    shape : Shape
+    width : int
+        D.
+    n_gates : int
+        g, vectors of size D that a step computes from its input and the state before.
+    n_biases : int
+        Of size D.
+    n_kept : int
+        k, vectors of size D that a step keeps for its gradient.
+    joined : bool
+        Whether input and state before are multiplied as one; else the input has a product of its own.
+
+    Notes
+    -----
+    P is ``V D + 2 g D^2 + n_biases D + D C + C``.
+
+    A step has m inputs beside its state: a row per symbol where ``V <= D``, of a table that costs
+    ``2 V g D^2``; else the embedding and a one, ``m = D + 1``. Forward, a step has ``2 g D (D + m)``
+    operations per sequence. Backward, the weights take the same; the state before takes ``2 g D^2``,
+    except in the first step, and the inputs ``2 g D m``, except where they come from a table.
+
+    A batch holds ``n (k D + m)`` numbers forward, k at least 2, and ``n ((k + 2) D + m)`` backward;
+    joined, inputs are copied beside the states, ``n m``, and the ``g D (D + m)`` weights twice. The
+    gradient of the weights is as large.
+    """
+    # A batch of one is computed twice; see `at_least_two` in nstar.models.stacked.
+    batch = max(2, shape.batch_size)
+    n, columns = batch * shape.length, n_gates * width
+    n_symbols, n_classes = shape.n_symbols, shape.n_classes
+    n_parameters = n_symbols * width + 2 * width * columns + n_biases * width
+    n_parameters += (width + 1) * n_classes
+    tabled = n_symbols <= width
+    n_inputs = n_symbols if tabled else width + 1
+    n_weights = columns * (width + n_inputs)
+    steps_back = shape.length if joined and not tabled else shape.length - 1
+    products = [
+        _product(n, width + n_inputs, columns, n_gradients=1),
+        _Flops(0, _product(batch * steps_back, columns, width).forward),
+        _product(n_symbols, width, columns) if tabled else _Flops(0, 2 * n * columns * n_inputs),
+        _product(shape.n_rows, width, n_classes),
+    ]
+    return _size(
+        shape,
+        n_parameters,
+        products,
+        forward=n * (max(n_kept, 2) * width + n_inputs) + joined * (n * n_inputs + 2 * n_weights),
+        training=n * ((n_kept + 2) * width + n_inputs) + (1 + joined) * n_weights,
+    )
+
+
+def linear_recurrence_size(
+    shape: Shape, width: int, block_size: int, n_features: int, normalise: bool
+) -> Size:
+    """Return the size of a `nstar.models.linear_rnn.LinearRNN`.
+
+    Parameters
+    ----------
+    shape : Shape
+    width, block_size : int
+        D and b: the transition matrix has D / b blocks, b times b.
+    n_features : int
+        f, numbers that a transition matrix is made of.
+    normalise : bool
+        Whether states are normalised.
+
+    Notes
+    -----
+    P is ``D f + V D + D + D C + C``. The transition matrices take ``2 V D f`` operations per batch.
+
+    Up to `LARGEST_TABLE` symbols, for blocks above `ELEMENTWISE_BLOCK`, a state is multiplied with
+    the matrices of all symbols, ``2 V D b``, and otherwise with that of its token, ``2 D b``. Each of
+    these products has two gradients of the same cost, the outer product ``2 D b`` of the gathered
+    form among them.
+
+    For its gradient a position holds, of all symbols, a gradient spread over V places, ``V D``, the
+    state and two indices per block; gathered, matrices and their gradients, ``2 D b``, and ``2 D``.
+    Normalisation adds ``2 D``. Forward, it holds state and indices, or the matrices and ``2 D``.
+    """
+    n, n_symbols, n_classes = shape.n_rows, shape.n_symbols, shape.n_classes
+    n_parameters = width * n_features + n_symbols * width + width + (width + 1) * n_classes
+    matrices = n_symbols * width * block_size
+    table = block_size > ELEMENTWISE_BLOCK and n_symbols <= LARGEST_TABLE
+    products = [
+        _product(n_symbols, width, n_features),
+        _product(n, width, block_size * (n_symbols if table else 1)),
+        _product(n, width, n_classes),
+    ]
+    if table:
+        indices = 4 * width // block_size
+        forward = n * (width + indices) + shape.batch_size * n_symbols * width
+        training = n * ((n_symbols + 1) * width + indices)
+    else:
+        forward = n * (block_size + 2) * width
+        training = n * (2 * block_size + 2) * width
+    training += 2 * n * width * normalise
+    return _size(
+        shape, n_parameters, products, forward + 2 * matrices, training=training + 3 * matrices
+    )
+
+
+def delta_net_size(shape: Shape, width: int, depth: int, heads: int) -> Size:
+    """Return the size of a `nstar.models.DeltaNet`.
+
+    Parameters
+    ----------
+    shape : Shape
+    width, depth, heads : int
+        D, number of layers, and H, as for the model.
+
+    Notes
+    -----
+    P is ``V D + depth (12 D^2 + 13 D + D H + H + D / H) + 2 D + D C + C``.
+
+    Forward, a layer has ``2 n D (12 D + H)`` operations of linear maps. A chunk of c positions has,
+    in a sequence and over all heads, three products ``2 c^2 D`` and a triangular system ``c^2 D``,
+    whose gradient is another system and a product; memories are read twice unless it is the first
+    and written unless it is the last, ``2 c D^2 / H`` each.
+
+    For its gradient a layer keeps ``26 D`` numbers per position, and ``2 H c^2`` per chunk. Forward,
+    ``10 D`` live at a time, and ``3 H c^2`` of one chunk.
+    """
+    n, batch, length, head = shape.n_rows, shape.batch_size, shape.length, width // heads
+    n_parameters = shape.n_symbols * width + 2 * width + (width + 1) * shape.n_classes
+    n_parameters += depth * (12 * width**2 + 13 * width + (width + 1) * heads + head)
+    layer = [_product(n, width, 12 * width + heads)]
+    chunks = [min(CHUNK, length - start) for start in range(0, length, CHUNK)]
+    for i, chunk in enumerate(chunks):
+        n_memories = 2 * (i > 0) + (i < len(chunks) - 1)
+        square = _product(batch * chunk, width, chunk)
+        system = square.forward // 2
+        layer += 3 * [square]
+        layer += [_Flops(system, system + square.forward)]
+        layer += n_memories * [_product(batch * chunk, width, head)]
+    products = [*depth * layer, _product(n, width, shape.n_classes)]
+    squares = batch * heads * sum(chunk**2 for chunk in chunks)
+    return _size(
+        shape,
+        n_parameters,
+        products,
+        forward=10 * n * width + 3 * batch * heads * chunks[0] ** 2,
+        training=depth * (26 * n * width + 2 * squares) + 6 * n * width,
+    )
