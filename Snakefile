@@ -27,15 +27,36 @@ include: "workflow/rules/report.smk"
 report: "workflow/report/study.rst"
 
 
+# What takes seconds to minutes and no GPU runs beside snakemake itself.
+localrules:
+    all,
+    write_config,
+    collect_results,
+    fit_exponents,
+    draw_figures,
+    write_findings,
+
+
 rule all:
     default_target: True
     input:
-        PLAN.cell_stores,
-        PLAN.evaluation_stores,
-        TABLES,
-        FITS,
-        FIGURES,
-        "results/findings.html",
-        "results/config.json",
+        # A search decides from the cells of a round which ones are next; tables are made at its end.
+        CELL_STORES
+        if SEARCHING
+        else [
+            *CELL_STORES,
+            *EVALUATION_STORES,
+            *TABLES,
+            *FITS,
+            *FIGURES,
+            "results/findings.html",
+            "results/config.json",
+        ],
     message:
         "All stores, tables and figures are there."
+
+
+onsuccess:
+    for line in (compare_with_truth(PLAN, BATCHES), next_round(make_plan(STUDY, "results"))):
+        if line:
+            print(line, file=sys.stderr)

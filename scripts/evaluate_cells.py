@@ -1,4 +1,4 @@
-"""Evaluate the trained cells of one model and task (rule evaluate_cells)."""
+"""Evaluate trained cells (rule evaluate_cells)."""
 
 from nstar.command_line import parser, run
 from nstar.jobs.evaluation import evaluate_cells

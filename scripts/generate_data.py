@@ -1,4 +1,4 @@
-"""Generate the stores of sequences of one task (rule generate_data)."""
+"""Generate stores of sequences (rule generate_data)."""
 
 from nstar.command_line import parser, run
 from nstar.jobs.generation import generate_data

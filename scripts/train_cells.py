@@ -1,6 +1,6 @@
-"""Train the cells of one curve: model, task and length at several budgets (rule train_cells)."""
+"""Train the cells of some curves: model, task and length at several budgets (rule train_cells)."""
 
-from nstar.command_line import parser, run
+from nstar.command_line import StopSignals, parser, run
 from nstar.jobs.training import train_cells
 
 
@@ -15,7 +15,11 @@ def main(arguments=None):
         help="longest training time that a kill can cost (default: 60)",
     )
     options = flags.parse_args(arguments)
-    train_cells(options.job, options.results, options.device, options.checkpoint_interval)
+    with StopSignals() as stop:
+        train_cells(
+            *(options.job, options.results, options.device, options.checkpoint_interval),
+            stop_asked=stop.asked,
+        )
 
 
 if __name__ == "__main__":

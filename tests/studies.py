@@ -1,6 +1,11 @@
 """Small studies that tests start from."""
 
 import copy
+import json
+import zipfile
+from pathlib import Path
+
+from nstar.specification import canonical_json
 
 TINY = {
     "name": "tiny",
@@ -38,3 +43,18 @@ def changed(study, **changes):
             node = node.setdefault(key, {}) if isinstance(node, dict) else node[key]
         node[last] = value
     return study
+
+
+def write_header_only(path, specification, provenance=None, summary=None):
+    """Write a file that says of itself what a store says, and holds no arrays: enough for a plan."""
+    attributes = {
+        name: canonical_json(value or {})
+        for name, value in (
+            *(("specification", specification), ("provenance", provenance)),
+            ("summary", summary),
+        )
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", json.dumps({"attributes": attributes}))

@@ -1,14 +1,15 @@
 """What is cached, what is missing, and which jobs make it."""
 
-import json
 from pathlib import Path
 
 import pytest
-from studies import tiny
+from studies import tiny, write_header_only
 
+from nstar.batches import make_batches
 from nstar.config_check import load_study
-from nstar.grid import Block, Cell, cells_of, slices_of
-from nstar.plan import make_plan
+from nstar.grid import Block, Cell, cells_of, slices_of, training_specification
+from nstar.plan import _outcome, _state_of, make_plan
+from nstar.search import Outcome
 
 
 def plan_of(results, **changes):
@@ -17,34 +18,33 @@ def plan_of(results, **changes):
 
 def finish(plan):
     """Make empty files of everything that is missing."""
-    for batch in (*plan.generation, *plan.training, *plan.evaluation):
-        for path in map(Path, batch.outputs):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+    for path in missing_files(plan):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def missing_files(plan):
+    batches = make_batches(plan)
+    for batch in (*batches.generation, *batches.training, *batches.evaluation):
+        yield from map(Path, batch.outputs)
 
 
 def trained(plan):
     """Return the blocks that a plan would train."""
-    return {block for state in plan.cells for block in state.missing}
+    return set(plan.missing_blocks)
 
 
 def test_empty_folder_misses_everything(tmp_path):
     plan = plan_of(tmp_path)
     assert len(plan.cells) == 8
     assert len(trained(plan)) == 8
-    assert [batch.name for batch in plan.training] == [
-        "model~dense/task~parity/length~4",
-        "model~dense/task~parity/length~5",
-        "model~lstm/task~parity/length~4",
-        "model~lstm/task~parity/length~5",
-    ]
-    assert len(plan.evaluation) == 2
+    assert len(plan.missing_evaluations) == 8
 
 
 def test_nothing_is_missing_once_made(tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path)
-    assert not (plan.generation or plan.training or plan.evaluation or trained(plan))
+    assert not list(missing_files(plan))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,7 @@ def test_extending_the_grid_misses_exactly_the_new_cells(changes, wanted, tmp_pa
     plan = plan_of(tmp_path, **changes)
     assert {block.cell for block in trained(plan)} == wanted
     assert len(trained(plan)) == len(wanted)
-    made = {path for batch in plan.evaluation for path in batch.outputs}
-    assert len(made) == len(wanted)
+    assert len(plan.missing_evaluations) == len(wanted)
 
 
 def test_new_seed_is_a_block_beside_the_finished_one(tmp_path):
@@ -99,7 +98,7 @@ def test_fewer_seeds_need_nothing(tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path, **{"replicates.seeds": [1]})
     assert not trained(plan)
-    assert not plan.evaluation
+    assert not plan.missing_evaluations
 
 
 @pytest.mark.parametrize(
@@ -119,24 +118,8 @@ def test_fewer_seeds_need_nothing(tmp_path):
 def test_what_a_change_makes_again(changes, data, training, evaluation, tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path, **changes)
-    found = [bool(batches) for batches in (plan.generation, plan.training, plan.evaluation)]
-    assert found == [data, training, evaluation]
-
-
-def test_a_batch_does_not_depend_on_what_other_batches_have_made(tmp_path):
-    before = plan_of(tmp_path)
-    for path in map(Path, (*before.generation[0].outputs, *before.training[0].outputs)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    assert plan_of(tmp_path).training == before.training[1:]
-
-
-def test_jobs_are_pure_json(tmp_path):
-    for batch in plan_of(tmp_path).training:
-        assert json.loads(batch.specification)["specification"]["recipes"] == {
-            "data": 1,
-            "training": 2,
-        }
+    missing = (plan.missing_data, trained(plan), plan.missing_evaluations)
+    assert [bool(part) for part in missing] == [data, training, evaluation]
 
 
 def test_cells_stand_once_where_blocks_of_the_grid_overlap():
@@ -160,3 +143,70 @@ def test_budgets_nest_and_larger_ones_add_shards():
 def test_replicates_of_a_block():
     block = Block(Cell("lstm", "parity", 8, 4), (0, 1), (0.1,))
     assert block.replicates == {(0, 0.1), (1, 0.1)}
+
+
+SEARCH = {
+    "models": {"lstm": {"kind": "lstm", "width": 8}},
+    "grid.0": {"lengths": [10, 12], "budgets": {"smallest": 1, "largest": 512}},
+    "search": "bracket",
+}
+
+
+def answer(plan, demand):
+    """Make the missing cells of a plan: a replicate learns from the demand of its length on."""
+    for block in plan.missing_blocks:
+        learnt = block.cell.budget >= demand[block.cell.length]
+        outcome = "learnt" if learnt else "not_generalised"
+        write_header_only(
+            plan.stores.cell(block),
+            training_specification(plan.study, block.cell),
+            summary={"outcome": [outcome] * len(block.replicates)},
+        )
+
+
+def search(results, demand, **changes):
+    """Run a search to its end; return the plan of every round."""
+    plans = [plan_of(results, **SEARCH, **changes)]
+    while plans[-1].searching:
+        answer(plans[-1], demand)
+        plans.append(plan_of(results, **SEARCH, **changes))
+        assert len(plans) < 20
+    return plans
+
+
+def test_a_search_asks_in_rounds_for_a_part_of_the_grid(tmp_path):
+    *rounds, end = search(tmp_path, {10: 16, 12: 64})
+    assert not list(end.missing_blocks)
+    budgets = {n: [c.cell.budget for c in end.cells if c.cell.length == n] for n in (10, 12)}
+    assert {8, 16} <= set(budgets[10]) and {32, 64} <= set(budgets[12])
+    assert len(end.cells) < 20
+    assert 1 < len(rounds) <= 5
+    asked = [state.cell for plan in rounds for state in plan.cells if state.missing]
+    assert len(asked) == len(set(asked)) == len(end.cells)
+
+
+def test_a_search_does_not_depend_on_what_else_is_there(tmp_path):
+    demand = {10: 16, 12: 64}
+    alone = search(tmp_path / "alone", demand)[-1]
+    answer(plan_of(tmp_path / "grid", **(SEARCH | {"search": "all"})), demand)
+    (cached,) = search(tmp_path / "grid", demand)
+    assert [state.cell for state in cached.cells] == [state.cell for state in alone.cells]
+
+
+def test_a_search_waits_for_replicates_added_later(tmp_path):
+    search(tmp_path, {10: 16, 12: 64})
+    plan = plan_of(tmp_path, **SEARCH, **{"replicates.seeds": [0, 1, 2]})
+    assert plan.searching
+    assert {block.seeds for block in plan.missing_blocks if block.cell.budget == 1} <= {(2,)}
+
+
+def test_a_run_has_learnt_if_any_of_its_rates_has(tmp_path):
+    plan = plan_of(tmp_path, **SEARCH)
+    for block in plan.missing_blocks:  # seed 0: learnt, not fitted; seed 1: not fitted at all
+        write_header_only(
+            plan.stores.cell(block),
+            training_specification(plan.study, block.cell),
+            summary={"outcome": ["learnt", "not_fitted", "not_fitted", "not_fitted"]},
+        )
+    states = [_state_of(plan.stores, state.cell) for state in plan.cells]
+    assert {_outcome(plan.stores, state) for state in states} == {Outcome(1, 1, 2)}

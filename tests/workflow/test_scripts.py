@@ -12,6 +12,7 @@ import yaml
 from studies import tiny
 
 from nstar.artifacts import CELL, read_store
+from nstar.batches import make_batches
 from nstar.config_check import load_study
 from nstar.jobs.generation import generate_data
 from nstar.plan import make_plan
@@ -44,11 +45,12 @@ def finish(script, *arguments, **options):
 @pytest.fixture
 def job(tmp_path):
     """Data on disk, and the arguments of the training of one curve."""
-    plan = make_plan(load_study(STUDY), tmp_path)
-    for batch in plan.generation:
-        generate_data(json.loads(batch.specification), tmp_path)
-    (batch,) = plan.training
-    return batch, ["--results", tmp_path, "--job", batch.specification, "--device", "cpu"]
+    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
+    for batch in batches.generation:
+        generate_data(batch.job, tmp_path)
+    (batch,) = batches.training
+    batch.save(tmp_path)
+    return batch, ["--results", tmp_path, "--job", batch.path(tmp_path), "--device", "cpu"]
 
 
 def test_killed_training_goes_on_and_gives_the_same_numbers(job, tmp_path):
@@ -93,6 +95,7 @@ def test_progress_is_plain_lines_in_a_log(job):
     ("arguments", "words"),
     [
         (["--job", "{not json"], "not JSON"),
+        (["--job", "nowhere.json"], "no JSON, and no file either"),
         (["--device", "gpu"], "invalid choice: 'gpu'"),
         ([], "the following arguments are required: --job"),
     ],
@@ -104,8 +107,9 @@ def test_wrong_arguments(arguments, words):
 
 
 def test_missing_data_is_one_readable_line(tmp_path):
-    (batch,) = make_plan(load_study(STUDY), tmp_path).training
-    process = finish("train_cells.py", "--results", tmp_path, "--job", batch.specification)
+    (batch,) = make_batches(make_plan(load_study(STUDY), tmp_path)).training
+    job = json.dumps(batch.job)
+    process = finish("train_cells.py", "--results", tmp_path, "--job", job)
     assert process.returncode == 1
     (line,) = process.err.splitlines()
     assert line.startswith("error: store ") and "is missing; run the workflow again" in line

@@ -1,11 +1,10 @@
 """Cells of a job that share a pack have the stores that they would have alone."""
 
-import json
-
 import xarray as xr
 from studies import tiny
 
 from nstar.artifacts import CELL, read_store
+from nstar.batches import make_batches
 from nstar.config_check import load_study
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
@@ -24,36 +23,35 @@ STUDY = tiny(
 
 
 def test_blocks_of_different_seeds_share_a_pack(tmp_path):
-    plan = make_plan(load_study(STUDY), tmp_path)
-    for batch in plan.generation:
-        generate_data(json.loads(batch.specification), tmp_path)
-    batch = plan.training[0]
-    job = json.loads(batch.specification)
-    small, *_, large = job["blocks"]
+    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
+    for batch in batches.generation:
+        generate_data(batch.job, tmp_path)
+    (curve,) = batches.training[0].job["curves"]
+    small, *_, large = curve["blocks"]
     pair = [{**small, "seeds": small["seeds"][:1]}, {**large, "seeds": large["seeds"][1:]}]
-    train_cells({**job, "blocks": pair}, tmp_path, "cpu", 60)
+    train_cells({"curves": [{**curve, "blocks": pair}]}, tmp_path, "cpu", 60)
     (written,) = tmp_path.glob("cells/**/budget~8/**/*.zarr.zip")
     together = read_store(written, CELL)
     written.unlink()
-    train_cells({**job, "blocks": pair[1:]}, tmp_path, "cpu", 60)
+    train_cells({"curves": [{**curve, "blocks": pair[1:]}]}, tmp_path, "cpu", 60)
     alone = read_store(written, CELL)
     xr.testing.assert_identical(alone.drop_attrs(deep=False), together.drop_attrs(deep=False))
 
 
 def test_each_cell_alone_gives_the_same_store(tmp_path):
-    plan = make_plan(load_study(STUDY), tmp_path)
-    for batch in plan.generation:
-        generate_data(json.loads(batch.specification), tmp_path)
+    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
+    for batch in batches.generation:
+        generate_data(batch.job, tmp_path)
     n_evaluations = set()
-    for batch in plan.training:
-        job = json.loads(batch.specification)
-        train_cells(job, tmp_path, "cpu", 60)
+    for batch in batches.training:
+        (curve,) = batch.job["curves"]
+        train_cells(batch.job, tmp_path, "cpu", 60)
         together = [read_store(path, CELL) for path in batch.outputs]
         assert len(together) == 3
         n_evaluations |= {store.sizes["evaluation"] for store in together}
-        for block, path, store in zip(job["blocks"], batch.outputs, together, strict=True):
+        for block, path, store in zip(curve["blocks"], batch.outputs, together, strict=True):
             (tmp_path / path).unlink()
-            train_cells({**job, "blocks": [block]}, tmp_path, "cpu", 60)
+            train_cells({"curves": [{**curve, "blocks": [block]}]}, tmp_path, "cpu", 60)
             alone = read_store(path, CELL)
             xr.testing.assert_identical(alone.drop_attrs(deep=False), store.drop_attrs(deep=False))
             last = store["n_steps"].max()

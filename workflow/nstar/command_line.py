@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,7 +31,11 @@ def parser(
     )
     if job:
         arguments.add_argument(
-            "--job", type=_json, required=True, help="what to make, as JSON; the workflow writes it"
+            "--job",
+            type=_job,
+            required=True,
+            metavar="JSON_OR_FILE",
+            help="what to make, as JSON or a file of results/jobs/; the workflow writes it",
         )
     if device:
         arguments.add_argument(
@@ -49,8 +54,44 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
         sys.exit(1)
 
 
-def _json(text: str):
+class StopSignals:
+    """Notes the signals by which a scheduler or a user ends a job, so that it can end by itself.
+
+    A second signal interrupts at once.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+    def __init__(self):
+        self._asked: str | None = None
+
+    def __enter__(self) -> "StopSignals":
+        self._before = {number: signal.signal(number, self._note) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def asked(self) -> str | None:
+        """Return the name of the signal that came, or None."""
+        return self._asked
+
+    def _note(self, number: int, frame) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = signal.Signals(number).name
+
+
+def _job(text: str) -> dict:
+    """Return a job given as JSON, or as the path of a file below ``results/jobs/``."""
     try:
-        return json.loads(text)
+        if text.lstrip().startswith("{"):
+            return json.loads(text)
+        return json.loads(Path(text).read_text())["job"]
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"no JSON, and no file either: {error}") from None
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text} holds no job; see results/jobs/") from None

@@ -21,6 +21,7 @@ from nstar.options import (
     refuse_repeats,
     tagged_union,
 )
+from nstar.search import STRATEGIES
 from nstar.tasks import TASKS
 
 TaskOptions = tagged_union(*TASKS.values())
@@ -187,6 +188,30 @@ class Training(Options):
         return self
 
 
+class Jobs(Options):
+    """How missing cells are gathered into jobs; no number depends on it."""
+
+    shortest_minutes: NonNegativeFloat = Field(
+        0.0,
+        description="jobs that are expected to be shorter are joined: a scheduler of a cluster is no "
+        "place for short ones; minutes",
+    )
+    longest_minutes: PositiveFloat = Field(
+        480.0,
+        description="curves that are expected to take longer are shared out to several jobs, but a "
+        "cell is never divided; minutes",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.longest_minutes < self.shortest_minutes:
+            raise ValueError(
+                f"longest_minutes {self.longest_minutes} is below shortest_minutes "
+                f"{self.shortest_minutes}"
+            )
+        return self
+
+
 class Evaluation(Options):
     """What is measured on trained replicates; a change here never retrains."""
 
@@ -226,11 +251,17 @@ class Study(Options):
         description="blocks of the grid"
     )
     replicates: Replicates = Field(description="seeds and learning rates of every cell")
+    search: Literal[STRATEGIES] = Field(
+        "all",
+        description="which budgets of a curve are trained: `all` of them, those that `bracket` the "
+        "demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
+    )
     data: Data = Field(default_factory=Data, description="how sequences are split")
     training: Training = Field(description="how replicates are trained")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="what is measured")
     fit: Fit = Field(default_factory=Fit, description="how exponents are fitted")
     figures: Figures = Field(default_factory=Figures, description="how figures look")
+    jobs: Jobs = Field(default_factory=Jobs, description="how cells are gathered into jobs")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where models run; `auto` takes a GPU where there is one; no unit"
     )

@@ -27,6 +27,10 @@ class DeviceError(NstarError):
     """A device that is asked for and not there."""
 
 
+class StoppedError(NstarError):
+    """A job that was asked to stop, and has saved what it had done."""
+
+
 def nearest(name: str, legal: Iterable[str]) -> str:
     """Return ``' (did you mean X?)'`` for the legal name nearest to `name`, or ``''``.
 

@@ -17,6 +17,8 @@ ENTRY = "zarr.json"
 def read_header(path: Path | str) -> dict[str, Any]:
     """Return the attributes of a store; ``specification``, ``provenance`` and ``summary`` parsed.
 
+    A store of an older recipe may have no summary.
+
     Raises
     ------
     ArtifactError
@@ -26,7 +28,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             attributes = json.loads(archive.read(ENTRY))["attributes"]
         for name in ("specification", "provenance", "summary"):
-            attributes[name] = json.loads(attributes[name])
+            attributes[name] = json.loads(attributes.get(name, "{}"))
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise ArtifactError(
             f"store {path} is damaged ({error}); remove it and run again, only this store is made "

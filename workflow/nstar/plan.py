@@ -1,12 +1,11 @@
-"""What a study still needs: which stores are there, which are missing, and the jobs that make them.
+"""What a study still needs: which stores are there, and which are missing.
 
 The name of a store holds the digest of its specification, so "is it there?" is the whole question of
-caching, and a listing of files answers it. Missing stores are gathered into batches, one job each,
-because a process pays seconds of start-up before it trains or evaluates anything.
+caching, and a listing of files answers it. `nstar.batches` gathers what is missing into jobs.
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,28 +22,11 @@ from nstar.grid import (
     slices_of,
     training_specification,
 )
+from nstar.header import read_header
+from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.paths import STORE_SUFFIX, decode, encode, store_path
-from nstar.specification import canonical_json, digest
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The stores that one job makes.
-
-    Attributes
-    ----------
-    name : str
-        Coordinates that the stores share, as a name for rules, logs and benchmarks.
-    specification : str
-        Canonical JSON that tells the script what to make.
-    inputs, outputs : tuple of str
-        Paths.
-    """
-
-    name: str
-    specification: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+from nstar.search import Outcome, replay
+from nstar.specification import digest
 
 
 @dataclass(frozen=True)
@@ -65,20 +47,51 @@ class CellState:
 
 @dataclass(frozen=True)
 class Plan:
-    """The state of a study against a results folder; see `make_plan`."""
+    """The state of a study against a results folder; see `make_plan`.
+
+    Attributes
+    ----------
+    study : Study
+    results : Path
+    stores : Stores
+        The paths of the stores of the study.
+    cells : tuple of CellState
+        The cells that the study is made of: all of its grid, or what its search has asked for so far.
+    missing_data : tuple of Slice
+    missing_evaluations : tuple of Block
+        Of all cells, trained or not yet.
+    n_round : int
+        Rounds of the search of the curve that has had most of them.
+    searching : bool
+        Whether a search waits for cells that are missing, and may ask for others afterwards.
+    """
 
     study: Study
     results: Path
+    stores: "Stores" = field(repr=False)
     cells: tuple[CellState, ...]
-    generation: tuple[Batch, ...] = field(repr=False)
-    training: tuple[Batch, ...] = field(repr=False)
-    evaluation: tuple[Batch, ...] = field(repr=False)
-    cell_stores: tuple[str, ...] = field(repr=False)
-    evaluation_stores: tuple[str, ...] = field(repr=False)
+    missing_data: tuple[Slice, ...] = field(repr=False)
+    missing_evaluations: tuple[Block, ...] = field(repr=False)
+    n_round: int
+    searching: bool
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """All blocks of all cells, finished or missing."""
+        for state in self.cells:
+            yield from (*state.finished, *state.missing)
+
+    @property
+    def missing_blocks(self) -> Iterator[Block]:
+        """The blocks to be trained."""
+        for state in self.cells:
+            yield from state.missing
 
 
 def make_plan(study: Study, results: Path | str) -> Plan:
-    """Compare a study with what lies in a results folder; reads names of files and nothing else.
+    """Compare a study with what lies in a results folder.
+
+    Reads names of files, and for a search the headers of finished cells.
 
     Parameters
     ----------
@@ -91,17 +104,65 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     Plan
     """
     stores = Stores(study, Path(results))
-    states = tuple(_state_of(stores, cell) for cell in cells_of(study))
+    states, n_round, searching = [], 1, False
+    for curve in _curves_of(study):
+        found = [_state_of(stores, cell) for cell in curve]
+        if study.search != "all":
+            found, rounds, missing = _searched(stores, found)
+            n_round, searching = max(n_round, rounds), searching or missing
+        states += found
     blocks = [block for state in states for block in (*state.finished, *state.missing)]
     return Plan(
         study=study,
         results=stores.results,
-        cells=states,
-        generation=tuple(_generation_batches(stores, states)),
-        training=tuple(_training_batches(stores, states)),
-        evaluation=tuple(_evaluation_batches(stores, blocks)),
-        cell_stores=tuple(stores.cell(block) for block in blocks),
-        evaluation_stores=tuple(stores.evaluation(block) for block in blocks),
+        stores=stores,
+        cells=tuple(states),
+        missing_data=tuple(_missing_data(stores, states)),
+        missing_evaluations=tuple(
+            block for block in blocks if not Path(stores.evaluation(block)).exists()
+        ),
+        n_round=n_round,
+        searching=searching,
+    )
+
+
+def _curves_of(study: Study) -> Iterator[list[Cell]]:
+    """Yield the cells of each curve, in the order of their budgets."""
+    for _, cells in itertools.groupby(cells_of(study), lambda c: (c.model, c.task, c.length)):
+        yield list(cells)
+
+
+def _searched(stores: "Stores", states: list[CellState]) -> tuple[list[CellState], int, bool]:
+    """Return the states of a curve that its search has asked for, rounds, and whether it goes on.
+
+    The search is replayed from its first round, so that a study does not depend on cells that happen
+    to be there for another reason.
+    """
+    outcomes = {state.cell.budget: _outcome(stores, state) for state in states if not state.missing}
+    budgets = [state.cell.budget for state in states]
+    found = replay(budgets, outcomes, stores.study.search)
+    asked = {*found.used, *found.missing}
+    return (
+        [state for state in states if state.cell.budget in asked],
+        found.n_round,
+        bool(found.missing),
+    )
+
+
+def _outcome(stores: "Stores", state: CellState) -> Outcome:
+    """Return what the runs of a cell did; a run is a seed, and learns if any of its rates does."""
+    replicates = stores.study.replicates
+    best: dict[int, int] = {}  # the codes of outcomes are in the order of merit
+    for block in state.finished:
+        ends = read_header(stores.cell(block))["summary"]["outcome"]
+        pairs = itertools.product(block.seeds, block.learning_rates)
+        for (seed, rate), outcome in zip(pairs, map(OUTCOMES.index, ends), strict=True):
+            if seed in replicates.seeds and rate in replicates.learning_rates:
+                best[seed] = min(best.get(seed, NOT_FITTED), outcome)
+    return Outcome(
+        n_learnt=sum(outcome == LEARNT for outcome in best.values()),
+        n_fitted=sum(outcome != NOT_FITTED for outcome in best.values()),
+        n_runs=len(best),
     )
 
 
@@ -187,87 +248,13 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     return sorted(blocks, key=lambda b: (-len(b.replicates), b.seeds, b.learning_rates))
 
 
-def _generation_batches(stores: Stores, states: Iterable[CellState]) -> Iterable[Batch]:
-    """Yield one batch of missing data per task."""
+def _missing_data(stores: Stores, states: Iterable[CellState]) -> Iterator[Slice]:
+    """Yield the stores of data that are not there, each once, in the order of the cells."""
     seeds = stores.study.replicates.seeds
-    missing: dict[str, dict[Slice, None]] = {}
+    seen: set[Slice] = set()
     for state in states:
         for piece in slices_of(stores.study, state.cell, seeds):
-            missing.setdefault(piece.task, {})[piece] = None
-    for task, pieces in missing.items():
-        absent = [piece for piece in pieces if not Path(stores.piece(piece)).exists()]
-        if absent:
-            job = {"task": stores.tasks[task], "slices": [vars(piece) for piece in absent]}
-            yield Batch(task, canonical_json(job), (), tuple(map(stores.piece, absent)))
-
-
-def _training_batches(stores: Stores, states: Iterable[CellState]) -> Iterable[Batch]:
-    """Yield one batch of missing blocks per curve (model, task, length), in the order of budgets.
-
-    Which curve a block belongs to does not depend on what is there, so a job that reads the
-    configuration again in the middle of a run finds the same batch.
-    """
-    curves: dict[tuple, list[Block]] = {}
-    for state in states:
-        cell = state.cell
-        curves.setdefault((cell.model, cell.task, cell.length), []).extend(state.missing)
-    for (model, task, length), blocks in curves.items():
-        if blocks:
-            yield Batch(
-                name=str(encode({"model": model, "task": task, "length": length})),
-                specification=canonical_json(_training_job(stores.study, blocks)),
-                inputs=stores.data(blocks, ("validation", "train")),
-                outputs=tuple(map(stores.cell, blocks)),
-            )
-
-
-def _training_job(study: Study, blocks: list[Block]) -> dict[str, Any]:
-    first = blocks[0].cell
-    shared = training_specification(study, first)
-    del shared["budget"]
-    return {
-        "model": first.model,
-        "task": first.task,
-        "specification": shared,
-        "blocks": [
-            {
-                "budget": block.cell.budget,
-                "seeds": block.seeds,
-                "learning_rates": block.learning_rates,
-            }
-            for block in blocks
-        ],
-    }
-
-
-def _evaluation_batches(stores: Stores, blocks: Iterable[Block]) -> Iterable[Batch]:
-    """Yield one batch of missing evaluations per model and task."""
-    groups: dict[tuple[str, str], list[Block]] = {}
-    for block in blocks:
-        if not Path(stores.evaluation(block)).exists():
-            groups.setdefault((block.cell.model, block.cell.task), []).append(block)
-    for (model, task), missing in groups.items():
-        job = {
-            "model": model,
-            "task": task,
-            "evaluation": stores.study.evaluation.model_dump(mode="json"),
-            "blocks": [
-                {
-                    "length": block.cell.length,
-                    "budget": block.cell.budget,
-                    "seeds": block.seeds,
-                    "learning_rates": block.learning_rates,
-                    "training": stores.training_digest(block.cell),
-                }
-                for block in missing
-            ],
-        }
-        yield Batch(
-            name=str(encode({"model": model, "task": task})),
-            specification=canonical_json(job),
-            inputs=(
-                *map(stores.cell, missing),
-                *stores.data(missing, ("validation", "test")),
-            ),
-            outputs=tuple(map(stores.evaluation, missing)),
-        )
+            if piece not in seen:
+                seen.add(piece)
+                if not Path(stores.piece(piece)).exists():
+                    yield piece

@@ -14,8 +14,8 @@ TABLES = [
 
 rule collect_results:
     input:
-        PLAN.cell_stores,
-        PLAN.evaluation_stores,
+        CELL_STORES,
+        EVALUATION_STORES,
     output:
         cells=report(
             TABLES[0],
@@ -38,7 +38,8 @@ rule collect_results:
         "results/benchmarks/collect_results.tsv"
     params:
         job=part_of_study(
-            "tables", study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "device"})
+            "tables",
+            study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
         ),
     message:
         "Collect the cells into tables."

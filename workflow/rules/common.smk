@@ -1,16 +1,20 @@
-"""The study and its plan: every other file of rules reads PLAN.
+"""The study, its plan and its jobs: every other file of rules reads these.
 
 Reads the configuration and the names of the files below results/; imports no torch.
 """
 
 import json
+import math
 import sys
 
 from snakemake.utils import update_config
 
+from nstar.batches import make_batches, read_batch
 from nstar.config_check import load_study
 from nstar.config_file import read_config
+from nstar.costs import device_kind, planned_device
 from nstar.errors import NstarError
+from nstar.forecast import compare_with_truth, next_round
 from nstar.plan import make_plan
 from nstar.specification import RECIPES
 
@@ -26,15 +30,46 @@ try:
         update_config(config, read_config(path))
     update_config(config, workflow.config_settings.config)  # --config key=value
     STUDY = load_study(config)
-    PLAN = make_plan(STUDY, "results")
+    PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
+    BATCHES = PLAN and make_batches(PLAN)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
 
 
-def as_rule_name(rule, batch):
-    """Return the name of the rule that makes a batch: `train_cells-lstm-parity-8`."""
-    values = [segment.partition("~")[2] or segment for segment in batch.name.split("/")]
-    return "-".join([rule, *values])  # names of models and tasks hold no hyphen
+if workflow.remote_exec:
+    # A job on another machine makes what the run that started it has planned, whatever exists by now.
+    JOBS = [read_batch("results", spec.rulename) for spec in workflow.dag_settings.target_jobs]
+    CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
+else:
+    JOBS = [*BATCHES.generation, *BATCHES.training, *BATCHES.evaluation]
+    CELL_STORES = [PLAN.stores.cell(block) for block in PLAN.blocks]
+    EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
+    SEARCHING = PLAN.searching
+    if not workflow.dryrun:
+        for batch in JOBS:
+            batch.save("results")
+
+N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
+
+
+def jobs_of(script):
+    """Return the jobs that run a script, `train_cells` or another."""
+    return [batch for batch in JOBS if batch.rule.startswith(f"{script}-")]
+
+
+def job_file(batch):
+    """Return the path of the file that tells a script what to make."""
+    return str(batch.path("results"))
+
+
+def minutes(batch):
+    """Return a resource function: the time a job stays below with 95 %, and more with each attempt."""
+    return lambda wildcards, attempt: math.ceil((batch.seconds[1] / 60 + 10) * attempt)
+
+
+def megabytes(batch):
+    """Return a resource function: the memory expected, and more with each attempt."""
+    return lambda wildcards, attempt: math.ceil(batch.memory_bytes / 2**20 * attempt)
 
 
 def text(value):

@@ -1,22 +1,26 @@
-"""Generate data: one job per task that is short of stores.
+"""Generate data: jobs for the stores that tasks are short of.
 
 Makes results/data/...; reads nothing.
 """
 
-for batch in PLAN.generation:
+for batch in jobs_of("generate_data"):
 
     rule:
         name:
-            as_rule_name("generate_data", batch)
+            batch.rule
         output:
             batch.outputs,
         log:
-            f"results/logs/generate_data/{batch.name}.log",
+            f"results/logs/generate_data/{batch.rule}.log",
         benchmark:
-            f"results/benchmarks/generate_data/{batch.name}.tsv"
+            f"results/benchmarks/generate_data/{batch.rule}.tsv"
+        resources:
+            runtime=minutes(batch),
+            mem_mb=megabytes(batch),
         params:
-            job=text(batch.specification),
+            job=job_file(batch),
         message:
-            f"Generate {len(batch.outputs)} stores of data for task {batch.name}."
+            f"Generate {len(batch.outputs)} stores of data."
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/generate_data.py --results results --job {params.job:q} > {log:q} 2>&1"
+            "{PYTHON:q} {SCRIPTS:q}/generate_data.py --results results"
+            " --job {params.job:q} > {log:q} 2>&1"

@@ -1,26 +1,30 @@
-"""Train cells: one job per curve (model, task, length) that is short of cells.
+"""Train cells: jobs for the curves (model, task, length) that are short of cells.
 
 Reads results/data/..., makes results/cells/....
 """
 
-for batch in PLAN.training:
+for batch in jobs_of("train_cells"):
 
     rule:
         name:
-            as_rule_name("train_cells", batch)
+            batch.rule
         input:
             batch.inputs,
         output:
             batch.outputs,
         log:
-            f"results/logs/train_cells/{batch.name}.log",
+            f"results/logs/train_cells/{batch.rule}.log",
         benchmark:
-            f"results/benchmarks/train_cells/{batch.name}.tsv"
+            f"results/benchmarks/train_cells/{batch.rule}.tsv"
+        resources:
+            runtime=minutes(batch),
+            mem_mb=megabytes(batch),
+            gpu=N_GPUS,
         params:
-            job=text(batch.specification),
+            job=job_file(batch),
             device=STUDY.device,
         message:
-            f"Train {len(batch.outputs)} cells of {batch.name}."
+            f"Train {len(batch.outputs)} cells."
         shell:
             "{PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"
-            " --job {params.job:q} 2>&1 | tee {log:q}"
+            " --job {params.job:q} 2>&1 | (trap '' INT TERM; exec tee {log:q})"

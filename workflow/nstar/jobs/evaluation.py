@@ -43,13 +43,13 @@ SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
-    """Evaluate the blocks of one model and task, and write a store for each.
+    """Evaluate blocks, and write a store for each.
 
     Parameters
     ----------
     job : mapping
-        ``model`` and ``task`` (names), ``evaluation`` (options) and ``blocks`` (length, budget,
-        seeds, learning_rates, and ``training``, the digest of the trained cell).
+        ``evaluation`` (options) and ``blocks`` (model, task, length, budget, seeds, learning_rates,
+        and ``training``, the digest of the trained cell).
     results : Path
     device_name : str
         As in the configuration.
@@ -57,7 +57,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     device = prepare_device(device_name)
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        cell = Cell(job["model"], job["task"], fields["length"], fields["budget"])
+        cell = Cell(*(fields[name] for name in ("model", "task", "length", "budget")))
         block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
         specification = evaluation_specification(fields["training"], job["evaluation"])
         path = store_path(results, "cells", block.coordinates, fields["training"])

@@ -17,22 +17,23 @@ from nstar.tasks.stream import SequenceStream
 
 
 def generate_data(job: Mapping[str, Any], results: Path) -> None:
-    """Write the stores of one task.
+    """Write stores of data.
 
     Parameters
     ----------
     job : mapping
-        ``task`` (options) and ``slices`` (fields of `nstar.grid.Slice`).
+        ``tasks`` (options by name) and ``slices`` (fields of `nstar.grid.Slice`).
     results : Path
     """
-    task, progress = build_task(job["task"]), Progress("stores of data", len(job["slices"]))
+    progress = Progress("stores of data", len(job["slices"]))
     for done, fields in enumerate(job["slices"], start=1):
         piece = Slice(**fields)
+        options = job["tasks"][piece.task]
         write_store(
-            data_store(job["task"], piece, results),
-            sequences(task, piece),
+            data_store(options, piece, results),
+            sequences(build_task(options), piece),
             DATA,
-            data_specification(job["task"], piece),
+            data_specification(options, piece),
             provenance(device="cpu"),
         )
         progress.update(done)

@@ -1,7 +1,7 @@
-"""Train the blocks of replicates that a curve is short of."""
+"""Train the blocks of replicates that curves are short of."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from nstar.artifacts import CELL, provenance, write_store
+from nstar.errors import StoppedError
 from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
@@ -24,64 +25,56 @@ from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
-from nstar.training.loop import PackState, initial_state, train_pack
+from nstar.training.loop import PackState, initial_state, join_states, train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
 from nstar.training.step import PackData, Replicate, Rules
 
 
 def train_cells(
-    job: Mapping[str, Any], results: Path, device_name: str, checkpoint_interval_s: float
+    job: Mapping[str, Any],
+    results: Path,
+    device_name: str,
+    checkpoint_interval_s: float,
+    stop_asked: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Train the blocks of one curve and write a store for each.
+    """Train the blocks of some curves and write a store for each.
 
     Parameters
     ----------
     job : mapping
-        ``model`` and ``task`` (names), ``specification`` (that of the cells without their budget)
-        and ``blocks`` (budget, seeds, learning_rates).
+        ``curves``: of each its ``model`` and ``task`` (names), ``specification`` (that of the cells
+        without their budget) and ``blocks`` (budget, seeds, learning_rates).
     results : Path
     device_name : str
         As in the configuration.
     checkpoint_interval_s : float
         Time between two checkpoints, which are made at evaluations; seconds.
+    stop_asked : callable
+        Asked after every evaluation; the name of what wants the job to stop, or None.
 
     Raises
     ------
     DeviceError
         If the device is missing, or has no room for the model.
+    StoppedError
+        If the job was asked to stop; all that was done is in checkpoints and stores.
 
     Notes
     -----
-    Blocks whose batches have the same size share a pack: their budgets differ, the shapes do not.
-    Checkpoints lie outside of the declared outputs and stay until the whole job is done: a job that
-    is killed or fails, and whose outputs the workflow removes, goes on where it was.
+    Every block has a checkpoint of its own, which lies outside of the declared outputs and stays until
+    the whole job is done: a job that is killed or fails, and whose outputs the workflow removes, goes on
+    where it was, also when its blocks come back in other jobs.
     """
-    specification = job["specification"]
-    device = prepare_device(device_name, specification["training"]["precision"])
-    model = model_of(specification)
-    blocks = [
-        Block(
-            Cell(job["model"], job["task"], specification["length"], fields["budget"]),
-            tuple(fields["seeds"]),
-            tuple(fields["learning_rates"]),
-        )
-        for fields in job["blocks"]
-    ]
-    n_replicates = sum(len(block.replicates) for block in blocks)
-    label = f"{job['model']} {job['task']} length {specification['length']}"
-    progress = Progress("replicates", n_replicates, label)
-    savers = []
-    for pack in _packs_of(blocks, specification["training"]["batch_size"]):
-        saver = _Saver(
-            results / "checkpoints" / f"{digest(_pack_coordinates(job, pack, device))}.pt",
-            checkpoint_interval_s,
-        )
-        savers.append(saver)
-        _train_pack(model, pack, specification, results, device, saver, progress)
-    progress.finish()
-    for saver in savers:
-        saver.path.unlink(missing_ok=True)
+    curves = [_Curve(part, results, device_name, checkpoint_interval_s) for part in job["curves"]]
+    for number, curve in enumerate(curves, start=1):
+        of_many = f" (curve {number} of {len(curves)})" if len(curves) > 1 else ""
+        progress = Progress("replicates", curve.n_replicates, f"{curve.name}{of_many}")
+        curve.train(progress, stop_asked)
+        progress.finish()
+    for curve in curves:
+        for checkpoint in curve.checkpoints.values():
+            checkpoint.unlink(missing_ok=True)
 
 
 def model_of(specification: Mapping[str, Any]) -> StackedModel:
@@ -110,188 +103,221 @@ def read_sets(
     return tokens, labels
 
 
-class _Saver:
-    """Saves the state of a pack at an interval, and when all its replicates have ended."""
+class _Curve:
+    """The blocks of one model, task and length that a job trains.
 
-    def __init__(self, path: Path, interval_s: float):
-        self.path = path
-        self.interval_s = interval_s
-        self.last_saved = time.monotonic()
+    Blocks whose batches have the same size, and whose checkpoints have come as far, share a pack: their
+    budgets differ, the shapes do not.
+    """
 
-    def save(self, state: PackState) -> None:
-        if not len(state.active) or time.monotonic() - self.last_saved >= self.interval_s:
-            save_checkpoint(self.path, state)
-            self.last_saved = time.monotonic()
-
-
-def _packs_of(blocks: Iterable[Block], batch_size: int) -> list[list[Block]]:
-    """Return the blocks that share a pack: those with batches of the same size."""
-    packs: dict[int, list[Block]] = {}
-    for block in blocks:
-        packs.setdefault(min(batch_size, block.cell.budget), []).append(block)
-    return list(packs.values())
-
-
-def _pack_coordinates(
-    job: Mapping[str, Any], pack: list[Block], device: torch.device
-) -> dict[str, Any]:
-    """Return all that a checkpoint of a pack is a checkpoint of."""
-    members = [[block.cell.budget, block.seeds, block.learning_rates] for block in pack]
-    return {**job, "blocks": members, "device": describe_device(device)}
-
-
-def _train_pack(
-    model: StackedModel,
-    pack: list[Block],
-    specification: Mapping[str, Any],
-    results: Path,
-    device: torch.device,
-    saver: _Saver,
-    progress: Progress,
-) -> None:
-    """Train the blocks of a pack, from a checkpoint or from the start, and write their stores."""
-    training = specification["training"]
-    seeds = sorted({seed for block in pack for seed in block.seeds})
-    batch_size = min(training["batch_size"], pack[0].cell.budget)
-    replicates = [
-        Replicate(_initial_seed(specification, seed), rate, seeds.index(seed), sampler)
-        for block in pack
-        for seed in block.seeds
-        for sampler in [
-            EpochSampler(block.cell.budget, batch_size, _order_key(specification, seed))
+    def __init__(
+        self, part: Mapping[str, Any], results: Path, device_name: str, checkpoint_interval_s: float
+    ):
+        self.specification = part["specification"]
+        self.training = self.specification["training"]
+        self.results = results
+        self.checkpoint_interval_s = checkpoint_interval_s
+        self.device = prepare_device(device_name, self.training["precision"])
+        self.model = model_of(self.specification)
+        length = self.specification["length"]
+        self.name = f"{part['model']} {part['task']} length {length}"
+        self.blocks = [
+            Block(
+                Cell(part["model"], part["task"], length, fields["budget"]),
+                tuple(fields["seeds"]),
+                tuple(fields["learning_rates"]),
+            )
+            for fields in part["blocks"]
         ]
-        for rate in block.learning_rates
-    ]
-    state = load_checkpoint(saver.path, device)
-    done_before, max_steps = progress.done, training["max_steps"]
+        self.n_replicates = sum(len(block.replicates) for block in self.blocks)
+        self.checkpoints = {block: self._checkpoint(block) for block in self.blocks}
 
-    def done(state: PackState) -> float:
-        active = len(state.active)
-        return done_before + len(replicates) - active + active * state.step / max_steps
+    def train(self, progress: Progress, stop_asked: Callable[[], str | None]) -> None:
+        """Train all blocks, from their checkpoints or from the start, and write their stores."""
+        packs: dict[tuple[int, int], list[tuple[Block, PackState]]] = {}
+        for block in self.blocks:
+            state = load_checkpoint(self.checkpoints[block], self.device)
+            if state is None:
+                seeds = [self._initial_seed(seed) for seed, _ in _replicates(block)]
+                state = initial_state(self.model, seeds, self.device)
+            else:
+                progress.skip(self._done(state))
+            if len(state.active):
+                key = (min(self.training["batch_size"], block.cell.budget), state.step)
+                packs.setdefault(key, []).append((block, state))
+            else:
+                self._write(block, state)
+                progress.update(progress.done + len(block.replicates))
+        for (batch_size, _), members in packs.items():
+            blocks, states = zip(*members, strict=True)
+            self._train_pack(blocks, join_states(states), batch_size, progress, stop_asked)
 
-    if state is None:
-        state = initial_state(model, [replicate.seed for replicate in replicates], device)
-    else:
-        progress.skip(done(state) - done_before)
-    budgets = ", ".join(str(block.cell.budget) for block in pack)
+    def _train_pack(
+        self,
+        blocks: tuple[Block, ...],
+        state: PackState,
+        batch_size: int,
+        progress: Progress,
+        stop_asked: Callable[[], str | None],
+    ) -> None:
+        """Train blocks from a common step on; write the store of each as soon as it has ended."""
+        seeds = sorted({seed for block in blocks for seed in block.seeds})
+        replicates = [
+            Replicate(self._initial_seed(seed), rate, seeds.index(seed), sampler)
+            for block in blocks
+            for seed in block.seeds
+            for sampler in [EpochSampler(block.cell.budget, batch_size, self._order_key(seed))]
+            for rate in block.learning_rates
+        ]
+        ends = np.cumsum([len(block.replicates) for block in blocks])
+        unfinished = {
+            block: slice(end - len(block.replicates), end)
+            for block, end in zip(blocks, map(int, ends), strict=True)
+        }
+        budgets = ", ".join(str(block.cell.budget) for block in blocks)
+        done_before, steps_before = progress.done, state.n_steps.sum()
+        started = last_saved = time.monotonic()
 
-    def after_evaluation(state: PackState) -> None:
-        rate = (state.n_steps.sum() - steps_before) / (time.monotonic() - started)
-        text = f"budgets {budgets}, step {state.step}, {rate:.0f} replicate-steps/s"
-        progress.update(done(state), text)
-        saver.save(state)
+        def after_evaluation(state: PackState) -> None:
+            nonlocal last_saved
+            rate = (state.n_steps.sum() - steps_before) / (time.monotonic() - started)
+            text = f"budgets {budgets}, step {state.step}, {rate:.0f} replicate-steps/s"
+            progress.update(done_before + self._done(state), text)
+            asked = stop_asked()
+            due = time.monotonic() - last_saved >= self.checkpoint_interval_s
+            for block, rows in list(unfinished.items()):
+                ended = not np.any((state.active >= rows.start) & (state.active < rows.stop))
+                if ended or due or asked:
+                    save_checkpoint(self.checkpoints[block], state.part(rows))
+                if ended:
+                    self._write(block, state.part(rows))
+                    del unfinished[block]
+            if due:
+                last_saved = time.monotonic()
+            if asked and unfinished:
+                raise StoppedError(
+                    f"training {self.name} was stopped by {asked} at step {state.step}; its "
+                    "checkpoints are saved, run it again to go on from there"
+                )
 
-    data = _read_data(pack, seeds, specification, results, device)
-    rules = _rules(training, batch_size)
-    work = f"training {pack[0].cell.model} with budgets {budgets}"
-    if len(state.active):
-        with memory_errors_named(device, work):
-            at_once = launch_size(model, data, rules, len(state.active))
-            started, steps_before = time.monotonic(), state.n_steps.sum()
-            train_pack(model, data, replicates, rules, state, at_once, after_evaluation)
-    progress.update(done(state))
-    row = 0
-    for block in pack:
-        rows = slice(row, row + len(block.replicates))
-        row = rows.stop
-        cell_specification = {**specification, "budget": block.cell.budget}
+        data = self._read_data(blocks, seeds)
+        rules = self._rules(batch_size)
+        with memory_errors_named(self.device, f"training {self.name} with budgets {budgets}"):
+            at_once = launch_size(self.model, data, rules, len(state.active))
+            train_pack(self.model, data, replicates, rules, state, at_once, after_evaluation)
+        progress.update(done_before + len(replicates))
+
+    def _done(self, state: PackState) -> float:
+        """Return how many replicates of a state are done; those that still train count in part."""
+        n_active = len(state.active)
+        share = state.step / self.training["max_steps"]
+        return len(state.outcome) - n_active + n_active * share
+
+    def _checkpoint(self, block: Block) -> Path:
+        """Return the path of the checkpoint of a block on this device."""
+        coordinates = {
+            "specification": self._cell_specification(block),
+            "replicates": _replicates(block),
+            "device": describe_device(self.device),
+        }
+        return self.results / "checkpoints" / f"{digest(coordinates)}.pt"
+
+    def _cell_specification(self, block: Block) -> dict[str, Any]:
+        return {**self.specification, "budget": block.cell.budget}
+
+    def _initial_seed(self, seed: int) -> int:
+        """Return the seed of the initial weights: its own for each seed, task, length and model."""
+        coordinates = {key: self.specification[key] for key in ("task", "length", "model")}
+        return derive_seed("initialisation", seed=seed, **coordinates)
+
+    def _order_key(self, seed: int) -> dict[str, Any]:
+        """Return what the order of the examples depends on: the data, and nothing of the model."""
+        coordinates = {key: self.specification[key] for key in ("task", "length")}
+        return {**coordinates, "seed": seed}
+
+    def _rules(self, batch_size: int) -> Rules:
+        training = self.training
+        return Rules(
+            batch_size=batch_size,
+            max_steps=training["max_steps"],
+            evaluate_every=training["evaluate_every"],
+            patience=training["patience"],
+            success_measure=training["success"]["measure"],
+            success_threshold=training["success"]["threshold"],
+            optimiser=dict(training["optimiser"]),
+            schedule=Schedule(training["max_steps"], **training["schedule"]),
+            precision=training["precision"],
+        )
+
+    def _read_data(self, blocks: Iterable[Block], seeds: list[int]) -> PackData:
+        """Return the sets of the seeds, stacked.
+
+        Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
+        are filled up with zeros that no sampler reaches.
+        """
+        options, head = self.specification["task"], self.specification["n_validation"]
+        task = build_task(options)
+        validation, tokens, labels = [], [], []
+        for seed in seeds:
+            cells = [block.cell for block in blocks if seed in block.seeds]
+            largest = max(cells, key=lambda cell: cell.budget)
+            first, *shards = stream_slices(task, largest, seed, head)
+            validation.append([first])
+            parts = read_sets(options, [shards], self.results, largest.budget, self.device)
+            for stored, part in zip((tokens, labels), parts, strict=True):
+                stored.append(part[0])
+        return PackData(
+            pad_sequence(tokens, batch_first=True),
+            pad_sequence(labels, batch_first=True),
+            *read_sets(options, validation, self.results, head, self.device),
+        )
+
+    def _write(self, block: Block, state: PackState) -> None:
+        """Write the store of a block whose replicates have all ended."""
+        specification = self._cell_specification(block)
         write_store(
-            store_path(results, "cells", block.coordinates, digest(cell_specification)),
-            _dataset(block, state, rows, model.n_parameters, training["evaluate_every"]),
+            store_path(self.results, "cells", block.coordinates, digest(specification)),
+            _dataset(block, state, self.model.n_parameters, self.training["evaluate_every"]),
             CELL,
-            cell_specification,
+            specification,
             provenance(
-                device=describe_device(device),
-                wall_time_s=round(float(state.wall_time_s[rows].sum()), 3),
+                device=describe_device(self.device),
+                wall_time_s=round(float(state.wall_time_s.sum()), 3),
             ),
+            summary={"outcome": [OUTCOMES[outcome] for outcome in state.outcome]},
         )
 
 
-def _initial_seed(specification: Mapping[str, Any], seed: int) -> int:
-    """Return the seed of the initial weights: its own for each seed, task, length and model."""
-    coordinates = {key: specification[key] for key in ("task", "length", "model")}
-    return derive_seed("initialisation", seed=seed, **coordinates)
+def _replicates(block: Block) -> list[tuple[int, float]]:
+    """Return seed and learning rate of the replicates of a block, in the order of its store."""
+    return [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
 
 
-def _order_key(specification: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return what the order of the examples depends on: the data, and nothing of the model."""
-    return {"task": specification["task"], "length": specification["length"], "seed": seed}
-
-
-def _rules(training: Mapping[str, Any], batch_size: int) -> Rules:
-    return Rules(
-        batch_size=batch_size,
-        max_steps=training["max_steps"],
-        evaluate_every=training["evaluate_every"],
-        patience=training["patience"],
-        success_measure=training["success"]["measure"],
-        success_threshold=training["success"]["threshold"],
-        optimiser=dict(training["optimiser"]),
-        schedule=Schedule(training["max_steps"], **training["schedule"]),
-        precision=training["precision"],
-    )
-
-
-def _read_data(
-    pack: list[Block],
-    seeds: list[int],
-    specification: Mapping[str, Any],
-    results: Path,
-    device: torch.device,
-) -> PackData:
-    """Return the sets of the seeds, stacked.
-
-    Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
-    are filled up with zeros that no sampler reaches.
-    """
-    options, head = specification["task"], specification["n_validation"]
-    task = build_task(options)
-    validation, tokens, labels = [], [], []
-    for seed in seeds:
-        cells = [block.cell for block in pack if seed in block.seeds]
-        largest = max(cells, key=lambda cell: cell.budget)
-        first, *shards = stream_slices(task, largest, seed, head)
-        validation.append([first])
-        parts = read_sets(options, [shards], results, largest.budget, device)
-        for stored, part in zip((tokens, labels), parts, strict=True):
-            stored.append(part[0])
-    return PackData(
-        pad_sequence(tokens, batch_first=True),
-        pad_sequence(labels, batch_first=True),
-        *read_sets(options, validation, results, head, device),
-    )
-
-
-def _dataset(
-    block: Block, state: PackState, rows: slice, n_parameters: int, evaluate_every: int
-) -> xr.Dataset:
-    """Return what the store of a block holds, from its rows of a pack; see `nstar.artifacts.CELL`."""
-    replicates = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
-    last_step = state.n_steps[rows].max()
+def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: int) -> xr.Dataset:
+    """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
+    seeds, rates = zip(*_replicates(block), strict=True)
+    last_step = state.n_steps.max()
     n_evaluations = -(-last_step // evaluate_every)
     steps = np.minimum(evaluate_every * np.arange(1, n_evaluations + 1), last_step)
     outcome_meaning = {
         "flag_values": list(range(len(OUTCOMES))),
         "flag_meanings": " ".join(OUTCOMES),
     }
-    curves = {
-        name: np.stack([values[rows] for values in curve[:n_evaluations]], axis=1)
-        for name, curve in state.curves.items()
-    }
+    curves = {name: np.stack(curve[:n_evaluations], axis=1) for name, curve in state.curves.items()}
     return xr.Dataset(
         {
-            "outcome": ("replicate", state.outcome[rows], outcome_meaning),
-            "diverged": ("replicate", state.diverged[rows]),
-            "n_steps": ("replicate", state.n_steps[rows]),
+            "outcome": ("replicate", state.outcome, outcome_meaning),
+            "diverged": ("replicate", state.diverged),
+            "n_steps": ("replicate", state.n_steps),
             "parameters": (
                 ("replicate", "parameter"),
-                state.final_parameters[rows, :n_parameters].cpu().numpy(),
+                state.final_parameters[:, :n_parameters].cpu().numpy(),
             ),
             **{name: (("replicate", "evaluation"), curve) for name, curve in curves.items()},
         },
         coords={
-            "seed": ("replicate", np.array([seed for seed, _ in replicates])),
-            "learning_rate": ("replicate", np.array([rate for _, rate in replicates])),
+            "seed": ("replicate", np.array(seeds)),
+            "learning_rate": ("replicate", np.array(rates)),
             "step": ("evaluation", steps),
         },
     )

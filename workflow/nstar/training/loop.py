@@ -30,6 +30,12 @@ CURVES = (
 )
 """What is recorded at every evaluation; training values are means over the batches since the last."""
 
+PER_REPLICATE = (
+    *("final_parameters", "outcome", "diverged", "n_steps"),
+    *("fitted", "best", "waited", "wall_time_s"),
+)
+"""The fields of `PackState` with a row for each of the R replicates, ended or not."""
+
 
 @dataclass
 class PackState:
@@ -75,6 +81,46 @@ class PackState:
     waited: np.ndarray
     curves: dict[str, list[np.ndarray]]
     wall_time_s: np.ndarray
+
+    def part(self, rows: slice) -> "PackState":
+        """Return the state of some rows of R, as if they had been a pack of their own."""
+        chosen = (self.active >= rows.start) & (self.active < rows.stop)
+        keep = torch.from_numpy(np.flatnonzero(chosen)).to(self.parameters.device)
+        return PackState(
+            step=self.step,
+            active=self.active[chosen] - rows.start,
+            parameters=self.parameters[keep],
+            adam=self.adam[keep],
+            curves={name: [row[rows] for row in curve] for name, curve in self.curves.items()},
+            **{name: getattr(self, name)[rows] for name in PER_REPLICATE},
+        )
+
+
+def join_states(states: Sequence[PackState]) -> PackState:
+    """Return one state of several that have taken as many steps: the inverse of `PackState.part`."""
+    starts = np.cumsum([0, *(len(state.outcome) for state in states)])
+    active = [state.active + start for state, start in zip(states, starts[:-1], strict=True)]
+    curves = {
+        name: [
+            np.concatenate(rows)
+            for rows in zip(*(state.curves[name] for state in states), strict=True)
+        ]
+        for name in CURVES
+    }
+    return PackState(
+        step=states[0].step,
+        active=np.concatenate(active),
+        parameters=torch.cat([state.parameters for state in states]),
+        adam=AdamState.join([state.adam for state in states]),
+        curves=curves,
+        **{
+            name: _concatenate([getattr(state, name) for state in states]) for name in PER_REPLICATE
+        },
+    )
+
+
+def _concatenate(parts: Sequence[np.ndarray | Tensor]) -> np.ndarray | Tensor:
+    return torch.cat(parts) if isinstance(parts[0], Tensor) else np.concatenate(parts)
 
 
 def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.device) -> PackState:

@@ -1,6 +1,6 @@
 """Adam and AdamW for a pack: one flat buffer, nothing shared between replicates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,6 +29,12 @@ class AdamState:
         """Return the state before the first step."""
         n_steps = torch.zeros(len(parameters), dtype=torch.float64, device=parameters.device)
         return cls(n_steps, torch.zeros_like(parameters), torch.zeros_like(parameters))
+
+    @classmethod
+    def join(cls, states: Sequence["AdamState"]) -> "AdamState":
+        """Return the state of the replicates of several states, one after the other."""
+        fields = ([vars(state)[name] for state in states] for name in vars(states[0]))
+        return cls(*map(torch.cat, fields))
 
     def __getitem__(self, rows: slice | Tensor) -> "AdamState":
         """Return the state of some replicates: views for a slice, copies for indices."""

@@ -1,0 +1,280 @@
+"""What a run of a study would do and cost, as numbers and as text; and afterwards, how wrong that was."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nstar.batches import Batches
+from nstar.costs import data_bytes, device_kind, planned_device
+from nstar.errors import ArtifactError
+from nstar.grid import (
+    Block,
+    Cell,
+    Slice,
+    data_specification,
+    slices_of,
+    training_specification,
+)
+from nstar.header import read_header
+from nstar.paths import STORE_SUFFIX, encode
+from nstar.plan import CellState, Plan
+
+QUANTILES = (0.05, 0.5, 0.95)
+"""Of an expected time: the bounds of its 90 % interval, and its middle."""
+
+
+def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
+    """Return what is there, what is missing and why, and what that costs.
+
+    Parameters
+    ----------
+    plan : Plan
+    batches : Batches
+        Of the plan.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
+        median; of ``steps`` and ``flops``, which count on no replicate ending early, the most.
+    """
+    curves: dict[tuple, list[CellState]] = {}
+    for state in plan.cells:
+        cell = state.cell
+        curves.setdefault((cell.model, cell.task, cell.length), []).append(state)
+    evaluations = set(plan.missing_evaluations)
+    jobs = [*batches.generation, *batches.training, *batches.evaluation]
+    device = planned_device(plan.study)
+    return {
+        "study": plan.study.name,
+        "search": plan.study.search,
+        "search_round": plan.n_round,
+        "searching": plan.searching,
+        "device": device,
+        "n_learnt_from": batches.n_experience,
+        "curves": [_curve(plan, batches, states, evaluations) for states in curves.values()],
+        "data": _data(plan),
+        "totals": {
+            "cells": len(plan.cells),
+            "cells_missing": sum(bool(state.missing) for state in plan.cells),
+            "replicates_missing": sum(len(block.replicates) for block in plan.missing_blocks),
+            "evaluations_missing": len(plan.missing_evaluations),
+            "data_stores_missing": len(plan.missing_data),
+            **_cost(batches, list(plan.missing_blocks)),
+            "evaluation_s": sum(batch.seconds[0] for batch in batches.evaluation),
+            "data_s": sum(batch.seconds[0] for batch in batches.generation),
+            "disk_bytes": sum(cost.disk_bytes for cost in batches.costs.values())
+            + sum(map(data_bytes, plan.missing_data)),
+            "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
+        },
+        "jobs": [
+            {
+                "rule": batch.rule,
+                "stores": list(batch.outputs),
+                "seconds": batch.seconds[0],
+                "memory_bytes": batch.memory_bytes,
+            }
+            for batch in jobs
+        ],
+    }
+
+
+def _curve(
+    plan: Plan, batches: Batches, states: Sequence[CellState], evaluations: set[Block]
+) -> dict[str, Any]:
+    """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
+    first = states[0].cell
+    training: dict[str, Any] = {"cached": [], "partial": [], "missing": [], "stale": {}}
+    evaluation: dict[str, list[int]] = {"cached": [], "missing": []}
+    for state in states:
+        budget, why = state.cell.budget, None
+        if state.missing and not state.finished:
+            why = _why_stale(plan, state.cell)
+        if why:
+            training["stale"][str(budget)] = why
+        elif state.missing:
+            training["partial" if state.finished else "missing"].append(budget)
+        else:
+            training["cached"].append(budget)
+        blocks = (*state.finished, *state.missing)
+        missing = any(block in evaluations for block in blocks)
+        evaluation["missing" if missing else "cached"].append(budget)
+    return {
+        "model": first.model,
+        "task": first.task,
+        "length": first.length,
+        "training": training,
+        "evaluation": evaluation,
+        "cost": _cost(batches, [block for state in states for block in state.missing]),
+    }
+
+
+def _cost(batches: Batches, blocks: Sequence[Block]) -> dict[str, Any]:
+    costs = [batches.costs[block] for block in blocks]
+    draws = np.sum([batches.seconds[block] for block in blocks], axis=0) if blocks else np.zeros(1)
+    return {
+        "steps": sum(cost.steps for cost in costs),
+        "flops": float(sum(cost.flops for cost in costs)),
+        "training_s": [float(np.quantile(draws, share)) for share in QUANTILES],
+        "memory_bytes": max((cost.memory_bytes for cost in costs), default=0),
+        "disk_bytes": sum(cost.disk_bytes for cost in costs),
+    }
+
+
+def _data(plan: Plan) -> list[dict[str, Any]]:
+    """Return how many stores of data of each task and length are there, missing or stale."""
+    missing = set(plan.missing_data)
+    counts: dict[tuple[str, int], dict[str, int]] = {}
+    seen: set[Slice] = set()
+    for state in plan.cells:
+        for piece in slices_of(plan.study, state.cell, plan.study.replicates.seeds):
+            if piece in seen:
+                continue
+            seen.add(piece)
+            row = counts.setdefault(
+                (piece.task, piece.length), {"cached": 0, "missing": 0, "stale": 0}
+            )
+            if piece not in missing:
+                row["cached"] += 1
+            else:
+                wanted = data_specification(plan.stores.tasks[piece.task], piece)
+                folder = plan.results / "data" / encode(piece.coordinates)
+                why = _changed_recipes(folder.glob(f"*{STORE_SUFFIX}"), wanted)
+                row["stale" if why else "missing"] += 1
+    return [{"task": task, "length": n, **row} for (task, n), row in counts.items()]
+
+
+def _why_stale(plan: Plan, cell: Cell) -> str | None:
+    """Return why a cell that was trained has to be trained again, or None if it never was."""
+    folder = plan.results / "cells" / encode(vars(cell))
+    stores = folder.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")
+    return _changed_recipes(stores, training_specification(plan.study, cell))
+
+
+def _changed_recipes(stores: Iterable[Path], wanted: Mapping[str, Any]) -> str | None:
+    """Return the recipes that were raised since a store was made from the same options otherwise."""
+    for path in stores:
+        try:
+            made_from = read_header(path)["specification"]
+        except ArtifactError:
+            continue
+        if {**made_from, "recipes": None} == {**wanted, "recipes": None}:
+            return ", ".join(_changes(made_from["recipes"], wanted["recipes"]))
+    return None
+
+
+def _changes(before: Mapping[str, int], now: Mapping[str, int]) -> Iterator[str]:
+    for stage in now:
+        if before.get(stage) != now[stage]:
+            yield f"{stage} recipe {before.get(stage)} -> {now[stage]}"
+
+
+def as_text(found: Mapping[str, Any]) -> str:
+    """Return a forecast as a table, one line per curve, and totals."""
+    totals = found["totals"]
+    rows = [("curve", "cached", "to train", "steps", "TFLOP", "time", "90 %")]
+    for curve in found["curves"]:
+        rows.append(_row(curve))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    aligned = [
+        "  ".join(text.ljust(width) if i < 3 else text.rjust(width) for i, (text, width) in cells)
+        for row in rows
+        for cells in [list(enumerate(zip(row, widths, strict=True)))]
+    ]
+    low, middle, high = totals["training_s"]
+    lines = [f"study {found['study']}", "", *(line.rstrip() for line in aligned), ""]
+    lines.append(
+        f"{totals['cells_missing']} of {totals['cells']} cells to train, "
+        f"{totals['replicates_missing']} replicates; {totals['evaluations_missing']} evaluations; "
+        f"{totals['data_stores_missing']} stores of data not there; {len(found['jobs'])} jobs"
+    )
+    reasons = {why for curve in found["curves"] for why in curve["training"]["stale"].values()}
+    lines += [f"stale: trained before, but {why}" for why in sorted(reasons)]
+    if found["search"] != "all":
+        lines.append(_search_line(found))
+    if totals["cells_missing"]:
+        source = "no finished cell to learn from: a guess"
+        if found["n_learnt_from"]:
+            source = f"learnt from {found['n_learnt_from']} finished stores"
+        lines.append(
+            f"training: {middle / 3600:.3g} {totals['unit']} on {found['device']}, 90 % in "
+            f"[{low / 3600:.3g}, {high / 3600:.3g}] ({source}); at most {totals['steps']:.3g} steps, "
+            f"{totals['flops'] / 1e12:.3g} TFLOP"
+        )
+    if found["jobs"]:
+        largest = max(job["memory_bytes"] for job in found["jobs"])
+        lines.append(
+            f"evaluation: about {duration(totals['evaluation_s'])}; data: about "
+            f"{duration(totals['data_s'])}; largest job {largest / 2**30:.2g} GiB of memory; disk "
+            f"{totals['disk_bytes'] / 2**20:.3g} MiB"
+        )
+    return "\n".join(lines)
+
+
+def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the cells of the table for one curve."""
+    training, cost = curve["training"], curve["cost"]
+    parts = [" ".join(map(str, training["missing"]))] if training["missing"] else []
+    if training["partial"]:
+        parts.append(f"in part: {' '.join(map(str, training['partial']))}")
+    if training["stale"]:
+        parts.append(f"stale: {' '.join(training['stale'])}")
+    name = f"{curve['model']}, {curve['task']}, length {curve['length']}"
+    cached = " ".join(map(str, training["cached"])) or "-"
+    if not parts:
+        return (name, cached, "-", "", "", "", "")
+    low, middle, high = map(duration, cost["training_s"])
+    flops = f"{cost['flops'] / 1e12:.3g}"
+    return (name, cached, "; ".join(parts), f"{cost['steps']:,}", flops, middle, f"{low}-{high}")
+
+
+def _search_line(found: Mapping[str, Any]) -> str:
+    if found["searching"]:
+        return (
+            f"search {found['search']}, round {found['search_round']}: what follows depends on these "
+            "cells"
+        )
+    return f"search {found['search']}: every curve is done"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it.
+
+    Examples
+    --------
+    >>> [duration(seconds) for seconds in (3.2, 90, 5400, 1e6)]
+    ['3 s', '1.5 min', '1.5 h', '11.6 d']
+    """
+    for unit, size, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86400)):
+        if seconds < limit:
+            return f"{seconds / size:.{int(size > 1)}f} {unit}"
+    return f"{seconds / 86400:.1f} d"
+
+
+def compare_with_truth(plan: Plan, batches: Batches) -> str | None:
+    """Return how long the training of a plan was expected to take and took, or None if none is done."""
+    done = [block for block in plan.missing_blocks if Path(plan.stores.cell(block)).exists()]
+    if not done:
+        return None
+    headers = [read_header(plan.stores.cell(block)) for block in done]
+    took = sum(header["provenance"]["wall_time_s"] for header in headers)
+    draws = np.sum([batches.seconds[block] for block in done], axis=0)
+    low, middle, high = (float(np.quantile(draws, share)) for share in QUANTILES)
+    within = "inside" if low <= took <= high else "outside"
+    return (
+        f"training of {len(done)} blocks took {duration(took)}; planned were {duration(middle)}, 90 % in "
+        f"[{duration(low)}, {duration(high)}]: {took / middle - 1:+.0%}, {within} of the interval"
+    )
+
+
+def next_round(plan: Plan) -> str | None:
+    """Return what to do where a search goes on, or None."""
+    if not plan.searching:
+        return None
+    n_cells = sum(bool(state.missing) for state in plan.cells)
+    return (
+        f"search {plan.study.search}: round {plan.n_round} asks for {n_cells} more cells; run the same "
+        "command again (make run does)"
+    )
