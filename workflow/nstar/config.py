@@ -10,6 +10,9 @@ from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, mode
 
 from nstar.model_options import ModelOptions
 from nstar.options import (
+    AtMost,
+    Countable,
+    Few,
     Float,
     Name,
     NonNegativeFloat,
@@ -32,7 +35,9 @@ class GeometricRange(Options):
 
     smallest: PositiveInt = Field(description="smallest budget; sequences")
     largest: PositiveInt = Field(description="bound of the largest budget; sequences")
-    factor: Annotated[StrictInt, Field(ge=2)] = Field(2, description="ratio of neighbours; no unit")
+    factor: Annotated[StrictInt, Field(ge=2), Countable] = Field(
+        2, description="ratio of neighbours; no unit"
+    )
 
     @model_validator(mode="after")
     def _ordered(self):
@@ -51,39 +56,47 @@ class GeometricRange(Options):
         return tuple(budgets)
 
 
-BudgetList = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+BudgetList = Annotated[tuple[PositiveInt, ...], Field(min_length=1), Few]
 Budgets = Annotated[
     Annotated[GeometricRange, Tag("range")] | Annotated[BudgetList, Tag("list")],
     Discriminator(lambda value: "range" if isinstance(value, dict | GeometricRange) else "list"),
 ]
 
 
+Length = Annotated[
+    PositiveInt, AtMost(2**14, "attention over twice that length takes 4 GiB per head and sequence")
+]
+
+
 class GridBlock(Options):
     """A product of models, tasks, lengths and budgets. The grid is the union of its blocks."""
 
-    models: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+    models: Annotated[tuple[Name, ...], Field(min_length=1), Few] | None = Field(
         None, description="names of models; all where left out; no unit"
     )
-    tasks: Annotated[tuple[Name, ...], Field(min_length=1)] | None = Field(
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1), Few] | None = Field(
         None, description="names of tasks; all where left out; no unit"
     )
-    lengths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(
+    lengths: Annotated[tuple[Length, ...], Field(min_length=1), Few] = Field(
         description="sequence lengths n; symbols"
     )
     budgets: Budgets = Field(
         description="training-set sizes N, a list or {smallest, largest, factor}; sequences"
     )
 
-    _no_repeats = field_validator("lengths", "budgets")(refuse_repeats)
+    _no_repeats = field_validator("models", "tasks", "lengths", "budgets")(refuse_repeats)
+
+
+Seed = Annotated[StrictInt, Field(ge=0), AtMost(2**63 - 1, "tables hold numbers of 64 bits")]
 
 
 class Replicates(Options):
     """Every cell is trained once per seed and learning rate."""
 
-    seeds: Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)] = Field(
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), Few] = Field(
         description="each decides data, initialisation and order of the examples; no unit"
     )
-    learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = Field(
+    learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Few] = Field(
         description="step sizes of the optimiser; no unit"
     )
 
@@ -224,16 +237,23 @@ class Fit(Options):
     """The scaling fits."""
 
     confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
-    bootstrap_replicates: Annotated[StrictInt, Field(ge=100)] = Field(
+    bootstrap_replicates: Annotated[StrictInt, Field(ge=100), Countable] = Field(
         500, description="studies drawn to check the intervals of each model; studies"
     )
+
+
+_MOST_PIXELS = "matplotlib draws no figure of 65536 or more pixels in a direction"
 
 
 class Figures(Options):
     """How figures look."""
 
-    width_inches: PositiveFloat = Field(7.0, description="width of a figure; inches")
-    dots_per_inch: PositiveInt = Field(150, description="resolution of PNG files; 1 / inch")
+    width_inches: Annotated[PositiveFloat, AtMost(50, _MOST_PIXELS)] = Field(
+        7.0, description="width of a figure; inches"
+    )
+    dots_per_inch: Annotated[PositiveInt, AtMost(1200, _MOST_PIXELS)] = Field(
+        150, description="resolution of PNG files; 1 / inch"
+    )
 
 
 class Study(Options):
@@ -241,13 +261,13 @@ class Study(Options):
 
     name: Name = Field(description="short name; no unit")
     title: str = Field(description="title of the report; no unit")
-    models: Annotated[dict[Name, ModelOptions], Field(min_length=1)] = Field(
+    models: Annotated[dict[Name, ModelOptions], Field(min_length=1), Few] = Field(
         description="the models by name"
     )
-    tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1)] = Field(
+    tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1), Few] = Field(
         description="the tasks by name"
     )
-    grid: Annotated[tuple[GridBlock, ...], Field(min_length=1)] = Field(
+    grid: Annotated[tuple[GridBlock, ...], Field(min_length=1), Few] = Field(
         description="blocks of the grid"
     )
     replicates: Replicates = Field(description="seeds and learning rates of every cell")

@@ -39,7 +39,7 @@ def load_study(raw: Any) -> Study:
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
+        errors = [entry for entry in error.errors(include_url=False) if not _follows(entry)]
     problems = list(dict.fromkeys(_describe(raw, error) for error in errors))
     problems += _contradictions(_valid_parts(raw, errors))
     if problems:
@@ -79,6 +79,11 @@ class _Shown(reprlib.Repr):
 _SHOWN = _Shown()
 
 
+def _follows(error: Mapping[str, Any]) -> bool:
+    """Return whether an error only follows from others: a list is empty after its wrong entries."""
+    return error["type"] == "too_short" and len(error["input"]) > 0
+
+
 def _valid_parts(raw: Mapping, errors: list) -> dict[str, Any]:
     """Return the top-level fields that are valid on their own, with defaults for those left out."""
     wrong = {error["loc"][0] for error in errors if error["loc"]}
@@ -102,9 +107,18 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
                         f"grid.{i}.{key}: {name!r} is not defined under {key}; "
                         f"legal are {', '.join(legal)}{nearest(name, legal)}"
                     )
+    replicates = parts.get("replicates")
+    if {"grid", "models", "tasks", "replicates"} <= set(parts):
+        n_replicates = _n_replicates(**parts)
+        if n_replicates > MOST_REPLICATES:
+            yield (
+                f"grid: {n_replicates} replicates (cells times replicates.seeds times "
+                f"replicates.learning_rates); at most {MOST_REPLICATES}, because a plan names each of "
+                f"them; divide it into several studies"
+            )
+            return
     if {"grid", "tasks", "data"} <= set(parts):
         yield from _impossible_budgets(parts)
-    replicates = parts.get("replicates")
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
@@ -120,6 +134,18 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _n_replicates(grid, models, tasks, replicates, **others) -> int:
+    """Return how many replicates the blocks of a grid have, those in several blocks counted for each."""
+    n_cells = sum(
+        len(models if block.models is None else block.models)
+        * len(tasks if block.tasks is None else block.tasks)
+        * len(block.lengths)
+        * len(getattr(block.budgets, "values", block.budgets))
+        for block in grid
+    )
+    return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
+
+
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
     for i, block in enumerate(parts["grid"]):
         budgets = getattr(block.budgets, "values", block.budgets)
@@ -132,44 +158,69 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
                 too_large = [budget for budget in budgets if budget > size - n_validation]
                 if n_validation == 0:
                     yield (
-                        f"grid.{i}: task {name}, length {length} has only {size} sequences, too few "
-                        f"for a validation set; use longer sequences"
+                        f"grid.{i}.lengths: task {name}, length {length} has only {size} sequences, "
+                        f"too few for a validation set; use longer sequences"
                     )
                 elif too_large:
                     yield (
-                        f"grid.{i}: task {name}, length {length}, budget "
-                        f"{', '.join(map(str, too_large))} does not exist: of {size} sequences "
+                        f"grid.{i}.budgets: task {name}, length {length}, budget "
+                        f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
                         f"{n_validation} are kept for validation; use budgets up to "
                         f"{size - n_validation}, or put this length into a grid block of its own"
                     )
+
+
+_MUST = {
+    "int_type": "must be a whole number written in digits, as 1000000, not 1e6, 1.0, yes or text",
+    "float_type": "must be a number, as 0.01 or 1e-3, without quotes",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false, without quotes",
+    "string_type": "must be text; put it in quotes",
+    "string_pattern_mismatch": "must be a name of small letters, digits and _, a letter first",
+    "string_too_long": "must have at most {max_length} characters, because folders are named after it",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "tuple_type": "must be a list, as [1, 2]",
+    "too_short": "must not be empty",
+    "too_long": "must have {max_length} entries",
+    "dict_type": "must be a block of 'name: ...' lines",
+    "invalid_key": "the key must be text; put it in quotes",
+    "value_error": "{error}",
+}
+"""What is allowed, by pydantic's name of the mistake."""
 
 
 def _describe(raw: Any, error: Mapping[str, Any]) -> str:
     """Return one line for one pydantic error: dotted key, value, what is allowed, what is near."""
     key, classes = _locate(raw, error["loc"])
     name = ".".join(map(str, key)) or "the configuration"
-    value = error["input"]
-    if error["type"] == "extra_forbidden":
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "extra_forbidden":
         legal = _legal_keys(classes)
         return f"{name}: unknown key; legal here are {', '.join(legal)}{nearest(key[-1], legal)}"
-    if error["type"] == "missing":
-        return f"{name}: missing; add it"
-    if error["type"] in ("union_tag_invalid", "literal_error"):
-        context = error["ctx"]
-        written = context.get("tag", value)
+    if kind == "missing":
+        what = "an entry is missing" if isinstance(error["loc"][-1], int) else "missing"
+        return f"{name}: {what}; add it"
+    if kind == "union_tag_not_found":
+        return f"{name}.kind: missing; add it"
+    if kind in ("union_tag_invalid", "literal_error"):
+        if kind == "union_tag_invalid":
+            name, value = f"{name}.kind", value["kind"]
         legal = context.get("expected_tags", context.get("expected", "")).replace("'", "")
         names = legal.replace(" or ", ", ").split(", ")
-        name += ".kind" if "tag" in context else ""
-        return f"{name}: {written!r} is not legal; legal are {', '.join(names)}{nearest(written, names)}"
-    if error["type"] == "union_tag_not_found":
-        return f"{name}.kind: missing; add it"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    if error["type"] == "int_type":
-        message = "must be a whole number written in digits, as 1000000, not 1e6, 1.0, yes or text"
-    if isinstance(value, Mapping):
-        return f"{name}: {message}"
-    return f"{name}: {value!r}: {message}"
+        near = nearest(value, names) if isinstance(value, str) else ""
+        return f"{name}: {show(value)} is not legal; legal are {', '.join(names)}{near}"
+    if kind in ("model_type", "model_attributes_type"):
+        _, classes = _locate(raw, (*error["loc"], "any key"))
+        keys = _legal_keys(classes) if len(classes) == 1 else ["kind", "its options"]
+        must = f"must be a block with {', '.join(keys)}"
+    else:
+        must = _MUST.get(kind, error["msg"]).format_map(context)
+    if isinstance(value, Mapping) and kind == "value_error":
+        return f"{name}: {must}"
+    return f"{name}: {show(value)}: {must}"
 
 
 def _locate(raw: Any, location: tuple) -> tuple[list, list[type[Options]]]:

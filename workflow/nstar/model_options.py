@@ -19,7 +19,9 @@ from nstar.model_sizes import (
     recurrent_size,
     transformer_size,
 )
-from nstar.options import Float, Options, PositiveInt, tagged_union
+from nstar.options import AtMost, Float, Options, PositiveInt, tagged_union
+
+Width = Annotated[PositiveInt, AtMost(2**14, "one matrix of that width already takes 1 GiB")]
 
 
 def _width(meaning: str) -> Any:
@@ -41,7 +43,7 @@ class ModelKind(Options):
 class _Heads(ModelKind):
     """A model whose width is shared out to heads."""
 
-    width: PositiveInt = _width("the residual stream")
+    width: Width = _width("the residual stream")
     depth: PositiveInt = Field(description="number of layers; layers")
     heads: PositiveInt = Field(description="heads, a divisor of the width; heads")
 
@@ -94,7 +96,7 @@ class LSTMOptions(ModelKind):
     """Long short-term memory, one layer."""
 
     kind: Literal["lstm"] = Field(description="LSTM; no unit")
-    width: PositiveInt = _width("embedding and hidden state")
+    width: Width = _width("embedding and hidden state")
 
     def size(self, shape: Shape) -> Size:
         """Return the size; kept are the state, 4 gates, the cell and its tanh. See `recurrent_size`."""
@@ -105,7 +107,7 @@ class GRUOptions(ModelKind):
     """Gated recurrent unit, one layer."""
 
     kind: Literal["gru"] = Field(description="GRU; no unit")
-    width: PositiveInt = _width("embedding and hidden state")
+    width: Width = _width("embedding and hidden state")
 
     def size(self, shape: Shape) -> Size:
         """Return the size; kept are state, 2 gates, candidate, ``U_n h + c_n``. See `recurrent_size`."""
@@ -116,7 +118,7 @@ class ElmanOptions(ModelKind):
     """Simple recurrent network, one layer."""
 
     kind: Literal["elman"] = Field(description="Elman network; no unit")
-    width: PositiveInt = _width("embedding and hidden state")
+    width: Width = _width("embedding and hidden state")
 
     def size(self, shape: Shape) -> Size:
         """Return the size; kept is the state. See `recurrent_size`."""
@@ -126,7 +128,7 @@ class ElmanOptions(ModelKind):
 class _LinearRNN(ModelKind):
     """A recurrence h_t = A(x_t) h_{t-1} without an additive term."""
 
-    width: PositiveInt = _width("embedding and state")
+    width: Width = _width("embedding and state")
     normalise: bool = Field(
         True, strict=True, description="whether the state is kept at unit mean square; no unit"
     )

@@ -1,12 +1,11 @@
-"""How nstar reads options: frozen, no unknown keys, no silent conversions except ``1e-3`` to a float.
+"""How nstar reads options: frozen, no unknown keys, no silent conversions, and no boundless numbers."""
 
-YAML 1.1 hands ``1e-3`` over as a string and ``no`` as a boolean; integers and booleans are therefore
-strict, and floats take numbers and number-like strings but no booleans.
-"""
-
+from collections import Counter
+from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
+from pydantic_core import core_schema
 
 
 class Options(BaseModel):
@@ -15,30 +14,56 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def _refuse_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is not a number")
-    return value
+_BOUNDS = {"array": "maxItems", "object": "maxProperties"}
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Upper bound of a number, or of how many entries a list has, with the reason for its message.
+
+    Long lists are refused before their entries are looked at: a check takes no longer for them.
+    """
+
+    bound: float
+    reason: str
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema, handler):
+        found = handler(schema)
+        return found | {_BOUNDS.get(found["type"], "maximum"): self.bound}
+
+    def _check(self, value):
+        if isinstance(value, list | tuple | dict) and len(value) > self.bound:
+            raise ValueError(f"at most {self.bound} entries, because {self.reason}")
+        if isinstance(value, int | float) and value > self.bound:
+            raise ValueError(f"must be at most {self.bound}, because {self.reason}")
+        return value
 
 
 def refuse_repeats(values):
     """Refuse a tuple in which a value stands twice; anything else passes."""
     if not isinstance(values, tuple):
         return values
-    repeated = sorted({value for value in values if values.count(value) > 1})
+    repeated = sorted(value for value, count in Counter(values).items() if count > 1)
     if repeated:
         raise ValueError(f"every entry once; repeated: {', '.join(map(str, repeated))}")
     return values
 
 
-Float = Annotated[float, BeforeValidator(_refuse_bool)]
+Float = StrictFloat
 PositiveFloat = Annotated[Float, Field(gt=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
 OpenFraction = Annotated[Float, Field(gt=0, lt=1)]
-PositiveInt = Annotated[StrictInt, Field(gt=0)]
-NonNegativeInt = Annotated[StrictInt, Field(ge=0)]
-Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$")]
+Countable = AtMost(10**9, "no machine holds or goes through more of anything here")
+PositiveInt = Annotated[StrictInt, Field(gt=0), Countable]
+NonNegativeInt = Annotated[StrictInt, Field(ge=0), Countable]
+Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 """A name that a user gives: it becomes a segment of paths and a label of figures."""
+
+Few = AtMost(1000, "every entry multiplies the cells of a plan")
+"""Bound of a list that spans the grid."""
 
 
 def tagged_union(*kinds: type[Options]) -> Any:

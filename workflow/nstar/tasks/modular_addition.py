@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, StrictInt
 
+from nstar.options import AtMost
 from nstar.tasks.base import Task
 
 
@@ -31,9 +32,11 @@ class ModularAddition(Task):
     """
 
     kind: Literal["modular_addition"] = Field(description="modular addition; no unit")
-    modulus: Annotated[StrictInt, Field(ge=2)] = Field(
-        description="m, the size of the state space; states"
-    )
+    modulus: Annotated[
+        StrictInt,
+        Field(ge=2),
+        AtMost(4096, "a Dense-SSM of width 256 then has 1 GiB of weights, D^2 for each symbol"),
+    ] = Field(description="m, the size of the state space; states")
 
     @property
     def n_symbols(self) -> int:
