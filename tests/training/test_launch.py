@@ -7,7 +7,12 @@ from packs import CPU, MODULUS, data_for, rules
 from nstar.errors import DeviceError
 from nstar.models import build_model
 from nstar.training import launch
-from nstar.training.device import memory_errors_named, prepare_device
+from nstar.training.device import (
+    _left_by_scheduler,
+    _left_in_control_group,
+    memory_errors_named,
+    prepare_device,
+)
 from nstar.training.launch import MemoryPlan, launch_bytes, launch_size, plan_memory
 from nstar.training.memory import peak_bytes
 
@@ -131,3 +136,40 @@ def test_model_whose_trial_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr(launch, "plan_memory", does_not_fit)
     with pytest.raises(DeviceError, match=r"length 5 does not fit on cpu.* lower"):
         launch_size(model_of(), data_for([0]), rules(), 1)
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "left"),
+    [
+        ("0::/job\n", {"job/memory.max": "1000", "job/memory.current": "400"}, 600),
+        ("0::/job\n", {"job/memory.max": "max", "job/memory.current": "400"}, float("inf")),
+        (
+            "0::/slurm/job\n",
+            {
+                **{"slurm/memory.max": "500", "slurm/memory.current": "450"},
+                **{"slurm/job/memory.max": "1000", "slurm/job/memory.current": "400"},
+            },
+            50,
+        ),
+        (
+            "4:memory:/job\n0::/\n",
+            {"memory/job/memory.limit_in_bytes": "9", "memory/job/memory.usage_in_bytes": "2"},
+            7,
+        ),
+        ("0::/elsewhere\n", {}, float("inf")),
+    ],
+)
+def test_memory_left_in_a_control_group(membership, files, left, tmp_path):
+    for name, content in files.items():
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content + "\n")
+    (tmp_path / "cgroup").write_text(membership)
+    assert _left_in_control_group(tmp_path / "cgroup", tmp_path / "root") == left
+    assert _left_in_control_group(tmp_path / "nowhere", tmp_path / "root") == float("inf")
+
+
+def test_memory_left_by_the_scheduler():
+    assert _left_by_scheduler({"SLURM_MEM_PER_NODE": "10"}, 2**20) == 9 * 2**20
+    assert _left_by_scheduler({"SLURM_MEM_PER_NODE": "10"}, 2**30) == 0
+    assert _left_by_scheduler({}, 2**20) == float("inf")

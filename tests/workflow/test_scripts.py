@@ -1,6 +1,7 @@
 """The scripts as a user or a cluster meets them: kills, resuming, and wrong input."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -128,10 +129,23 @@ def test_plan_lists_cached_and_missing_cells(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
     process = finish("plan_study.py", cwd=tmp_path)
     assert process.returncode == 0
-    assert "lstm, parity, length 8  missing: 4 8" in process.out
+    assert re.search(r"^lstm, parity, length 8 +- +4 8 +16,000 ", process.out, re.MULTILINE)
     assert "2 of 2 cells to train, 8 replicates" in process.out
     shown = json.loads(finish("plan_study.py", "--json", cwd=tmp_path).out)
-    assert shown["curves"] == [{"model": "lstm", "task": "parity", "length": 8, "missing": [4, 8]}]
+    assert [curve["training"]["missing"] for curve in shown["curves"]] == [[4, 8]]
+    assert shown["totals"]["cells_missing"] == 2
+
+
+def test_plan_says_whether_a_study_is_finished(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    assert finish("plan_study.py", "--finished", cwd=tmp_path).returncode == 3
+    batches = make_batches(make_plan(load_study(STUDY), tmp_path / "results"))
+    for path in (
+        path for batch in (*batches.training, *batches.evaluation) for path in batch.outputs
+    ):
+        Path(path).parent.mkdir(parents=True)
+        Path(path).touch()
+    assert finish("plan_study.py", "--finished", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

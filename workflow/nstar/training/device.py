@@ -1,8 +1,10 @@
 """Where models run, in which precision, and what makes a device give the same numbers every time."""
 
 import contextlib
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
 import psutil
@@ -66,12 +68,54 @@ def reduced(precision: Precision, device: torch.device) -> torch.autocast:
 def free_memory_bytes(device: torch.device) -> int:
     """Return the memory that a run may still take on a device; bytes.
 
-    On a CPU it is that of the machine: limits of a container or a scheduler are not seen.
+    On a CPU it is the least of what the machine, the control group and the scheduler leave.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    return psutil.virtual_memory().available
+    return min(
+        psutil.virtual_memory().available,
+        _left_in_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
+        _left_by_scheduler(os.environ, psutil.Process().memory_info().rss),
+    )
+
+
+CONTROL_GROUPS = (
+    (":memory:", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ("0::", "", "memory.max", "memory.current"),
+)
+"""Versions 1 and 2: how the line of a membership begins or goes on, folder, limit, and use."""
+
+
+def _left_in_control_group(membership: Path, root: Path) -> float:
+    """Return what the control groups of this process leave to it, infinity for no limit; bytes."""
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return math.inf
+    left = math.inf
+    for line in lines:
+        for mark, folder, limit, used in CONTROL_GROUPS:
+            if mark in line:
+                group = root / folder / line.partition(mark)[2].lstrip("/")
+                for part in (group, *group.parents):
+                    left = min(left, _left_in(part / limit, part / used))
+    return left
+
+
+def _left_in(limit: Path, used: Path) -> float:
+    try:
+        return max(0, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # no such group, or its limit is "max"
+        return math.inf
+
+
+def _left_by_scheduler(environment: Mapping[str, str], used_bytes: int) -> float:
+    """Return what SLURM has promised the job beyond what it uses, infinity outside of SLURM."""
+    megabytes = environment.get("SLURM_MEM_PER_NODE")
+    if not megabytes or not megabytes.isdigit():
+        return math.inf
+    return max(0, int(megabytes) * 2**20 - used_bytes)
 
 
 def is_out_of_memory(error: Exception) -> bool:
