@@ -78,7 +78,7 @@ def test_range_of_budgets():
         ({"replicates.learning_rates": [float("nan")]}, "learning_rates.0: nan"),
         ({"replicates.seeds": [1, 1]}, "replicates.seeds: [1, 1]: every entry once; repeated: 1"),
         ({"replicates.seeds": []}, "replicates.seeds: []"),
-        ({"grid.0.models": ["lstn"]}, "grid.0.models: 'lstn' is not defined under models"),
+        ({"grid.0.models": ["lstn"]}, "grid.0.models.0: 'lstn' is not defined under models"),
         ({"grid.0.models": ["lstn"]}, "did you mean lstm?"),
         ({"grid.0.budgets": [2, 14]}, "task parity, length 4, budget 14 does not exist"),
         ({"grid.0.lengths": [2]}, "task parity, length 2 has only 4 sequences"),

@@ -100,11 +100,11 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between fields: unknown names, budgets that a space cannot hold."""
     for i, block in enumerate(parts.get("grid", ())):
         for key in ("models", "tasks"):
-            for name in getattr(block, key) or ():
+            for j, name in enumerate(getattr(block, key) or ()):
                 if key in parts and name not in parts[key]:
                     legal = list(parts[key])
                     yield (
-                        f"grid.{i}.{key}: {name!r} is not defined under {key}; "
+                        f"grid.{i}.{key}.{j}: {show(name)} is not defined under {key}; "
                         f"legal are {', '.join(legal)}{nearest(name, legal)}"
                     )
     replicates = parts.get("replicates")
@@ -171,17 +171,17 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
 
 
 _MUST = {
-    "int_type": "must be a whole number written in digits, as 1000000, not 1e6, 1.0, yes or text",
+    "int_type": "must be a whole number in digits without quotes, as 1000000, not 1e6 or 1.0",
     "float_type": "must be a number, as 0.01 or 1e-3, without quotes",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false, without quotes",
-    "string_type": "must be text; put it in quotes",
+    "string_type": "must be text, in quotes if it looks like anything else",
     "string_pattern_mismatch": "must be a name of small letters, digits and _, a letter first",
     "string_too_long": "must have at most {max_length} characters, because folders are named after it",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than": "must be less than {lt}",
-    "less_than_equal": "must be at most {le}",
+    "greater_than": "must be more than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
     "tuple_type": "must be a list, as [1, 2]",
     "too_short": "must not be empty",
     "too_long": "must have {max_length} entries",
@@ -204,6 +204,8 @@ def _describe(raw: Any, error: Mapping[str, Any]) -> str:
         what = "an entry is missing" if isinstance(error["loc"][-1], int) else "missing"
         return f"{name}: {what}; add it"
     if kind == "union_tag_not_found":
+        if misspelt := [written for written in value if nearest(written, ["kind"])]:
+            return f"{name}.{misspelt[0]}: unknown key (did you mean kind?)"
         return f"{name}.kind: missing; add it"
     if kind in ("union_tag_invalid", "literal_error"):
         if kind == "union_tag_invalid":

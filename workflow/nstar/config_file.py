@@ -33,8 +33,8 @@ _UNMISTAKABLE = {
 """How a value of each type is written where everybody reads it as YAML does."""
 
 _REMEDIES = {
-    "mapping values are not allowed": "a second ': ' in a line (put text with a colon in quotes), or a "
-    "line that is indented further than its block",
+    "mapping values are not allowed": "a ': ' too many (text with a colon belongs in quotes), or the "
+    "line is indented too far, or a line above has no ': '",
     "expected <block end>": "it is not indented as the other lines of its block; use the same spaces",
     "could not find expected ':'": "it is no 'key: value'; add the colon and a space",
     "expected ',' or": "a bracket is not closed, or a comma is missing",
@@ -42,6 +42,7 @@ _REMEDIES = {
     "unexpected end of stream": "a quotation mark is not closed",
     "cannot start any token": "text that begins with a special character belongs in quotes",
     "undefined alias": "the alias *name needs an anchor &name above it",
+    "for merging": "'<<' takes a block, or an alias of one",
     "single document": "'---' begins a second document; a configuration is one document, remove it",
 }
 """What to do, by words in an error of PyYAML."""
@@ -66,7 +67,7 @@ def read_config(path: Path | str) -> dict[str, Any]:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        if node is None:
+        if node is None or not node.value:
             raise ConfigError(f"{subject} is empty; it needs {', '.join(REQUIRED_KEYS)}")
         if not isinstance(node, yaml.MappingNode):
             raise ConfigError(
@@ -178,7 +179,7 @@ def _syntax(text: str, error: yaml.YAMLError) -> str:
         number = text.count("\n", 0, error.position)
         return f"line {number + 1}: the sign {chr(error.character)!r} is not allowed; remove it"
     mark, message = error.problem_mark, f"{error.context} {error.problem}"
-    if "flow" in message or "quoted" in message:  # what is not closed is noticed far below
+    if any(words in message for words in ("flow", "quoted", "simple key")):  # noticed far below
         mark = error.context_mark or mark
     number = min(mark.line, len(lines) - 1)
     found = lines[number]

@@ -1,5 +1,6 @@
 """How nstar reads options: frozen, no unknown keys, no silent conversions, and no boundless numbers."""
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
@@ -37,7 +38,7 @@ class AtMost:
     def _check(self, value):
         if isinstance(value, list | tuple | dict) and len(value) > self.bound:
             raise ValueError(f"at most {self.bound} entries, because {self.reason}")
-        if isinstance(value, int | float) and value > self.bound:
+        if isinstance(value, int | float) and self.bound < value < math.inf:
             raise ValueError(f"must be at most {self.bound}, because {self.reason}")
         return value
 
