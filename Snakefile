@@ -56,6 +56,10 @@ rule all:
         "All stores, tables and figures are there."
 
 
+onstart:
+    save_jobs()
+
+
 onsuccess:
     for line in (compare_with_truth(PLAN, BATCHES), next_round(make_plan(STUDY, "results"))):
         if line:

@@ -25,16 +25,16 @@ from nstar.specification import RECIPES
 LENGTHS, BUDGETS = (8, 16, 32, 64), (16, 64, 256, 1024)
 
 
-def simulated(generator, n_cells=16, rate=3e-10, noise=0.3, slope=0.2):
-    """Return the experience of cells whose seconds per operation follow a law with noise."""
+def simulated(generator, n_cells=16, factor=3.0, noise=0.3, slope=0.2):
+    """Return the experience of cells whose seconds are the guess times a law with noise."""
     grid = [(n, budget) for n in LENGTHS for budget in BUDGETS][:n_cells]
     return [
         Experience(
             model="a",
             length=n,
             budget=budget,
-            flops=1e10 * n,
-            seconds=1e10 * n * rate * (n / 16) ** slope * np.exp(generator.normal(0, noise)),
+            guessed_seconds=0.1 * n,
+            seconds=0.1 * n * factor * (n / 16) ** slope * np.exp(generator.normal(0, noise)),
         )
         for n, budget in grid
     ]
@@ -55,14 +55,14 @@ def test_interval_holds_what_was_not_seen():
     """Of 200 devices, learnt from half of the cells, 90 % intervals hold the total of the others."""
     generator, inside = np.random.default_rng(0), 0
     for _ in range(200):
-        rate = np.exp(generator.normal(np.log(2.5e-10), 1.0))
-        cells = simulated(generator, rate=rate, slope=generator.normal(0, 0.3))
+        factor = np.exp(generator.normal(0, 1.0))
+        cells = simulated(generator, factor=factor, slope=generator.normal(0, 0.3))
         seen, unseen = cells[::2], cells[1::2]
-        draws = TrainingTime(["a"], seen, "cpu").draw(
+        draws = TrainingTime(["a"], seen).draw(
             ["a"] * len(unseen),
             [cell.length for cell in unseen],
             [cell.budget for cell in unseen],
-            [cell.flops for cell in unseen],
+            [cell.guessed_seconds for cell in unseen],
         )
         low, high = np.quantile(draws.sum(axis=0), (0.05, 0.95))
         inside += low <= sum(cell.seconds for cell in unseen) <= high
@@ -73,19 +73,18 @@ def test_experience_narrows_the_interval():
     generator = np.random.default_rng(1)
     widths = []
     for n_cells in (0, 2, 16):
-        time = TrainingTime(["a"], simulated(generator, n_cells), "cpu")
-        low, high = np.quantile(time.draw(["a"], [16], [64], [1e12]), (0.05, 0.95))
+        time = TrainingTime(["a"], simulated(generator, n_cells))
+        low, high = np.quantile(time.draw(["a"], [16], [64], [1.0]), (0.05, 0.95))
         widths.append(high / low)
     assert widths[0] > 20 and widths[0] > 2 * widths[1] > 2 * widths[2]
 
 
 def test_another_model_of_the_device_says_something():
-    seen = simulated(np.random.default_rng(2), rate=1e-8)
+    seen = simulated(np.random.default_rng(2), factor=40)
     blind, taught = (
-        np.median(TrainingTime(["b"], cells, "cpu").draw(["b"], [16], [64], [1e12]))
-        for cells in ([], seen)
+        np.median(TrainingTime(["b"], cells).draw(["b"], [16], [64], [1.0])) for cells in ([], seen)
     )
-    assert abs(np.log(taught / 1e4)) < abs(np.log(blind / 1e4)) / 2
+    assert abs(np.log(taught / 40)) < abs(np.log(blind / 40)) / 2
 
 
 def finish(plan, wall_time_s, device="cpu"):

@@ -31,7 +31,7 @@ from nstar.grid import Block, training_specification
 from nstar.plan import Plan
 from nstar.specification import canonical_json, digest
 
-MOST_STORES = 400
+MOST_STORES = 200
 """Stores of a job at most: the workflow system compares every file with every output of its job."""
 
 
@@ -128,7 +128,7 @@ def make_batches(plan: Plan) -> Batches:
         for block in dict.fromkeys((*missing, *plan.missing_evaluations))
     }
     experience = read_experience(study, plan.results, device) if missing else []
-    draws = _draw_seconds(plan, missing, costs, experience, device)
+    draws = _draw_seconds(plan, missing, costs, experience)
     return Batches(
         generation=tuple(_generation(plan)),
         training=tuple(_training(plan, missing, costs, draws, device)),
@@ -144,18 +144,17 @@ def _draw_seconds(
     missing: Sequence[Block],
     costs: dict[Block, Cost],
     experience: Sequence[Experience],
-    device: str,
 ) -> dict[Block, np.ndarray]:
     names = {
         name: canonical_json(model.model_dump(mode="json"))
         for name, model in plan.study.models.items()
     }
-    time = TrainingTime(list(names.values()), experience, device)
+    time = TrainingTime(list(names.values()), experience)
     draws = time.draw(
         [names[block.cell.model] for block in missing],
         [block.cell.length for block in missing],
         [block.cell.budget for block in missing],
-        [costs[block].flops for block in missing],
+        [costs[block].guessed_seconds for block in missing],
     )
     return dict(zip(missing, draws, strict=True))
 

@@ -202,7 +202,7 @@ class Training(Options):
 
 
 class Jobs(Options):
-    """How missing cells are gathered into jobs; no number depends on it."""
+    """How missing cells are gathered into jobs, and how these save; no number depends on it."""
 
     shortest_minutes: NonNegativeFloat = Field(
         0.0,
@@ -213,6 +213,11 @@ class Jobs(Options):
         480.0,
         description="curves that are expected to take longer are shared out to several jobs, but a "
         "cell is never divided; minutes",
+    )
+
+    checkpoint_seconds: PositiveFloat = Field(
+        60.0,
+        description="training time that a kill can cost, up to the next evaluation; seconds",
     )
 
     @model_validator(mode="after")

@@ -27,12 +27,14 @@ from nstar.seeds import numpy_generator
 from nstar.specification import canonical_json
 from nstar.tasks import Task, build_task
 
-FLOPS_PER_SECOND = {"cpu": 4e9, "gpu": 1e12}
-"""Guess of the operations that training does per second where none was measured; one core, one GPU."""
+STEP_SECONDS = {"cpu": 2e-4, "gpu": 1e-4}
+FLOPS_PER_SECOND = {"cpu": 1e10, "gpu": 1e12}
+"""Guess of the time of a step of a replicate where none was measured: what it takes beside its
+operations, and how fast these are on one core (docs/benchmarks.md) or one GPU (never measured)."""
 
 GUESS_SD, MODEL_SD, SLOPE_SD, NOISE_SD = 1.3, 0.7, 0.4, 0.5
-"""Standard deviations of the logarithm of seconds per operation, before any cell was seen: of the
-guess; between models; of its slopes in log length and log budget; from cell to cell."""
+"""Standard deviations of the logarithm of true over guessed seconds, before any cell was seen: of all
+cells of a device; between models; of its slopes in log length and log budget; from cell to cell."""
 
 NOISE_COUNT = 4
 """Cells that the guess of the scatter from cell to cell is worth."""
@@ -66,6 +68,8 @@ class Cost:
         Optimiser steps of all its replicates, if none ends before the last one.
     flops : float
         Of these steps and their validation.
+    guessed_seconds : float
+        Of these steps, where nothing was measured.
     evaluation_flops : float
         Of the evaluation of its replicates.
     memory_bytes : int
@@ -76,6 +80,7 @@ class Cost:
 
     steps: int
     flops: float
+    guessed_seconds: float
     evaluation_flops: float
     memory_bytes: int
     disk_bytes: int
@@ -96,9 +101,11 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
+    flops = _training_flops(size, batch, held_out, vars(training))
     return Cost(
         steps=n * training.max_steps,
-        flops=n * _training_flops(size, batch, held_out, vars(training)),
+        flops=n * flops,
+        guessed_seconds=n * _guess(training.max_steps, flops, device),
         evaluation_flops=n * test_flops,
         memory_bytes=int(states + sets + launch),
         disk_bytes=n * (4 * size.n_parameters + 4 * n_curves + 48 * cell.length) + 2**15,
@@ -168,14 +175,20 @@ def _training_flops(
     return training["max_steps"] * size.step_flops + validation
 
 
+def _guess(n_steps: int, flops: float, device: str) -> float:
+    """Return the seconds of a replicate, where nothing was measured."""
+    kind = device_kind(device)
+    return n_steps * STEP_SECONDS[kind] + flops / FLOPS_PER_SECOND[kind]
+
+
 @dataclass(frozen=True)
 class Experience:
-    """How long a finished block took: per replicate, `flops` if none had ended before its last step."""
+    """How long a replicate of a finished block took, and the guess if it had not ended early."""
 
     model: str
     length: int
     budget: int
-    flops: float
+    guessed_seconds: float
     seconds: float
 
 
@@ -196,7 +209,7 @@ def read_experience(study: Study, results: Path, device: str) -> list[Experience
             if made_on == device or (device == "gpu" and made_on != "cpu"):
                 coordinates = decode(path.relative_to(results))
                 n = len(coordinates["seeds"]) * len(coordinates["learning_rates"])
-                found.append(_experience(header, n))
+                found.append(_experience(header, n, device))
     return found
 
 
@@ -219,18 +232,19 @@ def _spread(entries: Sequence[Any], most: int) -> Sequence[Any]:
     return [entries[i] for i in np.linspace(0, len(entries) - 1, most).round().astype(int)]
 
 
-def _experience(header: Mapping[str, Any], n_replicates: int) -> Experience:
+def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Experience:
     specification = header["specification"]
     length, budget = specification["length"], specification["budget"]
     training, held_out = specification["training"], specification["n_validation"]
     batch = min(training["batch_size"], budget)
     model = _parse_model(canonical_json(specification["model"]))
     size = _size(model, build_task(specification["task"]), length, length, batch)
+    flops = _training_flops(size, batch, held_out, training)
     return Experience(
         model=canonical_json(specification["model"]),
         length=length,
         budget=budget,
-        flops=_training_flops(size, batch, held_out, training),
+        guessed_seconds=_guess(training["max_steps"], flops, device),
         seconds=header["provenance"]["wall_time_s"] / n_replicates,
     )
 
@@ -249,35 +263,31 @@ class TrainingTime:
         Canonical JSON of the options of the models asked about.
     experience : sequence of Experience
         Of these models or others, on one device.
-    device : str
 
     Notes
     -----
-    The logarithm of seconds per operation is a sum: a guess for the device, a term per model, its slopes
+    The logarithm of true over guessed seconds is a sum: a term for the device, one per model, its slopes
     in log length and log budget, and a scatter from cell to cell, all normal. Given the cells seen, the
     sum is normal again, and `draw` draws from it (Bayesian linear regression with the priors above). That
     replicates end early is a part of what is learnt.
     """
 
-    def __init__(self, models: Sequence[str], experience: Sequence[Experience], device: str):
+    def __init__(self, models: Sequence[str], experience: Sequence[Experience]):
         self.names = {name: i for i, name in enumerate({*models, *(e.model for e in experience)})}
         self.n_seen = len(experience)
         n = len(self.names)
         spread = np.concatenate([[GUESS_SD], np.full(n, MODEL_SD), np.full(2 * n, SLOPE_SD)])
         prior = np.diag(spread**-2)
-        centre = np.zeros(len(spread))
-        centre[0] = -np.log(FLOPS_PER_SECOND[device_kind(device)])
         rows = self._features(
             [e.model for e in experience],
             [e.length for e in experience],
             [e.budget for e in experience],
         )
-        logs = np.array([np.log(max(e.seconds, 1e-3) / e.flops) for e in experience])
+        logs = np.array([np.log(max(e.seconds, 1e-3) / e.guessed_seconds) for e in experience])
         self.noise = NOISE_SD
         for _ in range(3):  # the scatter and the coefficients, in turn
             precision = prior + rows.T @ rows / self.noise**2
-            weighted = prior @ centre + rows.T @ logs / self.noise**2
-            self.mean = np.linalg.solve(precision, weighted)
+            self.mean = np.linalg.solve(precision, rows.T @ logs / self.noise**2)
             residuals = logs - rows @ self.mean
             squares = NOISE_COUNT * NOISE_SD**2 + residuals @ residuals
             self.noise = float(np.sqrt(squares / (NOISE_COUNT + len(logs))))
@@ -288,7 +298,7 @@ class TrainingTime:
         models: Sequence[str],
         lengths: Sequence[int],
         budgets: Sequence[int],
-        flops: Sequence[float],
+        guessed_seconds: Sequence[float],
     ) -> np.ndarray:
         """Return seconds of some blocks, `N_DRAWS` likely values of each; shape (n, N_DRAWS).
 
@@ -297,8 +307,8 @@ class TrainingTime:
         generator = numpy_generator("costs")
         noise = self.noise * generator.standard_normal((len(models), N_DRAWS))
         deviations = self.factor @ generator.standard_normal((len(self.mean), N_DRAWS))
-        rates = self._features(models, lengths, budgets) @ (self.mean[:, None] + deviations)
-        return np.exp(rates + noise) * np.asarray(flops, dtype=np.float64)[:, None]
+        factors = self._features(models, lengths, budgets) @ (self.mean[:, None] + deviations)
+        return np.exp(factors + noise) * np.asarray(guessed_seconds, dtype=np.float64)[:, None]
 
     def _features(
         self, models: Sequence[str], lengths: Sequence[int], budgets: Sequence[int]

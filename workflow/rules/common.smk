@@ -7,6 +7,7 @@ import json
 import math
 import sys
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from nstar.batches import make_batches, read_batch
@@ -45,11 +46,19 @@ else:
     CELL_STORES = [PLAN.stores.cell(block) for block in PLAN.blocks]
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching
-    if not workflow.dryrun:
-        for batch in JOBS:
-            batch.save("results")
 
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
+
+
+def save_jobs():
+    """Write what each job is to make, for its script and for machines that run it."""
+    try:
+        for batch in JOBS:
+            batch.save("results")
+    except OSError as error:
+        raise WorkflowError(
+            f"{error}: nothing was started; free space or change who may write"
+        ) from None
 
 
 def jobs_of(script):

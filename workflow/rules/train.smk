@@ -23,8 +23,10 @@ for batch in jobs_of("train_cells"):
         params:
             job=job_file(batch),
             device=STUDY.device,
+            checkpoint_seconds=STUDY.jobs.checkpoint_seconds,
         message:
             f"Train {len(batch.outputs)} cells."
         shell:
             "{PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"
-            " --job {params.job:q} 2>&1 | (trap '' INT TERM; exec tee {log:q})"
+            " --checkpoint-interval {params.checkpoint_seconds} --job {params.job:q}"
+            " 2>&1 | (trap '' INT TERM; exec tee {log:q})"

@@ -171,7 +171,10 @@ def _write_study_store(
         flag_values=list(range(len(OUTCOMES))), flag_meanings=" ".join(OUTCOMES)
     )
     dataset.attrs.update(title=study.title, study=study.name)
-    shutil.rmtree(path, ignore_errors=True)
+    beside = path.with_name(f".{path.name}")
+    for folder in (beside, path):
+        shutil.rmtree(folder, ignore_errors=True)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Consolidated metadata")
-        dataset.to_zarr(path, zarr_format=3, consolidated=True)
+        dataset.to_zarr(beside, zarr_format=3, consolidated=True)
+    beside.rename(path)
