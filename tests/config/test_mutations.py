@@ -15,7 +15,7 @@ from studies import TINY, changed, tiny
 
 from nstar.config_check import load_study
 from nstar.config_file import LARGEST_FILE, read_config
-from nstar.errors import ConfigError
+from nstar.errors import LONGEST_LINE, ConfigError
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "config.yaml").read_text()
@@ -128,7 +128,7 @@ CONTRADICTIONS = [
     (tiny(**{"grid.0.lengths": [10**9]}), "attention over twice that length"),
     (
         tiny(**{"grid.0.lengths": [*range(20, 1020)], "grid.0.budgets": [*range(1, 900)]}),
-        "replicates",
+        "grid: 7192000 replicates",
     ),
     (tiny(**{"tasks.parity.modulus": 1}), "tasks.parity.modulus: 1: must be at least 2"),
     (tiny(**{"tasks.parity.modulus": 10**40}), "tasks.parity.modulus"),
@@ -296,6 +296,8 @@ WHOLE_TEXTS = [
     ),
     (TEXT.encode("utf-16"), "it is not text in UTF-8"),
     (f"{TEXT}\n{LAUGHS}", "a19: unknown key"),
+    (f"{TEXT}\n? {'x' * 90_000}\n: 1\n", "xxx: unknown key"),
+    ("".join(f"k{i}: 1\n" for i in range(9000)), "... and 8977 more"),
     (f"{TEXT}#{'x' * LARGEST_FILE}", f"at most {LARGEST_FILE} are read"),
 ]
 
@@ -371,7 +373,7 @@ def test_mutation_is_refused_at_once_by_a_line_that_names_the_key(label, tmp_pat
     else:
         assert not lines
     assert len(set(lines)) == len(lines)
-    assert max(map(len, lines), default=0) < 400
+    assert max(map(len, lines), default=0) <= LONGEST_LINE + len("   ... ")
 
 
 # What reaches a user: through Snakemake and through the script.

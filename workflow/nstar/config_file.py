@@ -73,7 +73,7 @@ def read_config(path: Path | str) -> dict[str, Any]:
             raise ConfigError(
                 f"{subject} is no block of 'key: value' lines; begin with 'name: ...'"
             )
-        mistakes = [f"line {line}: {words}" for line, words in sorted(loader.traps(node))]
+        mistakes = [f"line {line}: {words}" for line, words in loader.traps(node)]
         if mistakes:
             raise all_mistakes(subject, mistakes)
         return loader.construct_document(node)

@@ -48,6 +48,9 @@ def nearest(name: str, legal: Iterable[str]) -> str:
 MOST_LINES = 30
 """Mistakes that a message lists; who has more reads no further."""
 
+LONGEST_LINE = 500
+"""Characters of a mistake; of a longer one, as of a key that is a page long, the middle is left out."""
+
 
 def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
     """Return the error that lists all mistakes of `subject`, each as one line.
@@ -59,7 +62,11 @@ def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
       name: missing; add it
     """
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    lines = [f"{subject} has {count}; nothing was started", *mistakes[:MOST_LINES]]
+    lines = [f"{subject} has {count}; nothing was started"]
+    half = LONGEST_LINE // 2
+    for mistake in mistakes[:MOST_LINES]:
+        long = len(mistake) > LONGEST_LINE
+        lines.append(f"{mistake[:half]} ... {mistake[-half:]}" if long else mistake)
     if len(mistakes) > MOST_LINES:
         lines.append(f"... and {len(mistakes) - MOST_LINES} more")
     return ConfigError("\n  ".join(lines))
