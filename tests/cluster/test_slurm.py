@@ -1,0 +1,233 @@
+"""The workflow on a real SLURM: the numbers of one machine, whatever happens to its jobs."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from cluster.slurm import Cluster, wait_until
+from studies import tiny
+
+ROOT = Path(__file__).parents[2]
+SNAKEMAKE = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
+TABLES = ("cells.csv", "cells.parquet", "thresholds.csv")
+FITS = ("exponents.csv", "sensitivity.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json")
+# The profile is made for jobs of hours: it looks after 40 s, and again 50 s later.
+QUICK = (
+    *("--slurm-init-seconds-before-status-checks", "2"),
+    *("--latency-wait", "15", "--local-cores", "2"),
+)
+
+STUDY = tiny(
+    device="cpu",
+    models={"dense": {"kind": "dense_ssm", "width": 8}},
+    **{"grid.0.lengths": [4, 5, 6, 7], "training.max_steps": 400},
+)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Path:
+    """The study, run on this machine without SLURM."""
+    folder = tmp_path_factory.mktemp("reference")
+    (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    local = ("--workflow-profile", ROOT / "workflow/profiles/default", "--cores", "2")
+    finished = subprocess.run(
+        [*SNAKEMAKE, "--directory", folder, *local], capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@contextlib.contextmanager
+def started(slurm: Cluster, folder: Path, *arguments: str) -> Iterator[subprocess.Popen]:
+    """Run the study of a folder on the cluster, in the background, until the context ends."""
+    profile = ("--workflow-profile", ROOT / "workflow/profiles/slurm")
+    with (folder / "snakemake.log").open("a") as log:
+        main = subprocess.Popen(
+            [*SNAKEMAKE, "--directory", folder, *profile, *QUICK, *arguments],
+            env=slurm.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+        try:
+            yield main
+        finally:
+            main.kill()
+            main.wait()
+
+
+def prepared(folder: Path, reference: Path, study: dict) -> Path:
+    """Return a folder with the configuration and the data of the study, and nothing trained."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(study))
+    shutil.copytree(reference / "results/data", folder / "results/data")
+    return folder
+
+
+def assert_same(names: tuple[str, ...], folder: Path, reference: Path) -> None:
+    for name in names:
+        found, expected = (run / "results/tables" / name for run in (folder, reference))
+        assert found.read_bytes() == expected.read_bytes(), name
+
+
+def training_process(slurm: Cluster, job: dict[str, str]) -> int | None:
+    """Return the process of a job that trains, once it catches the signal that ends a job."""
+    for process, command in slurm.processes(job["JobId"]).items():
+        if command.startswith(sys.executable) and "scripts/train_cells.py" in command.split()[1]:
+            status = Path(f"/proc/{process}/status").read_text()
+            caught = int(status.partition("SigCgt:")[2].split()[0], base=16)
+            return process if caught >> (signal.SIGTERM - 1) & 1 else None
+    return None
+
+
+def minutes(limit: str) -> int:
+    """Return the minutes of ``days-hours:minutes:seconds``."""
+    days, _, rest = limit.rpartition("-")
+    hours, minutes, _ = map(int, rest.split(":"))
+    return 60 * (24 * int(days or 0) + hours) + minutes
+
+
+def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, tmp_path):
+    folder = prepared(tmp_path, reference, {**STUDY, "device": "cuda"})
+    slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")  # jobs wait
+    try:
+        with started(slurm, folder) as main:
+            wait_until(lambda: len(slurm.jobs("train_cells", folder)) == 4, 60, "jobs wait")
+            jobs = slurm.jobs("train_cells", folder)
+            main.send_signal(signal.SIGINT)
+            main.wait(timeout=30)
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
+    for job in jobs:
+        rule = job["Comment"].removeprefix("rule_")
+        plan = json.loads((folder / f"results/jobs/{rule}.json").read_text())
+        asked = dict(field.split("=") for field in job["TRES"].split(","))
+        assert job["TresPerJob"].endswith("gpu:1")
+        assert int(asked["mem"].removesuffix("M")) >= plan["memory_bytes"] / 2**20
+        assert minutes(job["TimeLimit"]) >= plan["seconds"][1] / 60
+
+
+class EventfulRun:
+    """A run that is interrupted, goes on, and whose four training jobs each meet with an accident.
+
+    Attributes
+    ----------
+    folder : Path
+    left : list of dict
+        Jobs that were there after the interruption.
+    cancelled, killed, late, lost : str
+        Rule of the job that was cancelled, whose process was killed, that ran out of time, and that
+        lost its node.
+    limit : int
+        Time that the late job had asked for at first; minutes.
+    exit_code : int
+    """
+
+    def __init__(self, slurm: Cluster, folder: Path):
+        self.slurm, self.folder = slurm, folder
+        (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
+        with started(slurm, folder) as main:
+            self._all_in_training()
+            main.send_signal(signal.SIGINT)
+            main.wait(timeout=60)
+        # What the signal has reached goes within KillWait.
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: not slurm.active_jobs(folder), 20, "its jobs are gone")
+        self.left = slurm.active_jobs(folder)
+
+        with started(slurm, folder) as main:
+            jobs = self._all_in_training()
+            nodes = sorted({job["NodeList"] for job in jobs})
+            first, second = ([job for job in jobs if job["NodeList"] == node] for node in nodes)
+            late, cancelled, killed, lost = (*first, *second)
+            self.late, self.cancelled, self.killed, self.lost = (
+                job["Comment"].removeprefix("rule_") for job in (late, cancelled, killed, lost)
+            )
+            self.limit, self.lost_node = minutes(late["TimeLimit"]), lost["NodeList"]
+
+            self._update(f"JobId={late['JobId']}", "EndTime=now")
+            slurm.run("scancel", "--signal=KILL", cancelled["JobId"])
+            os.kill(training_process(slurm, killed), signal.SIGKILL)
+            self._wait_for(killed, "FAILED", 15)
+            self._update(f"NodeName={self.lost_node}", "State=DOWN", "Reason=test")
+            self._wait_for(lost, "PENDING", 15)
+            # SLURM lets a job that it took back wait for two minutes.
+            self._update(f"JobId={lost['JobId']}", "StartTime=now")
+            self._wait_for(late, "TIMEOUT", 60)  # SLURM looks for late jobs every 30 s
+            self.exit_code = main.wait(timeout=200)
+        self._update(f"NodeName={self.lost_node}", "State=RESUME")
+
+    def jobs(self, rule: str) -> list[dict[str, str]]:
+        """Return the jobs of a rule, from the interrupted start on."""
+        return self.slurm.jobs(rule, self.folder)
+
+    def output(self, job: dict[str, str]) -> str:
+        """Return what a job that did not succeed has printed; the plugin removes that of the others."""
+        return Path(job["StdOut"]).read_text()
+
+    def _update(self, *what: str) -> None:
+        self.slurm.run("scontrol", "update", *what)
+
+    def _all_in_training(self) -> list[dict[str, str]]:
+        """Hold every training job as soon as it trains; return them when all do."""
+        held: dict[int, dict[str, str]] = {}
+
+        def hold() -> bool:
+            for job in self.jobs("train_cells"):
+                process = training_process(self.slurm, job)
+                if process and process not in held:
+                    os.kill(process, signal.SIGSTOP)
+                    held[process] = job
+            return len(held) == 4
+
+        wait_until(hold, 90, "four jobs train")
+        return list(held.values())
+
+    def _wait_for(self, job: dict[str, str], state: str, timeout_s: float) -> None:
+        def states() -> list[str]:
+            return [new["JobState"] for new in self.jobs("") if new["JobId"] == job["JobId"]]
+
+        wait_until(lambda: states() == [state], timeout_s, f"{job['Comment']} is {state}")
+
+
+@pytest.fixture(scope="module")
+def run(slurm, reference, tmp_path_factory) -> EventfulRun:
+    return EventfulRun(slurm, tmp_path_factory.mktemp("run"))
+
+
+def test_interrupted_run_cancels_its_jobs(run):
+    assert not run.left
+    assert all(run.jobs(rule)[0]["JobState"] == "CANCELLED" for rule in (run.killed, run.late))
+
+
+def test_job_that_is_killed_is_submitted_again(run):
+    for rule, end in ((run.cancelled, "CANCELLED"), (run.killed, "FAILED")):
+        assert [job["JobState"] for job in run.jobs(rule)] == ["CANCELLED", end, "COMPLETED"]
+
+
+def test_job_out_of_time_saves_its_work_and_gets_more(run):
+    _, late, last = run.jobs(run.late)
+    assert [late["JobState"], last["JobState"]] == ["TIMEOUT", "COMPLETED"]
+    assert "was stopped by SIGTERM" in run.output(late)
+    assert "its checkpoints are saved" in run.output(late)
+    assert minutes(last["TimeLimit"]) > run.limit
+
+
+def test_job_that_loses_its_node_ends_on_another(run):
+    _, job = run.jobs(run.lost)
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
+    assert job["NodeList"] != run.lost_node
+
+
+def test_tables_are_those_of_one_machine(run, reference):
+    assert run.exit_code == 0, (run.folder / "snakemake.log").read_text()
+    assert_same((*TABLES, *FITS), run.folder, reference)
+    assert not list(run.folder.glob("results/checkpoints/*.pt"))
