@@ -3,22 +3,26 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+PROFILE ?= default
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/$(PROFILE)
 CONFIG ?= config.yaml
+
+# Only who runs on a cluster installs the plugin for SLURM, which every start of Snakemake pays for.
+INSTALLED := $(VENV)/installed$(if $(filter-out default,$(PROFILE)),-slurm)
 
 .PHONY: run plan unlock test check reference
 
-run: $(VENV)/installed  ## Train what is missing, then write tables, figures and the report.
+run: $(INSTALLED)  ## Train what is missing, then write tables, figures and the report.
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet host reason
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/report.html
 	@echo "The report is in results/report.html; its numbers are in results/tables/."
 
-plan: $(VENV)/installed  ## List the jobs a run would start, then cached and missing cells.
+plan: $(INSTALLED)  ## List the jobs a run would start, then cached and missing cells.
 	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
 	@echo
 	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 
-unlock: $(VENV)/installed  ## Free the folder after a run was killed, so that make run goes on.
+unlock: $(INSTALLED)  ## Free the folder after a run was killed, so that make run goes on.
 	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 test: $(VENV)/installed-test check  ## Run the whole test suite.
@@ -38,6 +42,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+$(VENV)/installed-slurm: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[slurm]'
+	touch $@
+
 $(VENV)/installed-test: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,slurm]'
 	touch $@
