@@ -1,26 +1,20 @@
 """The workflow, run by snakemake: from a configuration to tables, and what a change makes again."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import xarray as xr
 import yaml
+from running import ROOT, STABLE_TABLES, make_run, snakemake, write_config
 from studies import changed, tiny
 
 from nstar.tables import TABLES, read_table
-
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-STABLE_TABLES = (
-    *("cells.csv", "cells.parquet", "thresholds.csv"),
-    *("exponents.csv", "sensitivity.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
-)
 
 # A curve that never reaches the threshold (one step size, far too small), one that reaches it at the
 # smallest budget, and replicates that diverge.
@@ -39,24 +33,6 @@ STUDY = tiny(
 )
 
 
-def snakemake(folder, *arguments):
-    command = [
-        BIN / "snakemake",
-        *("--snakefile", ROOT / "Snakefile", "--directory", folder),
-        *("--workflow-profile", ROOT / "workflow/profiles/default", "--cores", "2"),
-        *arguments,
-    ]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder)
-
-
-def make_run(folder, study):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(study))
-    finished = snakemake(folder)
-    assert finished.returncode == 0, finished.stdout + finished.stderr
-    return folder
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     return make_run(tmp_path_factory.mktemp("finished"), STUDY)
@@ -71,7 +47,7 @@ def folder(finished, tmp_path):
 
 def planned(folder, study):
     """Return the rules that a dry run would start, without their coordinates, and the cells."""
-    (folder / "config.yaml").write_text(yaml.safe_dump(study))
+    write_config(folder, study)
     shown = snakemake(folder, "--dry-run")
     assert shown.returncode == 0, shown.stderr
     text = shown.stdout + shown.stderr
@@ -159,6 +135,23 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
 )
 def test_what_a_change_makes_again(folder, change, rules):
     assert planned(folder, changed(STUDY, **change))[0] == rules
+
+
+def test_dry_run_and_plan_agree_store_by_store(folder):
+    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 8, 10]})
+    write_config(folder, study)
+    shown = snakemake(folder, "--dry-run")
+    outputs = re.findall(r"^    output: (.*)$", shown.stdout + shown.stderr, flags=re.MULTILINE)
+    stores = {path for line in outputs for path in line.split(", ") if path.endswith(".zarr.zip")}
+    command = [sys.executable, ROOT / "scripts/plan_study.py", "--json"]
+    planned = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    found = json.loads(planned.stdout)
+    assert {path for job in found["jobs"] for path in job["stores"]} == stores
+    rules = re.findall(r"^([\w-]+) +1$", shown.stdout + shown.stderr, flags=re.MULTILINE)
+    assert {job["rule"] for job in found["jobs"]} <= set(rules)
+    missing = [path for path in stores if path.startswith("results/cells/")]
+    assert found["totals"]["cells_missing"] == 13 + 3  # all are short of seed 7; a budget is new
+    assert len(missing) == 13 + 3
 
 
 def test_touching_every_file_retrains_nothing(folder):
@@ -335,3 +328,34 @@ def test_damaged_cell_is_named_with_its_repair(folder):
     assert f"error: store {name} is damaged" in text and f"rm '{name}'" in text
     victim.unlink()
     assert snakemake(folder).returncode == 0
+
+
+def test_search_ends_after_some_runs_with_a_part_of_the_grid(tmp_path):
+    """Every run makes one round; tables come with the last; the cells are those of the whole grid."""
+    study = tiny(
+        models={"dense": {"kind": "dense_ssm", "width": 8}},
+        **{
+            "grid.0": {"lengths": [10, 12], "budgets": {"smallest": 1, "largest": 512}},
+            "training.max_steps": 300,
+            "search": "bracket",
+        },
+    )
+    write_config(tmp_path, study)
+    n_runs = 0
+    while n_runs < 9:
+        n_runs += 1
+        process = snakemake(tmp_path)
+        text = process.stdout + process.stderr
+        assert process.returncode == 0, text
+        if "run the same command again" not in text:
+            break
+        assert not (tmp_path / "results/tables").exists()
+    assert 2 <= n_runs <= 6
+    cells = read_table(tmp_path / "results/tables/cells.csv", "cells")
+    counts = cells.groupby("length")["budget"].nunique()
+    assert (counts < 10).all() and (counts >= 4).all()
+    assert set(planned(tmp_path, study)[0]) == set()
+    whole = make_run(tmp_path / "whole", study | {"search": "all"})
+    keys = ["length", "budget", "seed", "learning_rate"]
+    grid = read_table(whole / "results/tables/cells.csv", "cells").set_index(keys)
+    pd.testing.assert_frame_equal(cells.set_index(keys), grid.loc[cells.set_index(keys).index])

@@ -52,6 +52,10 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     except NstarError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        advice = "free space or change who may write there, then run again: what is done is kept"
+        print(f"error: {error}; {advice}", file=sys.stderr)
+        sys.exit(1)
 
 
 class StopSignals:

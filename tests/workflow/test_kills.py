@@ -1,0 +1,126 @@
+"""Kills at random moments: whatever is killed, running again gives the tables of a run left alone."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from running import make_run, snakemake_command, tables_of, write_config
+from studies import tiny
+
+from nstar.artifacts import CELL, DATA, EVALUATION, read_store
+from nstar.header import read_header
+
+SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
+
+STUDY = tiny(
+    **{
+        "grid": [{"lengths": [4, 5], "budgets": [2, 4, 8]}],
+        "training.max_steps": 1000,
+        "training.success": {"measure": "loss", "threshold": 1e-4},
+        "jobs": {"checkpoint_seconds": 0.2},
+    }
+)
+
+JOB_SCRIPTS = {"generate_data.py", "train_cells.py", "evaluate_cells.py", "collect_results.py"}
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    started = time.monotonic()
+    folder = make_run(tmp_path_factory.mktemp("alone"), STUDY)
+    return tables_of(folder), time.monotonic() - started
+
+
+@pytest.mark.parametrize("victim", ["everything", "snakemake", "a job"])
+def test_ten_kills(victim, left_alone, tmp_path):
+    kill_at_random(victim, 10, *left_alone, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["everything", "snakemake", "a job"])
+def test_many_kills(victim, left_alone, tmp_path):
+    kill_at_random(victim, 34, *left_alone, tmp_path)
+
+
+def kill_at_random(victim, n_kills, tables, whole_s, tmp_path):
+    """Run the study, kill and run again until so many kills have hit; then compare all tables."""
+    moment = random.Random(f"{victim} {n_kills}")
+    n_hit = n_runs = 0
+    while n_hit < n_kills:
+        n_runs += 1
+        folder, before, finished = tmp_path / str(n_runs), {}, False
+        write_config(folder, STUDY)
+        while not finished:
+            delay = moment.uniform(0, whole_s / 2) if n_hit < n_kills else None
+            finished, hit = run_and_kill(folder, victim, delay)
+            n_hit += hit
+            before = check_stores(folder, before, may_move=victim == "a job")
+        assert tables_of(folder) == tables
+        assert not list(folder.rglob("*.partial.*"))
+
+
+def run_and_kill(folder, victim, delay):
+    """Run the workflow, kill after a delay; return whether the run ended well and whether a kill hit."""
+    shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
+    with (folder / "output.txt").open("w") as output:
+        process = subprocess.Popen(
+            snakemake_command(folder), stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        return process.wait(delay) == 0, False
+    except subprocess.TimeoutExpired:
+        pass
+    main = psutil.Process(process.pid)
+    jobs = [child for child in main.children(recursive=True) if JOB_SCRIPTS & names_in(child)]
+    hit = True
+    if victim == "everything":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif victim == "snakemake":
+        main.kill()  # its jobs go on as orphans, also beside the run that comes next
+    elif jobs:
+        kill(random.choice(jobs))
+    else:
+        hit = False
+    process.wait()
+    return process.returncode == 0, hit
+
+
+def names_in(process):
+    """Return the names of the files on a command line, nothing for a process that has ended."""
+    try:
+        return (
+            {Path(word).name for word in process.cmdline()} if process.name() != "bash" else set()
+        )
+    except psutil.NoSuchProcess:
+        return set()
+
+
+def kill(process):
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def check_stores(folder, before, may_move):
+    """Read every store that is there; those of before were not made again. Return what is there.
+
+    A store that the workflow removed with a failed job comes back from its checkpoint, with the wall
+    time of its training.
+    """
+    found = {}
+    for stage, schema in SCHEMAS.items():
+        for path in folder.glob(f"results/{stage}/**/*.zarr.zip"):
+            read_store(path, schema)
+            wall_time = read_header(path)["provenance"].get("wall_time_s")
+            found[path] = (None if may_move else path.stat().st_mtime_ns, wall_time)
+    for path, state in before.items():
+        assert path in found or may_move, f"{path} is gone"
+        assert found.get(path, state) == state, f"{path} was made again"
+    return {**before, **found}
