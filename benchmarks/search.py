@@ -2,9 +2,10 @@
 
 Prints for every scenario and strategy of `nstar.search`: runs trained and training cost, as shares of
 those of the full grid; that cost times the ratio of the mean square errors, as more seeds would make it;
-rounds of a curve (mean, share with more than five, most); share of the curves with an estimate, bias and
-root mean square error of log2 N*, and coverage of nominal 95 % intervals, by `nstar.stats.fit_demand`;
-share of the studies with an exponent of length, its error and coverage, by `nstar.stats.fit_scaling`.
+rounds of a curve (mean, share with more than five, most). By `nstar.stats.fit_demand`: share of the
+curves with an estimate, bias and root mean square error of log2 N*, coverage of nominal 95 % intervals,
+and its difference from that of the full grid with its standard error over studies. By
+`nstar.stats.fit_scaling`: share of the studies with an exponent of length, its error and coverage.
 
 Run: ``python benchmarks/search.py``.
 """
@@ -147,13 +148,16 @@ def assess_study(seed, scenario, strategies=STRATEGIES):
 
 def summarise(by_curve, by_law):
     """Return the figures of each strategy, one row per strategy, compared with the full grid."""
-    whole = by_curve[by_curve["strategy"] == "all"]["error"].to_numpy()
+    grid = by_curve[by_curve["strategy"] == "all"].reset_index(drop=True)
+    whole = grid["error"].to_numpy()
     rows = {}
     for strategy, found in by_curve.groupby("strategy", sort=False):
         law = by_law[by_law["strategy"] == strategy].dropna()
         cost = found["cost"].sum() / found["grid_cost"].sum()
         error = found["error"].to_numpy()
         both = np.isfinite(error) & np.isfinite(whole)
+        gain = found["covered"].to_numpy().astype(float) - grid["covered"]
+        gain_by_study = gain.groupby(grid["study"]).mean()
         loss = (error[both] ** 2).mean() / (whole[both] ** 2).mean()
         rows[strategy] = {
             "runs": found["n_budgets"].sum() / found["grid_budgets"].sum(),
@@ -166,6 +170,8 @@ def summarise(by_curve, by_law):
             "bias": np.nanmean(error),
             "RMSE": np.sqrt(np.nanmean(error**2)),
             "coverage": found["covered"].mean(),
+            "over the grid": gain_by_study.mean(),
+            "its error": gain_by_study.std() / np.sqrt(len(gain_by_study)),
             "fitted": len(law) / found["study"].nunique(),
             "exponent RMSE": np.sqrt((law["error"] ** 2).mean()),
             "exponent coverage": law["covered"].mean(),
@@ -176,7 +182,8 @@ def summarise(by_curve, by_law):
 FORMATS = {
     **dict.fromkeys(("runs", "cost", "cost at equal precision"), ".2f"),
     **{"rounds": ".1f", "over 5": ".1%", "most": ".0f", "estimated": ".0%", "fitted": ".0%"},
-    **dict.fromkeys(("bias", "RMSE", "coverage", "exponent RMSE", "exponent coverage"), ".3f"),
+    **dict.fromkeys(("bias", "RMSE", "coverage", "over the grid", "its error"), ".3f"),
+    **dict.fromkeys(("exponent RMSE", "exponent coverage"), ".3f"),
 }
 
 

@@ -243,7 +243,7 @@ def _ask_bracket(budgets: Sequence[int], known: Mapping[int, Outcome]) -> list[i
 def _thin(stretch: list[int]) -> list[int]:
     """Return what lies at one half and at three quarters of a stretch, or a short one whole.
 
-    Not at thirds: failures run to the limit of steps, so budgets that may fail are probed last.
+    Both lie high, since a budget that fails costs more: its runs go to the limit of steps.
     """
     n = len(stretch)
     return stretch if n <= 2 else [stretch[n // 2], stretch[3 * n // 4]]
