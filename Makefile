@@ -6,21 +6,26 @@ BIN := $(VENV)/bin
 PROFILE ?= default
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/$(PROFILE)
 CONFIG ?= config.yaml
+PLAN := $(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 
 # Only who runs on a cluster installs the plugin for SLURM, which every start of Snakemake pays for.
 INSTALLED := $(VENV)/installed$(if $(filter-out default,$(PROFILE)),-slurm)
 
 .PHONY: run plan unlock test check reference
 
-run: $(INSTALLED)  ## Train what is missing, then write tables, figures and the report.
+run: $(INSTALLED)  ## Train what is missing, in rounds for a search; then tables, figures and the report.
+	@$(PLAN)
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet host reason
+	@until $(PLAN) --finished; do \
+		$(SNAKEMAKE) --configfile $(CONFIG) --quiet host reason || exit 1; \
+	done
 	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/report.html
 	@echo "The report is in results/report.html; its numbers are in results/tables/."
 
-plan: $(INSTALLED)  ## List the jobs a run would start, then cached and missing cells.
-	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
+plan: $(INSTALLED)  ## List cached and missing cells with their cost, then the jobs a run would start.
+	@$(PLAN)
 	@echo
-	@$(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
+	@$(SNAKEMAKE) --configfile $(CONFIG) --dry-run --quiet rules host reason
 
 unlock: $(INSTALLED)  ## Free the folder after a run was killed, so that make run goes on.
 	$(SNAKEMAKE) --configfile $(CONFIG) --unlock

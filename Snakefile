@@ -61,6 +61,8 @@ onstart:
 
 
 onsuccess:
-    for line in (compare_with_truth(PLAN, BATCHES), next_round(make_plan(STUDY, "results"))):
-        if line:
-            print(line, file=sys.stderr)
+    took = compare_with_truth(PLAN, BATCHES)
+    if took:
+        print(took, file=sys.stderr)
+    if SEARCHING:
+        print(next_round(make_plan(STUDY, "results")), file=sys.stderr)

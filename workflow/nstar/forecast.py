@@ -269,12 +269,10 @@ def compare_with_truth(plan: Plan, batches: Batches) -> str | None:
     )
 
 
-def next_round(plan: Plan) -> str | None:
-    """Return what to do where a search goes on, or None."""
-    if not plan.searching:
-        return None
+def next_round(plan: Plan) -> str:
+    """Return what the run after a round of a search would do."""
     n_cells = sum(bool(state.missing) for state in plan.cells)
+    next_one = f"round {plan.n_round} asks for {n_cells} more cells" if plan.searching else "tables"
     return (
-        f"search {plan.study.search}: round {plan.n_round} asks for {n_cells} more cells; run the same "
-        "command again (make run does)"
+        f"search {plan.study.search}: run the same command again (make run does), next: {next_one}"
     )
