@@ -166,6 +166,31 @@ def test_foreign_zip_is_refused(path):
     assert "damaged" in refusal(path)
 
 
+@pytest.mark.parametrize("root", ["[]", "{", '{"attributes": []}', '{"attributes": {}}', "\udcff"])
+def test_foreign_store_is_refused(root, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", root.encode(errors="surrogateescape"))
+    assert "damaged" in refusal(path)
+
+
+def test_flipped_bit_in_the_directory_of_the_zip_file_is_refused_or_harmless(path):
+    """Its library raises many kinds of errors there, EOFError and that of zlib among them."""
+    whole, before = path.read_bytes(), read_store(path, DATA)
+    with zipfile.ZipFile(path) as archive:
+        start = archive.start_dir
+    n_refused = 0
+    for position in range(start, len(whole)):
+        for bit in (0, 3):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            path.write_bytes(bytes(damaged))
+            try:
+                xr.testing.assert_identical(read_store(path, DATA), before)
+            except ArtifactError:
+                n_refused += 1
+    assert n_refused > len(whole) - start  # the rest are times and rights
+
+
 def test_store_of_other_replicates_is_refused():
     found = xr.Dataset(
         coords={"seed": ("replicate", [0, 1]), "learning_rate": ("replicate", [0.1, 0.1])}

@@ -5,6 +5,7 @@ A plan reads thousands of headers; `nstar.artifacts.read_store` reads whole stor
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,12 @@ from nstar.errors import ArtifactError
 
 ENTRY = "zarr.json"
 """The entry of the zip file that holds the attributes of the store: the root of the Zarr hierarchy."""
+
+UNREADABLE = (
+    *(OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What the libraries below raise for a file that is damaged, or is something else than a store."""
 
 
 def read_header(path: Path | str) -> dict[str, Any]:
@@ -29,7 +36,7 @@ def read_header(path: Path | str) -> dict[str, Any]:
             attributes = json.loads(archive.read(ENTRY))["attributes"]
         for name in ("specification", "provenance", "summary"):
             attributes[name] = json.loads(attributes.get(name, "{}"))
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ArtifactError(
             f"store {path} is damaged ({error}); remove it and run again, only this store is made "
             f"anew: rm '{path}'"

@@ -19,7 +19,7 @@ from zarr.core.buffer import default_buffer_prototype
 
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
-from nstar.header import ENTRY
+from nstar.header import ENTRY, UNREADABLE
 from nstar.specification import canonical_json, digest
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -186,7 +186,7 @@ def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
         attributes = dict(dataset.attrs)
         found = (attributes["stage"], attributes["schema_version"], attributes["digest"])
         made_from = digest(json.loads(attributes["specification"]))
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise ArtifactError(f"store {path} is damaged ({error}); {repair}") from None
     if found[:2] != (schema.stage, schema.version):
         raise ArtifactError(
