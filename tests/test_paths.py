@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nstar.errors import PathError
-from nstar.paths import COORDINATES, decode, encode, store_path
+from nstar.paths import (
+    COORDINATES,
+    STAGES,
+    checkpoint_path,
+    decode,
+    encode,
+    parse_store_path,
+    store_path,
+)
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 NUMBERS = st.integers(0, 10**12)
@@ -34,6 +42,43 @@ def test_different_coordinates_have_different_paths(first, second):
 def test_path_of_a_store():
     path = store_path("results", "cells", {"model": "lstm", "seeds": (0, 1)}, "0123456789ab")
     assert str(path) == "results/cells/model~lstm/seeds~0+1/0123456789ab.zarr.zip"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@given(data=st.data())
+def test_parsing_undoes_the_path_of_a_store(stage, data):
+    coordinates = {key: data.draw(VALUES[COORDINATES[key]]) for key in STAGES[stage]}
+    path = store_path("", stage, coordinates, "0123456789ab")
+    assert parse_store_path(path) == (stage, coordinates, "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tables/cells.csv",
+        "data/notes.txt",
+        "data/task~parity/length~8/seed~0/split~train/shard~0",
+        "data/task~parity/length~8/seed~0/split~train/0123456789ab.zarr.zip",
+        "data/length~8/task~parity/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        "data/task~parity/length~08/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        "data/task~parity/length~8/seed~0/split~train/shard~0/old/0123456789ab.zarr.zip",
+        "data/task~parity/length~8/seed~0/split~train/shard~0/copy.zarr.zip",
+        "data/task~parity/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip.bak",
+    ],
+)
+def test_a_path_where_no_store_lies_is_refused(path):
+    with pytest.raises(PathError, match="no store lies"):
+        parse_store_path(path)
+
+
+def test_a_checkpoint_is_of_one_store_and_one_device_wherever_the_results_lie():
+    store = "cells/model~lstm/task~parity/length~8/budget~2/seeds~0/learning_rates~0.1/0a.zarr.zip"
+    path = checkpoint_path("a/results", f"a/results/{store}", "NVIDIA H100 80GB/HBM3")
+    name, _, device = path.name.partition("-")
+    assert path.parent.as_posix() == "a/results/checkpoints"
+    assert device == "NVIDIA-H100-80GB-HBM3.pt"
+    assert checkpoint_path("", store, "cpu").name == f"{name}-cpu.pt"
+    assert checkpoint_path("", store.replace("seeds~0", "seeds~1"), "cpu").name != f"{name}-cpu.pt"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ a store is named by the digest of its specification, so a changed specification 
     data/task~parity/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
     cells/model~lstm/task~parity/length~8/budget~64/seeds~0+1/learning_rates~0.001/<digest>.zarr.zip
     evaluations/<as cells>/<digest>.zarr.zip
+    checkpoints/<digest of the path of a store of cells>-<device>.pt
 """
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -31,8 +33,17 @@ COORDINATES: Mapping[str, type] = {
 }
 """Every coordinate and the type of its values."""
 
+_OF_A_BLOCK = ("model", "task", "length", "budget", "seeds", "learning_rates")
+STAGES: Mapping[str, tuple[str, ...]] = {
+    "data": ("task", "length", "seed", "split", "shard"),
+    "cells": _OF_A_BLOCK,
+    "evaluations": _OF_A_BLOCK,
+}
+"""Every stage that has stores, and the coordinates in their paths, in their order."""
+
 STORE_SUFFIX = ".zarr.zip"
 
+_DIGEST = re.compile(r"[0-9a-f]+")
 _VALUE = re.compile(r"[A-Za-z0-9_.+\-]+")
 
 
@@ -80,6 +91,44 @@ def store_path(
 ) -> Path:
     """Return the path of the store of a stage (``data``, ``cells`` or ``evaluations``)."""
     return Path(results) / stage / encode(coordinates) / f"{digest}{STORE_SUFFIX}"
+
+
+def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordinate], str]:
+    """Return stage, coordinates and digest of a store: the inverse of `store_path`.
+
+    Parameters
+    ----------
+    path : path
+        Below the results folder, ``cells/model~lstm/...``.
+
+    Raises
+    ------
+    PathError
+        If no store lies at such a path.
+    """
+    path = PurePosixPath(path)
+    stage, name = path.parts[0], path.name.removesuffix(STORE_SUFFIX)
+    if stage not in STAGES:
+        raise PathError(f"no store lies in {stage}; stores lie in {', '.join(STAGES)}")
+    try:
+        found = decode(path)
+        same = tuple(found) == STAGES[stage] and PurePosixPath(stage, encode(found)) == path.parent
+    except PathError:
+        same = False
+    if not (same and _DIGEST.fullmatch(name) and path.name.endswith(STORE_SUFFIX)):
+        layout = "/".join([stage, *(f"{key}~..." for key in STAGES[stage])])
+        raise PathError(f"no store lies at {path}; they lie at {layout}/<digest>{STORE_SUFFIX}")
+    return stage, found, name
+
+
+def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path:
+    """Return the path of the checkpoint of a store of ``cells`` while it is trained on a device.
+
+    The part of its name before the first ``-`` does not depend on the device.
+    """
+    relative = PurePosixPath(store).relative_to(PurePosixPath(results))
+    name = hashlib.sha256(str(relative).encode()).hexdigest()[:12]
+    return Path(results) / "checkpoints" / f"{name}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
 
 
 def _encode_value(key: str, value: Coordinate) -> str:

@@ -17,7 +17,7 @@ from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
 from nstar.outcomes import OUTCOMES
-from nstar.paths import store_path
+from nstar.paths import checkpoint_path, store_path
 from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
@@ -215,12 +215,12 @@ class _Curve:
 
     def _checkpoint(self, block: Block) -> Path:
         """Return the path of the checkpoint of a block on this device."""
-        coordinates = {
-            "specification": self._cell_specification(block),
-            "replicates": _replicates(block),
-            "device": describe_device(self.device),
-        }
-        return self.results / "checkpoints" / f"{digest(coordinates)}.pt"
+        return checkpoint_path(self.results, self._store(block), describe_device(self.device))
+
+    def _store(self, block: Block) -> Path:
+        """Return the path of the store of a block."""
+        name = digest(self._cell_specification(block))
+        return store_path(self.results, "cells", block.coordinates, name)
 
     def _cell_specification(self, block: Block) -> dict[str, Any]:
         return {**self.specification, "budget": block.cell.budget}
@@ -276,7 +276,7 @@ class _Curve:
         """Write the store of a block whose replicates have all ended."""
         specification = self._cell_specification(block)
         write_store(
-            store_path(self.results, "cells", block.coordinates, digest(specification)),
+            self._store(block),
             _dataset(block, state, self.model.n_parameters, self.training["evaluate_every"]),
             CELL,
             specification,
