@@ -11,7 +11,7 @@ ROOT = Path(nstar.__file__).parent
 BASE = {"errors", "files", "options", "outcomes", "seeds", "specification"}
 MAY_IMPORT = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
     "options": set(),
     "outcomes": set(),
     "progress": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "costs": BASE | {"config", "grid", "header", "model_options", "model_sizes", "paths", "tasks"},
     "batches": BASE | {"costs", "grid", "plan"},
     "forecast": {"batches", "costs", "errors", "grid", "header", "paths", "plan"},
+    "pruning": {"config", "errors", "files", "grid", "paths", "plan"},
     "models": BASE,
     "measures": {"models"},
     "training": BASE | {"measures", "models"},
@@ -96,7 +97,7 @@ def test_training_does_not_import_the_compiler_of_torch():
 
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys, nstar.config_check, nstar.plan;"
+        "import sys, nstar.config_check, nstar.plan, nstar.pruning;"
         "print([m for m in ('torch', 'xarray', 'zarr', 'pandas', 'scipy', 'matplotlib')"
         " if m in sys.modules])"
     )

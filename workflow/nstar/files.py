@@ -1,9 +1,20 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what is left of them after a kill."""
 
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
+
+from nstar.errors import PathError
+
+QUIET_S = 600
+"""A partial file that nobody has written to for so long is left over, whoever wrote it; seconds."""
+
+_PARTIAL = re.compile(r"\.(\d{1,9})\.partial\..+")
 
 
 @contextmanager
@@ -19,3 +30,48 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_partial(path: Path) -> bool:
+    """Return whether a file is the temporary file of `written_whole`."""
+    return _PARTIAL.fullmatch(path.name) is not None
+
+
+def is_left_over(path: Path) -> bool:
+    """Return whether nobody will move a partial file to its place any more.
+
+    Its name says which process wrote it, but not on which machine of a cluster; so the process must not
+    run on this one, and the file must have been quiet for `QUIET_S`.
+    """
+    if psutil.pid_exists(int(_PARTIAL.fullmatch(path.name)[1])):
+        return False
+    try:
+        return time.time() - path.stat().st_mtime > QUIET_S
+    except FileNotFoundError:  # it has just been moved to its place
+        return False
+
+
+def list_files(results: Path, folders: Iterable[str], follow_links: bool = False) -> list[Path]:
+    """Return the files below some folders of a results folder, sorted.
+
+    Raises
+    ------
+    PathError
+        If it has none of the folders, so that it is no results folder, or if one cannot be listed.
+    """
+    there = [folder for folder in folders if (results / folder).is_dir()]
+    if not there:
+        raise PathError(
+            f"results folder {results} has none of the folders {', '.join(folders)}; name another with "
+            "--results, or run the workflow to make it"
+        )
+
+    def refuse(error: OSError) -> None:
+        raise PathError(f"folder {error.filename} cannot be listed: {error.strerror}")
+
+    return sorted(
+        Path(folder, name)
+        for start in there
+        for folder, _, names in os.walk(results / start, onerror=refuse, followlinks=follow_links)
+        for name in names
+    )
