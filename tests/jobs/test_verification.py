@@ -1,0 +1,259 @@
+"""Every kind of damage to a results folder is found and named, each with its repair."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from studies import tiny
+
+from nstar.batches import make_batches
+from nstar.config_check import load_study
+from nstar.errors import PathError
+from nstar.files import QUIET_S
+from nstar.jobs.evaluation import evaluate_cells
+from nstar.jobs.generation import generate_data
+from nstar.jobs.training import train_cells
+from nstar.jobs.verification import verify_results
+from nstar.plan import make_plan
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "verify_results.py"
+CHANGES = {
+    "models": {"lstm": {"kind": "lstm", "width": 8}},
+    "grid": [{"lengths": [4], "budgets": [2, 8]}, {"lengths": [13], "budgets": [4000]}],
+    "training.max_steps": 20,
+}
+"""The second curve has data in four shards of training."""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    results = tmp_path_factory.mktemp("finished") / "results"
+    batches = make_batches(make_plan(load_study(tiny(**CHANGES)), results))
+    for batch in batches.generation:
+        generate_data(batch.job, results)
+    for batch in batches.training:
+        train_cells(batch.job, results, "cpu", 60.0)
+    for batch in batches.evaluation:
+        evaluate_cells(batch.job, results, "cpu")
+    return results
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def store(results, stage, *words):
+    """Return the first store of a stage whose path has all the words."""
+    paths = sorted((results / stage).rglob("*.zarr.zip"))
+    return next(path for path in paths if all(word in str(path) for word in words))
+
+
+def problem(results, path):
+    """Return what is said of the one bad file, after its repair was tried."""
+    found = verify_results(results)
+    (line,) = found.problems
+    assert str(path) in line and f"rm '{path}'" in line and "\n" not in line
+    repair = line[line.rindex("rm '") :]
+    subprocess.run(repair, shell=True, check=True)
+    return line
+
+
+def moved(path, old, new):
+    """Move a store to where a word of its path is another."""
+    target = Path(str(path).replace(old, new))
+    assert target != path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return path.rename(target)
+
+
+def test_a_whole_tree_is_good(results):
+    found = verify_results(results)
+    assert found.problems == () and found.n_unfinished == 0
+    assert found.n_good == len(list(results.rglob("*.zarr.zip"))) == 3 + 3 + 2 * (3 + 5)
+
+
+@pytest.mark.parametrize("stage", ["data", "cells", "evaluations"])
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_truncated(stage, share, results):
+    path = store(results, stage)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    assert "is damaged" in problem(results, path)
+    assert bool(verify_results(results).problems) == (stage == "cells")  # its evaluation is alone
+
+
+@pytest.mark.parametrize("stage", ["data", "cells", "evaluations"])
+def test_a_flipped_bit_of_content(stage, results):
+    path = store(results, stage)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.infolist()[0]
+    content[entry.header_offset + 30 + len(entry.filename)] ^= 4
+    path.write_bytes(bytes(content))
+    assert "is damaged" in problem(results, path)
+
+
+@pytest.mark.parametrize("stage", ["data", "cells", "evaluations"])
+def test_renamed(stage, results):
+    path = store(results, stage)
+    if stage == "cells":
+        shutil.rmtree(results / "evaluations")
+    path = path.rename(path.with_name("0123456789ab.zarr.zip"))
+    assert "not the one it is named after" in problem(results, path)
+    assert verify_results(results).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "old", "new", "words"),
+    [
+        ("cells", "budget~2/", "budget~8/", "made for budget 2, not for the 8 of its path"),
+        ("cells", "length~4/", "length~5/", "made for length 4, not for the 5 of its path"),
+        ("cells", "seeds~0+1", "seeds~0+2", "holds the replicates"),
+        ("cells", "learning_rates~0.003+", "learning_rates~0.002+", "holds the replicates"),
+        ("evaluations", "budget~2/", "budget~8/", "evaluates the trained cell"),
+        ("evaluations", "seeds~0+1", "seeds~1+0", "holds the replicates"),
+        ("data", "length~4/", "length~5/", "made for length 4, not for the 5 of its path"),
+        ("data", "seed~0/", "seed~7/", "made for seed 0, not for the 7 of its path"),
+    ],
+)
+def test_moved_to_other_coordinates(stage, old, new, words, results):
+    source = store(results, stage, old)
+    if stage == "cells":
+        shutil.rmtree(results / "evaluations")
+    path = moved(source, old, new)
+    assert words in problem(results, path)
+    assert verify_results(results).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("split~train/shard~2/", "split~train/shard~1/"),
+        ("split~train/shard~2/", "split~train/shard~3/"),
+        ("split~train/shard~2/", "split~train/shard~99999999999/"),
+        ("split~train/shard~1/", "split~train/shard~-1/"),
+        ("split~train/shard~0/", "split~validation/shard~0/"),
+        ("split~train/shard~0/", "split~other/shard~0/"),
+        ("split~validation/shard~0/", "split~validation/shard~1/"),
+        ("split~validation/shard~0/", "split~train/shard~0/"),
+        ("split~validation/shard~0/", "split~test/shard~0/"),
+    ],
+)
+def test_moved_to_another_place_of_the_stream(old, new, results):
+    source = store(results, "data", "length~13/seed~1", old)
+    target = Path(str(source).replace(old, new)).parent
+    shutil.rmtree(target, ignore_errors=True)
+    path = moved(source, old, new)
+    assert "which are not those of split" in problem(results, path)
+
+
+def test_a_cell_of_another_stage(results):
+    source = store(results, "evaluations", "budget~2/")
+    path = Path(str(source).replace("/evaluations/", "/cells/"))
+    shutil.copy(source, path)
+    assert "is of stage 'evaluation', schema version 1; wanted is" in problem(results, path)
+
+
+def test_foreign_zip(results):
+    path = store(results, "evaluations", "budget~8")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", "[]")
+    assert "is damaged" in problem(results, path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notes.txt",
+        "0123456789ab.zarr.zip",
+        "model~lstm/0123456789ab.zarr.zip",
+        "model~lstm/task~parity/length~four/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
+        "task~parity/model~lstm/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
+        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/old/0123.zarr.zip",
+        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.10/0123.zarr.zip",
+        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip~",
+        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/mine.zarr.zip",
+    ],
+)
+def test_what_does_not_belong(name, results):
+    path = results / "cells" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    assert f"file {path} does not belong there: no store lies at cells/" in problem(results, path)
+
+
+def test_an_evaluation_without_its_cell(results):
+    cell, path = store(results, "cells", "budget~8/"), store(results, "evaluations", "budget~8/")
+    cell.unlink()
+    line = problem(results, path)
+    assert f"evaluates the trained cell {cell}, which is missing; run the workflow" in line
+
+
+def test_partial_files(results):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for process, quiet_s in ((ended.pid, 2 * QUIET_S), (ended.pid, 0), (os.getpid(), 2 * QUIET_S)):
+        path = results / "cells" / f".{process}.partial.{quiet_s}.zarr.zip"
+        path.write_bytes(b"half")
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - quiet_s))
+    assert verify_results(results).n_unfinished == 2
+    path = results / "cells" / f".{ended.pid}.partial.{2 * QUIET_S}.zarr.zip"
+    assert "is a partial store that a killed process has left" in problem(results, path)
+
+
+def test_folders_behind_links_are_read(results, tmp_path):
+    shutil.move(results / "cells/model~lstm", tmp_path / "other_disk")
+    (results / "cells/model~lstm").symlink_to(tmp_path / "other_disk")
+    path = store(tmp_path, "other_disk", "budget~2/")
+    path.write_bytes(b"")
+    assert "is damaged" in problem(
+        results, results / "cells/model~lstm" / path.relative_to(tmp_path / "other_disk")
+    )
+
+
+def test_a_folder_that_cannot_be_listed_is_not_passed_over(results, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "model~lstm":
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # the rights of a folder do not bind root
+    with pytest.raises(PathError, match="model~lstm cannot be listed: Permission denied"):
+        verify_results(results)
+
+
+def verify(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+
+
+def test_the_script_names_every_bad_store(results):
+    good = verify("--results", results)
+    assert (good.returncode, good.stdout) == (0, "22 good stores, 0 bad files\n")
+    bad = [store(results, "data"), store(results, "evaluations")]
+    for path in bad:
+        path.write_bytes(path.read_bytes()[:-20])
+    partial = results / "data" / f".{os.getpid()}.partial.x.zarr.zip"
+    partial.touch()
+    process = verify("--results", results)
+    assert process.returncode == 1
+    *lines, last = process.stdout.splitlines()
+    assert last == "20 good stores, 2 bad files, 1 being written"
+    assert [line.split()[1] for line in lines] == [str(path) for path in bad]
+    assert process.stderr.startswith("verify: 23 files in ") and "\r" not in process.stderr
+
+
+def test_the_script_refuses_wrong_arguments(tmp_path):
+    process = verify("--results", tmp_path / "nowhere")
+    assert process.returncode == 1
+    (line,) = process.stderr.splitlines()
+    assert line.startswith("error: results folder ") and "name another with --results" in line
+    assert verify("--remove").returncode == 2
