@@ -128,6 +128,9 @@ class EventfulRun:
         lost its node.
     limit : int
         Time that the late job had asked for at first; minutes.
+    last_words : str
+        Log of the late job when its time was over, before its next attempt.
+    lost_node : str
     exit_code : int
     """
 
@@ -162,16 +165,13 @@ class EventfulRun:
             # SLURM lets a job that it took back wait for two minutes.
             self._update(f"JobId={lost['JobId']}", "StartTime=now")
             self._wait_for(late, "TIMEOUT", 60)  # SLURM looks for late jobs every 30 s
+            self.last_words = (folder / f"results/logs/train_cells/{self.late}.log").read_text()
             self.exit_code = main.wait(timeout=200)
         self._update(f"NodeName={self.lost_node}", "State=RESUME")
 
     def jobs(self, rule: str) -> list[dict[str, str]]:
         """Return the jobs of a rule, from the interrupted start on."""
         return self.slurm.jobs(rule, self.folder)
-
-    def output(self, job: dict[str, str]) -> str:
-        """Return what a job that did not succeed has printed; the plugin removes that of the others."""
-        return Path(job["StdOut"]).read_text()
 
     def _update(self, *what: str) -> None:
         self.slurm.run("scontrol", "update", *what)
@@ -216,8 +216,8 @@ def test_job_that_is_killed_is_submitted_again(run):
 def test_job_out_of_time_saves_its_work_and_gets_more(run):
     _, late, last = run.jobs(run.late)
     assert [late["JobState"], last["JobState"]] == ["TIMEOUT", "COMPLETED"]
-    assert "was stopped by SIGTERM" in run.output(late)
-    assert "its checkpoints are saved" in run.output(late)
+    assert "was stopped by SIGTERM" in run.last_words
+    assert "its checkpoints are saved" in run.last_words
     assert minutes(last["TimeLimit"]) > run.limit
 
 
