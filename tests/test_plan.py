@@ -1,5 +1,6 @@
 """What is cached, what is missing, and which jobs make it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,19 @@ def test_new_seed_is_a_block_beside_the_finished_one(tmp_path):
     assert {block.seeds for block in trained(plan)} == {(2,)}
     assert len(trained(plan)) == 8
     assert all(state.finished for state in plan.cells)
+
+
+def test_data_of_seeds_that_only_an_evaluation_needs(tmp_path):
+    finish(plan_of(tmp_path))
+    plan = plan_of(tmp_path, **{"replicates.seeds": [0], "evaluation.test_examples": 12})
+    assert {block.seeds for block in plan.missing_evaluations} == {(0, 1)}
+    assert {(piece.split, piece.seed) for piece in plan.missing_data} == {("test", 0), ("test", 1)}
+
+
+def test_data_that_nothing_needs_are_not_missed(tmp_path):
+    finish(plan_of(tmp_path))
+    shutil.rmtree(tmp_path / "data")
+    assert not plan_of(tmp_path).missing_data
 
 
 def test_new_seed_and_new_learning_rate_together(tmp_path):

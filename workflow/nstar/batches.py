@@ -28,7 +28,7 @@ from nstar.costs import (
 )
 from nstar.files import written_whole
 from nstar.grid import Block, training_specification
-from nstar.plan import Plan
+from nstar.plan import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
 from nstar.specification import canonical_json, digest
 
 MOST_STORES = 200
@@ -252,7 +252,7 @@ def _training(
         yield Batch(
             rule=_rule_name("train_cells", chosen, job),
             job=job,
-            inputs=stores.data(blocks, ("validation", "train")),
+            inputs=stores.data(blocks, TRAINING_SPLITS),
             outputs=tuple(map(stores.cell, blocks)),
             seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
             memory_bytes=BASE_BYTES[device_kind(device)] + together,
@@ -293,7 +293,7 @@ def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[B
         yield Batch(
             rule=_rule_name("evaluate_cells", chosen, job),
             job=job,
-            inputs=(*map(stores.cell, blocks), *stores.data(blocks, ("validation", "test"))),
+            inputs=(*map(stores.cell, blocks), *stores.data(blocks, EVALUATION_SPLITS)),
             outputs=tuple(map(stores.evaluation, blocks)),
             seconds=(_seconds(chosen), 3 * _seconds(chosen)),
             memory_bytes=BASE_BYTES[device_kind(device)]

@@ -124,7 +124,7 @@ def _cost(batches: Batches, blocks: Sequence[Block]) -> dict[str, Any]:
 
 
 def _data(plan: Plan) -> list[dict[str, Any]]:
-    """Return how many stores of data of each task and length are there, missing or stale."""
+    """Return how many stores of data of each task and length are there, or needed: missing or stale."""
     missing = set(plan.missing_data)
     counts: dict[tuple[str, int], dict[str, int]] = {}
     seen: set[Slice] = set()
@@ -136,9 +136,9 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
             row = counts.setdefault(
                 (piece.task, piece.length), {"cached": 0, "missing": 0, "stale": 0}
             )
-            if piece not in missing:
+            if Path(plan.stores.piece(piece)).exists():
                 row["cached"] += 1
-            else:
+            elif piece in missing:
                 wanted = data_specification(plan.stores.tasks[piece.task], piece)
                 folder = plan.results / "data" / encode(piece.coordinates)
                 why = _changed_recipes(folder.glob(f"*{STORE_SUFFIX}"), wanted)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nstar.config import Study
+from nstar.errors import PathError
 from nstar.grid import (
     Block,
     Cell,
@@ -27,6 +28,9 @@ from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.paths import STORE_SUFFIX, decode, encode, store_path
 from nstar.search import Outcome, replay
 from nstar.specification import digest
+
+TRAINING_SPLITS, EVALUATION_SPLITS = ("validation", "train"), ("validation", "test")
+"""The data that the training and the evaluation of a block read."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Plan:
     cells : tuple of CellState
         The cells that the study is made of: all of its grid, or what its search has asked for so far.
     missing_data : tuple of Slice
+        What the training and evaluation of blocks need.
     missing_evaluations : tuple of Block
         Of all cells, trained or not yet.
     n_round : int
@@ -102,7 +107,16 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     Returns
     -------
     Plan
+
+    Raises
+    ------
+    PathError
+        If `results` is a file.
+    ArtifactError
+        If a search reads a cell that is damaged.
     """
+    if Path(results).exists() and not Path(results).is_dir():
+        raise PathError(f"{results} is no folder; move it away, results are written there")
     stores = Stores(study, Path(results))
     states, n_round, searching = [], 1, False
     for curve in _curves_of(study):
@@ -111,16 +125,16 @@ def make_plan(study: Study, results: Path | str) -> Plan:
             found, rounds, missing = _searched(stores, found)
             n_round, searching = max(n_round, rounds), searching or missing
         states += found
+    missing = [block for state in states for block in state.missing]
     blocks = [block for state in states for block in (*state.finished, *state.missing)]
+    unevaluated = [block for block in blocks if not Path(stores.evaluation(block)).exists()]
     return Plan(
         study=study,
         results=stores.results,
         stores=stores,
         cells=tuple(states),
-        missing_data=tuple(_missing_data(stores, states)),
-        missing_evaluations=tuple(
-            block for block in blocks if not Path(stores.evaluation(block)).exists()
-        ),
+        missing_data=tuple(_missing_data(stores, missing, unevaluated)),
+        missing_evaluations=tuple(unevaluated),
         n_round=n_round,
         searching=searching,
     )
@@ -248,13 +262,15 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     return sorted(blocks, key=lambda b: (-len(b.replicates), b.seeds, b.learning_rates))
 
 
-def _missing_data(stores: Stores, states: Iterable[CellState]) -> Iterator[Slice]:
-    """Yield the stores of data that are not there, each once, in the order of the cells."""
-    seeds = stores.study.replicates.seeds
+def _missing_data(
+    stores: Stores, training: Iterable[Block], evaluations: Iterable[Block]
+) -> Iterator[Slice]:
+    """Yield the data that blocks to be trained or evaluated read and that are not there, each once."""
     seen: set[Slice] = set()
-    for state in states:
-        for piece in slices_of(stores.study, state.cell, seeds):
-            if piece not in seen:
-                seen.add(piece)
-                if not Path(stores.piece(piece)).exists():
-                    yield piece
+    for blocks, splits in ((training, TRAINING_SPLITS), (evaluations, EVALUATION_SPLITS)):
+        for block in blocks:
+            for piece in slices_of(stores.study, block.cell, block.seeds):
+                if piece.split in splits and piece not in seen:
+                    seen.add(piece)
+                    if not Path(stores.piece(piece)).exists():
+                        yield piece
