@@ -25,6 +25,9 @@ QUICK = (
     *("--latency-wait", "15", "--local-cores", "2"),
 )
 
+# In the profile cells of this size share one job.
+APART = ("--config", "jobs={shortest_minutes: 0}")
+
 STUDY = tiny(
     device="cpu",
     models={"dense": {"kind": "dense_ssm", "width": 8}},
@@ -99,7 +102,7 @@ def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, 
     folder = prepared(tmp_path, reference, {**STUDY, "device": "cuda"})
     slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")  # jobs wait
     try:
-        with started(slurm, folder) as main:
+        with started(slurm, folder, *APART) as main:
             wait_until(lambda: len(slurm.jobs("train_cells", folder)) == 4, 60, "jobs wait")
             jobs = slurm.jobs("train_cells", folder)
             main.send_signal(signal.SIGINT)
@@ -113,6 +116,18 @@ def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, 
         assert job["TresPerJob"].endswith("gpu:1")
         assert int(asked["mem"].removesuffix("M")) >= plan["memory_bytes"] / 2**20
         assert minutes(job["TimeLimit"]) >= plan["seconds"][1] / 60
+
+
+def test_short_cells_share_a_job_and_keep_their_numbers(slurm, reference, tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    with started(slurm, tmp_path) as main:
+        exit_code = main.wait(timeout=200)
+    assert exit_code == 0, (tmp_path / "snakemake.log").read_text()
+    for script in ("generate_data", "train_cells", "evaluate_cells"):
+        (job,) = slurm.jobs(script, tmp_path)
+        assert job["JobState"] == "COMPLETED"
+    assert len(slurm.jobs("", tmp_path)) == 3, "tables and figures are made beside snakemake"
+    assert_same((*TABLES, *FITS), tmp_path, reference)
 
 
 class EventfulRun:
@@ -137,7 +152,7 @@ class EventfulRun:
     def __init__(self, slurm: Cluster, folder: Path):
         self.slurm, self.folder = slurm, folder
         (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
-        with started(slurm, folder) as main:
+        with started(slurm, folder, *APART) as main:
             self._all_in_training()
             main.send_signal(signal.SIGINT)
             main.wait(timeout=60)
@@ -146,7 +161,7 @@ class EventfulRun:
             wait_until(lambda: not slurm.active_jobs(folder), 20, "its jobs are gone")
         self.left = slurm.active_jobs(folder)
 
-        with started(slurm, folder) as main:
+        with started(slurm, folder, *APART) as main:
             jobs = self._all_in_training()
             nodes = sorted({job["NodeList"] for job in jobs})
             first, second = ([job for job in jobs if job["NodeList"] == node] for node in nodes)

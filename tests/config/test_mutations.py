@@ -444,8 +444,11 @@ def test_a_study_that_is_not_there_is_looked_for(tmp_path):
 
 def test_command_line_goes_on_top_of_the_file(tmp_path):
     write(tmp_path, replaced("name: aligned_addition\n", ""))
-    finished = snakemake(tmp_path, "--config", "name=9lives", "title=", "--dry-run")
+    jobs = "jobs={shortest_minutes: 10, longest_minutes: ten}"
+    finished = snakemake(tmp_path, "--config", "name=9lives", "title=", jobs, "--dry-run")
     assert_refused(tmp_path, finished, "name: '9lives': must be a name")
+    assert "jobs.longest_minutes: 'ten': must be a number" in finished[1]
+    assert "shortest" not in finished[1], "braces hold numbers too"
     assert "title: null: must be text" in finished[1]
     assert "name: missing" not in finished[1]
 

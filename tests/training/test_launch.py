@@ -8,7 +8,6 @@ from nstar.errors import DeviceError
 from nstar.models import build_model
 from nstar.training import launch
 from nstar.training.device import (
-    _left_by_scheduler,
     _left_in_control_group,
     memory_errors_named,
     prepare_device,
@@ -167,9 +166,3 @@ def test_memory_left_in_a_control_group(membership, files, left, tmp_path):
     (tmp_path / "cgroup").write_text(membership)
     assert _left_in_control_group(tmp_path / "cgroup", tmp_path / "root") == left
     assert _left_in_control_group(tmp_path / "nowhere", tmp_path / "root") == float("inf")
-
-
-def test_memory_left_by_the_scheduler():
-    assert _left_by_scheduler({"SLURM_MEM_PER_NODE": "10"}, 2**20) == 9 * 2**20
-    assert _left_by_scheduler({"SLURM_MEM_PER_NODE": "10"}, 2**30) == 0
-    assert _left_by_scheduler({}, 2**20) == float("inf")

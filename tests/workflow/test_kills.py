@@ -54,41 +54,55 @@ def kill_at_random(victim, n_kills, tables, whole_s, tmp_path):
     n_hit = n_runs = 0
     while n_hit < n_kills:
         n_runs += 1
-        folder, before, finished = tmp_path / str(n_runs), {}, False
+        folder, before, orphans, finished = tmp_path / str(n_runs), {}, [], False
         write_config(folder, STUDY)
         while not finished:
+            beside_orphans = any(process.is_running() for process in orphans)
             delay = moment.uniform(0, whole_s / 2) if n_hit < n_kills else None
-            finished, hit = run_and_kill(folder, victim, delay)
-            n_hit += hit
-            before = check_stores(folder, before, may_move=victim == "a job")
+            finished, orphans = run_and_kill(folder, victim, delay)
+            n_hit += orphans is not None
+            orphans = orphans or []
+            if moment.random() < 0.5:
+                psutil.wait_procs(orphans)
+            found = stores_of(folder)
+            for path, (written, wall_time) in before.items() if not beside_orphans else ():
+                # A failed job takes its stores with it; they come back from checkpoints.
+                assert path in found or victim == "a job", f"{path} is gone"
+                again = found.get(path, (written, wall_time))
+                assert again[1] == wall_time, f"{path} was trained again"
+                assert again[0] == written or victim == "a job", f"{path} was made again"
+            before |= found
         assert tables_of(folder) == tables
-        assert not list(folder.rglob("*.partial.*"))
 
 
 def run_and_kill(folder, victim, delay):
-    """Run the workflow, kill after a delay; return whether the run ended well and whether a kill hit."""
+    """Run the workflow, kill after a delay.
+
+    Returns whether the run ended well, and the jobs that outlive it, or None where no kill hit.
+    """
     shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(
             snakemake_command(folder), stdout=output, stderr=output, start_new_session=True
         )
     try:
-        return process.wait(delay) == 0, False
+        return process.wait(delay) == 0, None
     except subprocess.TimeoutExpired:
         pass
     main = psutil.Process(process.pid)
     jobs = [child for child in main.children(recursive=True) if JOB_SCRIPTS & names_in(child)]
-    hit = True
+    outlive: list[psutil.Process] | None = []
     if victim == "everything":
         os.killpg(process.pid, signal.SIGKILL)
     elif victim == "snakemake":
-        main.kill()  # its jobs go on as orphans, also beside the run that comes next
+        main.kill()
+        outlive = jobs  # as orphans, also beside the run that comes next
     elif jobs:
         kill(random.choice(jobs))
     else:
-        hit = False
+        outlive = None
     process.wait()
-    return process.returncode == 0, hit
+    return process.returncode == 0, outlive
 
 
 def names_in(process):
@@ -108,19 +122,12 @@ def kill(process):
         pass
 
 
-def check_stores(folder, before, may_move):
-    """Read every store that is there; those of before were not made again. Return what is there.
-
-    A store that the workflow removed with a failed job comes back from its checkpoint, with the wall
-    time of its training.
-    """
+def stores_of(folder):
+    """Read every store that is there; return when it was written, and the wall time of its training."""
     found = {}
     for stage, schema in SCHEMAS.items():
         for path in folder.glob(f"results/{stage}/**/*.zarr.zip"):
             read_store(path, schema)
             wall_time = read_header(path)["provenance"].get("wall_time_s")
-            found[path] = (None if may_move else path.stat().st_mtime_ns, wall_time)
-    for path, state in before.items():
-        assert path in found or may_move, f"{path} is gone"
-        assert found.get(path, state) == state, f"{path} was made again"
-    return {**before, **found}
+            found[path] = (path.stat().st_mtime_ns, wall_time)
+    return found

@@ -61,7 +61,7 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
 class StopSignals:
     """Notes the signals by which a scheduler or a user ends a job, so that it can end by itself.
 
-    A second signal interrupts at once.
+    A second SIGINT interrupts at once. Schedulers send SIGTERM more than once.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
@@ -82,9 +82,9 @@ class StopSignals:
         return self._asked
 
     def _note(self, number: int, frame) -> None:
-        if self._asked:
+        if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self._asked = signal.Signals(number).name
+        self._asked = self._asked or signal.Signals(number).name
 
 
 def _job(text: str) -> dict:

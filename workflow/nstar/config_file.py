@@ -83,6 +83,27 @@ def read_config(path: Path | str) -> dict[str, Any]:
         raise all_mistakes(subject, ["blocks or brackets are nested too deeply"]) from None
 
 
+def read_override(value: Any) -> Any:
+    """Return a value of ``--config key=value`` as it would be in a file.
+
+    Snakemake hands entries of brackets and braces over as text.
+
+    Examples
+    --------
+    >>> read_override({"shortest_minutes": "10", "note": "ten"})
+    {'shortest_minutes': 10, 'note': 'ten'}
+    """
+    if isinstance(value, dict):
+        return {key: read_override(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [read_override(entry) for entry in value]
+    if not isinstance(value, str):
+        return value
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, value, (True, False))
+    return loader.construct_object(yaml.ScalarNode(tag, value))
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.1 that knows what in a document is misread; in it also ``1e-3`` is a number."""
 

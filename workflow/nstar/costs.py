@@ -49,8 +49,9 @@ N_DRAWS = 200
 LARGEST_SAMPLE = 150
 """Stores of a model whose wall times are read."""
 
-BASE_BYTES = {"cpu": 600 * 2**20, "gpu": 4 * 2**30}
-"""Memory of the host that a process takes before it has a model; a GPU's libraries are large."""
+BASE_BYTES = {"cpu": 1000 * 2**20, "gpu": 4 * 2**30}
+"""Memory of the host that a job takes before it has a model: Python with torch, on a cluster two
+processes of Snakemake beside it, and the libraries of a GPU, which are large."""
 
 REPLICATES_AT_ONCE = 16
 HEAP_FACTOR = 1.7

@@ -3,6 +3,7 @@
 Reads the configuration and the names of the files below results/; imports no torch.
 """
 
+import itertools
 import json
 import math
 import sys
@@ -12,12 +13,20 @@ from snakemake.utils import update_config
 
 from nstar.batches import make_batches, read_batch
 from nstar.config_check import load_study
-from nstar.config_file import read_config
+from nstar.config_file import read_config, read_override
 from nstar.costs import device_kind, planned_device
 from nstar.errors import NstarError
 from nstar.forecast import compare_with_truth, next_round
 from nstar.plan import make_plan
 from nstar.specification import RECIPES
+
+
+def target_rules():
+    """Return the rules that a job on another machine is told to run, which only its command says."""
+    after = sys.argv[sys.argv.index("--target-jobs") + 1 :]
+    targets = itertools.takewhile(lambda argument: not argument.startswith("-"), after)
+    return [target.partition(":")[0] for target in targets]
+
 
 PYTHON = sys.executable
 SCRIPTS = f"{workflow.basedir}/scripts"
@@ -29,7 +38,7 @@ if not workflow.overwrite_configfiles:
 try:
     for path in workflow.configfiles:
         update_config(config, read_config(path))
-    update_config(config, workflow.config_settings.config)  # --config key=value
+    update_config(config, read_override(workflow.config_settings.config))  # --config key=value
     STUDY = load_study(config)
     PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
     BATCHES = PLAN and make_batches(PLAN)
@@ -39,7 +48,7 @@ except NstarError as error:
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
-    JOBS = [read_batch("results", spec.rulename) for spec in workflow.dag_settings.target_jobs]
+    JOBS = [read_batch("results", rule) for rule in target_rules()]
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
     JOBS = [*BATCHES.generation, *BATCHES.training, *BATCHES.evaluation]

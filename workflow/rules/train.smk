@@ -26,7 +26,8 @@ for batch in jobs_of("train_cells"):
             checkpoint_seconds=STUDY.jobs.checkpoint_seconds,
         message:
             f"Train {len(batch.outputs)} cells."
+        # A signal ends this shell and tee only after the script, which saves its work first.
         shell:
-            "{PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"
+            "trap : TERM; {PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"
             " --checkpoint-interval {params.checkpoint_seconds} --job {params.job:q}"
             " 2>&1 | (trap '' INT TERM; exec tee {log:q})"

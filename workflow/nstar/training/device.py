@@ -3,7 +3,7 @@
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -68,7 +68,7 @@ def reduced(precision: Precision, device: torch.device) -> torch.autocast:
 def free_memory_bytes(device: torch.device) -> int:
     """Return the memory that a run may still take on a device; bytes.
 
-    On a CPU it is the least of what the machine, the control group and the scheduler leave.
+    On a CPU it is the least of what the machine and the control groups leave.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -76,7 +76,6 @@ def free_memory_bytes(device: torch.device) -> int:
     return min(
         psutil.virtual_memory().available,
         _left_in_control_group(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")),
-        _left_by_scheduler(os.environ, psutil.Process().memory_info().rss),
     )
 
 
@@ -108,14 +107,6 @@ def _left_in(limit: Path, used: Path) -> float:
         return max(0, int(limit.read_text()) - int(used.read_text()))
     except (OSError, ValueError):  # no such group, or its limit is "max"
         return math.inf
-
-
-def _left_by_scheduler(environment: Mapping[str, str], used_bytes: int) -> float:
-    """Return what SLURM has promised the job beyond what it uses, infinity outside of SLURM."""
-    megabytes = environment.get("SLURM_MEM_PER_NODE")
-    if not megabytes or not megabytes.isdigit():
-        return math.inf
-    return max(0, int(megabytes) * 2**20 - used_bytes)
 
 
 def is_out_of_memory(error: Exception) -> bool:
