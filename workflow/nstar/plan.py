@@ -253,6 +253,8 @@ def _state_of(stores: Stores, cell: Cell) -> CellState:
 def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     """Return the blocks of a cell that are there, the largest first."""
     folder = stores.results / "cells" / encode(vars(cell))
+    if not folder.is_dir():
+        return []
     blocks = []
     for path in folder.glob(
         f"seeds~*/learning_rates~*/{stores.training_digest(cell)}{STORE_SUFFIX}"

@@ -1,6 +1,7 @@
 """What a task is: an alphabet, a number of states, and the label of every position."""
 
 from abc import abstractmethod
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -54,4 +55,10 @@ class Task(Options):
 
     def n_sequences(self, length: int) -> int:
         """Return the number of sequences of `length`, as an exact (unbounded) integer."""
-        return self.n_symbols**length
+        return _power(self.n_symbols, length)
+
+
+@cache
+def _power(base: int, exponent: int) -> int:
+    """Return a power that a plan asks for once per cell and that may have thousands of digits."""
+    return base**exponent
