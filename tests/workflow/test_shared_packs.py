@@ -1,5 +1,7 @@
 """Cells of a job that share a pack have the stores that they would have alone."""
 
+import shutil
+
 import xarray as xr
 from studies import tiny
 
@@ -33,6 +35,7 @@ def test_blocks_of_different_seeds_share_a_pack(tmp_path):
     (written,) = tmp_path.glob("cells/**/budget~8/**/*.zarr.zip")
     together = read_store(written, CELL)
     written.unlink()
+    shutil.rmtree(tmp_path / "checkpoints")
     train_cells({"curves": [{**curve, "blocks": pair[1:]}]}, tmp_path, "cpu", 60)
     alone = read_store(written, CELL)
     xr.testing.assert_identical(alone.drop_attrs(deep=False), together.drop_attrs(deep=False))
@@ -51,6 +54,7 @@ def test_each_cell_alone_gives_the_same_store(tmp_path):
         n_evaluations |= {store.sizes["evaluation"] for store in together}
         for block, path, store in zip(curve["blocks"], batch.outputs, together, strict=True):
             (tmp_path / path).unlink()
+            shutil.rmtree(tmp_path / "checkpoints")
             train_cells({"curves": [{**curve, "blocks": [block]}]}, tmp_path, "cpu", 60)
             alone = read_store(path, CELL)
             xr.testing.assert_identical(alone.drop_attrs(deep=False), store.drop_attrs(deep=False))

@@ -131,6 +131,12 @@ def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path
     return Path(results) / "checkpoints" / f"{name}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
 
 
+def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
+    """Return the checkpoints of a store of ``cells`` that are there, of any device."""
+    name = checkpoint_path(results, store, "").name.removesuffix("-.pt")
+    return list((Path(results) / "checkpoints").glob(f"{name}-*.pt"))
+
+
 def _encode_value(key: str, value: Coordinate) -> str:
     kind = _kind(key)
     if kind in (str, int):

@@ -27,7 +27,7 @@ from nstar.grid import (
 )
 from nstar.jobs.training import model_of, read_sets
 from nstar.measures.accuracy import score
-from nstar.paths import store_path
+from nstar.paths import checkpoints_of, store_path
 from nstar.progress import Progress
 from nstar.specification import digest
 from nstar.tasks import build_task
@@ -53,6 +53,11 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     results : Path
     device_name : str
         As in the configuration.
+
+    Notes
+    -----
+    Checkpoints of the blocks are removed: that a block is evaluated means that its training has ended
+    well, and that the workflow will not take its store away again.
     """
     device = prepare_device(device_name)
     progress = Progress("cells", len(job["blocks"]))
@@ -70,6 +75,8 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
             specification,
             provenance(device=describe_device(device)),
         )
+        for checkpoint in checkpoints_of(results, path):
+            checkpoint.unlink(missing_ok=True)
         progress.update(done)
     progress.finish()
 

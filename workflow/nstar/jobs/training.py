@@ -63,8 +63,9 @@ def train_cells(
     Notes
     -----
     Every block has a checkpoint of its own, which lies outside of the declared outputs and stays until
-    the whole job is done: a job that is killed or fails, and whose outputs the workflow removes, goes on
-    where it was, also when its blocks come back in other jobs.
+    the block is evaluated, when the workflow has seen this job end well: a job that is killed or fails,
+    and whose outputs the workflow removes, goes on where it was, also when its blocks come back in
+    other jobs.
     """
     curves = [_Curve(part, results, device_name, checkpoint_interval_s) for part in job["curves"]]
     for number, curve in enumerate(curves, start=1):
@@ -72,9 +73,6 @@ def train_cells(
         progress = Progress("replicates", curve.n_replicates, f"{curve.name}{of_many}")
         curve.train(progress, stop_asked)
         progress.finish()
-    for curve in curves:
-        for checkpoint in curve.checkpoints.values():
-            checkpoint.unlink(missing_ok=True)
 
 
 def model_of(specification: Mapping[str, Any]) -> StackedModel:
