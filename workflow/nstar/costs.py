@@ -274,8 +274,8 @@ class TrainingTime:
     """
 
     def __init__(self, models: Sequence[str], experience: Sequence[Experience]):
-        self.names = {name: i for i, name in enumerate({*models, *(e.model for e in experience)})}
-        self.n_seen = len(experience)
+        names = dict.fromkeys([*models, *(e.model for e in experience)])
+        self.names = {name: i for i, name in enumerate(names)}
         n = len(self.names)
         spread = np.concatenate([[GUESS_SD], np.full(n, MODEL_SD), np.full(2 * n, SLOPE_SD)])
         prior = np.diag(spread**-2)
