@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from making import make_stores
 from studies import changed, tiny, write_header_only
 
 from nstar.batches import make_batches
@@ -17,8 +18,6 @@ from nstar.config_check import load_study
 from nstar.errors import ArtifactError, PathError
 from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
 from nstar.grid import training_specification
-from nstar.jobs.evaluation import evaluate_cells
-from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.paths import checkpoint_path
 from nstar.plan import make_plan
@@ -40,12 +39,7 @@ def make(results, **changes):
     batches = make_batches(make_plan(study(**changes), results))
     for batch in (*batches.generation, *batches.training, *batches.evaluation):
         batch.save(results)
-    for batch in batches.generation:
-        generate_data(batch.job, results)
-    for batch in batches.training:
-        train_cells(batch.job, results, "cpu", 60.0)
-    for batch in batches.evaluation:
-        evaluate_cells(batch.job, results, "cpu")
+    make_stores(batches, results)
 
 
 @pytest.fixture(scope="module")

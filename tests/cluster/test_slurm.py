@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 import yaml
 from cluster.slurm import Cluster, wait_until
+from running import ROOT, STABLE_TABLES, make_run
 from studies import tiny
 
-ROOT = Path(__file__).parents[2]
 SNAKEMAKE = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
-TABLES = ("cells.csv", "cells.parquet", "thresholds.csv")
-FITS = ("exponents.csv", "sensitivity.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json")
 # The profile is made for jobs of hours: it looks after 40 s, and again 50 s later.
 QUICK = (
     *("--slurm-init-seconds-before-status-checks", "2"),
@@ -38,14 +36,7 @@ STUDY = tiny(
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory) -> Path:
     """The study, run on this machine without SLURM."""
-    folder = tmp_path_factory.mktemp("reference")
-    (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
-    local = ("--workflow-profile", ROOT / "workflow/profiles/default", "--cores", "2")
-    finished = subprocess.run(
-        [*SNAKEMAKE, "--directory", folder, *local], capture_output=True, text=True
-    )
-    assert finished.returncode == 0, finished.stderr
-    return folder
+    return make_run(tmp_path_factory.mktemp("reference"), STUDY)
 
 
 @contextlib.contextmanager
@@ -127,7 +118,7 @@ def test_short_cells_share_a_job_and_keep_their_numbers(slurm, reference, tmp_pa
         (job,) = slurm.jobs(script, tmp_path)
         assert job["JobState"] == "COMPLETED"
     assert len(slurm.jobs("", tmp_path)) == 3, "tables and figures are made beside snakemake"
-    assert_same((*TABLES, *FITS), tmp_path, reference)
+    assert_same(STABLE_TABLES, tmp_path, reference)
 
 
 class EventfulRun:
@@ -244,5 +235,5 @@ def test_job_that_loses_its_node_ends_on_another(run):
 
 def test_tables_are_those_of_one_machine(run, reference):
     assert run.exit_code == 0, (run.folder / "snakemake.log").read_text()
-    assert_same((*TABLES, *FITS), run.folder, reference)
+    assert_same(STABLE_TABLES, run.folder, reference)
     assert not list(run.folder.glob("results/checkpoints/*.pt"))

@@ -9,15 +9,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from making import make_stores
 from studies import tiny
 
 from nstar.batches import make_batches
 from nstar.config_check import load_study
 from nstar.errors import PathError
 from nstar.files import QUIET_S
-from nstar.jobs.evaluation import evaluate_cells
-from nstar.jobs.generation import generate_data
-from nstar.jobs.training import train_cells
 from nstar.jobs.verification import verify_results
 from nstar.plan import make_plan
 
@@ -34,12 +32,7 @@ CHANGES = {
 def finished(tmp_path_factory):
     results = tmp_path_factory.mktemp("finished") / "results"
     batches = make_batches(make_plan(load_study(tiny(**CHANGES)), results))
-    for batch in batches.generation:
-        generate_data(batch.job, results)
-    for batch in batches.training:
-        train_cells(batch.job, results, "cpu", 60.0)
-    for batch in batches.evaluation:
-        evaluate_cells(batch.job, results, "cpu")
+    make_stores(batches, results)
     return results
 
 
