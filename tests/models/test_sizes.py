@@ -154,7 +154,7 @@ def test_operations(options, n_symbols, length, batch_size):
     ("n_symbols", "length", "batch_size"), [(3, 8, 16), (4, 70, 32), (40, 16, 32)]
 )
 def test_memory(options, width, n_symbols, length, batch_size):
-    """Of a trial step, of two steps, the second beside the gradient of the first, and of scoring."""
+    """Of a trial step, of two steps, which need no more than one, and of scoring."""
     options = {**options, "width": width}
     shape = Shape(n_symbols, n_symbols, 2 * length, length, batch_size)
     size, model = size_of(options, shape), model_of(options, shape)
@@ -166,6 +166,7 @@ def test_memory(options, width, n_symbols, length, batch_size):
     trial_step = launch.launch_bytes(model, data, chosen, 2)
     two_steps = peak_bytes(lambda: trial.train(2), CPU)
     scoring = peak_bytes(lambda: score(model, parameters, batch, batch, trial.sets), CPU)
+    assert two_steps == pytest.approx(trial_step, rel=0.01)
     for predicted, found in [
         (size.step_bytes, trial_step),
         (size.step_bytes, two_steps),

@@ -98,18 +98,18 @@ def _size(
 ) -> Size:
     """Return a size, given the numbers held beyond logits and gradients at the peak of either pass.
 
-    Beside the gradient of the step before, a step holds first what backward needs, then its own
-    gradient and the work space of the optimiser.
+    A step holds first what backward needs, then its gradient twice, by tensor and joined, and the work
+    space of the optimiser.
     """
     logits = shape.n_rows * shape.n_classes
-    update = n_parameters + min(n_parameters, OPTIMISER_CHUNK)
+    update = 2 * n_parameters + min(n_parameters, OPTIMISER_CHUNK)
     forward_flops = sum(part.forward for part in products)
     return Size(
         n_parameters=n_parameters,
         forward_flops=forward_flops,
         step_flops=forward_flops + sum(part.backward for part in products),
         forward_bytes=FLOAT_BYTES * (forward + 2 * logits),
-        step_bytes=FLOAT_BYTES * (n_parameters + max(training + 4 * logits, update)),
+        step_bytes=FLOAT_BYTES * max(training + 4 * logits, update),
     )
 
 

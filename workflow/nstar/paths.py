@@ -122,19 +122,20 @@ def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordina
 
 
 def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path:
-    """Return the path of the checkpoint of a store of ``cells`` while it is trained on a device.
-
-    The part of its name before the first ``-`` does not depend on the device.
-    """
-    relative = PurePosixPath(store).relative_to(PurePosixPath(results))
-    name = hashlib.sha256(str(relative).encode()).hexdigest()[:12]
-    return Path(results) / "checkpoints" / f"{name}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
+    """Return the path of the checkpoint of a store of ``cells`` while it is trained on a device."""
+    name = f"{checkpoint_digest(results, store)}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
+    return Path(results) / "checkpoints" / name
 
 
 def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
     """Return the checkpoints of a store of ``cells`` that are there, of any device."""
-    name = checkpoint_path(results, store, "").name.removesuffix("-.pt")
-    return list((Path(results) / "checkpoints").glob(f"{name}-*.pt"))
+    return list((Path(results) / "checkpoints").glob(f"{checkpoint_digest(results, store)}-*.pt"))
+
+
+def checkpoint_digest(results: Path | str, store: Path | str) -> str:
+    """Return what the names of the checkpoints of a store of ``cells`` have before their first ``-``."""
+    relative = PurePosixPath(store).relative_to(PurePosixPath(results))
+    return hashlib.sha256(str(relative).encode()).hexdigest()[:12]
 
 
 def _encode_value(key: str, value: Coordinate) -> str:

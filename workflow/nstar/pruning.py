@@ -16,7 +16,7 @@ from nstar.config import Study
 from nstar.errors import ArtifactError, PathError
 from nstar.files import is_left_over, is_partial, list_files
 from nstar.grid import Block, slices_of
-from nstar.paths import STAGES, checkpoint_path, decode, parse_store_path
+from nstar.paths import STAGES, checkpoint_digest, decode, parse_store_path
 from nstar.plan import Plan, make_plan
 
 FOLDERS = (*STAGES, "checkpoints", "jobs")
@@ -79,11 +79,11 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
     jobs = {path: _outputs(path) for path, kind in kinds.items() if kind == "jobs"}
     jobs = {path: outputs for path, outputs in jobs.items() if outputs & missing}
     awaited = missing.union(*jobs.values())
-    training = {_without_device(checkpoint_path("", store, "any")) for store in awaited}
+    training = {checkpoint_digest("", store) for store in awaited}
 
     def is_needed(path: Path, kind: str) -> bool:
         if kind == "checkpoints":
-            return _without_device(path) in training
+            return path.name.partition("-")[0] in training
         return path in jobs or str(path) in needed
 
     return [
@@ -192,7 +192,3 @@ def _outputs(job: Path) -> set[str]:
 def _below_results(store: str) -> str:
     """Return the path of a store without that of the results folder, as it was called at any time."""
     return _STORE.search(store).group()
-
-
-def _without_device(checkpoint: Path) -> str:
-    return checkpoint.name.partition("-")[0]

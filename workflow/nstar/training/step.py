@@ -141,6 +141,7 @@ def train_steps(
         losses = losses.view(n_members, -1).mean(1)
         gradients = torch.autograd.grad(losses.sum(), list(views.values()))
         optimiser.step(torch.cat([*(part.flatten(1) for part in gradients), padding], dim=1))
+        del gradients  # else they live beside the activations of the next step
         right = logits.detach().argmax(-1) == labels
         totals[0] += losses.detach()
         totals[1] += right.double().mean((1, 2))
