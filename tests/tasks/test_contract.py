@@ -5,7 +5,10 @@ import pytest
 
 from nstar.tasks import TASKS, build_task
 
-OPTIONS = {"modular_addition": {"kind": "modular_addition", "modulus": 5}}
+OPTIONS = {
+    "modular_addition": {"kind": "modular_addition", "modulus": 5},
+    "permutation_composition": {"kind": "permutation_composition", "degree": 3},
+}
 KINDS = sorted(TASKS)
 
 

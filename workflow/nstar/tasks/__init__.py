@@ -5,8 +5,12 @@ from typing import Any
 
 from nstar.tasks.base import Task
 from nstar.tasks.modular_addition import ModularAddition
+from nstar.tasks.permutation_composition import PermutationComposition
 
-TASKS: dict[str, type[Task]] = {"modular_addition": ModularAddition}
+TASKS: dict[str, type[Task]] = {
+    "modular_addition": ModularAddition,
+    "permutation_composition": PermutationComposition,
+}
 """Task classes by their ``kind``."""
 
 
@@ -15,4 +19,4 @@ def build_task(options: Mapping[str, Any]) -> Task:
     return TASKS[options["kind"]](**options)
 
 
-__all__ = ["TASKS", "ModularAddition", "Task", "build_task"]
+__all__ = ["TASKS", "ModularAddition", "PermutationComposition", "Task", "build_task"]
