@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from nstar.tasks.base import Task
+from nstar.tasks.cycle_navigation import CycleNavigation
+from nstar.tasks.group_product import GroupProduct
 from nstar.tasks.modular_addition import ModularAddition
 from nstar.tasks.permutation_composition import PermutationComposition
 
 TASKS: dict[str, type[Task]] = {
     "modular_addition": ModularAddition,
     "permutation_composition": PermutationComposition,
+    "group_product": GroupProduct,
+    "cycle_navigation": CycleNavigation,
 }
 """Task classes by their ``kind``."""
 
@@ -19,4 +23,12 @@ def build_task(options: Mapping[str, Any]) -> Task:
     return TASKS[options["kind"]](**options)
 
 
-__all__ = ["TASKS", "ModularAddition", "PermutationComposition", "Task", "build_task"]
+__all__ = [
+    "TASKS",
+    "CycleNavigation",
+    "GroupProduct",
+    "ModularAddition",
+    "PermutationComposition",
+    "Task",
+    "build_task",
+]

@@ -50,7 +50,10 @@ class Task(Options):
 
     @property
     def chance(self) -> float:
-        """Accuracy of a guess that knows nothing of the input: ``1 / n_states``."""
+        """Accuracy of a guess that knows nothing of a long input: ``1 / n_states``.
+
+        Some tasks start at a state, so that a guess close to the beginning does better.
+        """
         return 1.0 / self.n_states
 
     def n_sequences(self, length: int) -> int:
