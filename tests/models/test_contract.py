@@ -242,7 +242,7 @@ def test_presets_have_the_published_number_of_weights(name):
     counted = [
         spec.size
         for spec in model.parameters
-        if spec.name.endswith(("weight", "recurrence", "bilinear"))
+        if spec.name.endswith(("weight", "recurrence", "bilinear", "angle", "diagonal"))
         and "norm" not in spec.name
         and not spec.name.startswith("head")
     ]

@@ -231,6 +231,12 @@ class Preset:
 
 
 _INDUCTION = "Ebrahimi et al. (2026), arXiv:2602.18333, appendix A.3"
+_BILINEAR = (
+    "Ebrahimi, Memisevic (2025), arXiv:2505.21749: hidden size 256; the state is normalised here"
+)
+_DELTA = (
+    "Grazzi et al. (2025), arXiv:2411.12537: 2 layers, width 128, 4 heads; the perceptrons are ours"
+)
 _HEADS = f"{_INDUCTION}; the number of heads is not published (GPT-2's 12 do not divide 256)"
 
 PRESETS: Mapping[str, Preset] = {
@@ -243,6 +249,23 @@ PRESETS: Mapping[str, Preset] = {
     "lstm_768": Preset({"kind": "lstm", "width": 768}, 4_718_592, _INDUCTION),
     "lstm_256": Preset({"kind": "lstm", "width": 256}, 524_288, _INDUCTION),
     "dense_ssm_256": Preset({"kind": "dense_ssm", "width": 256}, 16_777_216, _INDUCTION),
+    "block_ssm_256": Preset(
+        {"kind": "block_ssm", "width": 256, "block_size": 2}, 131_072, f"{_BILINEAR}; blocks of 2"
+    ),
+    "rotation_ssm_256": Preset({"kind": "rotation_ssm", "width": 256}, 32_768, _BILINEAR),
+    "diagonal_ssm_256": Preset(
+        {"kind": "diagonal_ssm", "width": 256, "positive": False}, 65_536, _BILINEAR
+    ),
+    "deltanet_2x128": Preset(
+        {"kind": "deltanet", "width": 128, "depth": 2, "heads": 4, "negative_eigenvalues": False},
+        394_240,
+        f"{_DELTA}; eigenvalues in [0, 1]",
+    ),
+    "deltanet_negative_2x128": Preset(
+        {"kind": "deltanet", "width": 128, "depth": 2, "heads": 4, "negative_eigenvalues": True},
+        394_240,
+        f"{_DELTA}; eigenvalues in [-1, 1]",
+    ),
 }
 """Models of published studies, by name."""
 
