@@ -13,6 +13,9 @@ OPTIONS = {
 }
 KINDS = sorted(TASKS)
 
+STARTS_AT_A_PLACE = {"cycle_navigation"}
+"""Tasks that stay near their initial state at first, where a guess beats ``1 / n_states``."""
+
 
 def tokens_for(task, n=50, length=9):
     return np.random.default_rng(0).integers(0, task.n_symbols, (n, length))
@@ -53,8 +56,16 @@ def test_labels_follow_from_the_state_and_the_token(kind):
     assert len(transitions) == task.n_states * task.n_symbols
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in STARTS_AT_A_PLACE])
 def test_chance_is_what_the_best_constant_guess_reaches(kind):
+    task = build_task(OPTIONS[kind])
+    labels = task.labels(tokens_for(task, n=20_000))
+    shares = np.bincount(labels.ravel()) / labels.size
+    assert shares.max() == pytest.approx(task.chance, abs=0.01)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chance_is_what_the_best_constant_guess_reaches_far_from_the_beginning(kind):
     task = build_task(OPTIONS[kind])
     last = task.labels(tokens_for(task, n=20_000, length=60))[:, -1]
     shares = np.bincount(last) / last.size

@@ -10,23 +10,13 @@ from nstar.tasks.base import Task
 class Automaton(Task):
     """Base of tasks with a transition table; the initial state is 0.
 
-    A subclass adds ``kind``, its options, and `transitions`.
+    A subclass adds ``kind``, its options, its sizes as every task, and `transitions`.
     """
 
     @property
     @abstractmethod
     def transitions(self) -> np.ndarray:
         """The next state, of shape (n_states, n_symbols): entry (s, x) follows state s on symbol x."""
-
-    @property
-    def n_symbols(self) -> int:
-        """Columns of the table."""
-        return self.transitions.shape[1]
-
-    @property
-    def n_states(self) -> int:
-        """Rows of the table."""
-        return self.transitions.shape[0]
 
     def labels(self, tokens: np.ndarray) -> np.ndarray:
         """Return the state after every symbol; see `Task.labels`."""

@@ -37,6 +37,16 @@ class CycleNavigation(Automaton):
     ] = Field(5, description="m, places on the cycle; states")
 
     @property
+    def n_symbols(self) -> int:
+        """Return 3: stay, forward, back."""
+        return 3
+
+    @property
+    def n_states(self) -> int:
+        """Return the size of the cycle: the state is the place."""
+        return self.size
+
+    @property
     def transitions(self) -> np.ndarray:
         """The next place; see `Automaton.transitions`."""
         places = np.arange(self.size)[:, None]

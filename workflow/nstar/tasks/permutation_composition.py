@@ -4,19 +4,18 @@ The model sees ``pi_1 pi_2 pi_3`` and has to say ``pi_1``, ``pi_2 o pi_1``, ``pi
 sums, the products do not commute.
 """
 
-import itertools
 import math
-from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
 
 from nstar.options import AtMost
-from nstar.tasks.base import Task
+from nstar.tasks.automaton import Automaton
+from nstar.tasks.group_product import cayley_table
 
 
-class PermutationComposition(Task):
+class PermutationComposition(Automaton):
     """Partial products in the symmetric group S_k.
 
     Notes
@@ -33,6 +32,7 @@ class PermutationComposition(Task):
     Examples
     --------
     >>> task = PermutationComposition(kind="permutation_composition", degree=3)
+    >>> import itertools
     >>> list(itertools.permutations(range(3)))[1:4]
     [(0, 2, 1), (1, 0, 2), (1, 2, 0)]
     >>> task.labels(np.array([[1, 2], [2, 1]])).tolist()  # (1, 0, 2) o (0, 2, 1) = (1, 2, 0)
@@ -54,19 +54,7 @@ class PermutationComposition(Task):
         """Return k!: the state is the product so far."""
         return math.factorial(self.degree)
 
-    def labels(self, tokens: np.ndarray) -> np.ndarray:
-        """Return the partial products; see `Task.labels`."""
-        products = _products(self.degree)
-        states = tokens.astype(np.int64)
-        for t in range(1, tokens.shape[1]):
-            states[:, t] = products[states[:, t], states[:, t - 1]]
-        return states
-
-
-@cache
-def _products(degree: int) -> np.ndarray:
-    """Return the Cayley table of S_k: entry (a, b) is the number of ``a o b``, of k! times k!."""
-    permutations = np.array(list(itertools.permutations(range(degree))))
-    weights = degree ** np.arange(degree)[::-1]  # codes of base k are ordered as permutations are
-    products = permutations[:, permutations]  # (a, b, i): a(b(i))
-    return np.searchsorted(permutations @ weights, products @ weights)
+    @property
+    def transitions(self) -> np.ndarray:
+        """Entry (s, x) is the product x o s; see `Automaton.transitions`."""
+        return cayley_table(f"S_{self.degree}").T
