@@ -185,6 +185,17 @@ def test_recurrent_models_are_those_of_torch(kind, module):
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
 
 
+def test_factored_model_is_the_dense_one_of_its_tensor():
+    """``W_ijk = sum_f (W_h1)_if (W_h2)_jf (W_x)_kf``, in double precision."""
+    factored = build_model({"kind": "factored_ssm", "width": 7, "rank": 11}, **SHAPES)
+    dense = build_model({"kind": "dense_ssm", "width": 7}, **SHAPES)
+    values = factored.views(factored.initialise([0, 1]).double())
+    parts = (values[f"{part}_factor"] for part in ("input", "state", "output"))
+    values["bilinear"] = torch.einsum("rkf,rjf,rfi->rkji", *parts)
+    tokens = tokens_for(2, length=70)
+    torch.testing.assert_close(factored.forward(values, tokens), dense.forward(values, tokens))
+
+
 @pytest.mark.parametrize(
     ("options", "formula"),
     [
@@ -204,6 +215,10 @@ def test_recurrent_models_are_those_of_torch(kind, module):
         ({"kind": "gru", "width": 10}, lambda v, d, c, p: v * d + 6 * d * d + 4 * d + d * c + c),
         ({"kind": "elman", "width": 10}, lambda v, d, c, p: v * d + 2 * d * d + d + d * c + c),
         ({"kind": "dense_ssm", "width": 7}, lambda v, d, c, p: d**3 + v * d + d + d * c + c),
+        (
+            {"kind": "factored_ssm", "width": 7, "rank": 11},
+            lambda v, d, c, p: 11 * (2 * d + d) + v * d + d + d * c + c,
+        ),
         (
             {"kind": "block_ssm", "width": 12, "block_size": 3},
             lambda v, d, c, p: d**2 * 3 + v * d + d + d * c + c,

@@ -15,6 +15,7 @@ from nstar.model_sizes import (
     Shape,
     Size,
     delta_net_size,
+    factored_recurrence_size,
     linear_recurrence_size,
     recurrent_size,
     transformer_size,
@@ -142,6 +143,19 @@ class DenseSSMOptions(_LinearRNN):
     def size(self, shape: Shape) -> Size:
         """Return the size; see `linear_recurrence_size`."""
         return linear_recurrence_size(shape, self.width, self.width, self.width**2, self.normalise)
+
+
+class FactoredSSMOptions(_LinearRNN):
+    """Linear recurrence whose bilinear transition is a sum of outer products."""
+
+    kind: Literal["factored_ssm"] = Field(description="CP-factored SSM; no unit")
+    rank: Annotated[PositiveInt, AtMost(2**14, "factors of that rank take as much as a matrix")] = (
+        Field(description="outer products in a transition, also more than the width; factors")
+    )
+
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `factored_recurrence_size`."""
+        return factored_recurrence_size(shape, self.width, self.rank, self.normalise)
 
 
 class BlockSSMOptions(_LinearRNN):
@@ -283,6 +297,7 @@ KINDS = (
     GRUOptions,
     ElmanOptions,
     DenseSSMOptions,
+    FactoredSSMOptions,
     BlockSSMOptions,
     RotationSSMOptions,
     DiagonalSSMOptions,

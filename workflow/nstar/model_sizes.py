@@ -269,6 +269,46 @@ def linear_recurrence_size(
     )
 
 
+def factored_recurrence_size(shape: Shape, width: int, rank: int, normalise: bool) -> Size:
+    """Return the size of a `nstar.models.FactoredSSM`.
+
+    Parameters
+    ----------
+    shape : Shape
+    width, rank : int
+        D and F.
+    normalise : bool
+        Whether states are normalised.
+
+    Notes
+    -----
+    P is ``3 D F + V D + D + D C + C``.
+
+    Coefficients of all symbols take ``2 V D F`` operations per batch, and each step two products of
+    ``2 D F`` per sequence. Each product has two gradients of the same cost.
+
+    For its gradient a position holds coefficients, the state seen by the factors and the gradients of
+    both, ``4 F``, and the state and its gradient before and after the step, ``3 D``. Normalisation
+    adds ``D``. Forward, it holds ``2 F + D``. A rank of 1 is computed as one of 2.
+    """
+    n, n_symbols, n_classes = shape.n_rows, shape.n_symbols, shape.n_classes
+    n_parameters = 3 * width * rank + n_symbols * width + width + (width + 1) * n_classes
+    rank = max(2, rank)
+    products = [
+        _product(n_symbols, width, rank),
+        _product(n, width, rank),
+        _product(n, rank, width),
+        _product(n, width, n_classes),
+    ]
+    return _size(
+        shape,
+        n_parameters,
+        products,
+        forward=n * (2 * rank + width) + n_symbols * rank,
+        training=n * (4 * rank + (3 + normalise) * width) + 2 * n_symbols * rank,
+    )
+
+
 def delta_net_size(shape: Shape, width: int, depth: int, heads: int) -> Size:
     """Return the size of a `nstar.models.DeltaNet`.
 

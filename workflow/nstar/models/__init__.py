@@ -5,6 +5,7 @@ from typing import Any
 
 from nstar.models.deltanet import DeltaNet
 from nstar.models.elman import Elman
+from nstar.models.factored_ssm import FactoredSSM
 from nstar.models.gru import GRU
 from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
 from nstar.models.lstm import LSTM
@@ -17,6 +18,7 @@ MODELS: dict[str, type[StackedModel]] = {
     "gru": GRU,
     "elman": Elman,
     "dense_ssm": DenseSSM,
+    "factored_ssm": FactoredSSM,
     "block_ssm": BlockSSM,
     "rotation_ssm": RotationSSM,
     "diagonal_ssm": DiagonalSSM,
@@ -41,6 +43,7 @@ __all__ = [
     "DiagonalSSM",
     "Dropout",
     "Elman",
+    "FactoredSSM",
     "ParameterSpec",
     "RotationSSM",
     "StackedModel",

@@ -244,7 +244,7 @@ class _TableRecurrence(torch.autograd.Function):
 
     Backward, the gradient of each step is spread over V places: its own in the place of its token,
     zeros in the others. The gradient of the table is then one product over all steps. For
-    normalisation, see `_tangential`.
+    normalisation, see `tangential`.
     """
 
     @staticmethod
@@ -268,7 +268,7 @@ class _TableRecurrence(torch.autograd.Function):
             torch.bmm(before, table, out=candidates)
             torch.index_select(candidates.view(-1, size), 0, rows_now.flatten(), out=chosen)
             if normalise:
-                scale = _root_mean_square(chosen_by_block, (1, 3), out=scales[:, :, t])
+                scale = root_mean_square(chosen_by_block, (1, 3), out=scales[:, :, t])
                 torch.div(chosen_by_block, scale, out=after)
             else:
                 after.copy_(chosen_by_block)
@@ -283,7 +283,7 @@ class _TableRecurrence(torch.autograd.Function):
         from_above = from_above.permute(0, 3, 1, 2, 4)  # (R, K, T, B, b)
         if scales is not None:
             after = states.view(n_replicates, n_blocks, length + 1, batch, size)[:, :, 1:]
-            from_above = _tangential(from_above, after, (1, 4))
+            from_above = tangential(from_above, after, (1, 4))
         from_above = from_above.reshape(n_matrices, length, batch, size).unbind(1)
         first_rows = torch.arange(tokens.numel(), device=tokens.device) * (n_columns // size)
         rows = (tokens + first_rows.view(tokens.shape)).unbind(1)
@@ -312,7 +312,7 @@ class _GatheredRecurrence(torch.autograd.Function):
     """The recurrence with one matrix per token.
 
     Inputs: matrices (T, R, B, K, b, b), initial state (R, 1, K, b), ``normalise``.
-    Output: states (R, T, B, K, b). For normalisation, see `_tangential`.
+    Output: states (R, T, B, K, b). For normalisation, see `tangential`.
     """
 
     @staticmethod
@@ -324,7 +324,7 @@ class _GatheredRecurrence(torch.autograd.Function):
         for t in range(length):
             state = _add_product(states[t + 1], matrices[t], states[t])
             if normalise:
-                state /= _root_mean_square(state, (2, 3), out=scales[t])
+                state /= root_mean_square(state, (2, 3), out=scales[t])
         ctx.save_for_backward(matrices, states, scales)
         return states[1:].transpose(0, 1)
 
@@ -336,7 +336,7 @@ class _GatheredRecurrence(torch.autograd.Function):
         gradients = _zeros_like_columns(matrices, length + 1)  # of h_0, then of A(x_t) h_{t-1}
         gradients[1:] = from_above.transpose(0, 1)
         if scales is not None:
-            gradients[1:] = _tangential(gradients[1:], states[1:], (3, 4))
+            gradients[1:] = tangential(gradients[1:], states[1:], (3, 4))
         for t in reversed(range(length)):
             if scales is not None:
                 gradients[t + 1] /= scales[t]
@@ -385,14 +385,14 @@ def _add_product(total: Tensor, matrices: Tensor, vectors: Tensor) -> Tensor:
     return total
 
 
-def _root_mean_square(states: Tensor, dim: tuple[int, int], out: Tensor) -> Tensor:
-    """Write the root mean square over two axes, at least `SMALLEST_SCALE`, to ``out``."""
-    n_entries = states.shape[dim[0]] * states.shape[dim[1]]
+def root_mean_square(states: Tensor, dim: tuple[int, ...], out: Tensor) -> Tensor:
+    """Write the root mean square over some axes, at least `SMALLEST_SCALE`, to ``out``."""
+    n_entries = math.prod(states.shape[axis] for axis in dim)
     torch.linalg.vector_norm(states, dim=dim, keepdim=True, out=out)
     return out.div_(math.sqrt(n_entries)).clamp_(min=SMALLEST_SCALE)
 
 
-def _tangential(gradient: Tensor, states: Tensor, dim: tuple[int, int]) -> Tensor:
+def tangential(gradient: Tensor, states: Tensor, dim: tuple[int, ...]) -> Tensor:
     """Return the part of the gradient that does not change the root mean square of normalised states.
 
     With ``h = z / rms(z)`` the gradient is ``dz = (dh - h mean(h dh)) / rms(z)``. What comes from

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nstar.models.deltanet import KEY_EPSILON, OUTPUT_EPSILON, DeltaNet
 from nstar.models.elman import Elman
+from nstar.models.factored_ssm import FactoredSSM
 from nstar.models.gru import GRU
 from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
 from nstar.models.lstm import LSTM
@@ -138,6 +139,16 @@ def dense_ssm(model, values: Values, tokens: Tensor) -> Tensor:
     return _linear_rnn(model, values, tokens, transition)
 
 
+def factored_ssm(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C): ``A(x) = W_h1 diag(W_x^T x) W_h2^T``, W_h1 stored (f, i)."""
+
+    def transition(x):
+        coefficients = torch.diag_embed(x @ values["input_factor"])
+        return values["output_factor"].T @ coefficients @ values["state_factor"].T
+
+    return _linear_rnn(model, values, tokens, transition)
+
+
 def block_ssm(model, values: Values, tokens: Tensor) -> Tensor:
     """Return logits (B, T, C): blocks ``A_m(x)_ij = sum_k W_mijk x_k``, W stored (k, m, j, i)."""
 
@@ -245,6 +256,7 @@ REFERENCES: Mapping[type[StackedModel], Callable[[Any, Values, Tensor], Tensor]]
     GRU: gru,
     Elman: elman,
     DenseSSM: dense_ssm,
+    FactoredSSM: factored_ssm,
     BlockSSM: block_ssm,
     RotationSSM: rotation_ssm,
     DiagonalSSM: diagonal_ssm,
