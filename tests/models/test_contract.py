@@ -12,6 +12,7 @@ from nstar.models.reference import reference_logits
 from nstar.models.stacked import LANES
 
 SHAPES = {"n_symbols": 5, "n_classes": 4, "n_positions": 70}
+LAYER_WEIGHTS = ("weight", "recurrence", "bilinear", "angle", "diagonal", "factor")
 every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 
@@ -251,14 +252,30 @@ def test_documented_number_of_parameters(options, formula):
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_have_the_published_number_of_weights(name):
+def test_presets_have_the_number_of_weights_that_they_name(name):
     preset = PRESETS[name]
     model = build_model(preset.options, n_symbols=2, n_classes=2, n_positions=2)
     counted = [
         spec.size
         for spec in model.parameters
-        if spec.name.endswith(("weight", "recurrence", "bilinear", "angle", "diagonal"))
+        if spec.name.endswith(LAYER_WEIGHTS)
         and "norm" not in spec.name
         and not spec.name.startswith("head")
     ]
     assert sum(counted) == preset.n_weights
+
+
+@pytest.mark.parametrize(("name", "of_torch"), [("lstm_768", 6_144), ("lstm_256", 2_048)])
+def test_lstm_has_half_of_the_biases_of_torch(name, of_torch):
+    """Torch adds two biases to each gate, and only their sum matters."""
+    width = PRESETS[name].options["width"]
+    layer = dict(nn.LSTM(width, width, device="meta").named_parameters())
+    counted = {
+        part: sum(p.numel() for key, p in layer.items() if part in key)
+        for part in ("weight", "bias")
+    }
+    ours = {
+        spec.name: spec.size for spec in build_model(PRESETS[name].options, **SHAPES).parameters
+    }
+    assert counted["bias"] == of_torch == 2 * ours["gates.bias"]
+    assert counted["weight"] == PRESETS[name].n_weights
