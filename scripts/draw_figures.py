@@ -9,6 +9,8 @@ from nstar.figures import (
     draw_outcomes,
 )
 from nstar.figures.style import save
+from nstar.naming import stratum_suffix
+from nstar.selection import STRATUM, stratum_of
 from nstar.tables import read_table
 
 
@@ -17,20 +19,23 @@ def main(arguments=None):
     options = parser(__doc__, job=True).parse_args(arguments)
     tables, figures = options.results / "tables", options.job["figures"]
     cells = read_table(tables / "cells.parquet", "cells")
-    thresholds = read_table(tables / "thresholds.csv", "thresholds")
-    exponents = read_table(tables / "exponents.csv", "exponents")
-    checks = read_table(tables / "checks.csv", "checks")
-    demand = read_table(tables / "demand.csv", "demand")
+    others = [
+        read_table(tables / f"{name}.csv", name)
+        for name in ("thresholds", "exponents", "checks", "demand")
+    ]
     width = figures["width_inches"]
-    drawn = {
-        "demand": draw_demand(thresholds, exponents, demand, width),
-        "exponents": draw_exponents(exponents, checks, width),
-        "accuracy": draw_accuracy(cells, width),
-        "extrapolation": draw_extrapolation(cells, width),
-        "outcomes": draw_outcomes(cells, width),
-    }
-    for name, figure in drawn.items():
-        save(figure, options.results / "figures" / name, figures["dots_per_inch"])
+    for stratum, part in cells.groupby(STRATUM):
+        thresholds, exponents, checks, demand = (stratum_of(table, stratum) for table in others)
+        drawn = {
+            "demand": draw_demand(thresholds, exponents, demand, width),
+            "exponents": draw_exponents(exponents, checks, width),
+            "accuracy": draw_accuracy(part, width),
+            "extrapolation": draw_extrapolation(part, width),
+            "outcomes": draw_outcomes(part, width),
+        }
+        for name, figure in drawn.items():
+            stem = options.results / "figures" / f"{name}{stratum_suffix(*stratum)}"
+            save(figure, stem, figures["dots_per_inch"])
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ def touch(paths):
 def test_a_curve_is_a_job_unless_told_otherwise(tmp_path):
     batches = batches_of(tmp_path)
     names = [batch.rule.rpartition("-")[0] for batch in batches.training]
-    assert names == [f"train_cells-{m}-parity-{n}" for m in ("dense", "lstm") for n in (4, 5)]
+    assert names == [
+        f"train_cells-{m}-parity-aligned-fixed-{n}" for m in ("dense", "lstm") for n in (4, 5)
+    ]
     assert [len(batch.outputs) for batch in batches.training] == [2, 2, 2, 2]
     assert [batch.rule.rpartition("-")[0] for batch in batches.evaluation] == [
         "evaluate_cells-dense-parity",
@@ -57,7 +59,7 @@ def test_every_missing_store_is_made_by_one_job(shortest, longest, tmp_path):
 def test_short_curves_share_a_job_and_keep_their_stores(tmp_path):
     apart = batches_of(tmp_path)
     (joined,) = batches_of(tmp_path, **{"jobs.shortest_minutes": 10}).training
-    assert joined.rule.startswith("train_cells-dense-parity-4-and-3-more-")
+    assert joined.rule.startswith("train_cells-dense-parity-aligned-fixed-4-and-3-more-")
     assert set(joined.outputs) == {path for batch in apart.training for path in batch.outputs}
     assert joined.job["curves"] == [batch.job["curves"][0] for batch in apart.training]
     assert joined.seconds[0] < sum(batch.seconds[0] for batch in apart.training)

@@ -42,7 +42,9 @@ def simulated(generator, n_cells=16, factor=3.0, noise=0.3, slope=0.2):
 
 def test_steps_and_operations_by_hand(tmp_path):
     study = load_study(tiny())
-    cost = block_cost(study, Block(Cell("lstm", "parity", 4, 8), (0, 1), (0.01,)), "cpu")
+    cost = block_cost(
+        study, Block(Cell("lstm", "parity", "aligned", "fixed", 4, 8), (0, 1), (0.01,)), "cpu"
+    )
     shape = Shape(n_symbols=2, n_classes=2, n_positions=8, length=4, batch_size=8)
     size = study.models["lstm"].size(shape)
     validation = 3 * size.forward_flops / 8  # a fifth of 16 sequences

@@ -9,6 +9,7 @@ import pytest
 
 from nstar.findings import write_findings
 
+ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 REASON = "Only 1 of 3 curves have N* inside their budgets."
 
 
@@ -16,14 +17,15 @@ def cell(model="lstm", length=4, budget=64, seed=1, **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "budget": budget}
     row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
     row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
-    return row | {"extrapolation_above_chance": 0.5} | changes
+    return row | {"extrapolation_above_chance": 0.5} | ASKED | changes
 
 
 def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interval", **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "rule": "any"}
     row |= {"seed": pd.NA, "n_star": n_star, "lower": lower, "censoring": censoring}
     row |= {"upper": np.inf if censoring == "right" else n_star}
-    return row | {"monotone": True, "limited_by_steps": False, "n_available": 10**6} | changes
+    row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6}
+    return row | ASKED | changes
 
 
 def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
@@ -32,7 +34,7 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
     row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4}
     row |= {"quantised": False, "p_value_holm": np.nan}
-    return row | {"reason": ""} | changes
+    return row | {"reason": ""} | ASKED | changes
 
 
 def difference(estimate, lower, upper, **changes):
@@ -43,12 +45,12 @@ def difference(estimate, lower, upper, **changes):
 def check(model="lstm", name="crossing", verdict="agrees", **changes):
     row = {key: exponent(model)[key] for key in ("kind", "model", "minus_model", "quantity")}
     row |= {"check": name, "estimate": 1.1, "lower": 0.4, "upper": 1.8, "verdict": verdict}
-    return row | changes
+    return row | ASKED | changes
 
 
 def form(model="lstm", name="power", delta_aic=0.0, **changes):
     row = {"model": model, "form": name, "delta_aic": delta_aic, "knot": np.nan}
-    return row | {"identified": True, "reason": ""} | changes
+    return row | {"identified": True, "reason": ""} | ASKED | changes
 
 
 FORMS = [form(), form(name="exponential", delta_aic=1.26), form(name="broken_power", knot=8.9)]
@@ -57,7 +59,7 @@ FORMS = [form(), form(name="exponential", delta_aic=1.26), form(name="broken_pow
 def demand(model="lstm", length=4, estimate=48.2, censoring="interval", **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length}
     row |= {"estimate": estimate, "lower": 30.0, "upper": 77.0, "censoring": censoring}
-    return row | changes
+    return row | ASKED | changes
 
 
 def page(
@@ -343,3 +345,22 @@ def test_a_study_of_one_length_says_that_there_is_no_exponent():
 
     assert "No exponent was fitted" in words
     assert "None: there is no pair of fits to compare." in words
+
+
+def test_what_is_asked_for_is_read_for_itself():
+    """Two strata are two parts of the page, and no number of one is in the other."""
+    outcome = {"supervision": "outcome"}
+    markup = page(
+        cells=[cell(), cell(**outcome)],
+        thresholds=[threshold(), threshold(n_star=128.0, lower=64.0, **outcome)],
+        exponents=[exponent(), exponent(estimate=2.0, lower=1.9, upper=2.1, **outcome)],
+        sensitivity=[exponent(left_out="near_space", **outcome)],
+        checks=[check(), check(**outcome)],
+        forms=FORMS + [form(**outcome) | {"form": row["form"]} for row in FORMS],
+        demands=[demand(), demand(estimate=99.0, **outcome)],
+    )
+    aligned, other = (text(part) for part in markup.split("<h1>")[2:])
+    assert aligned.startswith("Aligned, fixed lengths")
+    assert other.startswith("Outcome, fixed lengths")
+    assert "1.00 (95 % interval" in aligned and "2.00 (95 % interval" not in aligned
+    assert "2.00 (95 % interval" in other and "48 [30, 77]" not in other

@@ -28,6 +28,8 @@ ANY_COORDINATES = st.fixed_dictionaries(
     {}, optional={key: VALUES[kind] for key, kind in COORDINATES.items()}
 )
 
+PLACE = "data/task~parity/length_distribution~fixed"
+
 
 @given(ANY_COORDINATES)
 def test_decoding_undoes_encoding(coordinates):
@@ -57,13 +59,13 @@ def test_parsing_undoes_the_path_of_a_store(stage, data):
     [
         "tables/cells.csv",
         "data/notes.txt",
-        "data/task~parity/length~8/seed~0/split~train/shard~0",
-        "data/task~parity/length~8/seed~0/split~train/0123456789ab.zarr.zip",
-        "data/length~8/task~parity/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
-        "data/task~parity/length~08/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
-        "data/task~parity/length~8/seed~0/split~train/shard~0/old/0123456789ab.zarr.zip",
-        "data/task~parity/length~8/seed~0/split~train/shard~0/copy.zarr.zip",
-        "data/task~parity/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip.bak",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0",
+        f"{PLACE}/length~8/seed~0/split~train/0123456789ab.zarr.zip",
+        "data/length_distribution~fixed/task~parity/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        f"{PLACE}/length~08/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/old/0123456789ab.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/copy.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip.bak",
     ],
 )
 def test_a_path_where_no_store_lies_is_refused(path):
@@ -72,7 +74,8 @@ def test_a_path_where_no_store_lies_is_refused(path):
 
 
 def test_a_checkpoint_is_of_one_store_and_one_device_wherever_the_results_lie():
-    store = "cells/model~lstm/task~parity/length~8/budget~2/seeds~0/learning_rates~0.1/0a.zarr.zip"
+    curve = "model~lstm/task~parity/supervision~aligned/length_distribution~fixed/length~8"
+    store = f"cells/{curve}/budget~2/seeds~0/learning_rates~0.1/0a.zarr.zip"
     path = checkpoint_path("a/results", f"a/results/{store}", "NVIDIA H100 80GB/HBM3")
     name, _, device = path.name.partition("-")
     assert path.parent.as_posix() == "a/results/checkpoints"

@@ -53,19 +53,32 @@ def test_nothing_is_missing_once_made(tmp_path):
     [
         (
             {"grid.0.lengths": [4, 5, 6]},
-            {Cell(m, "parity", 6, b) for m in ("dense", "lstm") for b in (2, 8)},
+            {
+                Cell(m, "parity", "aligned", "fixed", 6, b)
+                for m in ("dense", "lstm")
+                for b in (2, 8)
+            },
         ),
         (
             {"grid.0.budgets": [2, 4, 8]},
-            {Cell(m, "parity", n, 4) for m in ("dense", "lstm") for n in (4, 5)},
+            {
+                Cell(m, "parity", "aligned", "fixed", n, 4)
+                for m in ("dense", "lstm")
+                for n in (4, 5)
+            },
         ),
         (
             {"models.wide": {"kind": "lstm", "width": 16}},
-            {Cell("wide", "parity", n, b) for n in (4, 5) for b in (2, 8)},
+            {Cell("wide", "parity", "aligned", "fixed", n, b) for n in (4, 5) for b in (2, 8)},
         ),
         (
             {"tasks.sum3": {"kind": "modular_addition", "modulus": 3}},
-            {Cell(m, "sum3", n, b) for m in ("dense", "lstm") for n in (4, 5) for b in (2, 8)},
+            {
+                Cell(m, "sum3", "aligned", "fixed", n, b)
+                for m in ("dense", "lstm")
+                for n in (4, 5)
+                for b in (2, 8)
+            },
         ),
     ],
 )
@@ -146,16 +159,21 @@ def test_cells_stand_once_where_blocks_of_the_grid_overlap():
 def test_budgets_nest_and_larger_ones_add_shards():
     study = load_study(tiny(**{"grid.0.lengths": [16], "grid.0.budgets": [1000, 3000]}))
     small, large = (
-        [piece for piece in slices_of(study, Cell("lstm", "parity", 16, budget), [0])]
+        [
+            piece
+            for piece in slices_of(
+                study, Cell("lstm", "parity", "aligned", "fixed", 16, budget), [0]
+            )
+        ]
         for budget in (1000, 3000)
     )
     assert set(small) < set(large)
     bounds = [(piece.start, piece.stop) for piece in large if piece.split == "train"]
-    assert bounds == [(2000, 3024), (3024, 4048), (4048, 6096)]
+    assert bounds == [(0, 1024), (1024, 2048), (2048, 4096)]
 
 
 def test_replicates_of_a_block():
-    block = Block(Cell("lstm", "parity", 8, 4), (0, 1), (0.1,))
+    block = Block(Cell("lstm", "parity", "aligned", "fixed", 8, 4), (0, 1), (0.1,))
     assert block.replicates == {(0, 0.1), (1, 0.1)}
 
 

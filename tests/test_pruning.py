@@ -267,7 +267,9 @@ def test_jobs_and_checkpoints_of_a_finished_study_go(results):
 
 def test_what_a_missing_block_could_use_stays_on_any_device(results):
     """Also the checkpoints of the other blocks of its job: if the job fails, it takes their stores."""
-    (job,) = [path for path in (results / "jobs").glob("train_cells-lstm-parity-4-*.json")]
+    (job,) = [
+        path for path in (results / "jobs").glob("train_cells-lstm-parity-aligned-fixed-4-*.json")
+    ]
     outputs = json.loads(job.read_text())["outputs"]
     first, *others = (path[path.rindex("cells/") :] for path in outputs)
     assert others

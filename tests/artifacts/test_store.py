@@ -25,9 +25,15 @@ SPECIFICATION = {"stage": "data", "length": 3, "seed": 0}
 
 
 def sequences(offset=0):
-    tokens = (np.arange(12, dtype=np.uint8).reshape(4, 3) + offset) % 5
-    axes = ("sequence", "position")
-    return xr.Dataset({"tokens": (axes, tokens), "labels": (axes, tokens[:, ::-1])})
+    symbols = (np.arange(12, dtype=np.uint8).reshape(4, 3) + offset) % 5
+    axes, length = ("sequence", "position"), np.full(4, 3, dtype=np.uint8)
+    return xr.Dataset(
+        {
+            "symbols": (axes, symbols),
+            "states": (axes, symbols[:, ::-1]),
+            "length": ("sequence", length),
+        }
+    )
 
 
 @pytest.fixture
@@ -122,8 +128,8 @@ def test_exchanged_array_is_refused(path):
     before.write_bytes(path.read_bytes())
     write_store(path, sequences(1), DATA, SPECIFICATION, {"device": "cpu"})
     with zipfile.ZipFile(before) as archive:
-        other = archive.read("tokens/c/0/0")
-    rewritten(path, lambda entries: entries.update({"tokens/c/0/0": other}))
+        other = archive.read("symbols/c/0/0")
+    rewritten(path, lambda entries: entries.update({"symbols/c/0/0": other}))
     assert "not that of its checksum" in refusal(path)
 
 
@@ -137,7 +143,7 @@ def test_edited_header_is_refused(path):
 
 
 def test_removed_entry_is_refused(path):
-    rewritten(path, lambda entries: entries.pop("labels/c/0/0"))
+    rewritten(path, lambda entries: entries.pop("states/c/0/0"))
     assert "not that of its checksum" in refusal(path)
 
 
@@ -151,7 +157,7 @@ def test_header_is_read_without_the_arrays(path):
 
 
 def test_store_of_another_stage_is_refused(path):
-    assert "is of stage 'data', schema version 1; wanted is stage 'training'" in refusal(path, CELL)
+    assert "is of stage 'data', schema version 2; wanted is stage 'training'" in refusal(path, CELL)
 
 
 def test_store_under_a_foreign_name_is_refused(path):
@@ -202,8 +208,8 @@ def test_store_of_other_replicates_is_refused():
 
 def test_dataset_that_does_not_follow_the_schema_is_not_written(tmp_path):
     path = tmp_path / f"{digest(SPECIFICATION)}.zarr.zip"
-    with pytest.raises(ArtifactError, match="variable labels of schema data is missing"):
-        write_store(path, sequences().drop_vars("labels"), DATA, SPECIFICATION, {})
-    with pytest.raises(ArtifactError, match="tokens has dimensions"):
+    with pytest.raises(ArtifactError, match="variable states of schema data is missing"):
+        write_store(path, sequences().drop_vars("states"), DATA, SPECIFICATION, {})
+    with pytest.raises(ArtifactError, match="symbols has dimensions"):
         write_store(path, sequences().transpose(), DATA, SPECIFICATION, {})
     assert not path.exists()

@@ -18,6 +18,8 @@ ACCURACIES = [
     "extrapolation_above_chance",
 ]
 
+ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
+
 
 def make_cells(
     models=("transformer", "lstm"),
@@ -33,7 +35,13 @@ def make_cells(
         models, tasks, lengths, budgets, seeds, rates
     ):
         learnt = budget >= 4 * length * seed
-        row = {"model": model, "task": task, "n_states": 2, "length": length, "budget": budget}
+        row = {
+            "model": model,
+            "task": task,
+            "n_states": 2,
+            "length": length,
+            "budget": budget,
+        } | ASKED
         row |= {"seed": seed, "learning_rate": rate, "diverged": False}
         row |= dict.fromkeys(ACCURACIES, 1.0 if learnt else 0.25)
         row |= {"outcome": "learnt" if learnt else "not_generalised", "best_validation_loss": 0.1}
@@ -46,7 +54,13 @@ def make_thresholds(models=("transformer", "lstm"), tasks=("parity", "addition")
     rows = []
     for model, task, length in itertools.product(models, tasks, (4, 8, 16)):
         for seed in (pd.NA, *seeds):
-            row = {"model": model, "task": task, "n_states": 2, "length": length, "seed": seed}
+            row = {
+                "model": model,
+                "task": task,
+                "n_states": 2,
+                "length": length,
+                "seed": seed,
+            } | ASKED
             row |= {"rule": "any" if seed is pd.NA else "seed", "n_star": 64.0}
             row |= {"lower": 32.0, "upper": 64.0, "censoring": "interval"}
             row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6}

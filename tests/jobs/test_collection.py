@@ -14,6 +14,7 @@ def thresholds_of(outcomes):
     """Return thresholds by seed (and "any") for outcomes by (budget, seed, learning rate)."""
     rows = [
         {"model": "lstm", "task": "parity", "n_states": 2, "length": 5, "diverged": False}
+        | {"supervision": "aligned", "length_distribution": "fixed"}
         | {"budget": budget, "seed": seed, "learning_rate": rate, "outcome": outcome}
         for (budget, seed, rate), outcome in outcomes.items()
     ]

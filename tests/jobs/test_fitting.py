@@ -13,6 +13,8 @@ from nstar.jobs.outcomes import scaling_data
 from nstar.selection import as_score, runs_by_seed
 from nstar.tables import CELLS, THRESHOLDS, read_table, write_table
 
+ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
+KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]
 BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
 JOB = {
     "models": ["transformer", "lstm"],
@@ -39,6 +41,7 @@ def make_cells(exponents=(("transformer", 1.5), ("lstm", 0.2)), lengths=(4, 6, 8
                             **{name: BLANKS[column.dtype] for name, column in CELLS.items()},
                             **{"model": model, "task": "parity", "n_states": 2, "length": length},
                             **{"budget": budget, "seed": seed, "learning_rate": 0.01},
+                            **ASKED,
                             "outcome": "learnt" if distance > 0 else "not_generalised",
                             "best_validation_sequence_accuracy": accuracy,
                         }
@@ -51,11 +54,11 @@ def make_thresholds(cells):
     rows = [
         {
             **{name: BLANKS[column.dtype] for name, column in THRESHOLDS.items()},
-            **dict(zip(("model", "task", "n_states", "length", "seed"), key, strict=True)),
+            **dict(zip(KEYS, key, strict=True)),
             **{"rule": "seed", "censoring": "interval", "n_available": 10**6},
             "n_star": float(curve.loc[curve["outcome"] == "learnt", "budget"].min()),
         }
-        for key, curve in cells.groupby(["model", "task", "n_states", "length", "seed"])
+        for key, curve in cells.groupby(KEYS)
     ]
     return pd.DataFrame(rows)
 
@@ -119,9 +122,9 @@ def test_every_form_is_compared(made):
 
 
 def test_cards_say_how_every_number_was_obtained(made):
-    cards = made["cards"]
+    assert set(made["cards"]) == {"versions", "aligned fixed"}
+    cards = made["cards"]["aligned fixed"]
     assert set(cards) == {
-        "versions",
         "exponents",
         "sensitivity",
         "joint",
@@ -176,6 +179,21 @@ def test_doubtful_thresholds_are_left_out_with_their_seed(tmp_path):
     assert row(made["exponents"], kind="exponent", model="lstm", quantity="length")["n_used"] == 200
 
 
+def test_what_is_asked_for_is_fitted_for_itself(made, tmp_path):
+    """A second supervision with other exponents changes no number of the first."""
+    other = make_cells(exponents=(("transformer", 0.2), ("lstm", 1.5)))
+    both = fit(tmp_path, pd.concat([make_cells(), other.assign(supervision="outcome")]))
+
+    for name, table in both.items():
+        if name != "cards":
+            first = table[table["supervision"] == "aligned"]
+            pd.testing.assert_frame_equal(first, made[name], check_exact=True)
+            assert len(table) == 2 * len(first)
+    assert both["cards"]["aligned fixed"] == made["cards"]["aligned fixed"]
+    found = row(both["exponents"], supervision="outcome", model="lstm", quantity="length")
+    assert found["lower"] < 1.5 < found["upper"]
+
+
 def test_one_model_has_no_pair_and_one_length_has_no_exponent(tmp_path):
     cells = make_cells(exponents=(("lstm", 0.2),), lengths=(8,))
     made = fit(tmp_path, cells)
@@ -184,7 +202,7 @@ def test_one_model_has_no_pair_and_one_length_has_no_exponent(tmp_path):
     assert "Only 1 of 1 curves" in made["exponents"]["reason"][0]
     assert made["checks"].empty
     assert made["forms"].empty
-    assert made["cards"]["joint"] is None
+    assert made["cards"]["aligned fixed"]["joint"] is None
     assert len(made["demand"]) == 1
 
 

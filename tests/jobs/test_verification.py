@@ -28,6 +28,9 @@ CHANGES = {
 """The second curve has data in four shards of training."""
 
 
+CURVE = "model~lstm/task~parity/supervision~aligned/length_distribution~fixed"
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     results = tmp_path_factory.mktemp("finished") / "results"
@@ -114,6 +117,14 @@ def test_renamed(stage, results):
         ("evaluations", "seeds~0+1", "seeds~1+0", "holds the replicates"),
         ("data", "length~4/", "length~5/", "made for length 4, not for the 5 of its path"),
         ("data", "seed~0/", "seed~7/", "made for seed 0, not for the 7 of its path"),
+        (
+            "data",
+            "split~train/",
+            "split~other/",
+            "made for split train, not for the other of its path",
+        ),
+        ("data", "~fixed/", "~uniform/", "made for length_distribution fixed, not for the uniform"),
+        ("cells", "~aligned/", "~outcome/", "made for supervision aligned, not for the outcome of"),
     ],
 )
 def test_moved_to_other_coordinates(stage, old, new, words, results):
@@ -132,11 +143,9 @@ def test_moved_to_other_coordinates(stage, old, new, words, results):
         ("split~train/shard~2/", "split~train/shard~3/"),
         ("split~train/shard~2/", "split~train/shard~99999999999/"),
         ("split~train/shard~1/", "split~train/shard~-1/"),
-        ("split~train/shard~0/", "split~validation/shard~0/"),
-        ("split~train/shard~0/", "split~other/shard~0/"),
+        ("split~train/shard~0/", "split~train/shard~1/"),
+        ("split~train/shard~1/", "split~train/shard~0/"),
         ("split~validation/shard~0/", "split~validation/shard~1/"),
-        ("split~validation/shard~0/", "split~train/shard~0/"),
-        ("split~validation/shard~0/", "split~test/shard~0/"),
     ],
 )
 def test_moved_to_another_place_of_the_stream(old, new, results):
@@ -151,7 +160,7 @@ def test_a_cell_of_another_stage(results):
     source = store(results, "evaluations", "budget~2/")
     path = Path(str(source).replace("/evaluations/", "/cells/"))
     shutil.copy(source, path)
-    assert "is of stage 'evaluation', schema version 1; wanted is" in problem(results, path)
+    assert "is of stage 'evaluation', schema version 2; wanted is" in problem(results, path)
 
 
 def test_foreign_zip(results):
@@ -167,12 +176,12 @@ def test_foreign_zip(results):
         "notes.txt",
         "0123456789ab.zarr.zip",
         "model~lstm/0123456789ab.zarr.zip",
-        "model~lstm/task~parity/length~four/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
-        "task~parity/model~lstm/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
-        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/old/0123.zarr.zip",
-        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.10/0123.zarr.zip",
-        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip~",
-        "model~lstm/task~parity/length~4/budget~2/seeds~0/learning_rates~0.1/mine.zarr.zip",
+        f"{CURVE}/length~four/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
+        "task~parity/model~lstm/supervision~aligned/length_distribution~fixed/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
+        f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/old/0123.zarr.zip",
+        f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.10/0123.zarr.zip",
+        f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip~",
+        f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/mine.zarr.zip",
     ],
 )
 def test_what_does_not_belong(name, results):

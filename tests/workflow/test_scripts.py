@@ -89,7 +89,7 @@ def wait_for_checkpoints(folder, n_checkpoints, process):
 
 def test_progress_is_plain_lines_in_a_log(job):
     process = finish("train_cells.py", *job[1])
-    assert process.err.splitlines()[-1].startswith("lstm parity length 8: 8 replicates in ")
+    assert process.err.splitlines()[-1].startswith("lstm, parity, length 8: 8 replicates in ")
     assert "\r" not in process.err
 
 

@@ -32,6 +32,8 @@ STUDY = tiny(
     },
 )
 
+ASKED = "supervision~aligned/length_distribution~fixed"
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
@@ -104,7 +106,7 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
     assert len(cells) == len(coordinates)
     for wanted in coordinates:
         model, path = wanted.split()
-        part = f"results/cells/model~{model}/task~parity/{path}/"
+        part = f"results/cells/model~{model}/task~parity/{ASKED}/{path}/"
         assert sum(cell.startswith(part) for cell in cells) == 1, wanted
 
 
@@ -178,7 +180,9 @@ def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
 
 
 def test_lost_cell_is_made_again_alone(folder):
-    lost = next(folder.glob("results/cells/model~dense/task~parity/length~5/budget~4/*/*/*.zip"))
+    lost = next(
+        folder.glob(f"results/cells/model~dense/task~parity/{ASKED}/length~5/budget~4/*/*/*.zip")
+    )
     lost.unlink()
     rules, cells = planned(folder, STUDY)
     assert rules == {"train_cells", *AFTER_CELLS}
@@ -277,7 +281,8 @@ def test_refits_of_the_tutorial_run(finished):
 def test_study_store_opens_with_names_and_units(finished, recwarn):
     store = xr.open_zarr(finished / "results/tables/study.zarr", chunks=None)
     assert not recwarn.list
-    axes = ("model", "task", "length", "budget", "seed", "learning_rate")
+    axes = ("model", "task", "supervision", "length_distribution", "length", "budget")
+    axes += ("seed", "learning_rate")
     assert store["outcome"].dims == axes
     for name, variable in store.variables.items():
         assert variable.attrs["long_name"] and variable.attrs["units"], name
@@ -318,7 +323,9 @@ def test_wrong_configuration_stops_before_any_job(tmp_path):
 
 
 def test_damaged_cell_is_named_with_its_repair(folder):
-    victim = next(folder.glob("results/cells/model~dense/task~parity/length~5/budget~4/*/*/*.zip"))
+    victim = next(
+        folder.glob(f"results/cells/model~dense/task~parity/{ASKED}/length~5/budget~4/*/*/*.zip")
+    )
     victim.write_bytes(victim.read_bytes()[:200])
     (folder / "results/tables/cells.csv").unlink()
     failed = snakemake(folder)

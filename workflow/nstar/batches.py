@@ -215,7 +215,7 @@ def _generation(plan: Plan) -> Iterable[Batch]:
         pieces = [unit.thing for unit in chosen]
         job = {
             "tasks": {piece.task: stores.tasks[piece.task] for piece in pieces},
-            "slices": [vars(piece) for piece in pieces],
+            "slices": [vars(piece) | {"held_out": list(piece.held_out)} for piece in pieces],
         }
         yield Batch(
             rule=_rule_name("generate_data", chosen, job),
@@ -237,7 +237,7 @@ def _training(
     """Yield the jobs that train missing blocks."""
     stores = plan.stores
     units = [
-        _Unit(block, (cell.model, cell.task, cell.length), float(np.median(draws[block])))
+        _Unit(block, cell.curve, float(np.median(draws[block])))
         for block in missing
         for cell in [block.cell]
     ]

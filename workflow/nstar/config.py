@@ -25,7 +25,7 @@ from nstar.options import (
     tagged_union,
 )
 from nstar.search import STRATEGIES
-from nstar.tasks import TASKS
+from nstar.tasks import TASKS, LengthDistribution, Supervision
 
 TaskOptions = tagged_union(*TASKS.values())
 
@@ -37,6 +37,12 @@ class GeometricRange(Options):
     largest: PositiveInt = Field(description="bound of the largest budget; sequences")
     factor: Annotated[StrictInt, Field(ge=2), Countable] = Field(
         2, description="ratio of neighbours; no unit"
+    )
+    cut: bool = Field(
+        False,
+        strict=True,
+        description="whether budgets beyond the sequences that exist give way to all of these, or are "
+        "refused; no unit",
     )
 
     @model_validator(mode="after")
@@ -77,14 +83,29 @@ class GridBlock(Options):
     tasks: Annotated[tuple[Name, ...], Field(min_length=1), Few] | None = Field(
         None, description="names of tasks; all where left out; no unit"
     )
+    supervisions: Annotated[tuple[Supervision, ...], Field(min_length=1), Few] = Field(
+        ("aligned",),
+        description="what is asked for: the state at the end (`outcome`), after a separator all states "
+        "in turn (`chain_of_thought`), or at every symbol the state so far (`aligned`); no unit",
+    )
+    length_distributions: Annotated[tuple[LengthDistribution, ...], Field(min_length=1), Few] = (
+        Field(
+            ("fixed",),
+            description="which lengths a data set has: that of the cell (`fixed`), or all from "
+            "data.shortest_length on, each as likely (`uniform`) or each used up before the next "
+            "(`short_to_long`); no unit",
+        )
+    )
     lengths: Annotated[tuple[Length, ...], Field(min_length=1), Few] = Field(
-        description="sequence lengths n; symbols"
+        description="sequence lengths n, the longest where they vary; symbols"
     )
     budgets: Budgets = Field(
-        description="training-set sizes N, a list or {smallest, largest, factor}; sequences"
+        description="training-set sizes N, a list or {smallest, largest, factor, cut}; sequences"
     )
 
-    _no_repeats = field_validator("models", "tasks", "lengths", "budgets")(refuse_repeats)
+    _no_repeats = field_validator(
+        "models", "tasks", "supervisions", "length_distributions", "lengths", "budgets"
+    )(refuse_repeats)
 
 
 Seed = Annotated[StrictInt, Field(ge=0), AtMost(2**63 - 1, "tables hold numbers of 64 bits")]
@@ -110,11 +131,15 @@ class Data(Options):
         2000, description="largest size of the validation set; sequences"
     )
     validation_share: OpenFraction = Field(
-        0.2, description="largest share of the sequence space given to validation; fraction"
+        0.2,
+        description="largest share of the sequences of a length given to validation; fraction",
+    )
+    shortest_length: Length = Field(
+        2, description="shortest length where lengths vary within a data set; symbols"
     )
 
     def n_validation(self, n_sequences: int) -> int:
-        """Return the size of the validation set for a space of `n_sequences`."""
+        """Return the largest size of the validation set for a space of `n_sequences`."""
         if n_sequences >= self.validation_examples / self.validation_share:
             return self.validation_examples  # spaces beyond the range of floats end here
         return int(self.validation_share * n_sequences)
@@ -161,6 +186,10 @@ class Success(Options):
     threshold: PositiveFloat = Field(
         description="highest loss (nats per label) or lowest accuracy (fraction)"
     )
+    at: Literal["best", "final"] = Field(
+        "best",
+        description="whether the best evaluation of a run decides, or its last one; no unit",
+    )
 
     @model_validator(mode="after")
     def _accuracy_is_a_fraction(self):
@@ -182,7 +211,13 @@ class Training(Options):
         description="evaluations without a new best, once the training set is fitted, after which a "
         "replicate ends, null for none; evaluations",
     )
-    success: Success = Field(description="when a replicate has learnt, and stops")
+    success: Success = Field(description="when a replicate has learnt")
+    stop_on_success: bool = Field(
+        True,
+        strict=True,
+        description="whether a replicate that has learnt ends there, which changes no outcome but the "
+        "weights that are evaluated; no unit",
+    )
     optimiser: Optimiser = Field(default_factory=Optimiser, description="Adam or AdamW")
     schedule: Schedule = Field(default_factory=Schedule, description="of the learning rate")
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
@@ -190,6 +225,15 @@ class Training(Options):
         description="of matrix products; `tf32` needs a GPU, `bfloat16` serves transformers and "
         "DeltaNet, recurrent models stay in float32; no unit",
     )
+
+    @model_validator(mode="after")
+    def _stop_changes_no_outcome(self):
+        if self.stop_on_success and self.success.at == "final":
+            raise ValueError(
+                "stop_on_success true with success.at 'final': an end at the first success would change "
+                "the outcome; set it to false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _warmup_ends(self):

@@ -1,5 +1,6 @@
 """How a configuration is checked: every mistake at once, each as one readable line."""
 
+import itertools
 import math
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nstar.config import Study
 from nstar.errors import ConfigError, all_mistakes, nearest
+from nstar.grid import make_pool
 from nstar.options import Options
 
 LONGEST_SEGMENT = 200
@@ -120,6 +122,8 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
             return
     if {"grid", "tasks", "data"} <= set(parts):
         yield from _impossible_budgets(parts)
+    if {"grid", "models"} <= set(parts):
+        yield from _sees_ahead(parts)
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
@@ -140,6 +144,8 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
     n_cells = sum(
         len(models if block.models is None else block.models)
         * len(tasks if block.tasks is None else block.tasks)
+        * len(block.supervisions)
+        * len(block.length_distributions)
         * len(block.lengths)
         * len(getattr(block.budgets, "values", block.budgets))
         for block in grid
@@ -148,27 +154,55 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
 
 
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
+    data = parts["data"]
     for i, block in enumerate(parts["grid"]):
         budgets = getattr(block.budgets, "values", block.budgets)
+        cut = getattr(block.budgets, "cut", False)
         names = parts["tasks"] if block.tasks is None else block.tasks
-        for name in names:
+        settings = itertools.product(names, block.length_distributions, block.lengths)
+        for name, distribution, length in settings:
             task = parts["tasks"].get(name)
-            for length in block.lengths if task is not None else ():
-                size = task.n_sequences(length)
-                n_validation = parts["data"].n_validation(size)
-                too_large = [budget for budget in budgets if budget > size - n_validation]
-                if n_validation == 0:
+            if task is None:
+                continue
+            where = f"task {name}, length {length}"
+            if distribution != "fixed":
+                where = f"{where}, lengths {distribution}"
+                if length < data.shortest_length:
                     yield (
-                        f"grid.{i}.lengths: task {name}, length {length} has only {size} sequences, "
-                        f"too few for a validation set; use longer sequences"
+                        f"grid.{i}.lengths: {where}: the longest length is below "
+                        f"data.shortest_length {data.shortest_length}; make it larger"
                     )
-                elif too_large:
-                    yield (
-                        f"grid.{i}.budgets: task {name}, length {length}, budget "
-                        f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
-                        f"{n_validation} are kept for validation; use budgets up to "
-                        f"{size - n_validation}, or put this length into a grid block of its own"
-                    )
+                    continue
+            pool = make_pool(task, distribution, length, data)
+            size = pool.n_training + pool.n_validation
+            too_large = [budget for budget in budgets if budget > pool.n_training]
+            if pool.n_validation == 0:
+                yield (
+                    f"grid.{i}.lengths: {where} has only {size} sequences, "
+                    f"too few for a validation set; use longer sequences"
+                )
+            elif too_large and not cut:
+                yield (
+                    f"grid.{i}.budgets: {where}, budget "
+                    f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
+                    f"{pool.n_validation} are kept for validation; use budgets up to "
+                    f"{pool.n_training}, put this length into a grid block of its own, or set cut: true"
+                )
+
+
+def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a model would see the answers, or the padding, that follow a position."""
+    for i, block in enumerate(parts["grid"]):
+        for name in parts["models"] if block.models is None else block.models:
+            if getattr(parts["models"].get(name), "causal", True):
+                continue
+            for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
+                for value in getattr(block, key):
+                    if value != legal and (legal or value == "chain_of_thought"):
+                        yield (
+                            f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
+                            f"what follows a position; set its causal: true, or leave it out"
+                        )
 
 
 _MUST = {

@@ -18,14 +18,15 @@ from pydantic import TypeAdapter
 
 from nstar.config import Study
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Slice, n_validation
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Slice, pool_of
 from nstar.header import read_header
 from nstar.model_options import ModelOptions
 from nstar.model_sizes import Shape, Size
 from nstar.paths import STORE_SUFFIX, decode, encode
 from nstar.seeds import numpy_generator
 from nstar.specification import canonical_json
-from nstar.tasks import Task, build_task
+from nstar.tasks import Supervision, Task, build_task
+from nstar.tasks.supervision import n_token_kinds, n_tokens
 
 STEP_SECONDS = {"cpu": 2e-4, "gpu": 1e-4}
 FLOPS_PER_SECOND = {"cpu": 1e10, "gpu": 1e12}
@@ -92,13 +93,19 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     cell, training, n = block.cell, study.training, len(block.replicates)
     task, batch = study.tasks[cell.task], min(study.training.batch_size, cell.budget)
     model = study.models[cell.model]
-    size = _size(model, task, cell.length, cell.length, batch)
-    held_out, n_test = n_validation(study, cell), study.evaluation.test_examples
-    longer = _size(model, task, cell.length, TEST_LENGTH_FACTOR * cell.length, batch)
-    test_flops = (held_out * size.forward_flops + n_test * longer.forward_flops) / batch
+    size = _size(model, task, cell.supervision, cell.length, cell.length, batch)
+    held_out, n_test = pool_of(study, cell).n_validation, study.evaluation.test_examples
+    tested = TEST_LENGTH_FACTOR * cell.length
+    longer = _size(model, task, cell.supervision, cell.length, tested, batch)
+    n_forward, n_longer = held_out, n_test
+    if cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
+        n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
+    test_flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
     n_curves = 6 * -(-training.max_steps // training.evaluate_every)
     states = 5 * 4 * n * size.n_parameters  # parameters, final ones, two moments, gradient
-    sets = 16 * len(block.seeds) * (cell.budget + held_out) * cell.length
+    sets = (
+        16 * len(block.seeds) * (cell.budget + held_out) * n_tokens(cell.supervision, cell.length)
+    )
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
@@ -154,14 +161,21 @@ def device_kind(device: str) -> str:
 
 
 @lru_cache(maxsize=2**16)
-def _size(model: Any, task: Task, trained_length: int, length: int, batch_size: int) -> Size:
-    """Return the size of a model trained at one length, for batches of a length."""
+def _size(
+    model: Any,
+    task: Task,
+    supervision: Supervision,
+    trained_length: int,
+    length: int,
+    batch_size: int,
+) -> Size:
+    """Return the size of a model trained at one length, for batches of a length; in symbols."""
     return model.size(
         Shape(
-            n_symbols=task.n_symbols,
+            n_symbols=n_token_kinds(supervision, task),
             n_classes=task.n_states,
-            n_positions=TEST_LENGTH_FACTOR * trained_length,
-            length=length,
+            n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * trained_length),
+            length=n_tokens(supervision, length),
             batch_size=batch_size,
         )
     )
@@ -216,7 +230,7 @@ def read_experience(study: Study, results: Path, device: str) -> list[Experience
 
 def _sample(folder: Path) -> list[Path]:
     """Return some stores of a model, spread evenly over its curves and their budgets."""
-    curves = sorted(folder.glob("task~*/length~*"))
+    curves = sorted(folder.glob("task~*/supervision~*/length_distribution~*/length~*"))
     chosen = []
     for curve in _spread(curves, LARGEST_SAMPLE):
         cells = sorted(curve.glob("budget~*"), key=lambda path: int(path.name.split("~")[1]))
@@ -236,10 +250,11 @@ def _spread(entries: Sequence[Any], most: int) -> Sequence[Any]:
 def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Experience:
     specification = header["specification"]
     length, budget = specification["length"], specification["budget"]
-    training, held_out = specification["training"], specification["n_validation"]
+    training, held_out = specification["training"], sum(specification["held_out"])
     batch = min(training["batch_size"], budget)
     model = _parse_model(canonical_json(specification["model"]))
-    size = _size(model, build_task(specification["task"]), length, length, batch)
+    task = build_task(specification["task"])
+    size = _size(model, task, specification["supervision"], length, length, batch)
     flops = _training_flops(size, batch, held_out, training)
     return Experience(
         model=canonical_json(specification["model"]),

@@ -18,6 +18,7 @@ from nstar.grid import (
     training_specification,
 )
 from nstar.header import read_header
+from nstar.naming import curve_name
 from nstar.paths import STORE_SUFFIX, encode
 from nstar.plan import CellState, Plan
 
@@ -42,8 +43,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
     """
     curves: dict[tuple, list[CellState]] = {}
     for state in plan.cells:
-        cell = state.cell
-        curves.setdefault((cell.model, cell.task, cell.length), []).append(state)
+        curves.setdefault(state.cell.curve, []).append(state)
     evaluations = set(plan.missing_evaluations)
     jobs = [*batches.generation, *batches.training, *batches.evaluation]
     device = planned_device(plan.study)
@@ -102,9 +102,7 @@ def _curve(
         missing = any(block in evaluations for block in blocks)
         evaluation["missing" if missing else "cached"].append(budget)
     return {
-        "model": first.model,
-        "task": first.task,
-        "length": first.length,
+        **{name: value for name, value in vars(first).items() if name != "budget"},
         "training": training,
         "evaluation": evaluation,
         "cost": _cost(batches, [block for state in states for block in state.missing]),
@@ -124,18 +122,17 @@ def _cost(batches: Batches, blocks: Sequence[Block]) -> dict[str, Any]:
 
 
 def _data(plan: Plan) -> list[dict[str, Any]]:
-    """Return how many stores of data of each task and length are there, or needed: missing or stale."""
+    """Return how many stores of data of each task and lengths are there, or needed: missing or stale."""
     missing = set(plan.missing_data)
-    counts: dict[tuple[str, int], dict[str, int]] = {}
+    counts: dict[tuple[str, str, int], dict[str, int]] = {}
     seen: set[Slice] = set()
     for state in plan.cells:
         for piece in slices_of(plan.study, state.cell, plan.study.replicates.seeds):
             if piece in seen:
                 continue
             seen.add(piece)
-            row = counts.setdefault(
-                (piece.task, piece.length), {"cached": 0, "missing": 0, "stale": 0}
-            )
+            key = (piece.task, piece.length_distribution, piece.length)
+            row = counts.setdefault(key, {"cached": 0, "missing": 0, "stale": 0})
             if Path(plan.stores.piece(piece)).exists():
                 row["cached"] += 1
             elif piece in missing:
@@ -143,7 +140,8 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
                 folder = plan.results / "data" / encode(piece.coordinates)
                 why = _changed_recipes(folder.glob(f"*{STORE_SUFFIX}"), wanted)
                 row["stale" if why else "missing"] += 1
-    return [{"task": task, "length": n, **row} for (task, n), row in counts.items()]
+    names = ("task", "length_distribution", "length")
+    return [dict(zip(names, key, strict=True)) | row for key, row in counts.items()]
 
 
 def _why_stale(plan: Plan, cell: Cell) -> str | None:
@@ -221,7 +219,7 @@ def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
         parts.append(f"in part: {' '.join(map(str, training['partial']))}")
     if training["stale"]:
         parts.append(f"stale: {' '.join(training['stale'])}")
-    name = f"{curve['model']}, {curve['task']}, length {curve['length']}"
+    name = curve_name(curve)
     cached = " ".join(map(str, training["cached"])) or "-"
     if not parts:
         return (name, cached, "-", "", "", "", "")

@@ -1,12 +1,22 @@
 """From a study to its cells, and from a cell to the specification of each of its stores."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from nstar.config import Study
+from nstar.config import Data, GridBlock, Study
 from nstar.specification import RECIPES
-from nstar.tasks import Task
+from nstar.tasks import (
+    LENGTH_DISTRIBUTIONS,
+    SUPERVISIONS,
+    LengthDistribution,
+    Pool,
+    Supervision,
+    Task,
+    share_out,
+)
 
 TEST_LENGTH_FACTOR = 2
 """Extrapolation is measured at this multiple of the training length; models are built to reach it."""
@@ -17,12 +27,28 @@ FIRST_SHARD = 1024
 
 @dataclass(frozen=True)
 class Cell:
-    """One grid point: model and task by name, length n in symbols, budget N in sequences."""
+    """One grid point: model and task by name, length n in symbols, budget N in sequences.
+
+    Where lengths are not fixed, `length` is the longest.
+    """
 
     model: str
     task: str
+    supervision: Supervision
+    length_distribution: LengthDistribution
     length: int
     budget: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any], **others: Any) -> "Cell":
+        """Return the cell whose coordinates are among some fields, or given beside them."""
+        fields = {**fields, **others}
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__})
+
+    @property
+    def curve(self) -> tuple[str | int, ...]:
+        """All coordinates but the budget."""
+        return tuple(vars(self).values())[:-1]
 
 
 @dataclass(frozen=True)
@@ -52,20 +78,58 @@ class Block:
 
 
 def cells_of(study: Study) -> tuple[Cell, ...]:
-    """Return all cells of the grid, each once, sorted by model, task, length and budget."""
-    cells = set()
+    """Return all cells of the grid, each once, sorted by its coordinates."""
+    cells: set[Cell] = set()
     for block in study.grid:
-        budgets = getattr(block.budgets, "values", block.budgets)
-        for model in study.models if block.models is None else block.models:
-            for task in study.tasks if block.tasks is None else block.tasks:
-                for length in block.lengths:
-                    cells.update(Cell(model, task, length, budget) for budget in budgets)
+        for model, *setting in itertools.product(
+            study.models if block.models is None else block.models,
+            study.tasks if block.tasks is None else block.tasks,
+            block.supervisions,
+            block.length_distributions,
+            block.lengths,
+        ):
+            cells.update(Cell(model, *setting, n) for n in budgets_of(study, block, *setting))
     models, tasks = list(study.models), list(study.tasks)
     return tuple(
-        sorted(
-            cells, key=lambda c: (models.index(c.model), tasks.index(c.task), c.length, c.budget)
-        )
+        sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), *_rank(c)))
     )
+
+
+def strata_of(study: Study) -> tuple[tuple[Supervision, LengthDistribution], ...]:
+    """Return the pairs of supervision and length distribution in the grid, each once, sorted."""
+    found = {
+        pair
+        for block in study.grid
+        for pair in itertools.product(block.supervisions, block.length_distributions)
+    }
+    every = itertools.product(SUPERVISIONS, LENGTH_DISTRIBUTIONS)
+    return tuple(pair for pair in every if pair in found)
+
+
+def _rank(cell: Cell) -> tuple[int, ...]:
+    return (
+        SUPERVISIONS.index(cell.supervision),
+        LENGTH_DISTRIBUTIONS.index(cell.length_distribution),
+        cell.length,
+        cell.budget,
+    )
+
+
+def budgets_of(
+    study: Study,
+    block: GridBlock,
+    task: str,
+    supervision: Supervision,
+    length_distribution: LengthDistribution,
+    length: int,
+) -> Sequence[int]:
+    """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
+    budgets = getattr(block.budgets, "values", block.budgets)
+    if not getattr(block.budgets, "cut", False):
+        return budgets
+    available = make_pool(study.tasks[task], length_distribution, length, study.data).n_training
+    kept = [budget for budget in budgets if budget <= available]
+    return kept if len(kept) == len(budgets) else [*kept, *{available} - {*kept, 0}]
 
 
 def product_blocks(cell: Cell, replicates: frozenset[tuple[int, float]]) -> list[Block]:
@@ -73,7 +137,7 @@ def product_blocks(cell: Cell, replicates: frozenset[tuple[int, float]]) -> list
 
     Examples
     --------
-    >>> cell = Cell("lstm", "parity", 8, 64)
+    >>> cell = Cell("lstm", "parity", "aligned", "fixed", 8, 64)
     >>> blocks = product_blocks(cell, frozenset({(0, 0.1), (0, 0.2), (1, 0.2)}))
     >>> [(block.seeds, block.learning_rates) for block in blocks]
     [((0,), (0.1, 0.2)), ((1,), (0.2,))]
@@ -89,21 +153,37 @@ def product_blocks(cell: Cell, replicates: frozenset[tuple[int, float]]) -> list
 
 def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
     """Return what the training of a cell depends on; which replicates run is not part of it."""
+    held_out = pool_of(study, cell).held_out
     return {
         "stage": "training",
         "recipes": {stage: RECIPES[stage] for stage in ("data", "training")},
         "task": study.tasks[cell.task].model_dump(mode="json"),
+        "supervision": cell.supervision,
+        "length_distribution": cell.length_distribution,
         "length": cell.length,
+        "held_out": list(held_out),
         "budget": cell.budget,
-        "n_validation": n_validation(study, cell),
         "model": study.models[cell.model].model_dump(mode="json"),
         "training": study.training.model_dump(mode="json"),
     }
 
 
-def n_validation(study: Study, cell: Cell) -> int:
-    """Return the size of the validation set of a cell; sequences."""
-    return study.data.n_validation(study.tasks[cell.task].n_sequences(cell.length))
+def pool_of(study: Study, cell: Cell) -> Pool:
+    """Return the sequences that a cell draws from."""
+    task = study.tasks[cell.task]
+    return make_pool(task, cell.length_distribution, cell.length, study.data)
+
+
+@lru_cache(maxsize=2**12)
+def make_pool(task: Task, length_distribution: LengthDistribution, length: int, data: Data) -> Pool:
+    """Return the sequences of a setting.
+
+    The validation set is shared out to the lengths as evenly as the largest share of each space allows.
+    """
+    shortest = length if length_distribution == "fixed" else data.shortest_length
+    sizes = map(task.n_sequences, range(shortest, length + 1))
+    held_out = share_out([*map(data.n_validation, sizes)], data.validation_examples)
+    return Pool(task, length_distribution, length, held_out)
 
 
 def evaluation_specification(training: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,13 +206,16 @@ def evaluation_specification(training: str, options: Mapping[str, Any]) -> dict[
 
 @dataclass(frozen=True)
 class Slice:
-    """A stretch of the stream of sequences of one task, length and seed: one store of data.
+    """A stretch of the sequences of one pool and seed: one store of data.
 
-    `start` and `stop` are positions of the stream; the validation set comes first, training follows.
+    `held_out` makes the pool (see `nstar.tasks.Pool`). The splits ``validation`` and ``test`` are what
+    is held out of it; `start` and `stop` are positions among that, or in the order of training.
     """
 
     task: str
+    length_distribution: LengthDistribution
     length: int
+    held_out: tuple[int, ...]
     seed: int
     split: str
     shard: int
@@ -142,8 +225,12 @@ class Slice:
     @property
     def coordinates(self) -> dict[str, Any]:
         """The coordinates in the path of the store; see `nstar.paths`."""
-        keys = ("task", "length", "seed", "split", "shard")
+        keys = ("task", "length_distribution", "length", "seed", "split", "shard")
         return {key: getattr(self, key) for key in keys}
+
+    def pool(self, task: Task) -> Pool:
+        """Return the pool of this slice, whose task has this name."""
+        return Pool(task, self.length_distribution, self.length, self.held_out)
 
 
 def data_specification(task_options: dict[str, Any], piece: Slice) -> dict[str, Any]:
@@ -152,8 +239,11 @@ def data_specification(task_options: dict[str, Any], piece: Slice) -> dict[str, 
         "stage": "data",
         "recipes": {"data": RECIPES["data"]},
         "task": task_options,
+        "length_distribution": piece.length_distribution,
         "length": piece.length,
+        "held_out": list(piece.held_out),
         "seed": piece.seed,
+        "split": piece.split,
         "start": piece.start,
         "stop": piece.stop,
     }
@@ -161,27 +251,36 @@ def data_specification(task_options: dict[str, Any], piece: Slice) -> dict[str, 
 
 def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]:
     """Yield the stores of data of a cell: validation set, shards of training data, test set."""
-    task, head = study.tasks[cell.task], n_validation(study, cell)
+    pool = pool_of(study, cell)
     for seed in seeds:
-        yield from stream_slices(task, cell, seed, head)
-        yield extrapolation_slice(task, cell, seed, study.evaluation.test_examples)
+        yield validation_slice(pool, cell.task, seed)
+        yield from training_slices(pool, cell.task, seed, cell.budget)
+        yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
 
 
-def stream_slices(task: Task, cell: Cell, seed: int, head: int) -> Iterator[Slice]:
-    """Yield the validation set, the `head` first sequences, and the training shards that follow.
+def validation_slice(pool: Pool, task: str, seed: int) -> Slice:
+    """Return the validation set of a seed; `task` is the name of the pool's task."""
+    return _slice(pool, task, seed, "validation", 0, 0, pool.n_validation)
+
+
+def training_slices(pool: Pool, task: str, seed: int, budget: int) -> Iterator[Slice]:
+    """Yield the shards that hold the first `budget` training sequences.
 
     Shards have sizes that do not depend on the budget: budgets nest, and a larger one adds shards.
     """
-    size = task.n_sequences(cell.length)
-    yield Slice(cell.task, cell.length, seed, "validation", 0, 0, head)
     start, stop, shard = 0, FIRST_SHARD, 0
-    while start < cell.budget:
-        last = min(head + stop, size)
-        yield Slice(cell.task, cell.length, seed, "train", shard, head + start, last)
+    while start < budget:
+        yield _slice(pool, task, seed, "train", shard, start, min(stop, pool.n_training))
         start, stop, shard = stop, 2 * stop, shard + 1
 
 
-def extrapolation_slice(task: Task, cell: Cell, seed: int, n_examples: int) -> Slice:
-    """Return the test set: sequences of `TEST_LENGTH_FACTOR` times the length of the cell."""
-    longer = TEST_LENGTH_FACTOR * cell.length
-    return Slice(cell.task, longer, seed, "test", 0, 0, min(n_examples, task.n_sequences(longer)))
+def test_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
+    """Return the test set: sequences of `TEST_LENGTH_FACTOR` times the longest length of the pool."""
+    longer = TEST_LENGTH_FACTOR * pool.length
+    n_examples = min(n_examples, pool.task.n_sequences(longer))
+    longer_pool = Pool(pool.task, "fixed", longer, (n_examples,))
+    return _slice(longer_pool, task, seed, "test", 0, 0, n_examples)
+
+
+def _slice(pool: Pool, task: str, seed: int, *stretch: Any) -> Slice:
+    return Slice(task, pool.length_distribution, pool.length, pool.held_out, seed, *stretch)

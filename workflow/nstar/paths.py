@@ -5,8 +5,9 @@ a store is named by the digest of its specification, so a changed specification 
 
 ::
 
-    data/task~parity/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
-    cells/model~lstm/task~parity/length~8/budget~64/seeds~0+1/learning_rates~0.001/<digest>.zarr.zip
+    data/task~parity/length_distribution~fixed/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
+    cells/model~lstm/task~parity/supervision~aligned/length_distribution~fixed/length~8/budget~64/
+        seeds~0+1/learning_rates~0.001/<digest>.zarr.zip
     evaluations/<as cells>/<digest>.zarr.zip
     checkpoints/<digest of the path of a store of cells>-<device>.pt
 """
@@ -23,6 +24,8 @@ Coordinate = str | int | float | tuple[str, ...] | tuple[int, ...] | tuple[float
 COORDINATES: Mapping[str, type] = {
     "task": str,
     "model": str,
+    "supervision": str,
+    "length_distribution": str,
     "length": int,
     "budget": int,
     "seed": int,
@@ -33,9 +36,12 @@ COORDINATES: Mapping[str, type] = {
 }
 """Every coordinate and the type of its values."""
 
-_OF_A_BLOCK = ("model", "task", "length", "budget", "seeds", "learning_rates")
+_OF_A_BLOCK = (
+    *("model", "task", "supervision", "length_distribution", "length", "budget"),
+    *("seeds", "learning_rates"),
+)
 STAGES: Mapping[str, tuple[str, ...]] = {
-    "data": ("task", "length", "seed", "split", "shard"),
+    "data": ("task", "length_distribution", "length", "seed", "split", "shard"),
     "cells": _OF_A_BLOCK,
     "evaluations": _OF_A_BLOCK,
 }

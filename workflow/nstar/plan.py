@@ -142,7 +142,7 @@ def make_plan(study: Study, results: Path | str) -> Plan:
 
 def _curves_of(study: Study) -> Iterator[list[Cell]]:
     """Yield the cells of each curve, in the order of their budgets."""
-    for _, cells in itertools.groupby(cells_of(study), lambda c: (c.model, c.task, c.length)):
+    for _, cells in itertools.groupby(cells_of(study), lambda cell: cell.curve):
         yield list(cells)
 
 

@@ -4,12 +4,23 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-CURVE = ["model", "task", "length"]
-"""The columns that name a curve: all budgets of one model on one task at one length."""
+SETTING = ["task", "supervision", "length_distribution"]
+"""The columns that name what is learnt, apart from its length."""
+
+CURVE = ["model", *SETTING, "length"]
+"""The columns that name a curve: all budgets of one model on one setting at one length."""
+
+STRATUM = ["supervision", "length_distribution"]
+"""What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
 
 
 SCORE_LIMIT = 1e-3
 """Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
+
+
+def stratum_of(table: pd.DataFrame, stratum: tuple[str, str]) -> pd.DataFrame:
+    """Return the rows of a table that belong to a stratum (supervision, length distribution)."""
+    return table[(table[STRATUM] == list(stratum)).all(axis=1)]
 
 
 def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -25,11 +36,11 @@ def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per model, task, n_states, length, budget and seed, with `learnt` (some learning
+        One row per model, setting, n_states, length, budget and seed, with `learnt` (some learning
         rate learnt), `fitted` (some at least fitted its training set) and `score`, the best of the
         measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
     """
-    keys = ["model", "task", "n_states", "length", "budget", "seed"]
+    keys = [*CURVE[:-1], "n_states", "length", "budget", "seed"]
     scored = cells.assign(
         learnt=cells["outcome"] == "learnt",
         fitted=cells["outcome"] != "not_fitted",
@@ -65,7 +76,7 @@ def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per model, task, length, budget and seed, with `accuracy`; NaN where no learning
+        One row per curve, budget and seed, with `accuracy`; NaN where no learning
         rate of the seed has one.
     """
     keys = [*CURVE, "budget", "seed"]
@@ -88,7 +99,7 @@ def chosen_replicates(cells: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of `cells`, one per model, task, length and seed.
+        Rows of `cells`, one per curve and seed.
     """
     largest = cells.groupby(CURVE)["budget"].transform("max")
     ranked = cells[cells["budget"] == largest].sort_values(

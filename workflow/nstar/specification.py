@@ -12,9 +12,9 @@ from typing import Any
 RECIPES: Mapping[str, int] = {
     "data": 2,
     "training": 3,
-    "evaluation": 2,
-    "tables": 1,
-    "fit": 2,
+    "evaluation": 3,
+    "tables": 2,
+    "fit": 3,
     "figures": 2,
     "findings": 2,
 }

@@ -21,13 +21,19 @@ class Column(NamedTuple):
 _MODEL = Column("str", "1", "name of the model in the configuration")
 _TASK = Column("str", "1", "name of the task in the configuration")
 _STATES = Column("int64", "states", "m, size of the state space of the task")
-_LENGTH = Column("int64", "symbols", "n, length of the training sequences")
+_SUPERVISION = Column("str", "1", "what is asked for; see `grid.N.supervisions`")
+_LENGTH_DISTRIBUTION = Column(
+    "str", "1", "which lengths a data set has; see `grid.N.length_distributions`"
+)
+_LENGTH = Column("int64", "symbols", "n, length of the training sequences, or the longest")
 _FINAL = "of the final weights on the whole validation set"
 _BEST = "best over the evaluations during training"
 
 CELLS: Mapping[str, Column] = {
     "model": _MODEL,
     "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "n_states": _STATES,
     "length": _LENGTH,
     "budget": Column("int64", "sequences", "N, size of the training set"),
@@ -61,11 +67,17 @@ CELLS: Mapping[str, Column] = {
     "extrapolation_sequence_accuracy": Column(
         "float64", "1", "share of sequences with every label right at length 2n"
     ),
+    "validation_decoded_sequence_accuracy": Column(
+        "float64", "1", "as `validation_sequence_accuracy`, after its own answers (greedy decoding)"
+    ),
+    "extrapolation_decoded_sequence_accuracy": Column(
+        "float64", "1", "as `extrapolation_sequence_accuracy`, after its own answers"
+    ),
     "extrapolation_above_chance": Column(
         "float64",
         "1",
-        "share of labels right at positions n + 1 to 2n of sequences of length 2n, with chance mapped "
-        "to 0 and perfection to 1",
+        "share right of the last n labels of sequences of length 2n, of the states beyond the trained "
+        "length, with chance mapped to 0 and perfection to 1",
     ),
     "specification": Column("str", "1", "digest of the specification of the trained cell"),
     "store": Column("str", "1", "path of the store of the trained replicate"),
@@ -78,6 +90,8 @@ CELLS: Mapping[str, Column] = {
 THRESHOLDS: Mapping[str, Column] = {
     "model": _MODEL,
     "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "n_states": _STATES,
     "length": _LENGTH,
     "rule": Column(
@@ -118,6 +132,8 @@ THRESHOLDS: Mapping[str, Column] = {
 """One row per curve and seed, and one per curve for the rule `any`."""
 
 EXPONENTS: Mapping[str, Column] = {
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "kind": Column("str", "1", "`exponent` of one model, or `difference` of two"),
     "model": Column("str", "1", "the model, or the first of the two"),
     "minus_model": Column("str", "1", "the model that is subtracted; empty for exponents"),
@@ -196,6 +212,8 @@ SENSITIVITY: Mapping[str, Column] = {
 """As `EXPONENTS`, for fits that leave doubtful thresholds out."""
 
 CHECKS: Mapping[str, Column] = {
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "kind": EXPONENTS["kind"],
     "model": EXPONENTS["model"],
     "minus_model": EXPONENTS["minus_model"],
@@ -229,6 +247,8 @@ CHECKS: Mapping[str, Column] = {
 """One row per exponent or difference, and other estimator of it."""
 
 FORMS: Mapping[str, Column] = {
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "model": _MODEL,
     "form": Column(
         "str",
@@ -251,6 +271,8 @@ FORMS: Mapping[str, Column] = {
 DEMAND: Mapping[str, Column] = {
     "model": _MODEL,
     "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
     "n_states": _STATES,
     "length": _LENGTH,
     "estimate": Column(

@@ -17,6 +17,8 @@ from nstar.config_file import read_config, read_override
 from nstar.costs import device_kind, planned_device
 from nstar.errors import NstarError
 from nstar.forecast import compare_with_truth, next_round
+from nstar.grid import strata_of
+from nstar.naming import stratum_name, stratum_suffix
 from nstar.plan import make_plan
 from nstar.specification import RECIPES
 

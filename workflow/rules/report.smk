@@ -5,7 +5,12 @@ itself is made from these by `snakemake --report` once a run is over.
 """
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
-FIGURES = [f"results/figures/{name}.{kind}" for name in FIGURE_NAMES for kind in ("svg", "png")]
+STEMS = {
+    (name, stratum): f"results/figures/{name}{stratum_suffix(*stratum)}"
+    for stratum in strata_of(STUDY)
+    for name in FIGURE_NAMES
+}
+FIGURES = [f"{stem}.{kind}" for stem in STEMS.values() for kind in ("svg", "png")]
 
 
 rule write_config:
@@ -33,14 +38,14 @@ rule draw_figures:
     output:
         [
             report(
-                f"results/figures/{name}.svg",
+                f"{stem}.svg",
                 category="Figures",
                 caption=f"../report/{name}.rst",
-                labels={"figure": name},
+                labels={"figure": name, "asked for": stratum_name(*stratum)},
             )
-            for name in FIGURE_NAMES
+            for (name, stratum), stem in STEMS.items()
         ],
-        [f"results/figures/{name}.png" for name in FIGURE_NAMES],
+        [f"{stem}.png" for stem in STEMS.values()],
     log:
         "results/logs/draw_figures.log",
     benchmark:

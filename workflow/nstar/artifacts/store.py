@@ -59,10 +59,11 @@ _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
 
 DATA = Schema(
     "data",
-    1,
+    2,
     {
-        "tokens": Variable(_STREAM, "input symbol"),
-        "labels": Variable(_STREAM, "state after the symbol"),
+        "symbols": Variable(_STREAM, "input symbol"),
+        "states": Variable(_STREAM, "state after the symbol"),
+        "length": Variable(("sequence",), "length of the sequence; zeros follow", "symbols"),
     },
 )
 CELL = Schema(
@@ -94,6 +95,12 @@ def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
         f"{split}_sequence_accuracy": Variable(
             _REPLICATE, f"share of sequences with every label right, {words}"
         ),
+        f"{split}_decoded_token_accuracy": Variable(
+            _REPLICATE, f"share of labels right after its own answers, {words}"
+        ),
+        f"{split}_decoded_sequence_accuracy": Variable(
+            _REPLICATE, f"share of sequences all right after its own answers, {words}"
+        ),
         f"{split}_position_loss": Variable(position, f"cross-entropy by position, {words}", "nats"),
         f"{split}_position_accuracy": Variable(position, f"share right by position, {words}"),
     }
@@ -101,7 +108,7 @@ def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
 
 EVALUATION = Schema(
     "evaluation",
-    1,
+    2,
     {
         "seed": _SEED,
         "learning_rate": _LEARNING_RATE,

@@ -1,11 +1,14 @@
 """What the numbers of a study say, in sentences that claim no more than the intervals allow."""
 
+from typing import Any
+
 import jinja2
 import pandas as pd
 
 from nstar.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.findings.readings import check_table, comparisons, form_table, readings, robustness
-from nstar.selection import CURVE
+from nstar.naming import stratum_name
+from nstar.selection import CURVE, STRATUM, stratum_of
 
 __all__ = ["write_findings"]
 
@@ -44,9 +47,9 @@ def write_findings(
     Returns
     -------
     str
-        The page: exponents, differences, checks, forms, N*, warnings, extrapolation. An exponent or
-        difference without an interval is reported with the reason and without a conclusion; one that
-        another estimator contradicts says so.
+        The page: for each supervision and length distribution exponents, differences, checks, forms,
+        N*, warnings, extrapolation. An exponent or difference without an interval is reported with the
+        reason and without a conclusion; one that another estimator contradicts says so.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nstar"),
@@ -55,18 +58,37 @@ def write_findings(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    tables = (thresholds, exponents, sensitivity, checks, forms, demand)
+    parts = [
+        {"asked": stratum_name(*stratum)}
+        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
+        for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
+    ]
     return environment.get_template("findings.html").render(
-        title=study_title,
-        size=_size(cells, thresholds),
-        readings=readings(exponents, thresholds, checks),
-        comparisons=comparisons(exponents, checks),
-        checks=check_table(exponents, checks),
-        robustness=robustness(exponents, sensitivity),
-        forms=form_table(forms),
-        demand=demand_tables(thresholds, demand),
-        warnings=find_warnings(cells, thresholds, exponents, checks),
-        extrapolation=extrapolation(cells),
+        title=study_title, size=_size(cells, thresholds), parts=parts
     )
+
+
+def _part(
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    sensitivity: pd.DataFrame,
+    checks: pd.DataFrame,
+    forms: pd.DataFrame,
+    demand: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return the findings of one stratum."""
+    return {
+        "readings": readings(exponents, thresholds, checks),
+        "comparisons": comparisons(exponents, checks),
+        "checks": check_table(exponents, checks),
+        "robustness": robustness(exponents, sensitivity),
+        "forms": form_table(forms),
+        "demand": demand_tables(thresholds, demand),
+        "warnings": find_warnings(cells, thresholds, exponents, checks),
+        "extrapolation": extrapolation(cells),
+    }
 
 
 def _size(cells: pd.DataFrame, thresholds: pd.DataFrame) -> dict[str, int]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from nstar.findings.readings import CHECKS
 from nstar.findings.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
+from nstar.naming import curve_name
 from nstar.selection import CURVE, chosen_replicates, contradictions, near_floor, near_space
 
 
@@ -86,8 +87,8 @@ def find_warnings(
         ),
     }
     diverged = [
-        f"{row.model}, {row.task}, length {row.length}, budget {row.budget}, seed {row.seed}, "
-        f"learning rate {row.learning_rate:g}"
+        f"{curve_name(row._asdict())}, budget {row.budget}, seed {row.seed}, learning rate "
+        f"{row.learning_rate:g}"
         for row in cells[cells["diverged"]].itertuples()
     ]
     fits = exponents[exponents["kind"] == "exponent"].drop_duplicates("model")
@@ -136,12 +137,12 @@ def _name_fits(fits: pd.DataFrame) -> list[str]:
 def _name_curves(thresholds: pd.DataFrame) -> list[str]:
     """Return one line per curve that says for which rule and seeds it is listed."""
     lines = []
-    for (model, task, length), rows in thresholds.groupby(CURVE, sort=False):
+    for curve, rows in thresholds.groupby(CURVE, sort=False):
         seeds = sorted(int(seed) for seed in rows["seed"].dropna())
         parts = ["any replicate"] if (rows["rule"] == "any").any() else []
         if seeds:
             parts.append(f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")
-        lines.append(f"{model}, {task}, length {length}: {'; '.join(parts)}")
+        lines.append(f"{curve_name(dict(zip(CURVE, curve, strict=True)))}: {'; '.join(parts)}")
     return lines
 
 

@@ -14,15 +14,16 @@ import pandas as pd
 from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block
+from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.paths import encode
 from nstar.plan import Stores, make_plan
+from nstar.selection import CURVE
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
 
-KEYS = ["model", "task", "length", "budget", "seed", "learning_rate"]
+KEYS = [*CURVE, "budget", "seed", "learning_rate"]
 """The coordinates of a replicate: the dimensions of study.zarr."""
 
 
@@ -91,7 +92,7 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
         "extrapolation_length": TEST_LENGTH_FACTOR * block.cell.length,
         "extrapolation_above_chance": above_chance(
             evaluated["extrapolation_position_accuracy"]
-            .values[:, block.cell.length :]
+            .values[:, -block.cell.length :]
             .mean(axis=1),
             task.chance,
         ),
@@ -123,11 +124,12 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
 def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
     rows = []
-    for key, curve in cells.groupby(["model", "task", "n_states", "length"], sort=False):
-        shared = dict(zip(["model", "task", "n_states", "length"], key, strict=True))
-        n_sequences = study.tasks[shared["task"]].n_sequences(shared["length"])
-        n_training = n_sequences - study.data.n_validation(n_sequences)
-        shared["n_available"] = min(n_training, np.iinfo(np.int64).max)
+    keys = [*CURVE, "n_states"]
+    for key, curve in cells.groupby(keys, sort=False):
+        shared = dict(zip(keys, key, strict=True))
+        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
+        pool = make_pool(task, lengths, shared["length"], study.data)
+        shared["n_available"] = min(pool.n_training, np.iinfo(np.int64).max)
         for seed, replicates in curve.groupby("seed"):
             rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
         rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
@@ -157,7 +159,7 @@ def _write_study_store(
     coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
     dataset = coded.set_index(KEYS)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
     brackets = ["n_star", "lower", "upper"]
-    for rule, axes in (("seed", ["model", "task", "length", "seed"]), ("any", KEYS[:3])):
+    for rule, axes in (("seed", [*CURVE, "seed"]), ("any", CURVE)):
         part = thresholds.loc[thresholds["rule"] == rule, [*axes, *brackets]]
         part = part.astype({"seed": "int64"} if "seed" in axes else {})
         array = part.set_index(axes).astype("float64").to_xarray()

@@ -18,19 +18,17 @@ from nstar.artifacts import (
     write_store,
 )
 from nstar.grid import (
-    TEST_LENGTH_FACTOR,
     Block,
     Cell,
     evaluation_specification,
-    extrapolation_slice,
-    stream_slices,
+    test_slice,
+    validation_slice,
 )
-from nstar.jobs.training import model_of, read_sets
-from nstar.measures.accuracy import score
+from nstar.jobs.training import model_of, pool_of, read_sets
+from nstar.measures.accuracy import decode, score
 from nstar.paths import checkpoints_of, store_path
 from nstar.progress import Progress
 from nstar.specification import digest
-from nstar.tasks import build_task
 from nstar.training.device import (
     describe_device,
     memory_errors_named,
@@ -39,7 +37,11 @@ from nstar.training.device import (
 )
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
-"""What is evaluated on, and the axis of its positions."""
+"""What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
+
+MEASURES = ("loss", "token_accuracy", "sequence_accuracy")
+DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
+"""Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
@@ -48,8 +50,8 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     Parameters
     ----------
     job : mapping
-        ``evaluation`` (options) and ``blocks`` (model, task, length, budget, seeds, learning_rates,
-        and ``training``, the digest of the trained cell).
+        ``evaluation`` (options) and ``blocks`` (the coordinates of a cell, seeds, learning_rates, and
+        ``training``, the digest of the trained cell).
     results : Path
     device_name : str
         As in the configuration.
@@ -62,8 +64,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     device = prepare_device(device_name)
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        cell = Cell(*(fields[name] for name in ("model", "task", "length", "budget")))
-        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
+        block = Block(Cell.of(fields), tuple(fields["seeds"]), tuple(fields["learning_rates"]))
         specification = evaluation_specification(fields["training"], job["evaluation"])
         path = store_path(results, "cells", block.coordinates, fields["training"])
         trained = read_store(path, CELL)
@@ -85,37 +86,38 @@ def _evaluate_block(
     block: Block, trained: xr.Dataset, n_test: int, results: Path, device: torch.device
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
-    specification = specification_of(trained)
+    specification, cell = specification_of(trained), block.cell
     precision = specification["training"]["precision"]
     device = prepare_device(device.type, precision)
-    task = build_task(specification["task"])
-    longer = TEST_LENGTH_FACTOR * block.cell.length
-    model = model_of(specification)
+    pool, model = pool_of(specification), model_of(specification)
     parameters = model.views(torch.from_numpy(trained["parameters"].values).to(device))
     rows = np.array([block.seeds.index(seed) for seed in trained["seed"].values])
+    coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
     variables = {}
     for split, axis in SPLITS.items():
         pieces = [
-            next(stream_slices(task, block.cell, seed, specification["n_validation"]))
+            validation_slice(pool, cell.task, seed)
             if split == "validation"
-            else extrapolation_slice(task, block.cell, seed, n_test)
+            else test_slice(pool, cell.task, seed, n_test)
             for seed in block.seeds
         ]
         tokens, labels = read_sets(
-            specification["task"], [[piece] for piece in pieces], results, pieces[0].stop, device
+            specification, [[piece] for piece in pieces], results, pieces[0].stop, device
         )
-        work = f"evaluating {block.cell.model} of length {block.cell.length}"
+        work = f"evaluating {cell.model} of length {cell.length}"
         with memory_errors_named(device, work), reduced(precision, device):
-            result = score(model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
-        for name in ("loss", "token_accuracy", "sequence_accuracy"):
-            variables[f"{split}_{name}"] = ("replicate", getattr(result, name).cpu().numpy())
+            sets = (model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
+            result = score(*sets)
+            decoded = result.token_accuracy, result.sequence_accuracy
+            if cell.supervision == "chain_of_thought":
+                decoded = decode(*sets)
+        values = {name: getattr(result, name) for name in MEASURES}
+        values |= dict(zip(DECODED, decoded, strict=True))
+        for name, value in values.items():
+            variables[f"{split}_{name}"] = ("replicate", value.cpu().numpy())
         for name in ("position_loss", "position_accuracy"):
-            values = getattr(result, name).cpu().numpy()
-            variables[f"{split}_{name}"] = (("replicate", axis), values)
-    coordinates = {
-        "seed": ("replicate", trained["seed"].values),
-        "learning_rate": ("replicate", trained["learning_rate"].values),
-        "position": np.arange(1, block.cell.length + 1),
-        "extrapolation_position": np.arange(1, longer + 1),
-    }
+            value = getattr(result, name).cpu().numpy()
+            variables[f"{split}_{name}"] = (("replicate", axis), value)
+        n_read = tokens.shape[2]
+        coordinates[axis] = np.arange(n_read - labels.shape[2], n_read) + 1
     return xr.Dataset(variables, coords=coordinates)

@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from nstar.files import written_whole
 from nstar.jobs.checking import check_fits
 from nstar.jobs.outcomes import PLACE, count_runs, outcomes, scaling_data
-from nstar.selection import CURVE, near_space, runs_by_seed
+from nstar.selection import CURVE, STRATUM, near_space, runs_by_seed, stratum_of
 from nstar.stats import (
     Demand,
     Difference,
@@ -45,7 +45,15 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cells = read_table(tables / "cells.parquet", "cells")
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     runs = runs_by_seed(cells, job["success"]["measure"])
-    made, cards = analyse(runs, thresholds[thresholds["rule"] == "seed"], job)
+    thresholds = thresholds[thresholds["rule"] == "seed"]
+    made: dict[str, list[dict[str, Any]]] = {}
+    cards: dict[str, Any] = {}
+    for stratum, part in runs.groupby(STRATUM, sort=False):
+        asked = dict(zip(STRATUM, stratum, strict=True))
+        chosen = stratum_of(thresholds, stratum)
+        tables_of_part, cards[" ".join(stratum)] = analyse(part, chosen, job)
+        for name, rows in tables_of_part.items():
+            made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
         write_table(tables / f"{name}.csv", name, table)

@@ -1,7 +1,7 @@
 """Generate the stores of data that a study is short of."""
 
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from nstar.artifacts import DATA, provenance, read_store, write_store
 from nstar.grid import Slice, data_specification
 from nstar.plan import data_store
 from nstar.progress import Progress
-from nstar.tasks import Task, build_task
-from nstar.tasks.stream import SequenceStream
+from nstar.tasks import Supervision, Task, build_task
+from nstar.tasks.supervision import supervise
 
 
 def generate_data(job: Mapping[str, Any], results: Path) -> None:
@@ -27,7 +27,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     """
     progress = Progress("stores of data", len(job["slices"]))
     for done, fields in enumerate(job["slices"], start=1):
-        piece = Slice(**fields)
+        piece = Slice(**{**fields, "held_out": tuple(fields["held_out"])})
         options = job["tasks"][piece.task]
         write_store(
             data_store(options, piece, results),
@@ -41,36 +41,44 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
 
 
 def sequences(task: Task, piece: Slice) -> xr.Dataset:
-    """Return tokens and labels of a stretch of the stream, both (sequence, position)."""
-    stream = _stream(task.n_symbols, piece.length, piece.seed)
-    tokens = stream.sequences(piece.start, piece.stop)
-    labels = task.labels(tokens)
+    """Return symbols and states of a stretch of sequences, both (sequence, position), and lengths."""
+    pool = piece.pool(task)
+    if piece.split == "train":
+        symbols, lengths = pool.training(piece.seed, piece.start, piece.stop)
+    else:
+        symbols, lengths = pool.validation(piece.seed)
+    inside = np.arange(piece.length) < lengths[:, None]
+    states = np.where(inside, task.labels(symbols), 0)
+    axes = ("sequence", "position")
     return xr.Dataset(
         {
-            "tokens": (("sequence", "position"), tokens.astype(np.min_scalar_type(task.n_symbols))),
-            "labels": (("sequence", "position"), labels.astype(np.min_scalar_type(task.n_states))),
+            "symbols": (axes, symbols.astype(np.min_scalar_type(task.n_symbols))),
+            "states": (axes, states.astype(np.min_scalar_type(task.n_states))),
+            "length": ("sequence", lengths.astype(np.min_scalar_type(piece.length))),
         }
     )
 
 
-@cache
-def _stream(n_symbols: int, length: int, seed: int) -> SequenceStream:
-    return SequenceStream(n_symbols, length, seed)
-
-
 def read_sequences(
-    task: Mapping[str, Any], pieces: list[Slice], results: Path, n_sequences: int
+    options: Mapping[str, Any],
+    supervision: Supervision,
+    pieces: list[Slice],
+    results: Path,
+    n_sequences: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return tokens and labels of the first `n_sequences` of the pieces, both int64 (n, T)."""
-    stores = [_arrays(data_store(task, piece, results)) for piece in pieces]
-    tokens, labels = (
-        np.concatenate(parts)[:n_sequences].astype(np.int64) for parts in zip(*stores, strict=True)
-    )
-    return tokens, labels
+    """Return tokens and labels of the first `n_sequences` of the pieces of one pool.
+
+    See `nstar.tasks.supervision.supervise`.
+    """
+    task = build_task(options)
+    stores = [read_arrays(data_store(options, piece, results)) for piece in pieces]
+    arrays = [np.concatenate(parts)[:n_sequences] for parts in zip(*stores, strict=True)]
+    shortest = pieces[0].pool(task).lengths[0]
+    return supervise(supervision, task, *(part.astype(np.int64) for part in arrays), shortest)
 
 
 @lru_cache(maxsize=128)
-def _arrays(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return tokens and labels of a store; the cells of one job read the same stores."""
+def read_arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return symbols, states and lengths of a store; the cells of one job read the same stores."""
     store = read_store(path, DATA)
-    return store["tokens"].values, store["labels"].values
+    return store["symbols"].values, store["states"].values, store["length"].values

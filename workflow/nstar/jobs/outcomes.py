@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-PLACE = ["task", "n_states", "length"]
+PLACE = ["task", "supervision", "length_distribution", "n_states", "length"]
 """The columns that name a place: the curves of all models at a place saw the same sequences."""
 
 

@@ -13,15 +13,17 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nstar.artifacts import CELL, provenance, write_store
 from nstar.errors import StoppedError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, stream_slices
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, training_slices, validation_slice
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
+from nstar.naming import curve_name
 from nstar.outcomes import OUTCOMES
 from nstar.paths import checkpoint_path, store_path
 from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
-from nstar.tasks import build_task
+from nstar.tasks import Pool, build_task
+from nstar.tasks.supervision import n_token_kinds, n_tokens
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
@@ -77,24 +79,33 @@ def train_cells(
 
 def model_of(specification: Mapping[str, Any]) -> StackedModel:
     """Return the model of a cell, built to reach the length that extrapolation is measured at."""
-    task = build_task(specification["task"])
+    task, supervision = build_task(specification["task"]), specification["supervision"]
     return build_model(
         specification["model"],
-        n_symbols=task.n_symbols,
+        n_symbols=n_token_kinds(supervision, task),
         n_classes=task.n_states,
-        n_positions=TEST_LENGTH_FACTOR * specification["length"],
+        n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * specification["length"]),
     )
 
 
+def pool_of(specification: Mapping[str, Any]) -> Pool:
+    """Return the sequences that a cell draws from."""
+    names = ("length_distribution", "length", "held_out")
+    fields = {name: specification[name] for name in names}
+    fields["held_out"] = tuple(fields["held_out"])
+    return Pool(build_task(specification["task"]), **fields)
+
+
 def read_sets(
-    task: Mapping[str, Any],
+    specification: Mapping[str, Any],
     pieces_by_seed: Iterable[list[Slice]],
     results: Path,
     n_sequences: int,
     device: torch.device,
 ) -> tuple[Tensor, Tensor]:
-    """Return tokens and labels of one set per seed, the first `n_sequences` of each, both (S, n, T)."""
-    sets = [read_sequences(task, pieces, results, n_sequences) for pieces in pieces_by_seed]
+    """Return tokens (S, n, T) and labels (S, n, T') of one set per seed, the first n of each."""
+    task = specification["task"], specification["supervision"]
+    sets = [read_sequences(*task, pieces, results, n_sequences) for pieces in pieces_by_seed]
     tokens, labels = (
         torch.from_numpy(np.stack(part)).to(device) for part in zip(*sets, strict=True)
     )
@@ -117,11 +128,11 @@ class _Curve:
         self.checkpoint_interval_s = checkpoint_interval_s
         self.device = prepare_device(device_name, self.training["precision"])
         self.model = model_of(self.specification)
-        length = self.specification["length"]
-        self.name = f"{part['model']} {part['task']} length {length}"
+        names = {name: part[name] for name in ("model", "task")}
+        self.name = curve_name(self.specification | names)
         self.blocks = [
             Block(
-                Cell(part["model"], part["task"], length, fields["budget"]),
+                Cell.of(self.specification | names, budget=fields["budget"]),
                 tuple(fields["seeds"]),
                 tuple(fields["learning_rates"]),
             )
@@ -225,13 +236,14 @@ class _Curve:
 
     def _initial_seed(self, seed: int) -> int:
         """Return the seed of the initial weights: its own for each seed, task, length and model."""
-        coordinates = {key: self.specification[key] for key in ("task", "length", "model")}
-        return derive_seed("initialisation", seed=seed, **coordinates)
+        model = self.specification["model"]
+        return derive_seed("initialisation", model=model, **self._order_key(seed))
 
     def _order_key(self, seed: int) -> dict[str, Any]:
-        """Return what the order of the examples depends on: the data, and nothing of the model."""
-        coordinates = {key: self.specification[key] for key in ("task", "length")}
-        return {**coordinates, "seed": seed}
+        """Return what the order of the examples depends on: the task, and nothing of the model."""
+        supervised = ("supervision", "length_distribution")
+        task = self.specification["task"] | {key: self.specification[key] for key in supervised}
+        return {"task": task, "length": self.specification["length"], "seed": seed}
 
     def _rules(self, batch_size: int) -> Rules:
         training = self.training
@@ -242,6 +254,8 @@ class _Curve:
             patience=training["patience"],
             success_measure=training["success"]["measure"],
             success_threshold=training["success"]["threshold"],
+            success_at=training["success"]["at"],
+            stop_on_success=training["stop_on_success"],
             optimiser=dict(training["optimiser"]),
             schedule=Schedule(training["max_steps"], **training["schedule"]),
             precision=training["precision"],
@@ -253,21 +267,21 @@ class _Curve:
         Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
         are filled up with zeros that no sampler reaches.
         """
-        options, head = self.specification["task"], self.specification["n_validation"]
-        task = build_task(options)
-        validation, tokens, labels = [], [], []
+        pool, name = pool_of(self.specification), self.blocks[0].cell.task
+        validation = [[validation_slice(pool, name, seed)] for seed in seeds]
+        tokens, labels = [], []
         for seed in seeds:
-            cells = [block.cell for block in blocks if seed in block.seeds]
-            largest = max(cells, key=lambda cell: cell.budget)
-            first, *shards = stream_slices(task, largest, seed, head)
-            validation.append([first])
-            parts = read_sets(options, [shards], self.results, largest.budget, self.device)
+            largest = max(block.cell.budget for block in blocks if seed in block.seeds)
+            shards = [*training_slices(pool, name, seed, largest)]
+            parts = read_sets(self.specification, [shards], self.results, largest, self.device)
             for stored, part in zip((tokens, labels), parts, strict=True):
                 stored.append(part[0])
         return PackData(
             pad_sequence(tokens, batch_first=True),
             pad_sequence(labels, batch_first=True),
-            *read_sets(options, validation, self.results, head, self.device),
+            *read_sets(
+                self.specification, validation, self.results, pool.n_validation, self.device
+            ),
         )
 
     def _write(self, block: Block, state: PackState) -> None:

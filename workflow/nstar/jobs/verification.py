@@ -1,7 +1,7 @@
 """Whether every store of a results folder is whole, and what its path says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,7 @@ from nstar.artifacts import (
 )
 from nstar.errors import ArtifactError, NstarError
 from nstar.files import is_left_over, is_partial, list_files
-from nstar.grid import (
-    FIRST_SHARD,
-    TEST_LENGTH_FACTOR,
-    Block,
-    Cell,
-    Slice,
-    extrapolation_slice,
-    stream_slices,
-)
+from nstar.grid import FIRST_SHARD, Block, Cell, Slice, training_slices
 from nstar.paths import STAGES, parse_store_path, store_path
 from nstar.progress import Progress
 from nstar.specification import RECIPES
@@ -73,8 +65,7 @@ def verify_results(results: Path) -> Verification:
     length, budget, seed, replicates, and the stretch of the stream, against its path; of an evaluation,
     that the trained cell which it names lies at the same coordinates.
 
-    Only a study can tell whether a path has the right *names* of model and task, and where its validation
-    sets end: the first two shards of a stream, which have one size, can be exchanged unnoticed.
+    Only a study can tell whether a path has the right *names* of model and task.
     """
     files = list_files(results, STAGES, follow_links=True)
     progress = Progress("files", len(files), "verify")
@@ -114,8 +105,7 @@ def _check(results: Path, path: Path) -> None:
     if stage == "data":
         _check_stretch(path, coordinates, specification)
     else:
-        cell = Cell(*(coordinates[name] for name in ("model", "task", "length", "budget")))
-        block = Block(cell, coordinates["seeds"], coordinates["learning_rates"])
+        block = Block(Cell.of(coordinates), coordinates["seeds"], coordinates["learning_rates"])
         check_replicates(path, store, block)
     if stage == "evaluations":
         trained = store_path(results, "cells", coordinates, str(specification.get("training")))
@@ -129,7 +119,7 @@ def _check(results: Path, path: Path) -> None:
 def _check_coordinates(
     path: Path, coordinates: Mapping[str, Any], specification: Mapping[str, Any]
 ) -> None:
-    for name in ("length", "budget", "seed"):
+    for name in ("supervision", "length_distribution", "length", "budget", "seed", "split"):
         if name in coordinates and name in specification:
             if coordinates[name] != specification[name]:
                 raise ArtifactError(
@@ -151,29 +141,24 @@ def _check_stretch(
             f"store {path} was made for a task that this version does not know: "
             f"{specification.get('task')}"
         ) from None
-    found = Slice(**coordinates, start=specification["start"], stop=specification["stop"])
+    bounds = {name: specification[name] for name in ("start", "stop")}
+    found = Slice(**coordinates, **bounds, held_out=tuple(specification["held_out"]))
     if found != _stretch(task, found):
         raise ArtifactError(
-            f"store {path} holds the sequences {found.start} to {found.stop} of its stream, which are "
+            f"store {path} holds the sequences {found.start} to {found.stop} of its order, which are "
             f"not those of split {found.split}, shard {found.shard}: it was moved or copied by hand"
         )
 
 
 def _stretch(task: Task, found: Slice) -> Slice | None:
-    """Return the slice with the split and shard of another one, which says by its bounds what it can.
-
-    These are the size of a validation or test set, and where the validation set before a shard ends.
-    """
-    if found.split == "test":
-        cell = Cell("", found.task, found.length // TEST_LENGTH_FACTOR, 0)
-        return extrapolation_slice(task, cell, found.seed, found.stop)
-    if found.split == "validation":
-        cell = Cell("", found.task, found.length, 0)
-        return next(stream_slices(task, cell, found.seed, found.stop))
-    if found.split == "train" and 0 <= found.shard < found.start.bit_length():
-        before = FIRST_SHARD * 2 ** (found.shard - 1) if found.shard else 0
-        cell = Cell("", found.task, found.length, before + 1)
-        if before < found.start:
-            *_, last = stream_slices(task, cell, found.seed, found.start - before)
-            return last
-    return None
+    """Return the slice that has the pool, split and shard of another one."""
+    pool = found.pool(task)
+    if found.split != "train":
+        return replace(found, shard=0, start=0, stop=pool.n_validation)
+    if not 0 <= found.shard < found.stop.bit_length():  # no shard of that number ends that early
+        return None
+    before = FIRST_SHARD * 2 ** (found.shard - 1) if found.shard > 0 else 0
+    if before >= pool.n_training:
+        return None
+    *_, last = training_slices(pool, found.task, found.seed, before + 1)
+    return last

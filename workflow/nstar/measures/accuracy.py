@@ -21,27 +21,21 @@ class Score:
 
     Attributes
     ----------
-    position_loss : Tensor of float64, shape (R, T')
-        Cross-entropy at each position; nats.
-    position_accuracy : Tensor of float64, shape (R, T')
-        Share of right labels at each position.
+    loss : Tensor of float64, shape (R,)
+        Mean cross-entropy over all labels; nats per label.
+    token_accuracy : Tensor of float64, shape (R,)
+        Share of right labels.
     sequence_accuracy : Tensor of float64, shape (R,)
-        Share of sequences with the right label at every position.
+        Share of sequences with every label right.
+    position_loss, position_accuracy : Tensor of float64, shape (R, T')
+        Those of the labels of each position; NaN at positions where no sequence has one.
     """
 
+    loss: Tensor
+    token_accuracy: Tensor
+    sequence_accuracy: Tensor
     position_loss: Tensor
     position_accuracy: Tensor
-    sequence_accuracy: Tensor
-
-    @property
-    def loss(self) -> Tensor:
-        """Mean cross-entropy over all positions (R,); nats per label."""
-        return self.position_loss.mean(1)
-
-    @property
-    def token_accuracy(self) -> Tensor:
-        """Share of right labels over all positions (R,)."""
-        return self.position_accuracy.mean(1)
 
 
 @torch.no_grad()
@@ -57,7 +51,7 @@ def score(
     tokens : Tensor of int64, shape (S, n, T)
         S sets of n sequences each, n at least 1.
     labels : Tensor of int64, shape (S, n, T')
-        Those of the last T' <= T positions.
+        Those of the last T' <= T positions, -100 where nothing is asked for.
     rows : Tensor of int64, shape (R,)
         Which of the S sets each replicate is scored on.
 
@@ -66,19 +60,69 @@ def score(
     Score
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
-    at_once = ENTRIES_AT_ONCE // (tokens.shape[2] * model.width)
-    at_once = min(MOST_AT_ONCE, max(LEAST_AT_ONCE, at_once))
-    loss = right = whole = 0.0
+    at_once = _at_once(model, tokens)
+    loss = right = whole = n_labels = 0.0
     for start in range(0, n_sequences, at_once):
         part = slice(start, start + at_once)
         targets = labels[rows, part]
         logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
         losses = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none")
+        asked = targets >= 0
         correct = logits.argmax(-1) == targets
         loss = loss + losses.view(targets.shape).double().sum(1)
         right = right + correct.double().sum(1)
-        whole = whole + correct.all(-1).double().sum(1)
+        whole = whole + (correct | ~asked).all(-1).double().sum(1)
+        n_labels = n_labels + asked.double().sum(1)
     unknown = torch.where(loss.isfinite().all(1), 0.0, torch.nan)  # argmax of NaN is a guess
     return Score(
-        loss / n_sequences, right / n_sequences + unknown[:, None], whole / n_sequences + unknown
+        loss=loss.sum(1) / n_labels.sum(1),
+        token_accuracy=right.sum(1) / n_labels.sum(1) + unknown,
+        sequence_accuracy=whole / n_sequences + unknown,
+        position_loss=loss / n_labels,
+        position_accuracy=right / n_labels + unknown[:, None],
     )
+
+
+@torch.no_grad()
+def decode(
+    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Score a chain of thought in which every replicate reads its own answers: greedy decoding.
+
+    Parameters
+    ----------
+    model, parameters, tokens, labels, rows
+        As for `score`. The token after a position with a label is replaced by the answer there,
+        if that token has a label itself; a causal model is needed.
+
+    Returns
+    -------
+    token_accuracy, sequence_accuracy : Tensor of float64, shape (R,)
+        As those of a `Score`; NaN where an output is NaN or infinite.
+    """
+    n_sequences, length = tokens.shape[1:]
+    read_from, at_once = length - labels.shape[2], _at_once(model, tokens)
+    right = whole = n_labels = unknown = 0.0
+    for start in range(0, n_sequences, at_once):
+        part = slice(start, start + at_once)
+        read, targets = tokens[rows, part].clone(), labels[rows, part]
+        answers = torch.full_like(targets, -1)
+        for i in range(targets.shape[-1]):
+            at = read_from + i
+            logits = model.forward(parameters, read[..., : at + 1], at)[:, :, 0]  # (R, B, C)
+            answers[..., i] = logits.argmax(-1)
+            unknown = unknown + torch.where(logits.isfinite().all((1, 2)), 0.0, torch.nan)
+            if at + 1 < length:
+                goes_on = (targets[..., i] >= 0) & (targets[..., i + 1] >= 0)
+                read[..., at + 1] = torch.where(goes_on, answers[..., i], read[..., at + 1])
+        asked, correct = targets >= 0, answers == targets
+        right = right + correct.double().sum((1, 2))
+        whole = whole + (correct | ~asked).all(-1).double().sum(1)
+        n_labels = n_labels + asked.double().sum((1, 2))
+    return right / n_labels + unknown, whole / n_sequences + unknown
+
+
+def _at_once(model: StackedModel, tokens: Tensor) -> int:
+    """Return how many sequences of a set are scored together; see `ENTRIES_AT_ONCE`."""
+    fitting = ENTRIES_AT_ONCE // (tokens.shape[2] * model.width)
+    return min(MOST_AT_ONCE, max(LEAST_AT_ONCE, fitting))

@@ -8,6 +8,8 @@ from nstar.tasks.cycle_navigation import CycleNavigation
 from nstar.tasks.group_product import GroupProduct
 from nstar.tasks.modular_addition import ModularAddition
 from nstar.tasks.permutation_composition import PermutationComposition
+from nstar.tasks.pool import LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
+from nstar.tasks.supervision import SUPERVISIONS, Supervision
 
 TASKS: dict[str, type[Task]] = {
     "modular_addition": ModularAddition,
@@ -24,11 +26,17 @@ def build_task(options: Mapping[str, Any]) -> Task:
 
 
 __all__ = [
+    "LENGTH_DISTRIBUTIONS",
+    "SUPERVISIONS",
     "TASKS",
     "CycleNavigation",
     "GroupProduct",
+    "LengthDistribution",
     "ModularAddition",
     "PermutationComposition",
+    "Pool",
+    "Supervision",
     "Task",
     "build_task",
+    "share_out",
 ]

@@ -1,28 +1,15 @@
-"""What a task is: an alphabet, a number of states, and the label of every position."""
+"""What a task is: an alphabet, a number of states, and the state after every symbol."""
 
 from abc import abstractmethod
 from functools import cache
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
 from nstar.options import Options
 
 
 class Task(Options):
     """Base of all tasks; a subclass adds ``kind``, its own options, and the three members below."""
-
-    supervision: Literal["aligned"] = Field(
-        "aligned",
-        description="where the loss reads: `aligned` asks for the state at every input position; "
-        "no unit",
-    )
-    length_distribution: Literal["fixed"] = Field(
-        "fixed",
-        description="lengths of the training sequences: `fixed` means all have the length of the "
-        "cell; no unit",
-    )
 
     @property
     @abstractmethod
@@ -36,7 +23,7 @@ class Task(Options):
 
     @abstractmethod
     def labels(self, tokens: np.ndarray) -> np.ndarray:
-        """Return the label of every position.
+        """Return the state after every symbol; `nstar.tasks.supervision` says which ones are asked for.
 
         Parameters
         ----------

@@ -229,13 +229,17 @@ def _judge(state: PackState, measured: dict[str, np.ndarray], rules: Rules) -> N
     validation = measured[f"validation_{rules.success_measure}"]
     diverged = ~np.isfinite(measured["train_loss"] + measured["validation_loss"])
     learnt = rules.passes(validation) & ~diverged
+    if rules.success_at == "best":
+        learnt |= state.outcome[active] == LEARNT
     better = rules.gain(validation) > state.best[active]
     state.best[active] = np.maximum(state.best[active], rules.gain(validation))
     state.waited[active] = np.where(better | ~state.fitted[active], 0, state.waited[active] + 1)
     state.diverged[active] = diverged
     state.outcome[active] = np.where(state.fitted[active], NOT_GENERALISED, NOT_FITTED)
     state.outcome[active[learnt]] = LEARNT
-    ended = learnt | diverged | (state.step >= rules.max_steps)
+    ended = diverged | (state.step >= rules.max_steps)
+    if rules.stop_on_success:
+        ended |= learnt
     if rules.patience is not None:
         ended |= state.waited[active] >= rules.patience
     if ended.any():

@@ -30,6 +30,10 @@ class Rules:
     success_measure : {"loss", "token_accuracy", "sequence_accuracy"}
     success_threshold : float
         Reached from above by a loss, from below by an accuracy.
+    success_at : {"best", "final"}
+        Which evaluation of a run decides.
+    stop_on_success : bool
+        Whether a replicate ends when it has learnt; false where the final evaluation decides.
     optimiser : dict
         Keyword arguments of `PackedAdam`.
     schedule : Schedule
@@ -46,6 +50,8 @@ class Rules:
     optimiser: dict
     schedule: Schedule
     precision: Precision = "float32"
+    success_at: Literal["best", "final"] = "best"
+    stop_on_success: bool = True
 
     def passes(self, values: np.ndarray) -> np.ndarray:
         """Return where the success measure is on the right side of its threshold; NaN is not."""
@@ -84,7 +90,8 @@ class Replicate:
 class PackData:
     """What the replicates of a pack see; tensors of int64 on the device of the run.
 
-    Labels are those of the last T' <= T positions; the loss reads nothing else.
+    Labels are those of the last T' <= T positions, -100 where nothing is asked for; every sequence has
+    one. The loss of a batch is the mean over its labels.
 
     Attributes
     ----------
@@ -138,14 +145,15 @@ def train_steps(
         with reduced(rules.precision, device):
             logits = model.forward(views, tokens, read_from, dropout)  # (R, B, T', C)
             losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
-        losses = losses.view(n_members, -1).mean(1)
+        asked = labels >= 0
+        losses = losses.view(n_members, -1).sum(1) / asked.sum((1, 2))
         gradients = torch.autograd.grad(losses.sum(), list(views.values()))
         optimiser.step(torch.cat([*(part.flatten(1) for part in gradients), padding], dim=1))
         del gradients  # else they live beside the activations of the next step
         right = logits.detach().argmax(-1) == labels
         totals[0] += losses.detach()
-        totals[1] += right.double().mean((1, 2))
-        totals[2] += right.all(-1).double().mean(1)
+        totals[1] += right.double().sum((1, 2)) / asked.sum((1, 2))
+        totals[2] += (right | ~asked).all(-1).double().mean(1)
     totals[1:, ~totals[0].isfinite()] = torch.nan  # argmax of NaN is a guess
     return totals / (last_step - first_step)
 

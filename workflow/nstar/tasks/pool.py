@@ -1,0 +1,177 @@
+"""Which sequences a curve draws from: one length or several, what is held out, and in which order.
+
+The training sequences of a pool stand in one order that the seed decides, and a budget takes the
+first N of it: budgets nest, sequences are unique, and none of them is held out, by construction.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Literal, get_args
+
+import numpy as np
+
+from nstar.seeds import numpy_generator
+from nstar.tasks.base import Task
+from nstar.tasks.stream import SequenceStream
+
+LengthDistribution = Literal["fixed", "uniform", "short_to_long"]
+LENGTH_DISTRIBUTIONS: tuple[LengthDistribution, ...] = get_args(LengthDistribution)
+
+_LENGTHS_PER_DRAW = 2**16
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The sequences of some lengths, those held out for validation apart.
+
+    Attributes
+    ----------
+    task : Task
+    length_distribution : {"fixed", "uniform", "short_to_long"}
+        ``fixed``: one length. ``uniform``: every next training sequence has a length drawn from those
+        that are not used up, each as likely. ``short_to_long``: all of a length before the next one.
+    length : int
+        L, the longest length; symbols.
+    held_out : tuple of int
+        Sequences held out of each length; the lengths are those up to L, as many as entries.
+    """
+
+    task: Task
+    length_distribution: LengthDistribution
+    length: int
+    held_out: tuple[int, ...]
+
+    @property
+    def lengths(self) -> range:
+        """The lengths, in increasing order."""
+        return range(self.length - len(self.held_out) + 1, self.length + 1)
+
+    @cached_property
+    def n_validation(self) -> int:
+        """Sequences held out, over all lengths."""
+        return sum(self.held_out)
+
+    @cached_property
+    def n_training(self) -> int:
+        """Sequences that are left for training, over all lengths; an unbounded integer."""
+        return sum(self.task.n_sequences(n) for n in self.lengths) - self.n_validation
+
+    def validation(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the validation set of a seed, the shortest sequences first; as `training`.
+
+        It is the same for all distributions over the same lengths.
+        """
+        return self._take(seed, [0] * len(self.held_out), self.held_out, None)
+
+    def training(self, seed: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return training sequences ``start .. stop - 1`` of the order of a seed.
+
+        Parameters
+        ----------
+        seed : int
+        start, stop : int
+            In ``0 .. n_training``.
+
+        Returns
+        -------
+        symbols : ndarray of int64, shape (stop - start, L)
+            Zeros beyond the length of a sequence.
+        lengths : ndarray of int64, shape (stop - start,)
+        """
+        order = self.order(seed, stop)
+        n_lengths = len(self.held_out)
+        before = np.bincount(order[:start], minlength=n_lengths) + self.held_out
+        counts = np.bincount(order[start:], minlength=n_lengths)
+        return self._take(seed, before.tolist(), counts.tolist(), order[start:])
+
+    def order(self, seed: int, n: int) -> np.ndarray:
+        """Return which of the `lengths` each of the first n training sequences has, by number (n,)."""
+        capacities = [
+            min(self.task.n_sequences(length) - held_out, n)
+            for length, held_out in zip(self.lengths, self.held_out, strict=True)
+        ]
+        if self.length_distribution == "uniform" and len(capacities) > 1:
+            key = {"lengths": [self.lengths[0], self.length], "seed": seed}
+            return _draw_lengths(capacities, n, {"n_symbols": self.task.n_symbols, **key})
+        kinds = np.arange(len(capacities), dtype=np.int16)
+        return np.repeat(kinds, _filled(capacities, n))
+
+    def _take(
+        self, seed: int, starts: Sequence[int], counts: Sequence[int], order: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return sequences of each length from a start in its stream on, put into an order."""
+        symbols = np.zeros((sum(counts), self.length), dtype=np.int64)
+        lengths = np.repeat(np.array(self.lengths), counts)
+        rows = np.arange(len(lengths)) if order is None else np.argsort(order, kind="stable")
+        ends = np.cumsum(counts)
+        for length, start, count, end in zip(self.lengths, starts, counts, ends, strict=True):
+            if count:
+                stream = _stream(self.task.n_symbols, length, seed)
+                chosen = rows[end - count : end]
+                symbols[chosen, :length] = stream.sequences(start, start + count)
+        placed = np.empty_like(lengths)
+        placed[rows] = lengths
+        return symbols, placed
+
+
+def share_out(capacities: Sequence[int], n: int) -> tuple[int, ...]:
+    """Share n out as evenly as capacities allow: what one cannot take goes to the others.
+
+    Examples
+    --------
+    >>> share_out([2, 50, 50], 21)
+    (2, 9, 10)
+    >>> share_out([2, 3], 10)
+    (2, 3)
+    """
+    shares, left = {}, n
+    by_size = sorted(range(len(capacities)), key=lambda i: capacities[i])
+    for n_before, i in enumerate(by_size):
+        shares[i] = min(capacities[i], left // (len(capacities) - n_before))
+        left -= shares[i]
+    return tuple(shares[i] for i in range(len(capacities)))
+
+
+def _filled(capacities: Sequence[int], n: int) -> list[int]:
+    """Return how much of n each capacity takes, the first ones first."""
+    ends = [min(end, n) for end in itertools.accumulate(capacities)]
+    return [end - start for start, end in itertools.pairwise([0, *ends])]
+
+
+def _draw_lengths(capacities: Sequence[int], n: int, key: dict) -> np.ndarray:
+    """Return n lengths by number, each next one uniform among those with something left.
+
+    The first of them do not depend on n: draws have one size, and begin anew when a length is used up.
+    """
+    left, parts, missing = np.array(capacities), [], n
+    while missing:
+        open_lengths = np.flatnonzero(left)
+        exhausted = len(capacities) - len(open_lengths)
+        for draw in itertools.count():
+            generator = numpy_generator("lengths", exhausted=exhausted, draw=draw, **key)
+            drawn = open_lengths[generator.integers(len(open_lengths), size=_LENGTHS_PER_DRAW)]
+            drawn = drawn[: min(missing, _first_exhaustion(drawn, left))].astype(np.int16)
+            parts.append(drawn)
+            left -= np.bincount(drawn, minlength=len(left))
+            missing -= len(drawn)
+            if not missing or not left[open_lengths].all():
+                break
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int16)
+
+
+def _first_exhaustion(drawn: np.ndarray, left: np.ndarray) -> int:
+    """Return after how many draws a length has nothing left; all of them if that does not happen."""
+    counts = np.bincount(drawn, minlength=len(left))
+    ends = [
+        np.flatnonzero(drawn == i)[left[i] - 1] + 1
+        for i in np.flatnonzero(counts)
+        if counts[i] >= left[i]
+    ]
+    return min(ends, default=len(drawn))
+
+
+@cache
+def _stream(n_symbols: int, length: int, seed: int) -> SequenceStream:
+    return SequenceStream(n_symbols, length, seed)
