@@ -1,0 +1,177 @@
+"""What a curve draws from: nothing twice, nothing held out, and budgets that nest."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from studies import tiny
+
+from nstar.config import Data
+from nstar.config_check import load_study
+from nstar.grid import cells_of, data_specification, make_pool, slices_of
+from nstar.tasks import LENGTH_DISTRIBUTIONS, build_task, share_out
+
+LENGTH = 5
+DATA = Data(validation_examples=40, shortest_length=2)
+SPACES = {2: 9, 3: 27, 4: 81, 5: 243}
+"""Sequences of three symbols, by length."""
+
+every_distribution = pytest.mark.parametrize("distribution", LENGTH_DISTRIBUTIONS)
+
+
+def pool_of(distribution, modulus=3, length=LENGTH, data=DATA):
+    task = build_task({"kind": "modular_addition", "modulus": modulus})
+    return make_pool(task, distribution, length, data)
+
+
+def as_set(part):
+    """Return sequences as tuples, each cut to its length."""
+    return {tuple(row[:length]) for row, length in zip(*part, strict=True)}
+
+
+def joined(*parts):
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+
+
+def assert_same(part, other):
+    for found, wanted in zip(part, other, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@every_distribution
+@pytest.mark.parametrize("seed", [0, 7])
+def test_every_sequence_is_held_out_or_trained_on_and_none_twice(distribution, seed):
+    pool = pool_of(distribution)
+    held_out, training = pool.validation(seed), pool.training(seed, 0, pool.n_training)
+    n_sequences = sum(SPACES[length] for length in pool.lengths)
+    assert len(held_out[1]) == pool.n_validation == 40
+    assert len(training[1]) == pool.n_training == n_sequences - 40
+    assert len(as_set(held_out) | as_set(training)) == n_sequences
+
+
+def test_a_length_gives_a_fifth_to_validation_at_most_and_the_others_share_the_rest():
+    """Of 40, lengths 2 to 4 give all they may: 9 // 5, 27 // 5 and 81 // 5."""
+    assert pool_of("fixed").held_out == (40,)
+    for distribution in ("uniform", "short_to_long"):
+        pool = pool_of(distribution)
+        assert pool.held_out == (1, 5, 16, 18)
+        lengths, counts = np.unique(pool.validation(0)[1], return_counts=True)
+        assert (lengths.tolist(), counts.tolist()) == ([2, 3, 4, 5], [1, 5, 16, 18])
+    small = pool_of("uniform", data=DATA.model_copy(update={"validation_examples": 2000}))
+    assert small.held_out == (1, 5, 16, 48)
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.integers(0, 200))
+def test_shares_are_as_even_as_they_can_be(capacities, n):
+    shares = share_out(capacities, n)
+    assert sum(shares) == min(n, sum(capacities))
+    assert all(share <= capacity for share, capacity in zip(shares, capacities, strict=True))
+    not_full = [s for s, capacity in zip(shares, capacities, strict=True) if s < capacity]
+    assert max(shares) - min(not_full, default=max(shares)) <= 1
+
+
+def test_distributions_over_the_same_lengths_have_one_validation_set_and_seeds_their_own():
+    uniform, ascending = pool_of("uniform"), pool_of("short_to_long")
+    assert_same(uniform.validation(3), ascending.validation(3))
+    assert as_set(uniform.validation(3)) != as_set(uniform.validation(4))
+
+
+@every_distribution
+def test_budgets_have_one_validation_set(distribution):
+    study = load_study(
+        tiny(
+            **{
+                "grid.0.length_distributions": [distribution],
+                "grid.0.lengths": [5],
+                "grid.0.budgets": [2, 8, 20],
+            }
+        )
+    )
+    task = study.tasks["parity"].model_dump()
+    specifications = [
+        data_specification(task, piece)
+        for cell in cells_of(study)
+        for piece in slices_of(study, cell, [0])
+        if piece.split == "validation"
+    ]
+    assert len(specifications) == 2 * 3  # two models
+    assert all(one == specifications[0] for one in specifications)
+
+
+@every_distribution
+@pytest.mark.parametrize("budget", [1, 2, 30, 150])
+def test_budgets_nest(distribution, budget):
+    pool = pool_of(distribution)
+    whole = pool.training(0, 0, pool.n_training)
+    assert_same(pool.training(0, 0, budget), [part[:budget] for part in whole])
+    assert_same(
+        joined(pool.training(0, 0, budget), pool.training(0, budget, pool.n_training)), whole
+    )
+
+
+def test_budgets_nest_beyond_the_lengths_that_are_drawn_at_once():
+    pool, at_once = pool_of("uniform", modulus=12, length=6), 2**16
+    order = pool.order(0, 200_000)
+    for smaller in (70_000, at_once, at_once + 1):
+        np.testing.assert_array_equal(pool.order(0, smaller), order[:smaller])
+    used_up = np.flatnonzero(order == 2)[-1] + 1  # lengths 5 and 6 are left, for two draws and more
+    first, second = order[used_up:][:at_once], order[used_up + at_once :][:at_once]
+    assert len(second) == at_once
+    assert (first == second).mean() == pytest.approx(0.5, abs=0.01)
+
+
+@every_distribution
+def test_seeds_have_orders_of_their_own(distribution):
+    pool = pool_of(distribution)
+    first, second = (pool.training(seed, 0, 12) for seed in (0, 1))
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_fixed_has_one_length():
+    assert set(pool_of("fixed").training(0, 0, 100)[1]) == {LENGTH}
+
+
+def test_short_to_long_uses_a_length_up_before_the_next():
+    pool = pool_of("short_to_long")
+    _, lengths = pool.training(0, 0, pool.n_training)
+    wanted = np.repeat([2, 3, 4, 5], [9 - 1, 27 - 5, 81 - 16, 243 - 18])
+    np.testing.assert_array_equal(lengths, wanted)
+
+
+def test_uniform_draws_every_open_length_as_often_as_the_others():
+    """Counts are compared with the sum of 1 / (lengths still open), over all steps and many seeds.
+
+    At each step the count of a length less its chance has mean 0, whatever came before: what is summed
+    is a martingale, whose variance is the sum of the p (1 - p).
+    """
+    pool = pool_of("uniform")
+    sizes = np.array([SPACES[n] for n in pool.lengths]) - pool.held_out
+    surplus, variance = np.zeros((2, 2, 4))
+    for seed in range(100):
+        order = pool.order(seed, pool.n_training)
+        drawn = order[:, None] == np.arange(4)
+        left = sizes - (np.cumsum(drawn, axis=0) - drawn)
+        assert (left[np.arange(len(order)), order] > 0).all()  # nothing is drawn that is used up
+        chance = (left > 0) / (left > 0).sum(axis=1, keepdims=True)
+        all_open = (left > 0).all(axis=1)
+        for i, steps in enumerate((all_open, ~all_open)):
+            surplus[i] += (drawn - chance)[steps].sum(axis=0)
+            variance[i] += (chance * (1 - chance))[steps].sum(axis=0)
+    assert (variance[:, 1:] > 200).all()  # both stretches say something
+    np.testing.assert_array_less(np.abs(surplus), 4 * np.sqrt(variance) + 1e-9)
+
+
+def test_uniform_mixes_lengths_from_the_beginning():
+    """Short sequences end early, as each length is as likely, and the longest fill what is left."""
+    pool = pool_of("uniform")
+    lengths = pool.training(0, 0, pool.n_training)[1]
+    last = [np.flatnonzero(lengths == n)[-1] for n in pool.lengths]
+    assert set(lengths[:30]) == {2, 3, 4, 5}
+    assert last == sorted(last) and last[-1] == pool.n_training - 1
+
+
+def test_zeros_follow_the_end_of_a_sequence():
+    symbols, lengths = pool_of("uniform", modulus=5).training(0, 0, 200)
+    beyond = np.arange(LENGTH) >= lengths[:, None]
+    assert not symbols[beyond].any()
+    assert symbols[~beyond].max() == 4
