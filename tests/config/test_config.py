@@ -6,6 +6,10 @@ from studies import tiny
 from nstar.config import GeometricRange
 from nstar.config_check import load_study
 from nstar.errors import ConfigError
+from nstar.grid import cells_of
+
+AHEAD = {"kind": "transformer", "width": 8, "depth": 1, "heads": 1, "causal": False}
+"""A model that sees what follows a position."""
 
 
 def message_of(raw):
@@ -87,6 +91,24 @@ def test_range_of_budgets():
             {"grid.0.budgets": {"smallest": 2, "largest": 8, "facto": 2}},
             "grid.0.budgets.facto: unknown key; legal here are smallest, largest, factor",
         ),
+        (
+            {"grid.0.length_distributions": ["uniform"], "grid.0.lengths": [5, 1]},
+            "task parity, length 1, lengths uniform: the longest length is below "
+            "data.shortest_length 2; make it larger",
+        ),
+        (
+            {"grid.0.supervisions": ["aligned", "chain_of_thought"], "models.t": AHEAD},
+            "grid.0.supervisions: chain_of_thought with model t, which is not causal",
+        ),
+        (
+            {"grid.0.length_distributions": ["short_to_long"], "models.t": AHEAD},
+            "grid.0.length_distributions: short_to_long with model t, which is not causal",
+        ),
+        (
+            {"training.success.at": "final"},
+            "stop_on_success true with success.at 'final': an end at the first success would change "
+            "the outcome; set it to false",
+        ),
         ({"training.evaluate_every": 101}, "training.evaluate_every: 101 is more than"),
         ({"training.success.threshold": 1.5}, "threshold 1.5 of an accuracy"),
         ({"tasks.parity.modulus": 1}, "tasks.parity.modulus: 1: must be at least 2"),
@@ -146,3 +168,29 @@ def test_validation_set_of_small_and_endless_spaces():
 def test_study_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         load_study(tiny()).name = "other"
+
+
+@pytest.mark.parametrize(
+    ("distribution", "available"), [("fixed", {4: 13, 5: 26}), ("uniform", {4: 24, 5: 50})]
+)
+def test_a_cut_range_ends_with_all_there_is(distribution, available):
+    """A fifth is held out: of 4, 8, 16 and 32 sequences 0, 1, 3 and 6."""
+    change = {
+        "grid.0.length_distributions": [distribution],
+        "grid.0.budgets": {"smallest": 5, "largest": 45, "factor": 3, "cut": True},
+    }
+    cells = cells_of(load_study(tiny(**change)))
+    budgets = {n: {cell.budget for cell in cells if cell.length == n} for n in available}
+    for length, n_available in available.items():
+        kept = {budget for budget in (5, 15, 45) if budget <= n_available}
+        assert budgets[length] == (kept if len(kept) == 3 else kept | {n_available})
+    change["grid.0.budgets"] |= {"cut": False}
+    assert "or set cut: true" in message_of(tiny(**change))
+
+
+def test_what_the_refusals_name_is_legal_elsewhere():
+    load_study(tiny(**{"models.t": AHEAD}))
+    load_study(tiny(**{"models.t": AHEAD, "grid.0.supervisions": ["outcome"]}))
+    seeing = {"models.t": AHEAD | {"causal": True}, "grid.0.length_distributions": ["uniform"]}
+    load_study(tiny(**seeing, **{"grid.0.supervisions": ["chain_of_thought"]}))
+    load_study(tiny(**{"training.success.at": "final", "training.stop_on_success": False}))
