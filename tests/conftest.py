@@ -10,3 +10,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # with `pytest --hypothesis-profile default`, and what they find becomes a test of its own.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
+
+
+def pytest_addoption(parser):
+    """Take the results that the claims of the source are checked on; see `tests/results`."""
+    parser.addoption(
+        "--results", metavar="FOLDER", help="folder `results` of a finished run, to check claims on"
+    )

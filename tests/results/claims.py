@@ -1,0 +1,497 @@
+"""Does a tree of results bear out what the source claims? One function per claim, tables in, verdict out.
+
+The claims are those of Ebrahimi et al. (2026), arXiv:2602.18333, and T10 that of its predecessor,
+arXiv:2505.21749. The source gives few numbers: thresholds are ours, but for those marked P.
+
+What counts as decided:
+
+* N* of the rule ``any`` lies in the bracket (lower, upper] of the budgets. Of two, one is the smaller
+  where the brackets do not overlap, and they are equal where they are the same; a ratio is at least
+  so much where its smallest value is. Censored N* have open brackets and are treated alike.
+* kappa counts by its estimate, for a grid whose budgets double knows it to a factor of 2 at best and
+  the bands are made for that; where a demand is censored, by its bounds.
+* What is not decided for a cell may go either way: a part of a claim holds, or does not, where it
+  does for either. A claim holds where all its parts do.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from nstar.errors import ArtifactError
+from nstar.grid import TEST_LENGTH_FACTOR
+from nstar.tables import read_table
+from nstar.tasks import SUPERVISIONS
+
+FAMILIES = {
+    "transformer": ("transformer",),
+    "RNN": ("lstm", "gru", "elman", "dense_ssm"),
+    "LSTM": ("lstm",),
+    "Dense-SSM": ("dense_ssm",),
+}
+"""Kinds of models by the names that the claims have for them."""
+
+MOST, HALF = 0.8, 0.5
+"""Share of the cells in which a claim has to hold; the half where it speaks of most cells."""
+
+MANY_TIMES = 10
+"""Ratio of N* that counts as another order of magnitude."""
+
+GENERALISES, LOW, FAILS = 0.95, 0.5, 0.1
+"""Accuracy above chance at another length: at least (P about 1), at most, at most (P about 0)."""
+
+NEAR_ONE = (0.5, 2.0)
+INTERFERES, SHARES = 1.2, 2.0
+"""Sharing factors: of length-specific solutions (P about 1), at most and more than."""
+
+CORRELATED, FEWEST_POINTS = 0.5, 4
+"""Rank correlation of sharing and generalisation, and how many points have one."""
+
+MOST_SHOWN = 4
+"""Cells that the evidence of a part tells."""
+
+Holds = bool | None
+"""Whether something holds; None where the data do not decide it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a tree of results says about a claim, with the numbers."""
+
+    status: Literal["pass", "fail", "not covered"]
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of a tree, each row with the `kind` of its model and the `task_options` of its task."""
+
+    thresholds: pd.DataFrame
+    sharing: pd.DataFrame
+    extrapolation: pd.DataFrame
+
+    @classmethod
+    def of(cls, study: Mapping[str, Any], **tables: pd.DataFrame) -> "Results":
+        """Return the tables of a study; N* and kappa are those of the rule ``any``."""
+        kinds = {name: options["kind"] for name, options in study["models"].items()}
+        named = {}
+        for name, table in tables.items():
+            if "rule" in table:
+                table = table[table["rule"] == "any"]
+            named[name] = table.assign(
+                kind_of_model=table["model"].map(kinds),
+                task_options=[study["tasks"][task] for task in table["task"]],
+            )
+        return cls(**named)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Results":
+        """Read the tree that a run of the workflow leaves in its folder ``results``."""
+        config = folder / "config.json"
+        if not config.is_file():
+            raise ArtifactError(f"{config} is missing; give a folder `results` of a finished run")
+        names = cls.__dataclass_fields__
+        tables = {name: read_table(folder / "tables" / f"{name}.csv", name) for name in names}
+        return cls.of(json.loads(config.read_text()), **tables)
+
+
+# ------------------------------------------------------------------------------- the claims
+
+
+def check_t1(results: Results) -> Verdict:
+    """Obs. 3.1: transformers need far fewer sequences with a chain of thought than aligned.
+
+    P has 1.7K and 2M at m = 5 and L = 20, and calls that an order of magnitude.
+    """
+    table = results.thresholds
+    table = table[(table["n_states"] == 5) & (table["length"] == 20) & _is(table, _adds)]
+    pairs = _pairs(table, "transformer", "supervision", "aligned", "chain_of_thought")
+    cells = [(_times(*pair, MANY_TIMES), _told(*pair)) for pair in pairs]
+    return _combine(
+        _share(
+            f"transformer, m = 5, L = 20: N*(aligned) / N*(chain of thought) >= {MANY_TIMES}", cells
+        )
+    )
+
+
+def check_t2(results: Results) -> Verdict:
+    """Obs. 3.2: recurrent networks need the fewest sequences when states are aligned."""
+    parts = []
+    for other, order in (("outcome", _at_most), ("chain_of_thought", _less)):
+        pairs = _pairs(results.thresholds, "RNN", "supervision", "aligned", other)
+        sign = "<=" if order is _at_most else "<"
+        cells = [(order(*pair), _told(*pair)) for pair in pairs]
+        parts.append(_share(f"RNN: N*(aligned) {sign} N*({other})", cells))
+    return _combine(*parts)
+
+
+def check_t3(results: Results) -> Verdict:
+    """Obs. 3.3: by the outcome alone, transformers learn only what is trivial, recurrent ones more."""
+    table = results.thresholds
+    table = table[
+        (table["supervision"] == "outcome") & (table["length"] >= 10) & (table["n_states"] >= 3)
+    ]
+    transformers, recurrent = (_of_family(table, name) for name in ("transformer", "RNN"))
+    parts = [
+        _share(
+            "transformer, outcome, L >= 10, m >= 3: no budget is enough",
+            [(np.isinf(row.upper), _n_star(row)) for row in transformers.itertuples()],
+            least=HALF,
+        ),
+        _share(
+            "RNN, the same: some budget is enough",
+            [(np.isfinite(row.upper), _n_star(row)) for row in recurrent.itertuples()],
+            least=HALF,
+        ),
+    ]
+    ratios = [
+        (_times(a, b, MANY_TIMES), _told(a, b))
+        for a, b in product(transformers.itertuples(), recurrent.itertuples())
+        if all(getattr(a, key) == getattr(b, key) for key in _PLACE)
+    ]
+    decided = [(holds, text) for holds, text in ratios if holds is not None]
+    if decided:  # a transformer that fails at too few budgets says nothing about the ratio
+        parts.append(_share(f"N*(transformer) / N*(RNN) >= {MANY_TIMES}, where decided", decided))
+    return _combine(*parts)
+
+
+def check_t4(results: Results) -> Verdict:
+    """Obs. 3.4: aligned, recurrent networks gain from long sequences; transformers with CoT do not."""
+    aligned = results.thresholds[results.thresholds["supervision"] == "aligned"]
+    thought = results.thresholds[results.thresholds["supervision"] == "chain_of_thought"]
+    parts = []
+    for first, then in (("fixed", "uniform"), ("uniform", "short_to_long")):
+        pairs = _pairs(aligned, "RNN", "length_distribution", first, then)
+        cells = [(_at_most(*pair), _told(*pair)) for pair in pairs]
+        parts.append(_share(f"RNN, aligned: N*({first}) <= N*({then})", cells))
+    dense, transformers = _by_length(aligned, "Dense-SSM"), _by_length(thought, "transformer")
+    falling = [(_at_most(long, short), _told(short, long)) for short, long in dense]
+    rising = [(_at_most(short, long), _told(short, long)) for short, long in transformers]
+    parts.append(_share("Dense-SSM, aligned, uniform: N* does not grow with L", falling))
+    parts.append(_share("transformer, chain of thought, uniform: N* does not fall with L", rising))
+    return _combine(*parts)
+
+
+def check_t5(results: Results) -> Verdict:
+    """Obs. 3.5: by the outcome alone, recurrent networks need fewer sequences from short to long."""
+    table = results.thresholds[results.thresholds["supervision"] == "outcome"]
+    pairs = _pairs(table, "RNN", "length_distribution", "short_to_long", "uniform")
+    cells = [(_less(*pair), _told(*pair)) for pair in pairs]
+    return _combine(_share("RNN, outcome: N*(short_to_long) < N*(uniform)", cells))
+
+
+def check_t6(results: Results) -> Verdict:
+    """Obs. 4.1-4.3, modular addition: lengths share in recurrent networks, not in transformers."""
+    return _sharing_pattern(results, _adds)
+
+
+def check_t7(results: Results) -> Verdict:
+    """Table 2: aligned recurrent networks are right at twice the length, transformers are not."""
+    table = results.extrapolation
+    parts = [
+        _accuracies(table, "LSTM", ["aligned"], least=GENERALISES),
+        _accuracies(table, "Dense-SSM", ["aligned"], least=GENERALISES),
+        _accuracies(table, "transformer", list(SUPERVISIONS), most=FAILS),
+        _accuracies(table, "RNN", ["chain_of_thought"], most=LOW),
+    ]
+    return _combine(*parts)
+
+
+def check_t8(results: Results) -> Verdict:
+    """Obs. 4.5: where lengths share, networks are right at twice the length.
+
+    A point is a model and a supervision: medians over tasks and lengths of the sharing factor and of the
+    accuracy, both with uniform lengths. Where kappa is known by bounds alone, it is put at the end that
+    speaks against the claim, then at the one that speaks for it: low or high where accuracy is high.
+    """
+    points = _points(results)
+    if len(points) < FEWEST_POINTS:
+        return Verdict(
+            "not covered",
+            f"{len(points)} pairs of model and supervision have a sharing factor and a generalisation "
+            f"of networks that learnt, uniform lengths; {FEWEST_POINTS} are needed",
+        )
+    told = "; ".join(
+        f"{point.model} {point.supervision}: kappa {_band(point.lower, point.upper)}, "
+        f"accuracy {point.accuracy:.2f}"
+        for point in points.itertuples()
+    )
+    high = points["accuracy"] >= points["accuracy"].median()
+    against = np.where(high, points["lower"], points["upper"])
+    in_favour = np.where(high, points["upper"], points["lower"])
+    if min(len(set(values)) for values in (against, in_favour, points["accuracy"])) == 1:
+        return Verdict("not covered", f"all kappa, or all accuracies, may be equal ({told})")
+    least, most = (spearmanr(kappa, points["accuracy"])[0] for kappa in (against, in_favour))
+    evidence = (
+        f"rank correlation of kappa and accuracy {least:.2f} to {most:.2f}, more than {CORRELATED} "
+        f"is needed ({told})"
+    )
+    if least > CORRELATED:
+        return Verdict("pass", evidence)
+    return Verdict("fail" if most <= CORRELATED else "not covered", evidence)
+
+
+def check_t9(results: Results) -> Verdict:
+    """Appendix B.2: T6 for the composition of permutations, S_5."""
+    return _sharing_pattern(results, _composes_s5)
+
+
+def check_t10(results: Results) -> Verdict:
+    """Predecessor, modular addition, test length 500: who is right far beyond training.
+
+    It trained on lengths 2 to 10. A study tests at twice the longest length, so only L = 250 is tested
+    there, which is an easier question. How the source supervises is not known to us; a chain of
+    thought, which it does not know, is left out.
+    """
+    table = results.extrapolation
+    table = table[
+        (table["length"] * TEST_LENGTH_FACTOR == 500)
+        & (table["supervision"] != "chain_of_thought")
+        & _is(table, _adds)
+    ]
+    m = table["n_states"]
+    formats = ["outcome", "aligned"]
+    parts = [
+        _accuracies(table[m <= 50], "Dense-SSM", formats, least=GENERALISES, where="m <= 50"),
+        _accuracies(table[m <= 10], "LSTM", formats, least=GENERALISES, where="m <= 10"),
+        _accuracies(table[m >= 25], "LSTM", formats, most=FAILS, where="m >= 25"),
+        _accuracies(table, "transformer", formats, most=FAILS),
+    ]
+    return _combine(*parts, prefix="test length 500, from L = 250")
+
+
+CLAIMS: Mapping[str, Callable[[Results], Verdict]] = {
+    "T1": check_t1,
+    "T2": check_t2,
+    "T3": check_t3,
+    "T4": check_t4,
+    "T5": check_t5,
+    "T6": check_t6,
+    "T7": check_t7,
+    "T8": check_t8,
+    "T9": check_t9,
+    "T10": check_t10,
+}
+
+
+# ------------------------------------------------------------------------------- N* of two curves
+
+_PLACE = ("task", "supervision", "length_distribution", "length")
+
+
+def _at_most(a, b) -> Holds:
+    """Return whether N* of one curve is at most that of another."""
+    same = (a.lower, a.upper) == (b.lower, b.upper) and a.censoring == b.censoring == "interval"
+    return True if same else _less(a, b)
+
+
+def _less(a, b) -> Holds:
+    """Return whether N* of one curve is below that of another; equal brackets do not say."""
+    if a.upper <= b.lower:
+        return True
+    return False if b.upper <= a.lower else None
+
+
+def _times(a, b, factor: float) -> Holds:
+    """Return whether N* of one curve is at least so many times that of another."""
+    if np.isfinite(b.upper) and a.lower >= factor * b.upper:
+        return True
+    return False if np.isfinite(a.upper) and a.upper <= factor * b.lower else None
+
+
+def _pairs(table: pd.DataFrame, family: str, coordinate: str, one: str, other: str) -> list[tuple]:
+    """Return pairs of curves of a family that differ in one coordinate, which has these values."""
+    keys = [key for key in ("model", *_PLACE) if key != coordinate]
+    groups = _of_family(table, family).groupby(keys, sort=False)
+    found = []
+    for _, rows in groups:
+        by_value = {getattr(row, coordinate): row for row in rows.itertuples()}
+        if one in by_value and other in by_value:
+            found.append((by_value[one], by_value[other]))
+    return found
+
+
+def _by_length(table: pd.DataFrame, family: str) -> list[tuple]:
+    """Return pairs of curves, uniform lengths, of which the first has the shorter longest length."""
+    chosen = _of_family(table[table["length_distribution"] == "uniform"], family)
+    groups = chosen.sort_values("length").groupby(["model", "task"], sort=False)
+    return [pair for _, rows in groups for pair in combinations(rows.itertuples(), 2)]
+
+
+def _of_family(table: pd.DataFrame, family: str) -> pd.DataFrame:
+    return table[table["kind_of_model"].isin(FAMILIES[family])]
+
+
+def _is(table: pd.DataFrame, of_task: Callable[[Mapping], bool]) -> pd.Series:
+    return table["task_options"].map(of_task).astype(bool)
+
+
+def _adds(task: Mapping[str, Any]) -> bool:
+    return task["kind"] == "modular_addition"
+
+
+def _composes_s5(task: Mapping[str, Any]) -> bool:
+    return task["kind"] == "permutation_composition" and task["degree"] == 5
+
+
+# ------------------------------------------------------------------------------- kappa and accuracy
+
+
+def _sharing_pattern(results: Results, of_task: Callable[[Mapping], bool]) -> Verdict:
+    """Compare the sharing factors of some tasks with the pattern of section 4."""
+    table = results.sharing
+    table = table[(table["length_distribution"] == "uniform") & _is(table, of_task)]
+    below_one, above = math.nextafter(1, 0), math.nextafter(SHARES, math.inf)
+    wanted = [
+        ("transformer", list(SUPERVISIONS), f"<= {INTERFERES}", (0, INTERFERES)),
+        ("transformer", ["chain_of_thought"], "< 1", (0, below_one)),
+        ("RNN", ["outcome"], f"> {SHARES}", (above, math.inf)),
+        ("RNN", ["aligned"], f"> {SHARES}", (above, math.inf)),
+        ("RNN", ["chain_of_thought"], "from {} to {}".format(*NEAR_ONE), NEAR_ONE),
+    ]
+    parts = []
+    for family, formats, words, band in wanted:
+        rows = _of_family(table, family)
+        cells = []
+        for row in rows[rows["supervision"].isin(formats)].itertuples():
+            ends = _kappa(row)
+            text = f"{_place(row)}: kappa {_band(*ends)} {row.reason}".rstrip()
+            cells.append((_within(*ends, *band), text))
+        parts.append(_share(f"{family}, {' or '.join(formats)}: kappa {words}", cells))
+    return _combine(*parts)
+
+
+def _kappa(row) -> tuple[float, float]:
+    """Return between which values a sharing factor counts: both the estimate where there is one."""
+    return (row.kappa, row.kappa) if row.kind == "estimate" else (row.lower, row.upper)
+
+
+def _within(lower: float, upper: float, least: float, most: float) -> Holds:
+    """Return whether a number known to lie between two others lies in a band."""
+    if least <= lower and upper <= most:
+        return True
+    return False if upper < least or lower > most else None
+
+
+def _accuracies(
+    table: pd.DataFrame,
+    family: str,
+    formats: list[str],
+    least: float = -math.inf,
+    most: float = math.inf,
+    where: str = "",
+) -> "Part":
+    """Compare the median accuracy above chance of networks that learnt with a bound."""
+    rows = _learnt(_of_family(table, family))
+    rows = rows[rows["supervision"].isin(formats)]
+    cells = [
+        (bool(least <= row.median <= most), f"{_place(row)}: {row.median:.2f}")
+        for row in rows.itertuples()
+    ]
+    bound = f">= {least}" if math.isfinite(least) else f"<= {most}"
+    name = ", ".join(filter(None, [family, " or ".join(formats), where]))
+    return _share(f"{name}: accuracy above chance {bound}", cells)
+
+
+def _learnt(extrapolation: pd.DataFrame) -> pd.DataFrame:
+    """Return the curves most of whose seeds learnt: what does not learn cannot generalise."""
+    learnt = 2 * extrapolation["n_learnt"] > extrapolation["n_seeds"]
+    return extrapolation[learnt & extrapolation["median"].notna()]
+
+
+def _points(results: Results) -> pd.DataFrame:
+    """Return ends of kappa and the accuracy of each model and supervision: medians, uniform lengths."""
+    keys = ["model", "supervision"]
+    uniform = {
+        name: table[table["length_distribution"] == "uniform"]
+        for name, table in (
+            ("sharing", results.sharing),
+            ("accuracy", _learnt(results.extrapolation)),
+        )
+    }
+    sharing = uniform["sharing"]
+    ends = pd.DataFrame(
+        [_kappa(row) for row in sharing.itertuples()],
+        columns=["lower", "upper"],
+        index=sharing.index,
+        dtype="float64",
+    )
+    known = (ends["lower"] > 0) | np.isfinite(ends["upper"])
+    bounds = sharing[known].drop(columns=["lower", "upper"]).join(ends)
+    joined = bounds.merge(uniform["accuracy"], on=["model", *_PLACE], suffixes=("", "_other"))
+    medians = joined.groupby(keys, sort=False)[["lower", "upper", "median"]].median()
+    return medians.rename(columns={"median": "accuracy"}).reset_index()
+
+
+# ------------------------------------------------------------------------------- parts and words
+
+
+@dataclass(frozen=True)
+class Part:
+    """One statement of a claim, and whether it holds; None where it is not decided."""
+
+    holds: Holds
+    evidence: str
+
+
+def _share(name: str, cells: Iterable[tuple[Holds, str]], least: float = MOST) -> Part:
+    """Return whether a statement holds in enough cells, whatever the undecided ones would say."""
+    cells = [(None if holds is None else bool(holds), text) for holds, text in cells]
+    if not cells:
+        return Part(None, f"{name}: no such cells")
+    n_true = sum(holds is True for holds, _ in cells)
+    n_open = sum(holds is None for holds, _ in cells)
+    needed = least * len(cells)
+    holds = None
+    if n_true >= needed:
+        holds = True
+    elif n_true + n_open < needed:
+        holds = False
+    shown = sorted(cells, key=lambda cell: _FIRST.index(cell[0]))
+    texts = [f"{text} {_WORDS[state]}" for state, text in shown[:MOST_SHOWN]]
+    left = f"; {len(cells) - MOST_SHOWN} more" if len(cells) > MOST_SHOWN else ""
+    undecided = f", {n_open} undecided" if n_open else ""
+    count = f"{n_true} of {len(cells)}{undecided}, {least:.0%} needed"
+    return Part(holds, f"{name}: {count} ({'; '.join(texts)}{left})")
+
+
+_WORDS = {True: "yes", False: "no", None: "undecided"}
+_FIRST = [False, None, True]
+"""What evidence tells first."""
+
+
+def _combine(*parts: Part, prefix: str = "") -> Verdict:
+    """Return the verdict on a claim all of whose parts have to hold."""
+    status = "pass"
+    if any(part.holds is False for part in parts):
+        status = "fail"
+    elif any(part.holds is None for part in parts):
+        status = "not covered"
+    shown = sorted(parts, key=lambda part: _FIRST.index(part.holds))
+    evidence = "\n".join(f"[{_WORDS[part.holds]}] {part.evidence}" for part in shown)
+    return Verdict(status, f"{prefix}\n{evidence}" if prefix else evidence)
+
+
+def _told(a, b) -> str:
+    """Return two curves and their N*."""
+    return f"{_n_star(a)} and {_n_star(b)}"
+
+
+def _n_star(row) -> str:
+    return f"{_place(row)}: N* in {_band(row.lower, row.upper)}"
+
+
+def _place(row) -> str:
+    return f"{row.model} {row.task} {row.supervision} {row.length_distribution} L={row.length}"
+
+
+def _band(lower: float, upper: float) -> str:
+    return f"{lower:.4g}" if lower == upper else f"({lower:.4g}, {upper:.4g}]"
