@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from results.claims import CLAIMS, MOST_SHOWN, Results
 
+from nstar.errors import ArtifactError
+
 STUDY = {
     "models": {
         "gpt": {"kind": "transformer"},
@@ -305,3 +307,8 @@ def test_the_ratio_of_architectures_is_claimed_where_it_is_decided():
     assert found.status == "pass" and "where decided" not in found.evidence
     several = [needs(8, "gpt", OUTCOME, length=20), *of_rnns(needs, 64, OUTCOME, length=20)]
     assert verdict("T3", rows + several).status == "fail"
+
+
+def test_a_folder_that_holds_no_results_is_named(tmp_path):
+    with pytest.raises(ArtifactError, match=r"config.json is missing; give a folder `results`"):
+        Results.read(tmp_path)
