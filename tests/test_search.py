@@ -1,5 +1,6 @@
 """The budgets that a search asks for: traces by hand, what holds for any outcomes, what it costs."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -100,6 +101,21 @@ def test_binary_geometric_divides_by_1000_until_it_fails_and_tries_20_budgets_at
     grid, outcomes = curve("-----+++++++")
     monkeypatch.setattr("nstar.search.MOST_BUDGETS", 4)
     assert replay(grid, outcomes, "binary_geometric") == Search((2, 8, 64, 2048), (), 4)
+
+
+@pytest.mark.parametrize(("most_budgets", "widest"), [(20, 1), (10, 16_000 / 2**8)])
+@pytest.mark.parametrize("first_learnt", [1, 2, 15, 16, 17, 999, 1000, 4321, 15_999, 16_000])
+def test_binary_geometric_on_whole_numbers(first_learnt, most_budgets, widest, monkeypatch):
+    """The source's search: the open stretch holds N*, and halves with all but two of its budgets."""
+    monkeypatch.setattr("nstar.search.MOST_BUDGETS", most_budgets)
+    grid, known = range(1, 16_001), {}
+    while asked := next_budgets(grid, known, "binary_geometric"):
+        known |= {budget: LEARNT if budget >= first_learnt else FAILED for budget in asked}
+    failed = max((budget for budget in known if budget < first_learnt), default=0)
+    learnt = min(budget for budget in known if budget >= first_learnt)
+    assert failed < first_learnt <= learnt
+    assert len(known) <= most_budgets
+    assert learnt - failed <= math.ceil(widest)
 
 
 def test_all_asks_for_what_is_not_known_in_one_round():
