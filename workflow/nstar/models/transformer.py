@@ -24,6 +24,10 @@ from nstar.models.stacked import (
 ACTIVATIONS = {"gelu": F.gelu, "relu": F.relu}
 ROTARY_BASE = 10_000.0
 
+MOST_AT_ONCE = 2**16 - 1
+"""Sequences times heads that attention takes at once. Torch's CUDA kernels lay them along an axis of the
+grid, which ends there: more is an invalid configuration (github.com/pytorch/pytorch/issues/142228)."""
+
 
 class Transformer(StackedModel):
     """Self-attention and a four times wider perceptron in every layer.
@@ -180,13 +184,13 @@ class Transformer(StackedModel):
             angles = rotary_angles(length, width // self.heads, dtype, query.device)
             query, key = rotate(query, angles[first:]), rotate(key, angles)
         if dropout is None and self.causal and not first:
-            mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True)
+            mixed = attend(query, key, value, is_causal=True)
         else:
             visible = None
             if self.causal:
                 visible = inputs.new_ones(length, length, dtype=torch.bool).tril()[first:]
             if dropout is None:
-                mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=visible)
+                mixed = attend(query, key, value, attn_mask=visible)
             else:
                 scores = query @ key.mT / key.shape[-1] ** 0.5
                 if visible is not None:
@@ -212,6 +216,14 @@ class Transformer(StackedModel):
         if not first:
             return project(inputs, 0, 3)
         return (*project(inputs[:, :, first:], 0, 1), *project(inputs, 1, 2))
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | None) -> Tensor:
+    """Return `F.scaled_dot_product_attention` of (n, H, positions, D / H) for any number of sequences."""
+    n_sequences = max(1, MOST_AT_ONCE // query.shape[1])
+    parts = zip(*(part.split(n_sequences) for part in (query, key, value)), strict=True)
+    mixed = [F.scaled_dot_product_attention(*part, **mask) for part in parts]
+    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
 
 
 @functools.lru_cache(maxsize=16)
