@@ -19,10 +19,11 @@ from nstar.stats.interval_regression import (
 )
 from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
 from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
+from nstar.stats.ratio import Ratio, bracket_ratio, describe_censored, find_ratio
 from nstar.stats.results import Coefficient, Difference, ScalingFit, make_card
 from nstar.stats.scaling import fit_scaling
 from nstar.stats.shapes import ShapeFit, compare_shapes
-from nstar.stats.sharing import SharingFactor, find_sharing_factor
+from nstar.stats.sharing import SharingFactor, bracket_sharing_factor, find_sharing_factor
 from nstar.stats.thresholds import Threshold, find_threshold
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "JointFit",
     "LearningCurve",
     "LinearFit",
+    "Ratio",
     "ScalingFit",
     "ShapeFit",
     "SharingFactor",
@@ -43,12 +45,16 @@ __all__ = [
     "Threshold",
     "bootstrap_linear",
     "bootstrap_scaling",
+    "bracket_ratio",
+    "bracket_sharing_factor",
     "compare_coefficients",
     "compare_forms",
     "compare_in_joint_fit",
     "compare_pairs",
     "compare_shapes",
+    "describe_censored",
     "find_crossings",
+    "find_ratio",
     "find_sharing_factor",
     "find_slope_range",
     "find_threshold",

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nstar.stats.checks import as_columns, refuse_rows
+from nstar.stats.ratio import Ends, bracket_ratio, describe_censored, find_ratio
 
-__all__ = ["SharingFactor", "find_sharing_factor"]
+__all__ = ["SharingFactor", "bracket_sharing_factor", "find_sharing_factor"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def find_sharing_factor(
     estimate,
     lower,
     upper,
-    joint: tuple[float, float, float],
+    joint: Ends,
     smallest_length: float = 0,
 ) -> SharingFactor:
     """Compare the demands of single lengths with that of one model for all of them.
@@ -80,8 +81,9 @@ def find_sharing_factor(
     Notes
     -----
     The ends are recovered from those of the terms (MOVER; Zou and Donner 2008): for the sum
-    S -+ sqrt(sum of squared distances of the terms' ends), for the ratio the same in logarithms.
-    Terms and joint demand count as independent.  A censored term enters with its bound.
+    S -+ sqrt(sum of squared distances of the terms' ends), for the ratio as in
+    `nstar.stats.find_ratio`.  Terms and joint demand count as independent.  A censored term enters
+    with its bound.
 
     References
     ----------
@@ -94,41 +96,63 @@ def find_sharing_factor(
     >>> found.kind, found.estimate
     ('estimate', 2.0)
     """
+    demands, joint = _check(length, estimate, lower, upper, joint, smallest_length)
+    if not demands:
+        return NO_LENGTH
+    estimates, lowers, uppers = np.array(list(demands.values())).T
+    censored = np.isnan(estimates)
+    total = estimates[~censored].sum()
+    below = np.sqrt(((estimates - lowers)[~censored] ** 2).sum())
+    above = np.sqrt(((uppers - estimates)[~censored] ** 2).sum())
+    ends = total - below + lowers[censored].sum(), total + above + uppers[censored].sum()
+    found = find_ratio((np.nan if censored.any() else total, *ends), joint)
+    return SharingFactor(**vars(found), **_basis(demands, joint))
+
+
+def bracket_sharing_factor(
+    length, estimate, lower, upper, joint: Ends, smallest_length: float = 0
+) -> SharingFactor:
+    """As `find_sharing_factor`, of demands that are certain to lie within their ends.
+
+    Such are the brackets of `nstar.stats.find_threshold`, whose N* is the upper end: the bounds of
+    the sum are the sums of the bounds, and those of kappa the least and the greatest ratio.
+
+    Examples
+    --------
+    >>> found = bracket_sharing_factor([2, 3], [16, 64], [8, 32], [16, 64], (40.0, 20.0, 40.0))
+    >>> found.estimate, found.lower, found.upper
+    (2.0, 1.0, 4.0)
+    """
+    demands, joint = _check(length, estimate, lower, upper, joint, smallest_length)
+    if not demands:
+        return NO_LENGTH
+    total, *ends = (float(sum(values)) for values in zip(*demands.values(), strict=True))
+    found = bracket_ratio((total, *ends), joint)
+    method = "ratio of a sum of thresholds, from the least to the greatest that the brackets allow"
+    return SharingFactor(**vars(found), **_basis(demands, joint), method=method)
+
+
+NO_LENGTH = SharingFactor(np.nan, 0.0, np.inf, "unknown", 0, 0, "No length is left.")
+
+
+def _check(length, estimate, lower, upper, joint, smallest_length) -> tuple[dict[str, Ends], Ends]:
+    """Return the demands by the name of their length, or say what is wrong; and the joint one."""
     columns = as_columns(length=length, estimate=estimate, lower=lower, upper=upper)
-    length, estimate, lower, upper = columns.values()
+    length, *demands = columns.values()
     refuse_rows(np.isnan(length), lambda i: "the length is missing")
     if len(np.unique(length)) < len(length):
         raise ValueError(f"a length occurs twice among {length.tolist()}: each has one demand")
-    _check_demands(estimate, lower, upper)
+    _check_demands(*demands)
     _check_demands(*(np.array([value], dtype=float) for value in joint))
-    kept = length >= smallest_length
-    length, estimate, lower, upper = (v[kept] for v in (length, estimate, lower, upper))
+    rows = zip(length, zip(*demands, strict=True), strict=True)
+    return {f"length {n:g}": ends for n, ends in rows if n >= smallest_length}, joint
 
-    censored = np.isnan(estimate)
-    reason = _describe(length[censored], lower[censored], upper[censored], joint)
-    shared = {"n_used": len(length), "n_censored": int(censored.sum() + np.isnan(joint[0]))}
-    if not len(length):
-        return SharingFactor(np.nan, 0.0, np.inf, "unknown", reason="No length is left.", **shared)
 
-    total = estimate[~censored].sum()
-    below = np.sqrt(((estimate - lower)[~censored] ** 2).sum())
-    above = np.sqrt(((upper - estimate)[~censored] ** 2).sum())
-    sum_lower, sum_upper = (
-        total - below + lower[censored].sum(),
-        total + above + upper[censored].sum(),
-    )
-    if reason:
-        ends = sum_lower / joint[2], sum_upper / joint[1] if joint[1] else np.inf
-        return SharingFactor(np.nan, *map(float, ends), _kind(*ends), reason=reason, **shared)
-
-    with np.errstate(divide="ignore"):
-        log_ratio = np.log(total / joint[0])
-        low = np.hypot(np.log(total / sum_lower), np.log(joint[2] / joint[0]))
-        high = np.hypot(np.log(sum_upper / total), np.log(np.divide(joint[0], joint[1])))
-    ends = np.exp(log_ratio - low), np.exp(log_ratio + high)
-    return SharingFactor(
-        float(np.exp(log_ratio)), *map(float, ends), "estimate", reason="", **shared
-    )
+def _basis(demands: dict[str, Ends], joint: Ends) -> dict:
+    """Return what a sharing factor rests on."""
+    named = {**demands, "the joint demand": joint}
+    n_censored = int(sum(np.isnan(estimate) for estimate, _, _ in named.values()))
+    return {"n_used": len(demands), "n_censored": n_censored, "reason": describe_censored(named)}
 
 
 def _check_demands(estimate, lower, upper) -> None:
@@ -146,22 +170,3 @@ def _check_demands(estimate, lower, upper) -> None:
         ~np.isnan(estimate) & np.isinf(upper),
         lambda i: f"the estimate {estimate[i]:g} has no upper end: give NaN where N* is censored",
     )
-
-
-def _kind(lower: float, upper: float) -> str:
-    """Return what two ends say without an estimate."""
-    sides = {(True, True): "interval", (True, False): "lower bound", (False, True): "upper bound"}
-    return sides.get((bool(lower > 0), bool(np.isfinite(upper))), "unknown")
-
-
-def _describe(lengths, lowers, uppers, joint) -> str:
-    """Return a sentence on the censored demands, or "" where there are none."""
-    names = [f"length {length:g}" for length in lengths]
-    ends = list(zip(lowers, uppers, strict=True))
-    if np.isnan(joint[0]):
-        names, ends = [*names, "the joint demand"], [*ends, joint[1:]]
-    parts = [
-        f"{name} is {'right' if np.isinf(upper) else 'interval' if lower > 0 else 'left'}-censored"
-        for name, (lower, upper) in zip(names, ends, strict=True)
-    ]
-    return ("; ".join(parts) + ".").capitalize() if parts else ""
