@@ -52,6 +52,15 @@ def tables_page() -> str:
         "compared.",
         "demand": "`results/tables/demand.csv`: N* of every curve from the success of all its seeds, "
         "and of any of them.",
+        "sharing": "`results/tables/sharing.csv`: the sharing factor, what all lengths need for "
+        "themselves over what they need together.",
+        "ratios": "`results/tables/ratios.csv`: N* of one curve over that of another.",
+        "steps": "`results/tables/steps.csv`: N* of every curve, had training ended earlier.",
+        "extrapolation": "`results/tables/extrapolation.csv`: accuracy of every curve at twice the "
+        "length.",
+        "composition": "`results/tables/composition.csv`: how the replicates of every cell ended.",
+        "lengths": "`results/tables/lengths.csv`: how many sequences of each length a training set "
+        "of several has.",
         "provenance": "`results/tables/provenance.csv`: one row per store of trained replicates.",
     }
     for name, columns in TABLES.items():

@@ -13,8 +13,9 @@ RECIPES: Mapping[str, int] = {
     "data": 2,
     "training": 3,
     "evaluation": 3,
-    "tables": 2,
+    "tables": 3,
     "fit": 3,
+    "comparison": 1,
     "figures": 2,
     "findings": 2,
 }

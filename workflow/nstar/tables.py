@@ -47,6 +47,12 @@ CELLS: Mapping[str, Column] = {
     ),
     "diverged": Column("bool", "1", "the training loss became NaN or infinite"),
     "n_steps": Column("int64", "steps", "optimiser steps taken"),
+    "learnt_at": Column(
+        "Int64",
+        "steps",
+        "steps before the first evaluation that passed the success measure, or before the last one "
+        "where only that counts; empty where the replicate did not learn",
+    ),
     "n_parameters": Column("int64", "1", "parameters of the network"),
     "train_loss": Column("float64", "nats", "mean over the batches since the last evaluation"),
     "train_sequence_accuracy": Column(
@@ -310,6 +316,156 @@ DEMAND: Mapping[str, Column] = {
 }
 """One row per curve: its demand, and how that depends on the number of seeds."""
 
+_RULE = Column(
+    "str",
+    "1",
+    "which N* is compared: `half`, the budget at which half of the seeds learn, `estimate` of "
+    "`demand`; `any`, the smallest from which any replicate learnt (arXiv:2602.18333), that rule of "
+    "`thresholds`",
+)
+_CENSORED_REASON = Column("str", "1", "which demands are censored or missing; empty if none is")
+_LOWER = Column(
+    "float64",
+    "1",
+    "lower end, 0 where it is open: of the interval for the rule `half`, of all values that the "
+    "brackets of N* allow for the rule `any`",
+)
+_UPPER = Column("float64", "1", "upper end, likewise; `inf` where it is open")
+_KIND_OF_BOUND = (
+    "`estimate`; `interval`, no estimate, but both sides are known; `lower bound`; `upper bound`; "
+    "`unknown`"
+)
+
+SHARING: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": Column("str", "1", "that of the joint curve, of all lengths at once"),
+    "n_states": _STATES,
+    "length": Column("int64", "symbols", "L, the longest length"),
+    "shortest": Column("int64", "symbols", "n_min, the shortest length: `data.shortest_length`"),
+    "rule": _RULE,
+    "kappa": Column(
+        "float64",
+        "1",
+        "sum of N* over models of the one length n_min, .., L each, over N* of the joint model; empty "
+        "where one of these is censored or missing. Where no replicate learnt from all sequences that "
+        "exist, their number is the lower bound of N*",
+    ),
+    "lower": _LOWER,
+    "upper": _UPPER,
+    "kind": Column("str", "1", _KIND_OF_BOUND),
+    "n_used": Column("int64", "1", "lengths in the sum"),
+    "n_censored": Column("int64", "1", "censored demands, the joint one included"),
+    "reason": _CENSORED_REASON,
+    "method": EXPONENTS["method"],
+}
+"""One row per joint curve that has a curve of some single length beside it, and rule."""
+
+RATIOS: Mapping[str, Column] = {
+    "kind": Column(
+        "str",
+        "1",
+        "what differs: `supervision`, `length_distribution` or `model`; its column is empty",
+    ),
+    "numerator": Column("str", "1", "its value in the curve above the line"),
+    "denominator": Column("str", "1", "its value in the curve below the line"),
+    "model": _MODEL,
+    "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "rule": _RULE,
+    "ratio": Column("float64", "1", "N* over N*; empty where one of the two is censored"),
+    "lower": _LOWER,
+    "upper": _UPPER,
+    "bound": Column("str", "1", _KIND_OF_BOUND),
+    "reason": _CENSORED_REASON,
+}
+"""One row per pair of curves that differ in one coordinate other than task and length, and rule."""
+
+STEPS: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "max_steps": Column(
+        "int64",
+        "steps",
+        "the smaller budget of steps: an eighth, a quarter, half and all of `training.max_steps`, "
+        "rounded down to an evaluation",
+    ),
+    "n_star": Column(
+        "float64",
+        "sequences",
+        "smallest budget from which any replicate learnt within these steps; empty if none is",
+    ),
+    "lower": Column(
+        "float64",
+        "sequences",
+        "largest budget below N* (or of all, if none succeeds) that failed although some replicate "
+        "fitted its training set by the end of all steps, which is when that is known; 0 if there is "
+        "none",
+    ),
+    "upper": THRESHOLDS["upper"],
+    "censoring": THRESHOLDS["censoring"],
+    "reason": Column("str", "1", "why fewer steps cannot be judged; empty where they can"),
+}
+"""One row per curve and smaller budget of steps: N* by the rule `any`, had training ended there."""
+
+EXTRAPOLATION: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "budget": Column("int64", "sequences", "largest budget of the curve, where this is measured"),
+    "n_seeds": Column("int64", "1", "seeds, each at the learning rate that validates best"),
+    "n_learnt": Column("int64", "1", "how many of these replicates learnt"),
+    "median": Column(
+        "float64", "1", "median of `extrapolation_above_chance` over the seeds that have one"
+    ),
+    "least": Column("float64", "1", "the least of them"),
+    "most": Column("float64", "1", "the greatest of them"),
+    "decoded_median": Column(
+        "float64", "1", "median of `extrapolation_decoded_sequence_accuracy`, likewise"
+    ),
+}
+"""One row per curve: how well its seeds do at twice the length."""
+
+COMPOSITION: Mapping[str, Column] = {
+    "model": _MODEL,
+    "task": _TASK,
+    "supervision": _SUPERVISION,
+    "length_distribution": _LENGTH_DISTRIBUTION,
+    "n_states": _STATES,
+    "length": _LENGTH,
+    "budget": CELLS["budget"],
+    "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
+    "n_learnt": Column("int64", "1", "how many of them learnt"),
+    "n_not_generalised": Column("int64", "1", "how many passed on the training batches only"),
+    "n_not_fitted": Column("int64", "1", "how many passed on neither"),
+    "n_diverged": Column(
+        "int64", "1", "how many diverged, whichever of the three they count among"
+    ),
+}
+"""One row per curve and budget: how its replicates ended."""
+
+LENGTHS: Mapping[str, Column] = {
+    "task": _TASK,
+    "length_distribution": _LENGTH_DISTRIBUTION,
+    "length": Column("int64", "symbols", "L, the longest length"),
+    "seed": CELLS["seed"],
+    "budget": CELLS["budget"],
+    "sequence_length": Column("int64", "symbols", "length of a sequence"),
+    "n_sequences": Column("int64", "sequences", "training sequences that have it"),
+}
+"""One row per training set of several lengths, and length: how many sequences it has of each."""
+
 PROVENANCE: Mapping[str, Column] = {
     "store": Column("str", "1", "path of the store of trained replicates"),
     "specification": Column("str", "1", "digest of its specification"),
@@ -330,6 +486,12 @@ TABLES = {
     "checks": CHECKS,
     "forms": FORMS,
     "demand": DEMAND,
+    "sharing": SHARING,
+    "ratios": RATIOS,
+    "steps": STEPS,
+    "extrapolation": EXTRAPOLATION,
+    "composition": COMPOSITION,
+    "lengths": LENGTHS,
     "provenance": PROVENANCE,
 }
 """All tables by name."""

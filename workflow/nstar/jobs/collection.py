@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
-from nstar.config import Study
+from nstar.config import Study, Success
 from nstar.errors import ArtifactError
 from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool
 from nstar.measures.chance import above_chance
@@ -21,14 +22,14 @@ from nstar.paths import encode
 from nstar.plan import Stores, make_plan
 from nstar.selection import CURVE
 from nstar.stats import find_threshold
-from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
+from nstar.tables import CELLS, LENGTHS, PROVENANCE, THRESHOLDS, write_table
 
 KEYS = [*CURVE, "budget", "seed", "learning_rate"]
 """The coordinates of a replicate: the dimensions of study.zarr."""
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables cells, thresholds and provenance, and study.zarr.
+    """Write the tables cells, thresholds, lengths and provenance, and study.zarr.
 
     Parameters
     ----------
@@ -53,6 +54,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
     write_table(tables / "thresholds.csv", "thresholds", thresholds)
+    write_table(tables / "lengths.csv", "lengths", count_lengths(study, cells))
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
@@ -88,6 +90,7 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
         "outcome": np.array(OUTCOMES)[trained["outcome"].values],
         "diverged": trained["diverged"].values,
         "n_steps": n_steps,
+        "learnt_at": find_learnt_at(trained, stores.study.training.success),
         "n_parameters": trained.sizes["parameter"],
         "extrapolation_length": TEST_LENGTH_FACTOR * block.cell.length,
         "extrapolation_above_chance": above_chance(
@@ -119,6 +122,43 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
         **{name: made[name] for name in PROVENANCE if name in made},
     }
     return pd.DataFrame(rows), source
+
+
+def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerArray:
+    """Return the step of the evaluation from which a replicate counts as learnt (R,), Int64.
+
+    It is the first that passed; where the final one decides, the last. Missing where none did.
+    """
+    values = trained[f"validation_{success.measure}"].values  # (R, E), NaN after the end
+    with np.errstate(invalid="ignore"):
+        passed = (
+            values <= success.threshold
+            if success.measure == "loss"
+            else values >= success.threshold
+        )
+    passed &= np.isfinite(trained["train_loss"].values + trained["validation_loss"].values)
+    steps = trained["step"].values
+    if success.at == "final":
+        passed &= steps == trained["n_steps"].values[:, None]
+    return pd.Series(steps[passed.argmax(axis=1)], dtype="Int64").where(passed.any(axis=1)).array
+
+
+def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of lengths: how many sequences of each the training sets of a pool have."""
+    rows = []
+    keys = ["task", "length_distribution", "length", "seed"]
+    several = cells[cells["length_distribution"] != "fixed"]
+    for key, part in several.groupby(keys, sort=False):
+        shared = dict(zip(keys, key, strict=True))
+        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
+        pool = make_pool(task, lengths, shared["length"], study.data)
+        order = pool.order(shared["seed"], int(part["budget"].max()))
+        for budget in sorted(part["budget"].unique()):
+            counts = np.bincount(order[:budget], minlength=len(pool.lengths))
+            for sequence_length, n_sequences in zip(pool.lengths, counts, strict=True):
+                counted = {"sequence_length": sequence_length, "n_sequences": n_sequences}
+                rows.append({**shared, "budget": budget, **counted})
+    return pd.DataFrame(rows, columns=list(LENGTHS))
 
 
 def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
@@ -154,7 +194,9 @@ def _write_study_store(
     path: Path, study: Study, cells: pd.DataFrame, thresholds: pd.DataFrame
 ) -> None:
     """Write the tables as one labelled store on the axes of the grid."""
-    numbers = [name for name, column in CELLS.items() if column.dtype in ("float64", "int64")]
+    numbers = [
+        name for name, column in CELLS.items() if column.dtype in ("float64", "int64", "Int64")
+    ]
     numbers = [name for name in numbers if name not in KEYS]
     coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
     dataset = coded.set_index(KEYS)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
