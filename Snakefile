@@ -1,6 +1,7 @@
 """nstar: how much data does a sequence model need before it has learnt a task?
 
     generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
+                                                                      -> compare_curves
                                                                       -> draw_figures, write_findings
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
@@ -33,6 +34,7 @@ localrules:
     write_config,
     collect_results,
     fit_exponents,
+    compare_curves,
     draw_figures,
     write_findings,
 
@@ -49,6 +51,7 @@ rule all:
             *(batch.outputs[0] for batch in jobs_of("evaluate_cells")),
             *TABLES,
             *FITS,
+            *COMPARISONS,
             *FIGURES,
             "results/findings.html",
             "results/config.json",

@@ -9,6 +9,7 @@ TABLES = [
     "results/tables/thresholds.csv",
     "results/tables/provenance.csv",
     "results/tables/study.zarr",
+    "results/tables/lengths.csv",
 ]
 
 
@@ -32,6 +33,7 @@ rule collect_results:
         ),
         provenance=TABLES[3],
         store=directory(TABLES[4]),
+        lengths=TABLES[5],
     log:
         "results/logs/collect_results.log",
     benchmark:

@@ -1,7 +1,8 @@
-"""Fit the scaling exponents.
+"""Fit the scaling exponents, and compare curves.
 
 Reads the tables of cells and thresholds; makes those of exponents, their sensitivity and their checks,
-of the forms of the law and of the demand of every curve, and the fit cards.
+of the forms of the law and of the demand of every curve, and the fit cards. From these and the cells it
+makes the tables of sharing factors, ratios, fewer steps, extrapolation and composition.
 """
 
 FITS = [
@@ -11,6 +12,10 @@ FITS = [
     "results/tables/forms.csv",
     "results/tables/demand.csv",
     "results/tables/fits.json",
+]
+COMPARISONS = [
+    f"results/tables/{name}.csv"
+    for name in ("sharing", "ratios", "steps", "extrapolation", "composition")
 ]
 
 
@@ -60,3 +65,47 @@ rule fit_exponents:
         "Fit the exponents of the data demand."
     shell:
         "{PYTHON:q} {SCRIPTS:q}/fit_exponents.py --results results --job {params.job:q} > {log:q} 2>&1"
+
+
+rule compare_curves:
+    input:
+        cells="results/tables/cells.parquet",
+        thresholds="results/tables/thresholds.csv",
+        demand="results/tables/demand.csv",
+    output:
+        sharing=report(
+            COMPARISONS[0],
+            category="Tables",
+            caption="../report/sharing_table.rst",
+            labels={"table": "sharing"},
+        ),
+        ratios=report(
+            COMPARISONS[1],
+            category="Tables",
+            caption="../report/ratios_table.rst",
+            labels={"table": "ratios"},
+        ),
+        steps=COMPARISONS[2],
+        extrapolation=COMPARISONS[3],
+        composition=COMPARISONS[4],
+    log:
+        "results/logs/compare_curves.log",
+    benchmark:
+        "results/benchmarks/compare_curves.tsv"
+    params:
+        job=part_of_study(
+            "comparison",
+            models=list(STUDY.models),
+            shortest_length=STUDY.data.shortest_length,
+            training={
+                "max_steps": STUDY.training.max_steps,
+                "evaluate_every": STUDY.training.evaluate_every,
+                "decay": STUDY.training.schedule.decay,
+                "at": STUDY.training.success.at,
+            },
+        ),
+    message:
+        "Compare the curves."
+    shell:
+        "{PYTHON:q} {SCRIPTS:q}/compare_curves.py --results results --job {params.job:q}"
+        " > {log:q} 2>&1"

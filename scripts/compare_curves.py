@@ -1,0 +1,14 @@
+"""Compare the curves of a study: sharing factors, ratios of demands, fewer steps (rule compare_curves)."""
+
+from nstar.command_line import parser, run
+from nstar.jobs.comparison import compare_curves
+
+
+def main(arguments=None):
+    """Parse the command line and run."""
+    options = parser(__doc__, job=True).parse_args(arguments)
+    compare_curves(options.job, options.results)
+
+
+if __name__ == "__main__":
+    run(main)
