@@ -1,4 +1,4 @@
-"""Compare the curves of a study: sharing factors, ratios of demands, fewer steps (rule compare_curves)."""
+"""Compare the curves of a study: what lengths share, ratios of demands (rule compare_curves)."""
 
 from nstar.command_line import parser, run
 from nstar.jobs.comparison import compare_curves
