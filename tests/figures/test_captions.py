@@ -55,7 +55,7 @@ def with_success(measure, threshold):
 
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
-    names = ("cells", "thresholds", "exponents", "checks", "forms", "demand")
+    names = ("cells", "thresholds", "exponents", "checks", "forms", "demand", "sharing", "ratios")
     tables = [f"{name}_table" for name in names]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, "study", "findings"])
 

@@ -64,7 +64,10 @@ def planned(folder, study):
     return {name for name in known for rule in rules if rule.startswith(name)}, cells
 
 
-AFTER_CELLS = {"collect_results", "fit_exponents", "draw_figures", "write_findings"}
+AFTER_CELLS = {
+    *("collect_results", "fit_exponents", "compare_curves"),
+    *("draw_figures", "write_findings"),
+}
 ALL = {"generate_data", "train_cells", "evaluate_cells", *AFTER_CELLS}
 
 
