@@ -54,14 +54,10 @@ def planned(folder, study):
     assert shown.returncode == 0, shown.stderr
     text = shown.stdout + shown.stderr
     rules = re.findall(r"^([\w-]+) +\d+$", text, flags=re.MULTILINE)
-    known = (
-        *("generate_data", "train_cells", "evaluate_cells", "collect_results"),
-        *("fit_exponents", "draw_figures", "write_findings"),
-    )
     missing = re.findall(r"Missing output files: (.*?)(?:; |\n)", text)
     files = {path for line in missing for path in line.split(", ")}
     cells = {path for path in files if path.startswith("results/cells/")}
-    return {name for name in known for rule in rules if rule.startswith(name)}, cells
+    return {name for name in ALL for rule in rules if rule.startswith(name)}, cells
 
 
 AFTER_CELLS = {
