@@ -1,0 +1,302 @@
+"""What a GPU computes: the same networks, measures and runs as a CPU, and the same bits every time."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from packs import CPU, LENGTH, MODULUS, data_for, rules, run
+from studies import tiny
+from variants import VARIANTS
+
+from nstar.artifacts import CELL, EVALUATION, read_store
+from nstar.batches import make_batches
+from nstar.config_check import load_study
+from nstar.errors import DeviceError, StoppedError
+from nstar.jobs.evaluation import evaluate_cells
+from nstar.jobs.generation import generate_data
+from nstar.jobs.training import train_cells
+from nstar.measures.accuracy import decode, score
+from nstar.models import build_model
+from nstar.models.reference import reference_logits
+from nstar.plan import make_plan
+from nstar.tasks.supervision import NO_LABEL
+from nstar.training import launch
+from nstar.training.checkpoint import load_checkpoint, save_checkpoint
+from nstar.training.device import free_memory_bytes, memory_errors_named, prepare_device
+from nstar.training.launch import SHARE_OF_FREE, launch_bytes, launch_size, plan_memory
+from nstar.training.loop import CURVES, initial_state
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
+
+GPU = torch.device("cuda")
+SHAPES = {"n_classes": 4, "n_positions": 70}
+DROPOUT = {"kind": "transformer", "width": 12, "depth": 1, "heads": 2, "dropout": 0.2}
+WIDE = {
+    "transformer": {"kind": "transformer", "width": 64, "depth": 2, "heads": 4},
+    "lstm": {"kind": "lstm", "width": 64},
+    "dense_ssm": {"kind": "dense_ssm", "width": 32},
+    "deltanet": {**VARIANTS["deltanet"], "width": 48},
+}
+"""Models whose memory is more than what an allocator rounds up."""
+JOBS = {
+    "models": {name: VARIANTS[name] for name in ("transformer", "dense_ssm", "deltanet")},
+    "grid.0.supervisions": ["outcome", "chain_of_thought", "aligned"],
+    "grid.0.length_distributions": ["fixed", "uniform"],
+    "grid.0.lengths": [4],
+    "training.max_steps": 40,
+}
+SCHEMAS = {"cells": CELL, "evaluations": EVALUATION}
+CAUSAL = {name: options for name, options in VARIANTS.items() if options.get("causal", True)}
+
+SHORT = rules(max_steps=10, evaluate_every=5)
+LARGEST_ERROR = 1e-3
+"""Of float32 against double, of the largest entry; a CPU reaches 1e-4 over 70 steps."""
+
+every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+wide_models = pytest.mark.parametrize("options", WIDE.values(), ids=WIDE)
+every_run = pytest.mark.parametrize(
+    "options", [*VARIANTS.values(), DROPOUT], ids=[*VARIANTS, "dropout"]
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def prepared():
+    """Set what every job sets, and set it back for the tests that follow."""
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    prepare_device("cuda")
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = fill
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def tokens_for(n_sets, batch, length, n_symbols):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(n_symbols, (n_sets, batch, length), generator=generator)
+
+
+def mean_losses(logits, labels):
+    losses = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
+    return losses.view(len(labels), -1).mean(1)
+
+
+def wide(options):
+    """Return model, data and rules of a pack of large batches."""
+    model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
+    chosen = rules(batch_size=512, max_steps=1, evaluate_every=1)
+    return model, data_for([0], 512, GPU), chosen
+
+
+def assert_near(found, wanted, error=LARGEST_ERROR):
+    """Compare with double precision; errors are measured against the largest entry."""
+    assert (found.cpu() - wanted).abs().max() <= error * wanted.abs().max()
+
+
+def assert_same_run(one, other):
+    """Compare all numbers of two states but times, bit for bit."""
+    assert torch.equal(one.final_parameters, other.final_parameters)
+    np.testing.assert_array_equal(one.outcome, other.outcome)
+    for name in CURVES:
+        np.testing.assert_array_equal(np.stack(one.curves[name]), np.stack(other.curves[name]))
+
+
+@every_variant
+@pytest.mark.parametrize(("n_symbols", "length"), [(5, 7), (5, 70), (40, 7)])
+def test_logits_and_gradients_are_those_of_the_reference(options, n_symbols, length):
+    model = build_model(options, n_symbols=n_symbols, **SHAPES)
+    flat = model.initialise([0, 1])
+    tokens = tokens_for(2, 6, length, n_symbols)
+    views = {name: part.requires_grad_() for name, part in model.views(flat.to(GPU)).items()}
+    logits = model.forward(views, tokens.to(GPU))
+    losses = mean_losses(logits, tokens.to(GPU) % 4)
+    gradients = torch.autograd.grad(losses.sum(), list(views.values()))
+    for r in range(2):
+        values = {
+            name: part[r].clone().requires_grad_()
+            for name, part in model.views(flat.double()).items()
+        }
+        plain = reference_logits(model, values, tokens[r])
+        (loss,) = mean_losses(plain[None], tokens[r : r + 1] % 4)
+        wanted = torch.autograd.grad(loss, list(values.values()))
+        assert_near(logits[r], plain)
+        assert losses[r].item() == pytest.approx(loss.item(), rel=1e-4)
+        found = [part[r] for part in gradients]
+        assert_near(*(torch.cat([part.flatten() for part in each]) for each in (found, wanted)))
+
+
+def scored(options, device, measure, n_copies=1, batch=40):
+    """Return what a measure gives of replicates 0, 1, 0, 1, .., on sets of their own."""
+    model = build_model(options, n_symbols=5, **SHAPES)
+    tokens = tokens_for(2, batch, 7, 5)
+    labels = tokens[..., 2:] % 4
+    labels[:, ::3, 2] = NO_LABEL
+    flat = model.initialise([0, 1]).repeat(n_copies, 1)
+    rows = torch.arange(len(flat)) % 2
+    parts = (part.to(device) for part in (tokens, labels, rows))
+    found = measure(model, model.views(flat.to(device)), *parts)
+    found = vars(found).values() if measure is score else found
+    return [part.cpu() for part in found]
+
+
+@every_variant
+def test_scores_are_those_of_a_cpu(options):
+    for found, wanted in zip(*(scored(options, at, score) for at in (GPU, CPU)), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("options", CAUSAL.values(), ids=CAUSAL)
+def test_decoded_answers_are_those_of_a_cpu(options):
+    for found, wanted in zip(*(scored(options, at, decode) for at in (GPU, CPU)), strict=True):
+        assert torch.equal(found, wanted)
+
+
+@every_variant
+def test_a_launch_may_have_more_sequences_than_an_axis_of_a_grid(options):
+    """130 replicates on 512 sequences are 66,560; kernels of CUDA end at 65,535."""
+    few, many = (scored(options, GPU, score, n, batch=512) for n in (1, 65))
+    for alone, together in zip(few, many, strict=True):
+        wanted = alone.repeat(65, *[1] * (alone.dim() - 1))
+        torch.testing.assert_close(together, wanted, rtol=1e-4, atol=2 / 512)
+
+
+@every_variant
+def test_a_step_may_have_more_sequences_than_an_axis_of_a_grid(options):
+    chosen = rules(batch_size=512, max_steps=1, evaluate_every=1)
+    few, many = (
+        run(options, [(0, 0.003), (1, 0.003)] * n, chosen, budget=512, device=GPU) for n in (1, 65)
+    )
+    for name in ("train_loss", "validation_loss"):
+        np.testing.assert_allclose(
+            many.curves[name][0], np.tile(few.curves[name][0], 65), rtol=1e-4
+        )
+
+
+@every_variant
+def test_run_is_that_of_a_cpu(options):
+    """Over 10 steps; rounding errors grow in more."""
+    members = [(0, 0.003), (1, 0.01)]
+    on_gpu, on_cpu = (run(options, members, SHORT, device=device) for device in (GPU, CPU))
+    for name in ("train_loss", "validation_loss"):
+        np.testing.assert_allclose(
+            np.stack(on_gpu.curves[name]), np.stack(on_cpu.curves[name]), rtol=1e-3
+        )
+
+
+@every_run
+def test_run_is_bitwise_the_same_twice(options):
+    members = [(0, 0.003), (1, 0.01), (1, 1e18)]  # the last one diverges
+    one, other = (run(options, members, SHORT, device=GPU) for _ in range(2))
+    assert_same_run(one, other)
+    assert one.diverged.tolist() == [False, False, True]
+
+
+@every_run
+def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
+    members = [(0, 0.003), (1, 0.01), (1, 1e18)]
+    path = tmp_path / "checkpoint.pt"
+
+    def save(state):
+        if state.step == 5:
+            save_checkpoint(path, state)
+
+    whole = run(options, members, SHORT, after=save, device=GPU)
+    state = load_checkpoint(path, GPU)
+    assert state.step == 5 and state.parameters.is_cuda and state.adam.n_steps.is_cuda
+    assert_same_run(run(options, members, SHORT, state=state, device=GPU), whole)
+
+
+@every_run
+def test_pack_around_a_replicate_changes_rounding_alone(options):
+    """Kernels are chosen by the number of replicates, so that no more is promised on a GPU."""
+    alone = run(options, [(0, 0.003)], SHORT, device=GPU)
+    pack = run(options, [(1, 1e18), (2, 0.01), (0, 0.003), (3, 0.003)], SHORT, device=GPU)
+    for name in ("train_loss", "validation_loss"):
+        packed, single = np.stack(pack.curves[name])[:, 2], np.stack(alone.curves[name])[:, 0]
+        np.testing.assert_allclose(packed, single, rtol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+@pytest.mark.parametrize("kind", ["transformer", "deltanet", "lstm", "dense_ssm"])
+def test_lower_precision_trains_near_float32(kind, precision):
+    exact, low = (
+        run(VARIANTS[kind], [(0, 0.003)], SHORT, device=prepare_device("cuda", name))
+        for name in ("float32", precision)
+    )
+    prepare_device("cuda")
+    assert low.final_parameters.dtype == torch.float32
+    assert low.curves["train_loss"][0] == pytest.approx(exact.curves["train_loss"][0], rel=0.05)
+
+
+@wide_models
+def test_planned_memory_holds_a_launch_of_many(options):
+    model, data, chosen = wide(options)
+    plan = plan_memory(model, data, chosen)
+    taken = launch_bytes(model, data, chosen, 12)
+    assert taken <= plan.of(12) / SHARE_OF_FREE["cuda"] and plan.of(12) <= 1.5 * taken
+
+
+@wide_models
+def test_largest_launch_fits_into_a_full_gpu(options, monkeypatch):
+    model, data, chosen = wide(options)
+    members = [(0, 0.003)] * 200
+    state = initial_state(model, [0] * len(members), GPU)
+    torch.cuda.empty_cache()
+    limit = torch.cuda.memory_reserved() + 2**30
+    torch.cuda.set_per_process_memory_fraction(limit / torch.cuda.mem_get_info()[1])
+    monkeypatch.setattr(
+        launch, "free_memory_bytes", lambda _: limit - torch.cuda.memory_allocated()
+    )
+    try:
+        at_once = launch_size(model, data, chosen, len(members))
+        assert 1 < at_once < len(members)
+        budget = chosen.batch_size
+        run(options, members, chosen, budget, state, device=GPU, at_once=at_once)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert state.final_parameters.isfinite().all()
+
+
+def test_free_memory_counts_what_the_allocator_holds_unused():
+    before = free_memory_bytes(GPU)
+    held = torch.empty(2**28, dtype=torch.uint8, device=GPU)
+    assert free_memory_bytes(GPU) <= before - held.nbytes
+    del held
+    assert free_memory_bytes(GPU) == pytest.approx(before, rel=0.01)
+
+
+def test_a_real_lack_of_memory_is_named():
+    name = re.escape(torch.cuda.get_device_name())
+    with pytest.raises(DeviceError, match=f"out of memory on {name}.*while allocating"):
+        with memory_errors_named(GPU, "allocating"):
+            torch.empty(2**45, device=GPU)
+
+
+def test_jobs_that_were_stopped_write_the_stores_of_those_that_were_not(tmp_path):
+    study = load_study(tiny(**JOBS))
+    whole, stopped = (tmp_path / name for name in ("whole", "stopped"))
+    for results in (whole, stopped):
+        batches = make_batches(make_plan(study, results))
+        for batch in batches.generation:
+            generate_data(batch.job, results)
+        for batch in batches.training:
+            if results is stopped:
+                with pytest.raises(StoppedError):
+                    train_cells(batch.job, results, "cuda", 60.0, stop_asked=lambda: "a test")
+            train_cells(batch.job, results, "cuda", 60.0)
+        for batch in batches.evaluation:
+            evaluate_cells(batch.job, results, "cuda")
+    paths = sorted(path.relative_to(whole) for path in whole.rglob("*.zarr.zip"))
+    assert {path.parts[0] for path in paths} >= {"cells", "evaluations"}
+    for path in paths:
+        if path.parts[0] in SCHEMAS:
+            schema = SCHEMAS[path.parts[0]]
+            one, other = (read_store(results / path, schema) for results in (whole, stopped))
+            assert json.loads(one.attrs["provenance"])["device"] == torch.cuda.get_device_name()
+            xr.testing.assert_equal(one, other)
