@@ -30,7 +30,9 @@ MAY_IMPORT = {
     "plan": BASE | {"config", "grid", "header", "paths", "search"},
     "costs": BASE | {"config", "grid", "header", "model_options", "model_sizes", "paths", "tasks"},
     "batches": BASE | {"costs", "grid", "plan"},
-    "forecast": {"batches", "costs", "errors", "grid", "header", "naming", "paths", "plan"},
+    "whole_study": {"config", "costs", "grid", "search"},
+    "forecast": BASE
+    | {"batches", "costs", "grid", "header", "naming", "paths", "plan", "whole_study"},
     "pruning": {"config", "errors", "files", "grid", "paths", "plan"},
     "models": BASE,
     "measures": {"models"},

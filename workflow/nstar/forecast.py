@@ -21,6 +21,7 @@ from nstar.header import read_header
 from nstar.naming import curve_name
 from nstar.paths import STORE_SUFFIX, encode
 from nstar.plan import CellState, Plan
+from nstar.whole_study import whole_costs
 
 QUANTILES = (0.05, 0.5, 0.95)
 """Of an expected time: the bounds of its 90 % interval, and its middle."""
@@ -40,6 +41,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
     dict
         Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
         median; of ``steps`` and ``flops``, which count on no replicate ending early, the most.
+        ``whole_study`` has the fields of `nstar.whole_study.WholeCost`, one entry per strategy.
     """
     curves: dict[tuple, list[CellState]] = {}
     for state in plan.cells:
@@ -56,6 +58,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
         "n_learnt_from": batches.n_experience,
         "curves": [_curve(plan, batches, states, evaluations) for states in curves.values()],
         "data": _data(plan),
+        "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
         "totals": {
             "cells": len(plan.cells),
             "cells_missing": sum(bool(state.missing) for state in plan.cells),
@@ -173,16 +176,9 @@ def as_text(found: Mapping[str, Any]) -> str:
     """Return a forecast as a table, one line per curve, and totals."""
     totals = found["totals"]
     rows = [("curve", "cached", "to train", "steps", "TFLOP", "time", "90 %")]
-    for curve in found["curves"]:
-        rows.append(_row(curve))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    aligned = [
-        "  ".join(text.ljust(width) if i < 3 else text.rjust(width) for i, (text, width) in cells)
-        for row in rows
-        for cells in [list(enumerate(zip(row, widths, strict=True)))]
-    ]
+    rows += map(_row, found["curves"])
     low, middle, high = totals["training_s"]
-    lines = [f"study {found['study']}", "", *(line.rstrip() for line in aligned), ""]
+    lines = [f"study {found['study']}", "", *_aligned(rows, n_left=3), ""]
     lines.append(
         f"{totals['cells_missing']} of {totals['cells']} cells to train, "
         f"{totals['replicates_missing']} replicates; {totals['evaluations_missing']} evaluations; "
@@ -208,7 +204,37 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"{duration(totals['data_s'])}; largest job {largest / 2**30:.2g} GiB of memory; disk "
             f"{totals['disk_bytes'] / 2**20:.3g} MiB"
         )
+    if totals["cells_missing"]:
+        lines += ["", *_whole_study(found)]
     return "\n".join(lines)
+
+
+def _whole_study(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the study costs from nothing, one line per strategy."""
+    rows = [("search", "cells", "replicates", "steps", "packed", "of failures", "TFLOP")]
+    for cost in found["whole_study"]:
+        steps = (cost[key] for key in ("steps", "packed_steps", "failing_steps"))
+        numbers = (
+            f"{cost['cells']:,.0f}",
+            f"{cost['replicates']:,.0f}",
+            *map("{:.3g}".format, steps),
+        )
+        rows.append((cost["search"], *numbers, f"{cost['flops'] / 1e12:.3g}"))
+    yield "the whole study from nothing, were all places of N* on its grid as likely:"
+    yield from _aligned(rows, n_left=1)
+    yield "(packed: steps of the device where the replicates of a cell are trained together; of failures:"
+    yield "steps of the replicates that do not learn, which training.stop_on_success cannot shorten)"
+
+
+def _aligned(rows: Sequence[Sequence[str]], n_left: int) -> Iterator[str]:
+    """Yield the lines of a table, its first columns flush left and the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            text.ljust(width) if i < n_left else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
 
 
 def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
