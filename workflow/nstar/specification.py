@@ -13,7 +13,7 @@ RECIPES: Mapping[str, int] = {
     "data": 2,
     "training": 3,
     "evaluation": 3,
-    "tables": 3,
+    "tables": 4,
     "fit": 3,
     "comparison": 1,
     "figures": 2,

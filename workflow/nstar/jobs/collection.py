@@ -82,6 +82,8 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
     check_replicates(evaluation, evaluated, block)
     task, n_steps = stores.study.tasks[block.cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
+    longer = TEST_LENGTH_FACTOR * block.cell.length
+    beyond = evaluated["extrapolation_position_accuracy"].values[:, -block.cell.length :]
     rows = {
         **vars(block.cell),
         "n_states": task.n_states,
@@ -92,12 +94,9 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
         "n_steps": n_steps,
         "learnt_at": find_learnt_at(trained, stores.study.training.success),
         "n_parameters": trained.sizes["parameter"],
-        "extrapolation_length": TEST_LENGTH_FACTOR * block.cell.length,
+        "extrapolation_length": longer,
         "extrapolation_above_chance": above_chance(
-            evaluated["extrapolation_position_accuracy"]
-            .values[:, -block.cell.length :]
-            .mean(axis=1),
-            task.chance,
+            beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer)
         ),
         "specification": trained.attrs["digest"],
         "store": path,

@@ -1,10 +1,14 @@
 """Tasks that a table defines: the state after each symbol of a finite automaton."""
 
 from abc import abstractmethod
+from functools import lru_cache
 
 import numpy as np
 
 from nstar.tasks.base import Task
+
+SETTLED = 1e-15
+"""Change of the probabilities of states in a step, below which they are taken to stay what they are."""
 
 
 class Automaton(Task):
@@ -26,3 +30,27 @@ class Automaton(Task):
             state = transitions[state, tokens[:, t]]
             states[:, t] = state
         return states
+
+    def chance(self, first: int, last: int) -> float:
+        """Return the accuracy of the best guess that knows the position only; see `Task.chance`."""
+        return float(_largest_shares(self, last)[first - 1 :].mean())
+
+
+@lru_cache(maxsize=2**10)
+def _largest_shares(task: Automaton, last: int) -> np.ndarray:
+    """Return the probability of the likeliest state at positions 1 to `last`, of shape (last,).
+
+    Symbols are uniform and independent.
+    """
+    transitions = task.transitions
+    states = np.zeros(task.n_states)
+    states[0] = 1
+    shares = np.empty(last)
+    for t in range(last):
+        before = states
+        weights = np.repeat(states / task.n_symbols, task.n_symbols)
+        states = np.bincount(transitions.ravel(), weights, minlength=task.n_states)
+        shares[t:] = states.max()
+        if np.abs(states - before).max() < SETTLED:
+            break
+    return shares

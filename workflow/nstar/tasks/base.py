@@ -35,11 +35,19 @@ class Task(Options):
         ndarray of int64, shape (n_sequences, T)
         """
 
-    @property
-    def chance(self) -> float:
-        """Accuracy of a guess that knows nothing of a long input: ``1 / n_states``.
+    def chance(self, first: int, last: int) -> float:
+        """Return the accuracy of the best guess that knows the position and nothing else.
 
-        Some tasks start at a state, so that a guess close to the beginning does better.
+        Parameters
+        ----------
+        first, last : int
+            Positions over which the accuracy is averaged, ``1 <= first <= last``; symbols.
+
+        Returns
+        -------
+        float
+            ``1 / n_states`` where all states are as likely at every position, as here; a task for which
+            that is not so overrides this.
         """
         return 1.0 / self.n_states
 
