@@ -9,7 +9,9 @@ OPTIONS = {
     "modular_addition": {"kind": "modular_addition", "modulus": 5},
     "permutation_composition": {"kind": "permutation_composition", "degree": 3},
     "group_product": {"kind": "group_product", "group": "Q_8"},
+    "swap_composition": {"kind": "swap_composition", "degree": 3},
     "cycle_navigation": {"kind": "cycle_navigation", "size": 5},
+    "random_automaton": {"kind": "random_automaton", "states": 5, "symbols": 3, "seed": 0},
 }
 KINDS = sorted(TASKS)
 

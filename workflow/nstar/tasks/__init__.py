@@ -9,13 +9,17 @@ from nstar.tasks.group_product import GroupProduct
 from nstar.tasks.modular_addition import ModularAddition
 from nstar.tasks.permutation_composition import PermutationComposition
 from nstar.tasks.pool import LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
+from nstar.tasks.random_automaton import RandomAutomaton
 from nstar.tasks.supervision import SUPERVISIONS, Supervision
+from nstar.tasks.swap_composition import SwapComposition
 
 TASKS: dict[str, type[Task]] = {
     "modular_addition": ModularAddition,
     "permutation_composition": PermutationComposition,
     "group_product": GroupProduct,
+    "swap_composition": SwapComposition,
     "cycle_navigation": CycleNavigation,
+    "random_automaton": RandomAutomaton,
 }
 """Task classes by their ``kind``."""
 
@@ -35,7 +39,9 @@ __all__ = [
     "ModularAddition",
     "PermutationComposition",
     "Pool",
+    "RandomAutomaton",
     "Supervision",
+    "SwapComposition",
     "Task",
     "build_task",
     "share_out",
