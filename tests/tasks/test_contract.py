@@ -68,6 +68,20 @@ def test_chance_is_what_the_best_guess_by_position_reaches(options, first, last)
     assert (unseen == guesses).mean() == pytest.approx(task.chance(first, last), abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "modular_addition", "modulus": 7},
+        {"kind": "permutation_composition", "degree": 5},
+        {"kind": "group_product", "group": "A_4 x Z_5"},
+    ],
+)
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (6, 10), (101, 200)])
+def test_chance_of_uniform_states_is_exact(options, first, last):
+    task = build_task(options)
+    assert task.chance(first, last) == 1 / task.n_states
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_number_of_sequences(kind):
     task = build_task(OPTIONS[kind])

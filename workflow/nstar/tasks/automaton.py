@@ -33,7 +33,9 @@ class Automaton(Task):
 
     def chance(self, first: int, last: int) -> float:
         """Return the accuracy of the best guess that knows the position only; see `Task.chance`."""
-        return float(_largest_shares(self, last)[first - 1 :].mean())
+        shares = _largest_shares(self, last)[first - 1 :]
+        least = shares.min()  # a mean of equal shares is that share, to the last bit
+        return float(least + (shares - least).mean())
 
 
 @lru_cache(maxsize=2**10)
@@ -45,12 +47,12 @@ def _largest_shares(task: Automaton, last: int) -> np.ndarray:
     transitions = task.transitions
     states = np.zeros(task.n_states)
     states[0] = 1
-    shares = np.empty(last)
+    shares = np.ones(last)
     for t in range(last):
         before = states
         weights = np.repeat(states / task.n_symbols, task.n_symbols)
         states = np.bincount(transitions.ravel(), weights, minlength=task.n_states)
-        shares[t:] = states.max()
         if np.abs(states - before).max() < SETTLED:
             break
+        shares[t:] = states.max()
     return shares
