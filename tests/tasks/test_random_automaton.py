@@ -13,8 +13,8 @@ def automaton(states, symbols, seed=0):
     return RandomAutomaton(kind="random_automaton", states=states, symbols=symbols, seed=seed)
 
 
-def reached_from_0(transitions):
-    reached = {0}
+def reached_from(start, transitions):
+    reached = {start}
     for _ in transitions:
         reached |= {int(after) for state in reached for after in transitions[state]}
     return reached
@@ -22,10 +22,11 @@ def reached_from_0(transitions):
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize(("states", "symbols"), [(2, 2), (5, 3), (25, 2), (10, 10)])
-def test_every_state_is_reached_and_the_input_matters(states, symbols, seed):
+def test_every_state_leads_to_every_other_and_the_input_matters(states, symbols, seed):
     transitions = automaton(states, symbols, seed).transitions
     assert transitions.shape == (states, symbols)
-    assert reached_from_0(transitions) == set(range(states))
+    for start in range(states):
+        assert reached_from(start, transitions) == set(range(states))
     assert any(len(set(row)) > 1 for row in transitions)
 
 
@@ -48,6 +49,6 @@ def test_a_table_cannot_be_written_to():
 
 def test_sizes_whose_states_cannot_be_reached_are_refused():
     with pytest.raises(
-        ValidationError, match=r"300 states and 2 symbols.*use more symbols or fewer"
+        ValidationError, match=r"300 states and 2 symbols leads.*use more symbols or fewer"
     ):
         automaton(300, 2)
