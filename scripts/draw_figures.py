@@ -7,6 +7,7 @@ from nstar.figures import (
     draw_exponents,
     draw_extrapolation,
     draw_outcomes,
+    draw_sharing,
 )
 from nstar.figures.style import save
 from nstar.naming import stratum_suffix
@@ -36,6 +37,12 @@ def main(arguments=None):
         for name, figure in drawn.items():
             stem = options.results / "figures" / f"{name}{stratum_suffix(*stratum)}"
             save(figure, stem, figures["dots_per_inch"])
+    if options.job["sharing"]:
+        sharing, extrapolation = (
+            read_table(tables / f"{name}.csv", name) for name in ("sharing", "extrapolation")
+        )
+        figure = draw_sharing(sharing, extrapolation, width)
+        save(figure, options.results / "figures" / "sharing", figures["dots_per_inch"])
 
 
 if __name__ == "__main__":

@@ -111,6 +111,25 @@ def make_demand(thresholds):
     return demand.assign(**ends, estimate=demand["estimate"].where(known))
 
 
+def make_sharing(thresholds):
+    """Return kappa = 3 for each curve, taken for one of lengths up to its own, or a bound if censored."""
+    curves = thresholds.loc[thresholds["rule"] == "any", ["model", "task", "n_states", "length"]]
+    censoring = thresholds.loc[curves.index, "censoring"]
+    kinds = {"interval": "estimate", "right": "upper bound", "left": "lower bound"}
+    kind = censoring.map(kinds).fillna("unknown")
+    rows = curves.assign(**ASKED | {"length_distribution": "uniform"}, rule="half", kind=kind)
+    rows["kappa"] = np.where(kind == "estimate", 3.0, np.nan)
+    rows["lower"] = np.where(kind.isin(["estimate", "lower bound"]), 1.5, 0.0)
+    rows["upper"] = np.where(kind.isin(["estimate", "upper bound"]), 6.0, np.inf)
+    return rows.reset_index(drop=True)
+
+
+def make_extrapolation(sharing):
+    """Return the accuracy of the joint curves at twice the length: 0.8, from 0.6 to 0.9."""
+    keys = ["model", "task", "supervision", "length_distribution", "n_states", "length"]
+    return sharing[keys].drop_duplicates().assign(median=0.8, least=0.6, most=0.9)
+
+
 UNKNOWN = {
     **dict.fromkeys(["estimate", "lower", "upper"], np.nan),
     "identified": False,
@@ -163,6 +182,8 @@ def make():
         unknown_exponents=unknown_exponents,
         checks=make_checks,
         demand=make_demand,
+        sharing=make_sharing,
+        extrapolation=make_extrapolation,
         accuracies=ACCURACIES,
     )
 

@@ -54,7 +54,7 @@ def with_success(measure, threshold):
 
 
 def test_there_is_a_caption_for_everything():
-    figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
+    figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
     names = ("cells", "thresholds", "exponents", "checks", "forms", "demand", "sharing", "ratios")
     tables = [f"{name}_table" for name in names]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, "study", "findings"])
@@ -121,5 +121,10 @@ def test_the_study_is_described_by_its_sizes():
     assert "reduced study" in text
 
 
-def test_the_interval_is_told_with_its_confidence():
-    assert "90 % intervals" in render("exponents.rst", FULL | {"fit": {"confidence": 0.9}})
+@pytest.mark.parametrize("name", ["exponents.rst", "sharing.rst"])
+def test_the_interval_is_told_with_its_confidence(name):
+    assert "90 % intervals" in render(name, FULL | {"fit": {"confidence": 0.9}})
+
+
+def test_the_shortest_length_of_the_sum_is_told_as_configured():
+    assert "n from 4 to L" in render("sharing.rst", FULL | {"data": {"shortest_length": 4}})

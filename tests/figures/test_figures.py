@@ -16,9 +16,10 @@ from nstar.figures import (
     draw_exponents,
     draw_extrapolation,
     draw_outcomes,
+    draw_sharing,
     save,
 )
-from nstar.figures.axes import geometric_ticks
+from nstar.figures.axes import geometric_ticks, round_ticks
 from nstar.figures.style import length_looks, model_looks
 
 EIGHT = tuple(f"model_with_a_long_name_{i}" for i in range(8))
@@ -70,6 +71,9 @@ DRAWINGS = {
     "accuracy": lambda make, cells, thresholds, exponents: draw_accuracy(cells, 7.0),
     "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
     "outcomes": lambda make, cells, thresholds, exponents: draw_outcomes(cells, 7.0),
+    "sharing": lambda make, cells, thresholds, exponents: draw_sharing(
+        make.sharing(thresholds), make.extrapolation(make.sharing(thresholds)), 7.0
+    ),
 }
 
 
@@ -102,7 +106,9 @@ def test_saving_twice_gives_the_same_bytes(make, drawing, tmp_path):
     assert [path.name for path in once] == ["once.a.svg", "once.a.png"]
     for first, second in zip(once, twice, strict=True):
         assert first.read_bytes() == second.read_bytes()
-    assert re.search(r"<text[^>]*>[^<]*training|exponent", once[0].read_text()), "text is outlines"
+    assert re.search(r"<text[^>]*>[^<]*(training|exponent|sharing)", once[0].read_text()), (
+        "text is outlines"
+    )
 
 
 def test_the_first_models_differ_in_lightness_and_all_in_marker():
@@ -132,3 +138,15 @@ def test_lengths_run_from_dark_to_light():
 )
 def test_ticks_are_plain_budgets(values, ticks):
     assert geometric_ticks(values, most=5) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "ticks"),
+    [
+        (0.5, 2, [0.5, 1, 2]),
+        (0.12, 9, [0.1, 0.3, 1, 3, 10]),
+        (1e-4, 1e9, [1e-3, 1, 1e3, 1e6, 1e9]),
+    ],
+)
+def test_ticks_about_one_are_round(smallest, largest, ticks):
+    assert round_ticks(smallest, largest, most=5) == ticks

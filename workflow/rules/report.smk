@@ -6,10 +6,15 @@ itself is made from these by `snakemake --report` once a run is over.
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
 STEMS = {
-    (name, stratum): f"results/figures/{name}{stratum_suffix(*stratum)}"
+    (name, stratum_name(*stratum)): f"results/figures/{name}{stratum_suffix(*stratum)}"
     for stratum in strata_of(STUDY)
     for name in FIGURE_NAMES
 }
+# Lengths share where models of one length stand beside models of several; this compares strata.
+COMPARED = []
+if {"fixed"} < {length_distribution for _, length_distribution in strata_of(STUDY)}:
+    STEMS["sharing", "everything"] = "results/figures/sharing"
+    COMPARED = ["results/tables/sharing.csv", "results/tables/extrapolation.csv"]
 FIGURES = [f"{stem}.{kind}" for stem in STEMS.values() for kind in ("svg", "png")]
 
 
@@ -35,15 +40,16 @@ rule draw_figures:
         exponents="results/tables/exponents.csv",
         checks="results/tables/checks.csv",
         demand="results/tables/demand.csv",
+        compared=COMPARED,
     output:
         [
             report(
                 f"{stem}.svg",
                 category="Figures",
                 caption=f"../report/{name}.rst",
-                labels={"figure": name, "asked for": stratum_name(*stratum)},
+                labels={"figure": name, "asked for": asked},
             )
-            for (name, stratum), stem in STEMS.items()
+            for (name, asked), stem in STEMS.items()
         ],
         [f"{stem}.png" for stem in STEMS.values()],
     log:
@@ -51,7 +57,11 @@ rule draw_figures:
     benchmark:
         "results/benchmarks/draw_figures.tsv"
     params:
-        job=part_of_study("figures", figures=STUDY.figures.model_dump(mode="json")),
+        job=part_of_study(
+            "figures",
+            figures=STUDY.figures.model_dump(mode="json"),
+            sharing=bool(COMPARED),
+        ),
     message:
         "Draw the figures."
     shell:

@@ -77,7 +77,7 @@ def task_title(task: str, n_states: Iterable[int]) -> str:
 
 def set_log_ticks(axis: Axis, values: Iterable[float], most: int) -> None:
     """Put plain numbers, at most `most`, on a logarithmic axis that shows `values`."""
-    _fix_ticks(axis, geometric_ticks(values, most))
+    fix_ticks(axis, geometric_ticks(values, most))
 
 
 def set_length_axis(panel: Axes, lengths: Iterable[int], most: int = 12) -> None:
@@ -93,7 +93,7 @@ def set_length_axis(panel: Axes, lengths: Iterable[int], most: int = 12) -> None
     for length in ordered[1:]:
         if math.log(length / kept[-1]) > least_gap:
             kept.append(length)
-    _fix_ticks(panel.xaxis, kept)
+    fix_ticks(panel.xaxis, kept)
     panel.grid(axis="x", color=FAINT, linewidth=0.5)
     panel.set_axisbelow(True)
 
@@ -118,7 +118,7 @@ def length_slot(lengths: Iterable[int], n_models: int, panel_inches: float) -> t
 
 
 def model_shifts(models: Sequence[str], slot: float) -> dict[str, float]:
-    """Return how far each model's place lies from the length, in natural log units."""
+    """Return how far each model's place lies from the middle of all, in the unit of `slot`."""
     return {model: (i - (len(models) - 1) / 2) * slot for i, model in enumerate(models)}
 
 
@@ -143,19 +143,36 @@ def geometric_ticks(values: Iterable[float], most: int) -> list[float]:
         stride = math.ceil((n_steps + 1) / most)
         return [smallest * ratio**k for k in range(0, n_steps + 1, stride)]
 
+    return round_ticks(smallest, largest, most)
+
+
+def round_ticks(smallest: float, largest: float, most: int) -> list[float]:
+    """Return ticks on the 1-2-5 grid, or as much of it as at most `most` ticks show.
+
+    Examples
+    --------
+    >>> round_ticks(0.3, 8, most=6)
+    [0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+    >>> round_ticks(1e-4, 1e6, most=4)
+    [0.001, 1.0, 1000.0, 1000000.0]
+    """
     decades = range(math.floor(math.log10(smallest)), math.ceil(math.log10(largest)) + 1)
     for digits in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [float(digit * 10**k) for k in decades for digit in digits]
+        ticks = [float(f"{digit}e{k}") for k in decades for digit in digits]
         ticks = [tick for tick in ticks if smallest / 1.5 <= tick <= largest * 1.5]
         if 2 <= len(ticks) <= most:
             return ticks
-    return [smallest, largest]
+    stride = math.ceil(len(decades) / most)
+    return [float(f"1e{k}") for k in decades if k % stride == 0]
 
 
-def _fix_ticks(axis: Axis, ticks: Sequence[float]) -> None:
+def fix_ticks(axis: Axis, ticks: Sequence[float]) -> None:
+    """Put plain numbers on an axis, at these places alone."""
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:.0f}" if value >= 1 else f"{value:g}")
+    )
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist], place: str) -> None:

@@ -21,20 +21,30 @@ _OPEN_MARK = MarkerPath(0.4 * MarkerPath.unit_circle().vertices, MarkerPath.unit
 
 
 def draw_marks(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: bool) -> None:
-    """Draw thresholds of one model and one rule at (`x`, `y`).
+    """Draw thresholds of one model and one rule as `draw_bounds` does, framed where they need care."""
+    draw_bounds(panel, rows, look, size, bars)
+    rows = rows[rows["censoring"] != "unknown"]
+    frame = {"linestyle": "none", "color": INK, "fillstyle": "none"}
+    frame |= {"markersize": 1.8 * size, "markeredgewidth": 0.07 * size + 0.2, "zorder": 4}
+    for marker, framed in (("o", ~rows["monotone"]), ("s", rows["limited_by_steps"])):
+        panel.plot(rows.loc[framed, "x"], rows.loc[framed, "y"], marker=marker, **frame)
+
+
+def draw_bounds(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: bool) -> None:
+    """Draw what is known of a quantity of one model at (`x`, `y`).
 
     Parameters
     ----------
     panel : Axes
         Where to draw.
     rows : DataFrame
-        Thresholds with their place `x`, `y`.
+        Place `x`, `y`, ends `lower`, `upper`, and `censoring` as in the table of thresholds.
     look : Look
         Colour and marker of the model.
     size : float
         Size of a mark in points.
     bars : bool
-        Whether to draw the bracket (lower, upper] of each threshold.
+        Whether to draw a bar from `lower` to `upper` where nothing is censored.
     """
     pen = {"linestyle": "none", "color": look.colour, "markeredgewidth": 0.12 * size + 0.2}
     bracketed = rows[rows["censoring"] == "interval"]
@@ -56,12 +66,6 @@ def draw_marks(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: b
     unknown = rows[rows["censoring"] == "unknown"]
     at_the_foot = {"transform": panel.get_xaxis_transform(), "markersize": size, "marker": "x"}
     panel.plot(unknown["x"], [0.04] * len(unknown), **pen, **at_the_foot)
-    rows = rows.drop(unknown.index)
-
-    frame = {"linestyle": "none", "color": INK, "fillstyle": "none"}
-    frame |= {"markersize": 1.8 * size, "markeredgewidth": 0.07 * size + 0.2, "zorder": 4}
-    for marker, framed in (("o", ~rows["monotone"]), ("s", rows["limited_by_steps"])):
-        panel.plot(rows.loc[framed, "x"], rows.loc[framed, "y"], marker=marker, **frame)
 
 
 def meaning_handles(thresholds: pd.DataFrame) -> list[Line2D]:
@@ -76,8 +80,7 @@ def meaning_handles(thresholds: pd.DataFrame) -> list[Line2D]:
         handles.append(mark_handle("bracket of N*", marker="|", markersize=9, markeredgewidth=0.8))
     for side, label in _CENSORED.items():
         if side in censoring:
-            symbol = MarkerPath.make_compound_path(_OPEN_MARK, _ARROWS[side])
-            handles.append(_frame_handle(label, symbol, 12))
+            handles.append(censored_handle(label, side))
     if "unknown" in censoring:
         handles.append(mark_handle("N* unknown, nothing fitted", marker="x", markersize=5))
     if not thresholds["monotone"].all():
@@ -85,6 +88,12 @@ def meaning_handles(thresholds: pd.DataFrame) -> list[Line2D]:
     if thresholds["limited_by_steps"].any():
         handles.append(_frame_handle("may lack steps, not data", "s", 8))
     return handles
+
+
+def censored_handle(label: str, side: str) -> Line2D:
+    """Return the legend entry of a mark that is "right"- or "left"-censored."""
+    symbol = MarkerPath.make_compound_path(_OPEN_MARK, _ARROWS[side])
+    return _frame_handle(label, symbol, 12)
 
 
 def _frame_handle(label: str, marker: str | MarkerPath, size: float) -> Line2D:
