@@ -19,10 +19,10 @@ ENDS = {
 }
 
 
-def factor(kind="estimate", model="lstm", supervision="aligned", length=8, **changes):
+def factor(ends="estimate", model="lstm", supervision="aligned", length=8, **changes):
     row = {"model": model, "task": "parity", "supervision": supervision, "n_states": 2}
-    row |= {"length_distribution": "uniform", "length": length, "rule": "half", "kind": kind}
-    return row | dict(zip(("kappa", "lower", "upper"), ENDS[kind], strict=True)) | changes
+    row |= {"length_distribution": "uniform", "length": length, "rule": "half", "kind": ends}
+    return row | dict(zip(("kappa", "lower", "upper"), ENDS[ends], strict=True)) | changes
 
 
 def points(panel):
@@ -88,7 +88,50 @@ def test_what_is_unknown_is_a_cross_at_the_foot_and_sets_no_limits(make, shown):
     for panel, x in zip(figure.axes, (0, 0.8), strict=True):
         assert points(panel) == {"filled": [], "hollow": [], "x": [(x, 0.04)]}
         assert panel.get_ylim()[0] < 1 < panel.get_ylim()[1]
-    assert shown.legend(figure) == ["lstm", "\u03ba unknown"]
+    assert shown.legend(figure) == ["lstm", "no bound in this range"]
+
+
+def test_a_very_wide_interval_is_cut_with_an_arrow_head_and_does_not_squeeze_the_others(
+    make, shown
+):
+    figure = draw(make, factor(length=4), factor(lower=1e-9, upper=1e12))
+
+    left = figure.axes[0]
+    assert left.get_ylim()[0] > 0.01 and left.get_ylim()[1] < 200
+    assert bars(left)[0] == [[0, 2.0], [0, 9.0]]
+    (_, low), (_, high) = bars(left)[1]
+    assert left.get_ylim()[0] < low < 0.1 and 20 < high < left.get_ylim()[1]
+    for marker, end in (("v", low), ("^", high)):
+        ((x, y),) = [(*line.get_xdata(), *line.get_ydata()) for line in shown.lines(left, marker)]
+        assert (x, y) == (1, end)
+
+
+@pytest.mark.parametrize(
+    ("ends", "arrow"),
+    [
+        ({"kind": "interval", "lower": 1e-9, "upper": 9.0}, ARROW_DOWN),
+        ({"kind": "interval", "lower": 2.0, "upper": 1e12}, ARROW_UP),
+        ({"kind": "interval", "lower": 1e-9, "upper": 1e12}, None),
+        ({"kind": "lower bound", "lower": 1e-9, "upper": np.inf}, None),
+        ({"kind": "upper bound", "lower": 0.0, "upper": 1e12}, None),
+    ],
+)
+def test_a_bound_that_says_nothing_is_left_open(make, shown, ends, arrow):
+    figure = draw(make, factor("unknown", **ends))
+
+    left = figure.axes[0]
+    assert left.get_ylim()[0] > 1e-3 and left.get_ylim()[1] < 1e3
+    arrows = [some for some in (ARROW_UP, ARROW_DOWN) if shown.lines(left, some)]
+    assert arrows == ([arrow] if arrow else [])
+    assert points(left)["x"] == ([] if arrow else [(0, 0.04)])
+
+
+@pytest.mark.parametrize(("kind", "end"), [("lower bound", "lower"), ("upper bound", "upper")])
+def test_a_bound_that_keeps_kappa_from_one_is_shown_however_far(make, kind, end):
+    bound = {"lower": 1e5, "upper": 1e-5}[end]
+    figure = draw(make, factor(), factor(kind, length=9, **{end: bound}))
+
+    assert points(figure.axes[0])["hollow"] == [(1, bound)]
 
 
 def test_the_demand_of_half_of_the_seeds_is_drawn_alone(make):

@@ -26,13 +26,7 @@ from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 RULE = "half"
 """The N* whose sharing factors are drawn: that of half of the seeds, which the exponents rest on."""
 
-_CENSORING = {
-    "estimate": "interval",
-    "interval": "both",
-    "lower bound": "right",
-    "upper bound": "left",
-    "unknown": "unknown",
-}
+_REACH = 10.0  # bars and bounds are shown to this factor beyond what is estimated or informative
 _SLOT = 0.8  # share of the distance of two ticks that the models take
 _SCATTER = 1.25  # width of the panel of accuracy, in panels of a supervision
 _LABEL_INCHES = 0.9  # label and numbers of the vertical axis
@@ -58,12 +52,13 @@ def draw_sharing(
     Figure
         Tasks are rows. Supervisions are columns, with a place for each joint curve; the last column
         has the same marks at the accuracy of the joint curve, if it was measured. A bound without
-        an estimate is hollow, with an arrow to the side that is open; where there is no bound, a
-        cross stands at the foot.
+        an estimate is hollow, with an arrow to the side that is open; where there is no bound within
+        reach, a cross stands at the foot.
     """
     rows = _join(sharing[sharing["rule"] == RULE], extrapolation)
     if rows.empty:
         return _say_that_there_is_none(width_inches)
+    rows = _cut(rows, *_reach(rows))
     looks = model_looks(extrapolation["model"])
     looks = {model: look for model, look in looks.items() if model in set(rows["model"])}
     places = _places(rows)
@@ -109,12 +104,42 @@ def draw_sharing(
 
 
 def _join(sharing: pd.DataFrame, extrapolation: pd.DataFrame) -> pd.DataFrame:
-    """Return sharing factors with `censoring`, their place `y`, and the accuracy of the joint curve."""
+    """Return sharing factors with the accuracy of the joint curve, NaN where it was not measured."""
     accuracy = extrapolation[[*CURVE, "median", "least", "most"]]
-    joined = sharing.merge(accuracy, on=CURVE, how="left", validate="one_to_one")
-    bound = joined["lower"].where(joined["kind"] != "upper bound", joined["upper"])
-    censoring = joined["kind"].map(_CENSORING)
-    return joined.assign(censoring=censoring, y=joined["kappa"].fillna(bound))
+    return sharing.merge(accuracy, on=CURVE, how="left", validate="one_to_one")
+
+
+def _reach(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return the range that is shown: one very wide interval does not squeeze the others.
+
+    Estimates set it, and bounds that keep kappa away from 1.
+    """
+    bounds = rows.loc[rows["kappa"].isna(), ["lower", "upper"]]
+    low = min(0.5, rows["kappa"].min(), bounds["upper"].min())
+    high = max(2.0, rows["kappa"].max(), bounds["lower"].max())
+    return low / _REACH, high * _REACH
+
+
+def _cut(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
+    """Return the rows with `censoring`, their place `y`, and ends within reach.
+
+    The interval of an estimate is cut, where `cut_lower` and `cut_upper` say; a bound out of reach is
+    left open.
+    """
+    estimated = rows["kappa"].notna()
+    below, above = rows["lower"] < low, rows["upper"] > high
+    lower = rows["lower"].mask(below, 0.0).mask(below & estimated, low)
+    upper = rows["upper"].mask(above, np.inf).mask(above & estimated, high)
+    has_lower, has_upper = lower > 0, np.isfinite(upper)
+    sides = [estimated, has_lower & has_upper, has_lower, has_upper]
+    return rows.assign(
+        lower=lower,
+        upper=upper,
+        cut_lower=below & estimated,
+        cut_upper=above & estimated,
+        censoring=np.select(sides, ["interval", "both", "right", "left"], "unknown"),
+        y=rows["kappa"].fillna(lower.where(has_lower, upper)),
+    )
 
 
 def _places(rows: pd.DataFrame) -> dict[tuple[str, int], str]:
@@ -132,14 +157,30 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _draw(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: bool = True) -> None:
-    """Draw sharing factors of one model; two bounds without an estimate are hollow and joined."""
+def _draw(panel: Axes, rows: pd.DataFrame, look: Look, size: float) -> None:
+    """Draw sharing factors of one model beside each other, with their intervals."""
+    _draw_marks(panel, rows, look, size, bars=True)
+    for end, marker in (("lower", "v"), ("upper", "^")):
+        cut = rows[rows[f"cut_{end}"]]
+        head = {"color": look.colour, "markersize": 0.7 * size, "linestyle": "none"}
+        panel.plot(cut["x"], cut[end], marker=marker, **head)
+
+
+def _draw_at_accuracy(panel: Axes, rows: pd.DataFrame, look: Look, size: float) -> None:
+    """Draw sharing factors, without their intervals, at the median accuracy and its spread."""
+    _draw_marks(panel, rows.assign(x=rows["median"]), look, size, bars=False)
+    known = rows[rows["censoring"] != "unknown"]
+    spread = {"colors": [look.colour], "linewidth": 0.6, "alpha": 0.6}
+    panel.hlines(known["y"], known["least"], known["most"], **spread)
+
+
+def _draw_marks(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: bool) -> None:
+    """Draw estimates and bounds; two bounds without an estimate are hollow and joined."""
     draw_bounds(panel, rows, look, size, bars)
     both = rows[rows["censoring"] == "both"]
-    ends = both[["lower", "upper"]].to_numpy().T
     panel.plot(
         [both["x"]] * 2,
-        ends,
+        both[["lower", "upper"]].to_numpy().T,
         color=look.colour,
         linewidth=0.15 * size + 0.1,
         marker=look.marker,
@@ -148,14 +189,6 @@ def _draw(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: bool =
         markeredgewidth=0.12 * size + 0.2,
         zorder=3,
     )
-
-
-def _draw_at_accuracy(panel: Axes, rows: pd.DataFrame, look: Look, size: float) -> None:
-    """Draw sharing factors, without their intervals, at the median accuracy and its spread."""
-    _draw(panel, rows.assign(x=rows["median"]), look, size, bars=False)
-    known = rows[rows["kind"] != "unknown"]
-    spread = {"colors": [look.colour], "linewidth": 0.6, "alpha": 0.6}
-    panel.hlines(known["y"], known["least"], known["most"], **spread)
 
 
 def _set_axes(panels: np.ndarray, rows: pd.DataFrame, n_places: int) -> None:
@@ -191,21 +224,21 @@ def _label(
 
 def _meaning_handles(rows: pd.DataFrame) -> list[Line2D]:
     """Return legend entries, in neutral ink, for the marks that occur."""
-    kinds = set(rows["kind"])
+    censoring = set(rows["censoring"])
     handles = []
-    if "estimate" in kinds:
+    if "interval" in censoring:
         handles.append(mark_handle("\u03ba", marker="o", markersize=5))
         handles.append(mark_handle("its interval", marker="|", markersize=9, markeredgewidth=0.8))
-    if "interval" in kinds:
+    if "both" in censoring:
         hollow = {"marker": "o", "markersize": 5, "fillstyle": "none"}
         handles.append(mark_handle("\u03ba between two bounds", **hollow))
-    if "lower bound" in kinds:
+    if "right" in censoring:
         handles.append(censored_handle("\u03ba above this bound", "right"))
-    if "upper bound" in kinds:
+    if "left" in censoring:
         handles.append(censored_handle("\u03ba at most this bound", "left"))
-    if "unknown" in kinds:
-        handles.append(mark_handle("\u03ba unknown", marker="x", markersize=5))
-    if rows.loc[rows["kind"] != "unknown", "median"].notna().any():
+    if "unknown" in censoring:
+        handles.append(mark_handle("no bound in this range", marker="x", markersize=5))
+    if rows.loc[rows["censoring"] != "unknown", "median"].notna().any():
         seeds = {"marker": "_", "markersize": 9, "markeredgewidth": 0.8}
         handles.append(mark_handle("worst to best seed", **seeds))
     return handles
