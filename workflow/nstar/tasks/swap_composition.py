@@ -28,7 +28,8 @@ class SwapComposition(Automaton):
 
     References
     ----------
-    Siems et al. (2025), DeltaProduct, arXiv:2502.10297, whose generator has it for S_5.
+    After Siems et al. (2025), DeltaProduct, arXiv:2502.10297. The alphabet ``S5_only_swaps`` of their
+    generator has the identity too, 11 symbols: there the parity does not follow the position.
 
     Examples
     --------
