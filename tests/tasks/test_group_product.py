@@ -103,3 +103,19 @@ REFUSED = ["Z_1", "S_7", "A_2", "Q_4", "Z_721", "S_6 x Z_2", "M_11", "A_4xZ_5", 
 def test_other_names_are_refused(name):
     with pytest.raises(ValidationError, match=r"is no group|is not among|at most 720"):
         group(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("A5", "A_5"), ("s_3", "S_3"), ("A_4xZ_5", "A_4 x Z_5"), ("z2 * z2 * Z3", "Z_2 x Z_2 x Z_3")],
+)
+def test_another_spelling_is_refused_with_the_legal_one(name, meant):
+    with pytest.raises(ValidationError, match=rf"is no group \(did you mean {meant}\?\)"):
+        group(name)
+    assert group(meant).n_states == ORDERS[meant]
+
+
+@pytest.mark.parametrize("name", ["M_11", "S9"])
+def test_where_no_spelling_is_legal_there_is_no_hint(name):
+    with pytest.raises(ValidationError, match=f"'{name}' is no group; legal"):
+        group(name)

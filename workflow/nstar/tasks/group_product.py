@@ -22,6 +22,7 @@ LARGEST_INDEX = {"Z": MOST_ELEMENTS, "D": MOST_ELEMENTS // 2, "Q": 8, "A": 6, "S
 SMALLEST_INDEX = {"Z": 2, "D": 3, "Q": 8, "A": 3, "S": 2}
 
 _FACTOR = re.compile(r"([ZDQAS])_([1-9][0-9]{0,3})")
+_LOOSE_FACTOR = re.compile(r"\s*([ZDQAS])[_ ]?([1-9][0-9]{0,3})\s*", re.IGNORECASE)
 
 Permutation = tuple[int, ...]
 
@@ -31,8 +32,9 @@ def _check_group(name: str) -> str:
         found = _FACTOR.fullmatch(factor)
         if not found:
             raise ValueError(
-                f"{factor!r} is no group; legal are Z_m (cyclic), D_n (dihedral, of order 2n), Q_8 "
-                "(quaternions), A_k (alternating), S_k (symmetric), and products as 'A_4 x Z_5'"
+                f"{factor!r} is no group{_respelt(name)}; legal are Z_m (cyclic), D_n (dihedral, of "
+                "order 2n), Q_8 (quaternions), A_k (alternating), S_k (symmetric), and products as "
+                "'A_4 x Z_5'"
             )
         kind, index = found[1], int(found[2])
         if not SMALLEST_INDEX[kind] <= index <= LARGEST_INDEX[kind]:
@@ -45,6 +47,23 @@ def _check_group(name: str) -> str:
             f"{name} has {order} elements, at most {MOST_ELEMENTS} are legal, because each is a symbol"
         )
     return name
+
+
+def _respelt(name: str) -> str:
+    """Return ``' (did you mean A_4 x Z_5?)'`` for a name as ``a4*Z5``, or ``''``.
+
+    The nearest legal name would often be another group: Z_11 for M_11, any of four for a_5.
+    """
+    found = [
+        _LOOSE_FACTOR.fullmatch(part) for part in re.split("[xX*\N{MULTIPLICATION SIGN}]", name)
+    ]
+    if not all(found):
+        return ""
+    try:
+        meant = _check_group(" x ".join(f"{part[1].upper()}_{part[2]}" for part in found))
+    except ValueError:  # well spelt, and still not legal, as S_9 for S9
+        return ""
+    return f" (did you mean {meant}?)"
 
 
 class GroupProduct(Automaton):
