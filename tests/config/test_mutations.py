@@ -132,6 +132,18 @@ CONTRADICTIONS = [
     ),
     (tiny(**{"tasks.parity.modulus": 1}), "tasks.parity.modulus: 1: must be at least 2"),
     (tiny(**{"tasks.parity.modulus": 10**40}), "tasks.parity.modulus"),
+    (
+        tiny(**{"tasks.parity": {"kind": "group_product", "group": "A5"}}),
+        "tasks.parity.group: 'A5': 'A5' is no group (did you mean A_5?)",
+    ),
+    (
+        tiny(**{"tasks.parity": {"kind": "swap_composition", "degree": 2}}),
+        "tasks.parity.degree: 2: must be at least 3",
+    ),
+    (
+        tiny(**{"tasks.parity": {"kind": "random_automaton", "states": 300, "symbols": 2}}),
+        "tasks.parity: none of 1000 tables of 300 states and 2 symbols",
+    ),
     (tiny(**{"replicates.seeds": [*range(100)]}), "replicates.seeds: 100 values do not fit"),
     (tiny(**{"replicates.seeds": [2**63]}), "tables hold numbers of 64 bits"),
     (tiny(**{"replicates.learning_rates": [0.0]}), "replicates.learning_rates.0"),
