@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "stats": set(),
     "tables": BASE,
     "selection": set(),
-    "figures": {"selection"},
+    "figures": {"selection", "tasks"},
     "findings": {"naming", "selection"},
     "command_line": {"errors"},
     "reference": {"config", "options", "tables"},

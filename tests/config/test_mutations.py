@@ -93,6 +93,7 @@ def model(**options):
 
 
 HEADS = {"kind": "transformer", "width": 8, "depth": 1, "heads": 2}
+RANDOM = {"kind": "random_automaton", "states": 2, "symbols": 2, "seed": 0}
 
 CONTRADICTIONS = [
     (model(**HEADS | {"heads": 3}), "models.m: width 8 is not a multiple of heads 3"),
@@ -141,7 +142,7 @@ CONTRADICTIONS = [
         "tasks.parity.degree: 2: must be at least 3",
     ),
     (
-        tiny(**{"tasks.parity": {"kind": "random_automaton", "states": 300, "symbols": 2}}),
+        tiny(**{"tasks.parity": RANDOM | {"states": 300}}),
         "tasks.parity: none of 1000 tables of 300 states and 2 symbols",
     ),
     (tiny(**{"replicates.seeds": [*range(100)]}), "replicates.seeds: 100 values do not fit"),

@@ -50,7 +50,7 @@ class RandomAutomaton(Automaton):
     symbols: Annotated[
         StrictInt, Field(ge=2), AtMost(1000, "a training set would not show every transition")
     ] = Field(description="V, the size of the alphabet; symbols")
-    seed: NonNegativeInt = Field(0, description="decides the table; no unit")
+    seed: NonNegativeInt = Field(description="decides the table; no unit")
 
     @model_validator(mode="after")
     def _has_a_table(self):
@@ -78,7 +78,7 @@ def _draw_table(n_states: int, n_symbols: int, seed: int) -> np.ndarray:
     """Return the first accepted table of a seed, of shape (n_states, n_symbols), read-only."""
     generator = numpy_generator("automaton", states=n_states, symbols=n_symbols, seed=seed)
     for _ in range(MOST_DRAWS):
-        table = generator.integers(n_states, size=(n_states, n_symbols))
+        table = generator.integers(n_states, size=(n_states, n_symbols), dtype=np.int64)
         if (table != table[:, :1]).any() and _is_connected(table):
             table.flags.writeable = False
             return table
