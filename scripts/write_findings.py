@@ -14,7 +14,10 @@ def main(arguments=None):
         read_table(tables / "cells.parquet", "cells"),
         *(
             read_table(tables / f"{name}.csv", name)
-            for name in ("thresholds", "exponents", "sensitivity", "checks", "forms", "demand")
+            for name in (
+                *("thresholds", "exponents", "sensitivity", "checks", "forms", "demand"),
+                *("sharing", "ratios"),
+            )
         ),
         options.job["title"],
     )

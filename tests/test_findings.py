@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from nstar.findings import write_findings
+from nstar.tables import RATIOS, SHARING
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 REASON = "Only 1 of 3 curves have N* inside their budgets."
@@ -62,6 +63,29 @@ def demand(model="lstm", length=4, estimate=48.2, censoring="interval", **change
     return row | ASKED | changes
 
 
+BOUNDS = {
+    "estimate": (4.0, 2.0, 9.0),
+    "interval": (np.nan, 2.0, 9.0),
+    "lower bound": (np.nan, 2.0, np.inf),
+    "upper bound": (np.nan, 0.0, 9.0),
+    "unknown": (np.nan, 0.0, np.inf),
+}
+
+
+def sharing_factor(kind="estimate", model="lstm", length=8, **changes):
+    row = dict.fromkeys(SHARING, "") | {"model": model, "task": "parity", "rule": "half"}
+    row |= dict(zip(("kappa", "lower", "upper"), BOUNDS[kind], strict=True))
+    row |= {"kind": kind, "reason": "" if kind == "estimate" else REASON, "length": length}
+    return row | {"supervision": "aligned", "length_distribution": "uniform"} | changes
+
+
+def ratio(bound="estimate", kind="supervision", model="lstm", **changes):
+    row = dict.fromkeys(RATIOS, "") | {"kind": kind, "model": model, "rule": "half"}
+    row |= {"numerator": "outcome", "denominator": "aligned", "length_distribution": "fixed"}
+    row |= dict(zip(("ratio", "lower", "upper"), BOUNDS[bound], strict=True))
+    return row | {"bound": bound, "reason": "" if bound == "estimate" else REASON} | changes
+
+
 def page(
     cells=None,
     thresholds=None,
@@ -70,6 +94,8 @@ def page(
     checks=None,
     forms=None,
     demands=None,
+    sharing=None,
+    ratios=None,
     title="A study",
 ):
     """Return the page for the given rows and a plain row where a table is left out."""
@@ -82,6 +108,10 @@ def page(
     others = [
         pd.DataFrame(rows or plain)
         for rows, plain in ((checks, [check()]), (forms, FORMS), (demands, [demand()]))
+    ]
+    others += [
+        pd.DataFrame(rows or [], columns=list(columns))
+        for rows, columns in ((sharing, SHARING), (ratios, RATIOS))
     ]
     return write_findings(*tables, without[without["left_out"] != ""], *others, title)
 
@@ -364,3 +394,72 @@ def test_what_is_asked_for_is_read_for_itself():
     assert other.startswith("Outcome, fixed lengths")
     assert "1.00 (95 % interval" in aligned and "2.00 (95 % interval" not in aligned
     assert "2.00 (95 % interval" in other and "48 [30, 77]" not in other
+
+
+def test_a_study_that_compares_no_curves_has_no_comparisons():
+    assert "Comparisons" not in page()
+
+
+def test_sharing_factors_stand_with_their_bounds():
+    kinds = {4: "estimate", 5: "interval", 6: "lower bound", 8: "upper bound", 9: "unknown"}
+    rows = [sharing_factor(kind, length=length) for length, kind in kinds.items()]
+    rows += [sharing_factor("estimate", "gru", 5, supervision="outcome")]
+    words = section(page(sharing=rows), "Sharing between lengths")
+
+    assert "L = 4 L = 5 L = 6 L = 8 L = 9 lstm" in words
+    assert "lstm aligned, uniform lengths 4 [2, 9] 2 to 9 > 2 < 9 ? gru" in words
+    assert "gru outcome, uniform lengths \u2013 4 [2, 9] \u2013 \u2013 \u2013" in words
+    assert f"Without an estimate: 4 factors: {REASON}" in words
+
+
+def test_a_table_of_estimates_gives_no_reasons():
+    markup = page(sharing=[sharing_factor()], ratios=[ratio()])
+
+    assert "4 [2, 9]" in section(markup, "Sharing between lengths")
+    assert "Without an estimate" not in markup
+
+
+@pytest.mark.parametrize(
+    ("bound", "changes", "counts"),
+    [
+        ("estimate", {}, "1 1 0 0 0 4 [2, 9]"),
+        ("estimate", {"lower": 0.5}, "1 0 0 1 0 4 [0.5, 9]"),
+        ("estimate", {"ratio": 0.4, "lower": 0.2, "upper": 0.8}, "1 0 1 0 0 0.4 [0.2, 0.8]"),
+        ("estimate", {"lower": 1.0}, "1 0 0 1 0 4 [1, 9]"),
+        ("interval", {}, "1 1 0 0 0 \u2013"),
+        ("lower bound", {}, "1 1 0 0 0 \u2013"),
+        ("lower bound", {"lower": 0.5}, "1 0 0 1 0 \u2013"),
+        ("upper bound", {}, "1 0 0 1 0 \u2013"),
+        ("upper bound", {"upper": 0.5}, "1 0 1 0 0 \u2013"),
+        ("unknown", {}, "1 0 0 0 1 \u2013"),
+    ],
+)
+def test_a_ratio_counts_only_where_its_bounds_leave_no_other_side(bound, changes, counts):
+    words = section(page(ratios=[ratio(bound, **changes)]), "By what is asked for")
+
+    assert f"estimates outcome / aligned lstm {counts}" in words
+
+
+def test_ratios_are_counted_by_pair_and_place_with_the_range_of_the_estimates():
+    rows = [
+        *(ratio(length=4), ratio(length=8, ratio=0.4, lower=0.1, upper=0.9)),
+        *(ratio("unknown", length=16), ratio("unknown", "supervision", "gru")),
+        ratio("unknown", "length_distribution", numerator="fixed", denominator="uniform")
+        | {"supervision": "outcome"},
+        ratio(kind="model", model="", numerator="gru", denominator="lstm", supervision="outcome"),
+    ]
+    markup = page(ratios=rows)
+
+    words = section(markup, "By what is asked for")
+    assert "outcome / aligned lstm 3 1 1 0 1 0.4 to 4 [0.1, 9]" in words
+    assert "outcome / aligned gru 1 0 0 0 1 \u2013" in words
+    assert f"2 factors: {REASON}" in words
+    assert "fixed / uniform lstm, outcome 1 0 0 0 1" in section(markup, "By the lengths")
+    assert "gru / lstm outcome 1 1 0 0 0 4 [2, 9]" in section(markup, "By model")
+
+
+def test_comparisons_are_by_half_of_the_seeds_alone():
+    rows = {"sharing": [sharing_factor(rule="any")], "ratios": [ratio(rule="any")]}
+
+    assert "Comparisons" not in page(**rows)
+    assert "By model" not in page(ratios=[ratio()])

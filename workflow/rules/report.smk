@@ -77,6 +77,8 @@ rule write_findings:
         checks="results/tables/checks.csv",
         forms="results/tables/forms.csv",
         demand="results/tables/demand.csv",
+        sharing="results/tables/sharing.csv",
+        ratios="results/tables/ratios.csv",
     output:
         report(
             "results/findings.html",

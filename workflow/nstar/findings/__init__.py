@@ -6,6 +6,7 @@ import jinja2
 import pandas as pd
 
 from nstar.findings.curves import demand_tables, extrapolation, find_warnings
+from nstar.findings.factors import ratio_tables, sharing_tables
 from nstar.findings.readings import check_table, comparisons, form_table, readings, robustness
 from nstar.naming import stratum_name
 from nstar.selection import CURVE, STRATUM, stratum_of
@@ -21,6 +22,8 @@ def write_findings(
     checks: pd.DataFrame,
     forms: pd.DataFrame,
     demand: pd.DataFrame,
+    sharing: pd.DataFrame,
+    ratios: pd.DataFrame,
     study_title: str,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
@@ -41,6 +44,10 @@ def write_findings(
         One row per model and form of its law in n.
     demand : DataFrame
         One row per curve: its demand from all seeds.
+    sharing : DataFrame
+        One row per joint curve and rule; there may be none.
+    ratios : DataFrame
+        One row per pair of curves that differ in one coordinate, and rule; there may be none.
     study_title : str
         Heading of the page.
 
@@ -48,8 +55,9 @@ def write_findings(
     -------
     str
         The page: for each supervision and length distribution exponents, differences, checks, forms,
-        N*, warnings, extrapolation. An exponent or difference without an interval is reported with the
-        reason and without a conclusion; one that another estimator contradicts says so.
+        N*, warnings, extrapolation; then sharing factors and ratios, if there are any. An exponent or
+        difference without an interval is reported with the reason and without a conclusion; one that
+        another estimator contradicts says so.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nstar"),
@@ -65,7 +73,11 @@ def write_findings(
         for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
     ]
     return environment.get_template("findings.html").render(
-        title=study_title, size=_size(cells, thresholds), parts=parts
+        title=study_title,
+        size=_size(cells, thresholds),
+        parts=parts,
+        sharing=sharing_tables(sharing),
+        ratios=ratio_tables(ratios),
     )
 
 
