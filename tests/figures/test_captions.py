@@ -9,6 +9,7 @@ import jinja2
 import pytest
 
 from nstar.config import Data, Evaluation, Fit, GeometricRange
+from nstar.tables import TABLES
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 CAPTIONS = sorted(path.name for path in REPORT.glob("*.rst"))
@@ -55,8 +56,7 @@ def with_success(measure, threshold):
 
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
-    names = ("cells", "thresholds", "exponents", "checks", "forms", "demand", "sharing", "ratios")
-    tables = [f"{name}_table" for name in names]
+    tables = [f"{name}_table" for name in TABLES]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, "study", "findings"])
 
 

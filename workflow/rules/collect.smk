@@ -31,9 +31,19 @@ rule collect_results:
             caption="../report/thresholds_table.rst",
             labels={"table": "thresholds"},
         ),
-        provenance=TABLES[3],
+        provenance=report(
+            TABLES[3],
+            category="Tables",
+            caption="../report/provenance_table.rst",
+            labels={"table": "provenance"},
+        ),
         store=directory(TABLES[4]),
-        lengths=TABLES[5],
+        lengths=report(
+            TABLES[5],
+            category="Tables",
+            caption="../report/lengths_table.rst",
+            labels={"table": "lengths"},
+        ),
     log:
         "results/logs/collect_results.log",
     benchmark:

@@ -30,7 +30,12 @@ rule fit_exponents:
             caption="../report/exponents_table.rst",
             labels={"table": "exponents"},
         ),
-        sensitivity=FITS[1],
+        sensitivity=report(
+            FITS[1],
+            category="Tables",
+            caption="../report/sensitivity_table.rst",
+            labels={"table": "sensitivity"},
+        ),
         checks=report(
             FITS[2],
             category="Tables",
@@ -85,9 +90,24 @@ rule compare_curves:
             caption="../report/ratios_table.rst",
             labels={"table": "ratios"},
         ),
-        steps=COMPARISONS[2],
-        extrapolation=COMPARISONS[3],
-        composition=COMPARISONS[4],
+        steps=report(
+            COMPARISONS[2],
+            category="Tables",
+            caption="../report/steps_table.rst",
+            labels={"table": "steps"},
+        ),
+        extrapolation=report(
+            COMPARISONS[3],
+            category="Tables",
+            caption="../report/extrapolation_table.rst",
+            labels={"table": "extrapolation"},
+        ),
+        composition=report(
+            COMPARISONS[4],
+            category="Tables",
+            caption="../report/composition_table.rst",
+            labels={"table": "composition"},
+        ),
     log:
         "results/logs/compare_curves.log",
     benchmark:
