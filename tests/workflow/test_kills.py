@@ -1,5 +1,6 @@
 """Kills at random moments: whatever is killed, running again gives the tables of a run left alone."""
 
+import itertools
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ from running import make_run, snakemake_command, tables_of, write_config
 from studies import tiny
 
 from nstar.artifacts import CELL, DATA, EVALUATION, read_store
+from nstar.files import is_partial
 from nstar.header import read_header
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
@@ -123,10 +125,11 @@ def kill(process):
 
 
 def stores_of(folder):
-    """Read every store that is there; return when it was written, and the wall time of its training."""
+    """Read every store in its place; return when it was written, and the wall time of its training."""
     found = {}
     for stage, schema in SCHEMAS.items():
-        for path in folder.glob(f"results/{stage}/**/*.zarr.zip"):
+        paths = folder.glob(f"results/{stage}/**/*.zarr.zip")
+        for path in itertools.filterfalse(is_partial, paths):
             read_store(path, schema)
             wall_time = read_header(path)["provenance"].get("wall_time_s")
             found[path] = (path.stat().st_mtime_ns, wall_time)
