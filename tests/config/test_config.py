@@ -40,9 +40,10 @@ def test_range_of_budgets():
         ({"models.lstm.width": 8.0}, "models.lstm.width: 8.0: must be a whole number"),
         ({"models.lstm.width": True}, "models.lstm.width: true: must be a whole number"),
         ({"models.lstm.width": "1e6"}, "as 1000000, not 1e6"),
-        ({"models.lstm.width": 0}, "models.lstm.width: 0: must be more than 0"),
+        ({"models.lstm.width": 0}, "models.lstm.width: 0: must be at least 2"),
+        ({"models.lstm.width": 1}, "models.lstm.width: 1: must be at least 2"),
         ({"models.9x": {"kind": "lstm", "width": 8}}, "models.9x: '9x'"),
-        ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4, 8"),
+        ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4"),
         (
             {
                 "models.t": {

@@ -98,6 +98,10 @@ RANDOM = {"kind": "random_automaton", "states": 2, "symbols": 2, "seed": 0}
 CONTRADICTIONS = [
     (model(**HEADS | {"heads": 3}), "models.m: width 8 is not a multiple of heads 3"),
     (model(**HEADS | {"heads": 16}), "models.m: width 8 is not a multiple of heads 16"),
+    (
+        model(**HEADS | {"heads": 8}),
+        "models.m: width 8 / heads 8 = 1, at least 2; heads may be 1, 2, 4",
+    ),
     (model(**HEADS | {"width": 6, "positions": "rotary"}), "models.m: rotary positions"),
     (model(**HEADS | {"width": 16384, "heads": 7}), "heads may be 1, 2, 4"),
     (model(**HEADS | {"width": 10**12, "heads": 7}), "models.m.width"),

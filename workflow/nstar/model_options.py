@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
 from nstar.model_sizes import (
     Shape,
@@ -22,15 +22,18 @@ from nstar.model_sizes import (
 )
 from nstar.options import AtMost, Float, Options, PositiveInt, tagged_union
 
-Width = Annotated[PositiveInt, AtMost(2**14, "one matrix of that width already takes 1 GiB")]
+Width = Annotated[
+    StrictInt, Field(ge=2), AtMost(2**14, "one matrix of that width already takes 1 GiB")
+]
+"""At least 2: MKL rounds a product with one column otherwise in a pack of one than in larger ones."""
 
 
 def _width(meaning: str) -> Any:
     return Field(description=f"D, size of {meaning}; units")
 
 
-def _divisors(number: int) -> str:
-    return ", ".join(str(part) for part in range(1, number + 1) if number % part == 0)
+def _divisors(number: int, largest: int) -> str:
+    return ", ".join(str(part) for part in range(1, largest + 1) if number % part == 0)
 
 
 class ModelKind(Options):
@@ -50,11 +53,13 @@ class _Heads(ModelKind):
 
     @model_validator(mode="after")
     def _heads_divide_width(self):
+        choice = f"heads may be {_divisors(self.width, self.width // 2)}"
         if self.width % self.heads:
             raise ValueError(
-                f"width {self.width} is not a multiple of heads {self.heads}; "
-                f"heads may be {_divisors(self.width)}"
+                f"width {self.width} is not a multiple of heads {self.heads}; {choice}"
             )
+        if self.width == self.heads:
+            raise ValueError(f"width {self.width} / heads {self.heads} = 1, at least 2; {choice}")
         return self
 
 
@@ -169,7 +174,7 @@ class BlockSSMOptions(_LinearRNN):
         if self.width % self.block_size:
             raise ValueError(
                 f"width {self.width} is not a multiple of block_size {self.block_size}; "
-                f"block_size may be {_divisors(self.width)}"
+                f"block_size may be {_divisors(self.width, self.width)}"
             )
         return self
 
