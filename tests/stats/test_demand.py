@@ -151,6 +151,20 @@ def test_the_search_for_the_shape_says_how_it_ended():
     assert 0 < variances[0] < 1
 
 
+def test_outcomes_that_do_not_bound_the_shape_give_no_demand():
+    """One success in all: the shallower success is, the likelier; any N* then fits."""
+    demands = fit_demand(
+        [32, 65, 128, 256, 64, 256, 512, 128, 256],
+        [0, 0, 0, 0, 0, 0, 1, 0, 0],
+        [3, 3, 3, 3, 3, 3, 2, 3, 3],
+        ["a", "a", "b", "b", "c", "c", "c", "d", "d"],
+    )
+    for demand in demands:
+        assert not demand.converged
+        assert (demand.lower, demand.upper, demand.censoring) == (0, np.inf, "unknown")
+        assert np.isnan(demand.estimate) and np.isnan(demand.any_of(3).estimate)
+
+
 def test_no_rows_are_no_demands():
     assert fit_demand([], [], [], []) == ()
 

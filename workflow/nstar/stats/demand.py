@@ -25,7 +25,15 @@ GREATEST_SCALES = 4.0  # s over the span of all budgets: shallower, no curve can
 GREATEST_GROWTH = 4.0  # s over the scale that a grid was made for: no grid tells of more
 LEAST_LOG_S, LOGIT_LAPSES = -8.0, (-12.0, 8.0)  # far beyond what the penalties allow
 GRID_POINTS = 301
+GREATEST_SCORE = 1e-2  # of a search that ended inside its bounds
 LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
+UNKNOWN = {
+    "estimate": np.nan,
+    "lower": 0.0,
+    "upper": np.inf,
+    "log_error": np.nan,
+    "censoring": "unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class Demand:
         Half the width of the interval of ln N*, over its normal quantile; NaN where open.
     censoring : str
         "interval", "left" (all runs learnt, but for such as lapse), "right" (none did) or "unknown"
-        (there is no run, or the runs contradict each other).
+        (there is no run, the runs contradict each other, or those of all curves do not
+        bound s).
     n_used : int
         Runs of the curve.
     run_scale, lapse : float
@@ -81,7 +90,7 @@ class Demand:
     @property
     def converged(self) -> bool:
         """Whether the search for the shared shape ended: its gradient vanishes, two starts agree."""
-        return self.score_norm < 1e-2 and self.n_starts_agreeing >= 2
+        return self.score_norm < GREATEST_SCORE and self.n_starts_agreeing >= 2
 
     def any_of(self, n_replicates: int) -> "Demand":
         """Return the demand of a cell that succeeds when any of so many runs does.
@@ -149,6 +158,9 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     of a curve holds the ln N* whose log-likelihood, given s and the lapse rate, lies within
     chi2(1) / 2 of its best.  Where that holds however far from the budgets, the end is open.
 
+    A shallow enough s allows any N*. Where the outcomes do not bound s, as a single success beside
+    curves without one does not, the search ends at a bound, and no demand is given.
+
     Examples
     --------
     >>> (demand,) = fit_demand([25, 50, 100, 200], [0, 1, 4, 5], [5, 5, 5, 5], ["a"] * 4)
@@ -164,7 +176,7 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     shape, grid = _fit_shape_on_grid(observations)
     log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
     runs = observations.sum_by_curve(observations.n_runs)
-    return tuple(
+    demands = (
         Demand(
             curve=label,
             **_locate(grid[c], log_likelihood[c], confidence),
@@ -174,6 +186,9 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
         )
         for c, label in enumerate(observations.labels)
     )
+    if shape.score_norm < GREATEST_SCORE:
+        return tuple(demands)
+    return tuple(replace(demand, **UNKNOWN) for demand in demands)
 
 
 def _fit_shape_on_grid(observations: Observations) -> tuple["_Shape", np.ndarray]:
