@@ -5,14 +5,40 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
 
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    model_serializer,
+)
 from pydantic_core import core_schema
+
+
+class Later:
+    """Marks an option that came after its block: its default is what the block did without it.
+
+    At its default it is left out of specifications, so that stores from before it stay valid.
+    """
+
+
+LATER = Later()
 
 
 class Options(BaseModel):
     """Base of every block of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _leave_later_defaults_out(self, handler):
+        fields = handler(self)
+        for name, field in type(self).model_fields.items():
+            if LATER in field.metadata and getattr(self, name) == field.get_default():
+                fields.pop(name, None)
+        return fields
 
 
 _BOUNDS = {"array": "maxItems", "object": "maxProperties"}

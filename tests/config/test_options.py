@@ -1,0 +1,27 @@
+"""Options as specifications hold them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nstar.options import LATER, Options
+
+
+class Part(Options):
+    """A block that has got an option later."""
+
+    first: int = Field(1, description="from the beginning")
+    added: Annotated[int | None, LATER] = Field(None, description="since then")
+
+
+class Whole(Options):
+    """A block around it."""
+
+    part: Part = Field(default_factory=Part, description="a block inside")
+
+
+def test_a_later_option_is_left_out_at_its_default_and_only_there():
+    assert Whole().model_dump(mode="json") == {"part": {"first": 1}}
+    changed = Whole.model_validate({"part": {"added": 2}})
+    assert changed.model_dump(mode="json") == {"part": {"first": 1, "added": 2}}
+    assert Whole.model_validate(changed.model_dump(mode="json")) == changed

@@ -1,0 +1,296 @@
+"""Sensitivity of functions on the cube {-1, +1}^n: how often a flip of one bit changes their value.
+
+A truth table holds the values of a function at all 2^n inputs, in the order of `cube`. Tables may have
+leading axes, one function each; all sums are exact but for rounding.
+
+References
+----------
+Hahn and Rofin (2024), Why are Sensitive Functions Hard for Transformers?, arXiv:2402.09963: sections 3
+and 4, lemma 21. O'Donnell (2014), Analysis of Boolean Functions, chapter 2.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+MOST_BITS = 24
+"""n of the largest tables: 128 MiB of float64."""
+
+MOST_BITS_IN_BLOCKS = 10
+"""n up to which block sensitivity is found: it goes through 3^n pairs of sets, 2^n inputs each."""
+
+
+class Estimate(NamedTuple):
+    """A mean over sampled inputs and its standard error; NaN where one input was drawn."""
+
+    value: float
+    standard_error: float
+
+
+def cube(n_bits: int) -> np.ndarray:
+    """Return all inputs of n bits.
+
+    Parameters
+    ----------
+    n_bits : int
+        n, from 1 to `MOST_BITS`.
+
+    Returns
+    -------
+    ndarray of int8, shape (2^n, n)
+        Row i has +1 in column j where bit j of i is set, else -1.
+
+    Examples
+    --------
+    >>> cube(2).tolist()
+    [[-1, -1], [1, -1], [-1, 1], [1, 1]]
+    """
+    if not 1 <= n_bits <= MOST_BITS:
+        raise ValueError(f"n_bits is {n_bits}: inputs of 1 to {MOST_BITS} bits can be listed")
+    bits = np.arange(2**n_bits)[:, None] >> np.arange(n_bits) & 1
+    return (2 * bits - 1).astype(np.int8)
+
+
+def pointwise_sensitivity(table: np.ndarray) -> np.ndarray:
+    """Return s(x, f) = 1/4 sum_i |f(x) - f(x with bit i flipped)|^2 at every input.
+
+    It is the number of flips that change the value where f is in {-1, +1}.
+
+    Parameters
+    ----------
+    table : array_like, shape (..., 2^n)
+        Truth table, values on the scale of {-1, +1}.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2^n)
+
+    Raises
+    ------
+    ValueError
+        If the last axis is not 2^n long for an n from 1 to `MOST_BITS`.
+
+    References
+    ----------
+    Hahn and Rofin (2024), equation (6).
+    """
+    table, n_bits = _as_table(table)
+    total = np.zeros(table.shape)
+    for bit in range(n_bits):
+        low, high = _halves(table, bit)
+        changed = (high - low) ** 2 / 4
+        for half in _halves(total, bit):
+            half += changed
+    return total
+
+
+def average_sensitivity(table: np.ndarray) -> np.ndarray:
+    """Return as_n(f), the mean of s(x, f) over all inputs; also called the total influence.
+
+    Parameters
+    ----------
+    table : array_like, shape (..., 2^n)
+        As for `pointwise_sensitivity`, which says what is raised.
+
+    Returns
+    -------
+    ndarray of float64, shape (...)
+        n for the product of all bits, 1 for a single bit; ``sum_i i d_i`` of the `degree_profile`.
+
+    References
+    ----------
+    Hahn and Rofin (2024), equation (7).
+
+    Examples
+    --------
+    >>> float(average_sensitivity(cube(5).prod(axis=1)))
+    5.0
+    """
+    return pointwise_sensitivity(table).mean(axis=-1)
+
+
+def fourier_coefficients(table: np.ndarray) -> np.ndarray:
+    """Return the coefficients of the expansion f(x) = sum_P lambda_P prod_(j in P) x_j.
+
+    Parameters
+    ----------
+    table : array_like, shape (..., 2^n)
+        As for `pointwise_sensitivity`, which says what is raised.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2^n)
+        Entry p belongs to the set P of the bits of p. The sum of their squares is the mean of f^2.
+
+    Notes
+    -----
+    The fast Walsh-Hadamard transform, n passes over the table.
+    """
+    table, n_bits = _as_table(table)
+    coefficients = table.copy()
+    for bit in range(n_bits):
+        low, high = _halves(coefficients, bit)
+        low[...], high[...] = (low + high) / 2, (high - low) / 2
+    return coefficients
+
+
+def degree_profile(table: np.ndarray) -> np.ndarray:
+    """Return how much of the mean of f^2 lies at every degree: d_i = sum over |P| = i of lambda_P^2.
+
+    Parameters
+    ----------
+    table : array_like, shape (..., 2^n)
+        As for `pointwise_sensitivity`, which says what is raised.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., n + 1)
+
+    References
+    ----------
+    Hahn and Rofin (2024), equation (17).
+    """
+    power = fourier_coefficients(table) ** 2
+    n_bits = power.shape[-1].bit_length() - 1
+    degree = np.bitwise_count(np.arange(power.shape[-1]))
+    parts = [power[..., degree == i].sum(axis=-1) for i in range(n_bits + 1)]
+    return np.stack(parts, axis=-1)
+
+
+def block_sensitivity(table: np.ndarray) -> np.ndarray:
+    """Return bs(x, f) at every input: the most disjoint sets of bits whose flip changes the value.
+
+    Parameters
+    ----------
+    table : array_like, shape (2^n,)
+        Truth table; n is at most `MOST_BITS_IN_BLOCKS`. Any two different values count as a change.
+
+    Returns
+    -------
+    ndarray of int64, shape (2^n,)
+        Nowhere below the number of single bits whose flip changes the value.
+
+    Raises
+    ------
+    ValueError
+        If the table has another shape, or n is too large.
+
+    Notes
+    -----
+    ``most(S)``, the most blocks within a set S of bits, is that without the lowest bit of S, or one more
+    than ``most(S - B)`` for a block B of S that holds it.
+
+    References
+    ----------
+    Nisan (1991), CREW PRAMs and decision trees, SIAM Journal on Computing 20.
+    """
+    table, n_bits = _as_table(table)
+    if table.ndim > 1 or n_bits > MOST_BITS_IN_BLOCKS:
+        raise ValueError(
+            f"a table of shape {table.shape}: block sensitivity is found for one table of at most "
+            f"{MOST_BITS_IN_BLOCKS} bits"
+        )
+    inputs = np.arange(len(table))
+    changes = [table[inputs ^ block] != table for block in inputs]
+    most = np.zeros((len(table), len(table)), dtype=np.int64)  # by set of bits, then by input
+    for within in range(1, len(table)):
+        lowest = within & -within
+        rest = within ^ lowest
+        best, others = most[rest].copy(), rest
+        while True:  # all subsets of the rest
+            block = lowest | others
+            np.maximum(best, changes[block] + most[within ^ block], out=best)
+            if not others:
+                break
+            others = (others - 1) & rest
+        most[within] = best
+    return most[-1]
+
+
+def estimate_average_sensitivity(
+    function: Callable[[np.ndarray], np.ndarray], n_bits: int, n_inputs: int, seed: int
+) -> Estimate:
+    """Estimate as_n(f) from random inputs, all n neighbours of each.
+
+    Parameters
+    ----------
+    function : callable
+        Takes inputs (N, n) of int8 in {-1, +1}, returns values (N,) on that scale.
+    n_bits : int
+        n, at least 1; no table is made.
+    n_inputs : int
+        At least 1; inputs are independent and uniform.
+    seed : int
+        Of the inputs; non-negative.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError
+        If there is no bit or no input.
+    """
+    if n_bits < 1 or n_inputs < 1:
+        raise ValueError(f"{n_inputs} inputs of {n_bits} bits: at least one of each is needed")
+    generator = np.random.default_rng(seed)
+    inputs = generator.choice(np.array([-1, 1], dtype=np.int8), (n_inputs, n_bits))
+    values = np.asarray(function(inputs), dtype=np.float64)
+    sensitivity = np.zeros(n_inputs)
+    for bit in range(n_bits):
+        flipped = inputs.copy()
+        flipped[:, bit] *= -1
+        sensitivity += (values - function(flipped)) ** 2 / 4
+    error = sensitivity.std(ddof=1) / np.sqrt(n_inputs) if n_inputs > 1 else np.nan
+    return Estimate(float(sensitivity.mean()), float(error))
+
+
+def least_distance(n_bits: int, sensitivity, norm, other_sensitivity):
+    """Return how far, at least, a function of some sensitivity is from one of another.
+
+    Parameters
+    ----------
+    n_bits : int
+        n.
+    sensitivity, norm : array_like of float
+        as_n(f), above 0, and the root of the mean of f^2 over the cube.
+    other_sensitivity : array_like of float
+        as_n(f') of the other function.
+
+    Returns
+    -------
+    ndarray of float64
+        A lower bound of the root of the mean of (f - f')^2; below 0 it says nothing.
+
+    References
+    ----------
+    Hahn and Rofin (2024), lemma 21: it holds at every n for every pair of functions. Tight for the
+    product of all bits beside a constant.
+    """
+    sensitivity, norm = (
+        np.asarray(sensitivity, dtype=np.float64),
+        np.asarray(norm, dtype=np.float64),
+    )
+    near = norm * np.sqrt(2 * np.asarray(other_sensitivity) / sensitivity)
+    return np.sqrt(sensitivity / (2 * n_bits - sensitivity / norm**2)) - near
+
+
+def _as_table(table) -> tuple[np.ndarray, int]:
+    """Return a table as float64, and its n."""
+    table = np.ascontiguousarray(table, dtype=np.float64)
+    size = table.shape[-1] if table.ndim else 0
+    n_bits = size.bit_length() - 1
+    if not (1 <= n_bits <= MOST_BITS and size == 2**n_bits):
+        raise ValueError(
+            f"a table of shape {table.shape}: its last axis holds the values at all 2^n inputs, n from "
+            f"1 to {MOST_BITS}"
+        )
+    return table, n_bits
+
+
+def _halves(table: np.ndarray, bit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return views of the values where a bit is -1, and of those where it is +1, in the same order."""
+    pairs = table.reshape(*table.shape[:-1], -1, 2, 2**bit)
+    return pairs[..., 0, :], pairs[..., 1, :]
