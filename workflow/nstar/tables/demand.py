@@ -1,41 +1,27 @@
-"""The tables of a study, column by column: the one place that names, explains and checks them."""
+"""Cells, their thresholds, and what is fitted to and compared of the demand."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import NamedTuple
 
-import pandas as pd
-
-from nstar.errors import ArtifactError
-from nstar.files import written_whole
-
-
-class Column(NamedTuple):
-    """Type of a column in pandas, unit (``1`` for none), and meaning."""
-
-    dtype: str
-    unit: str
-    meaning: str
-
-
-_MODEL = Column("str", "1", "name of the model in the configuration")
-_TASK = Column("str", "1", "name of the task in the configuration")
-_STATES = Column("int64", "states", "m, size of the state space of the task")
-_SUPERVISION = Column("str", "1", "what is asked for; see `grid.N.supervisions`")
-_LENGTH_DISTRIBUTION = Column(
-    "str", "1", "which lengths a data set has; see `grid.N.length_distributions`"
+from nstar.tables.columns import (
+    LENGTH,
+    LENGTH_DISTRIBUTION,
+    MODEL,
+    STATES,
+    SUPERVISION,
+    TASK,
+    Column,
 )
-_LENGTH = Column("int64", "symbols", "n, length of the training sequences, or the longest")
+
 _FINAL = "of the final weights on the whole validation set"
 _BEST = "best over the evaluations during training"
 
 CELLS: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "budget": Column("int64", "sequences", "N, size of the training set"),
     "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
     "learning_rate": Column("float64", "1", "learning rate"),
@@ -94,12 +80,12 @@ CELLS: Mapping[str, Column] = {
 """One row per cell and replicate."""
 
 THRESHOLDS: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "rule": Column(
         "str",
         "1",
@@ -138,8 +124,8 @@ THRESHOLDS: Mapping[str, Column] = {
 """One row per curve and seed, and one per curve for the rule `any`."""
 
 EXPONENTS: Mapping[str, Column] = {
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
     "kind": Column("str", "1", "`exponent` of one model, or `difference` of two"),
     "model": Column("str", "1", "the model, or the first of the two"),
     "minus_model": Column("str", "1", "the model that is subtracted; empty for exponents"),
@@ -218,8 +204,8 @@ SENSITIVITY: Mapping[str, Column] = {
 """As `EXPONENTS`, for fits that leave doubtful thresholds out."""
 
 CHECKS: Mapping[str, Column] = {
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
     "kind": EXPONENTS["kind"],
     "model": EXPONENTS["model"],
     "minus_model": EXPONENTS["minus_model"],
@@ -253,9 +239,9 @@ CHECKS: Mapping[str, Column] = {
 """One row per exponent or difference, and other estimator of it."""
 
 FORMS: Mapping[str, Column] = {
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "model": _MODEL,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "model": MODEL,
     "form": Column(
         "str",
         "1",
@@ -275,12 +261,12 @@ FORMS: Mapping[str, Column] = {
 """One row per model and form of its law in n."""
 
 DEMAND: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "estimate": Column(
         "float64",
         "sequences",
@@ -337,11 +323,11 @@ _KIND_OF_BOUND = (
 )
 
 SHARING: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
     "length_distribution": Column("str", "1", "that of the joint curve, of all lengths at once"),
-    "n_states": _STATES,
+    "n_states": STATES,
     "length": Column("int64", "symbols", "L, the longest length"),
     "shortest": Column("int64", "symbols", "n_min, the shortest length: `data.shortest_length`"),
     "rule": _RULE,
@@ -370,12 +356,12 @@ RATIOS: Mapping[str, Column] = {
     ),
     "numerator": Column("str", "1", "its value in the curve above the line"),
     "denominator": Column("str", "1", "its value in the curve below the line"),
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "rule": _RULE,
     "ratio": Column("float64", "1", "N* over N*; empty where one of the two is censored"),
     "lower": _LOWER,
@@ -386,12 +372,12 @@ RATIOS: Mapping[str, Column] = {
 """One row per pair of curves that differ in one coordinate other than task and length, and rule."""
 
 STEPS: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "max_steps": Column(
         "int64",
         "steps",
@@ -417,12 +403,12 @@ STEPS: Mapping[str, Column] = {
 """One row per curve and smaller budget of steps: N* by the rule `any`, had training ended there."""
 
 EXTRAPOLATION: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "budget": Column("int64", "sequences", "largest budget of the curve, where this is measured"),
     "n_seeds": Column("int64", "1", "seeds, each at the learning rate that validates best"),
     "n_learnt": Column("int64", "1", "how many of these replicates learnt"),
@@ -438,12 +424,12 @@ EXTRAPOLATION: Mapping[str, Column] = {
 """One row per curve: how well its seeds do at twice the length."""
 
 COMPOSITION: Mapping[str, Column] = {
-    "model": _MODEL,
-    "task": _TASK,
-    "supervision": _SUPERVISION,
-    "length_distribution": _LENGTH_DISTRIBUTION,
-    "n_states": _STATES,
-    "length": _LENGTH,
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
     "budget": CELLS["budget"],
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
@@ -456,8 +442,8 @@ COMPOSITION: Mapping[str, Column] = {
 """One row per curve and budget: how its replicates ended."""
 
 LENGTHS: Mapping[str, Column] = {
-    "task": _TASK,
-    "length_distribution": _LENGTH_DISTRIBUTION,
+    "task": TASK,
+    "length_distribution": LENGTH_DISTRIBUTION,
     "length": Column("int64", "symbols", "L, the longest length"),
     "seed": CELLS["seed"],
     "budget": CELLS["budget"],
@@ -477,61 +463,3 @@ PROVENANCE: Mapping[str, Column] = {
     "wall_time_s": Column("float64", "s", "training time; the one column that no rerun reproduces"),
 }
 """One row per store of trained replicates."""
-
-TABLES = {
-    "cells": CELLS,
-    "thresholds": THRESHOLDS,
-    "exponents": EXPONENTS,
-    "sensitivity": SENSITIVITY,
-    "checks": CHECKS,
-    "forms": FORMS,
-    "demand": DEMAND,
-    "sharing": SHARING,
-    "ratios": RATIOS,
-    "steps": STEPS,
-    "extrapolation": EXTRAPOLATION,
-    "composition": COMPOSITION,
-    "lengths": LENGTHS,
-    "provenance": PROVENANCE,
-}
-"""All tables by name."""
-
-
-def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a table as CSV or Parquet, by the ending of the path, with its columns as documented."""
-    columns = TABLES[name]
-    if set(table.columns) != set(columns):
-        wrong = sorted(set(table.columns) ^ set(columns))
-        raise ArtifactError(f"table {name}: columns {', '.join(wrong)} missing or not documented")
-    typed = table[list(columns)].astype({key: column.dtype for key, column in columns.items()})
-    with written_whole(path) as temporary:
-        if path.suffix == ".parquet":
-            typed.to_parquet(temporary, index=False)
-        else:
-            typed.to_csv(temporary, index=False)
-
-
-def read_table(path: Path, name: str) -> pd.DataFrame:
-    """Read a table back with the types it was written with.
-
-    Raises
-    ------
-    ArtifactError
-        If the file is missing, or its columns are not those of the table.
-    """
-    columns = TABLES[name]
-    types = {key: column.dtype for key, column in columns.items()}
-    if not path.is_file():
-        raise ArtifactError(f"table {path} is missing; run the workflow to make it")
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        strings = {key: "str" for key, dtype in types.items() if dtype == "str"}
-        table = pd.read_csv(path, dtype=strings, keep_default_na=False, na_values=[""])
-    if list(table.columns) != list(columns):
-        raise ArtifactError(
-            f"table {path} has other columns than {name} now has; remove it and run the workflow again"
-        )
-    strings = [key for key, dtype in types.items() if dtype == "str"]
-    table[strings] = table[strings].fillna("")
-    return table.astype(types)

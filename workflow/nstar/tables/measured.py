@@ -1,0 +1,176 @@
+"""What is measured of trained networks as functions, and what is fitted to it."""
+
+from collections.abc import Mapping
+
+from nstar.tables.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column
+
+_REPLICATE: Mapping[str, Column] = {
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "length": LENGTH,
+    "budget": Column(
+        "int64", "sequences", "N, size of the training set; 0 where every batch was drawn anew"
+    ),
+    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
+    "learning_rate": Column("float64", "1", "learning rate"),
+    "step": Column("int64", "steps", "optimiser steps before the measurement"),
+    "final": Column("bool", "1", "the measured weights are those at the end of training"),
+}
+_ERROR = Column("float64", "1", "standard error of the number before it, of the draws")
+
+MEASURES: Mapping[str, Column] = {
+    **_REPLICATE,
+    "learnt": Column("bool", "1", "the replicate has learnt, by the success rule of the study"),
+    "converged_at": Column(
+        "Int64",
+        "steps",
+        "steps before the first evaluation with a validation loss of at most "
+        "`evaluation.function.converged_loss`; empty where there was none",
+    ),
+    "loss": Column("float64", "1", "mean squared error on the validation set, targets in [0, 1]"),
+    "parameter_norm": Column("float64", "1", "Euclidean norm of all parameters but positions"),
+    "blowup": Column(
+        "float64",
+        "1",
+        "LayerNorm blow-up, mean over inputs: the product over all LayerNorms of the largest "
+        "1 + 1 / sqrt(var + eps) over positions (arXiv:2402.09963, eq. 5, 11); empty without LayerNorm",
+    ),
+    "squared_blowup": Column("float64", "1", "mean over inputs of its square (corollary 5)"),
+    "plain_blowup": Column(
+        "float64",
+        "1",
+        "the same by the released code: largest 1 / std, unbiased, without eps; of the last layer the "
+        "last position alone",
+    ),
+    "average_sensitivity": Column(
+        "float64", "1", "as_n of the network on the scale of {-1, +1} (eq. 7)"
+    ),
+    "average_sensitivity_error": Column(
+        "float64", "1", "its standard error; 0 where all inputs were taken"
+    ),
+    "rounded_sensitivity": Column("float64", "1", "as_n of its outputs rounded to -1 or +1"),
+    "target_sensitivity": Column("float64", "1", "as_n of the function it was taught"),
+}
+"""One row per replicate and measured step."""
+
+SHARPNESS: Mapping[str, Column] = {
+    **_REPLICATE,
+    "perturbation": Column(
+        "str",
+        "1",
+        "`gaussian`: every parameter by Normal(0, size^2); `sphere`: a step of length `size`; "
+        "`relative`: a step of length `size` times the parameter norm; positions are left alone",
+    ),
+    "size": Column("float64", "1", "size of the perturbation"),
+    "radius": Column("float64", "1", "mean length of the step"),
+    "sharpness": Column(
+        "float64",
+        "1",
+        "mean over steps and inputs of the squared change of the output, on the scale of {-1, +1} "
+        "(arXiv:2402.09963, eq. 15)",
+    ),
+    "sharpness_error": _ERROR,
+    "loss_increase": Column(
+        "float64", "1", "mean increase of the squared error, on the same scale (the released code)"
+    ),
+    "loss_increase_error": _ERROR,
+}
+"""One row per replicate, measured step and perturbation."""
+
+DEGREES: Mapping[str, Column] = {
+    **_REPLICATE,
+    "degree": Column("int64", "1", "how many bits are multiplied"),
+    "weight": Column(
+        "float64", "1", "d_i, sum of the squared Fourier coefficients of that degree (eq. 17)"
+    ),
+    "target_weight": Column("float64", "1", "that of the function it was taught"),
+}
+"""One row per replicate, measured step and degree."""
+
+_INTERVAL: Mapping[str, Column] = {
+    "estimate": Column("float64", "1", "estimate; empty if it is not identified"),
+    "lower": Column("float64", "1", "lower end of the interval; `-inf` where it is open"),
+    "upper": Column("float64", "1", "upper end of the interval; `inf` where it is open"),
+    "confidence": Column("float64", "1", "nominal coverage of the interval"),
+}
+_OF_FIT: Mapping[str, Column] = {
+    "identified": Column("bool", "1", "the rows determine the estimate"),
+    "reason": Column("str", "1", "why they do not; empty if they do"),
+}
+_STRATUM = {"supervision": SUPERVISION, "length_distribution": LENGTH_DISTRIBUTION}
+_MOMENT = Column(
+    "str",
+    "1",
+    "which weights: `final`, or `settled`, those `evaluation.function.settled_steps` after convergence",
+)
+_QUANTITY = Column(
+    "str",
+    "1",
+    "a column of `measures`, or `sharpness` with perturbation and size: `sharpness_gaussian_0.02`",
+)
+
+REGRESSIONS: Mapping[str, Column] = {
+    **_STRATUM,
+    "regression": Column(
+        "str",
+        "1",
+        "`growth`: the quantity on n; `log_growth`: its logarithm on log n; `learning`: whether a run "
+        "learnt, logistic, on n; `tradeoff`: the parameter norm on log10 of the plain blow-up, its "
+        "square and n; `reverse_tradeoff`: log10 of the plain blow-up on the norm, its square and n; "
+        "`sensitivity`: the quantity on the average sensitivity, over all tasks",
+    ),
+    "model": MODEL,
+    "task": Column("str", "1", "name of the task in the configuration; empty for all together"),
+    "length": Column("Int64", "symbols", "n where one length is taken; empty for all"),
+    "moment": _MOMENT,
+    "quantity": _QUANTITY,
+    "coefficient": Column(
+        "str", "1", "`intercept`, or the covariate: `n`, `log_n`, `log10_blowup`, ..."
+    ),
+    **_INTERVAL,
+    "standard_error": Column("float64", "1", "standard error of the estimate"),
+    "p_value": Column("float64", "1", "two-sided, of the coefficient being 0"),
+    "r": Column("float64", "1", "correlation of fitted and measured values"),
+    "n_used": Column("int64", "1", "runs in the fit"),
+    "n_left_out": Column("int64", "1", "runs left out because they did not learn"),
+    "n_clusters": Column(
+        "int64", "1", "lengths (or tasks and seeds) whose runs count as dependent"
+    ),
+    **_OF_FIT,
+    "method": Column("str", "1", "how it was estimated"),
+}
+"""One row per regression, model, task, quantity and coefficient."""
+
+SHAPES: Mapping[str, Column] = {
+    **_STRATUM,
+    "model": MODEL,
+    "task": TASK,
+    "moment": _MOMENT,
+    "quantity": _QUANTITY,
+    "shape": Column("str", "1", "name of the shape"),
+    "formula": Column("str", "1", "the quantity as a function of x, which is n"),
+    **{letter: Column("float64", "1", f"{letter} of the formula") for letter in "abc"},
+    "n_used": Column("int64", "1", "runs in the fit"),
+    "aic": Column("float64", "1", "Akaike's criterion; less is better"),
+    "delta_aic": Column(
+        "float64", "1", "distance from the least `aic` of the quantity; below 2 says little"
+    ),
+    **_OF_FIT,
+}
+"""One row per model, task, quantity and shape of its growth with n."""
+
+CONTRASTS: Mapping[str, Column] = {
+    **_STRATUM,
+    "model": MODEL,
+    "task": TASK,
+    "over_task": Column("str", "1", "the task in the denominator"),
+    "moment": _MOMENT,
+    "quantity": _QUANTITY,
+    "kind": Column("str", "1", "`slope`: of the slopes in n; `level`: of the means at one length"),
+    "length": Column("Int64", "symbols", "n of the means; empty for slopes"),
+    **_INTERVAL,
+    **_OF_FIT,
+}
+"""One row per pair of tasks, quantity and ratio."""
