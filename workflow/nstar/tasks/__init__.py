@@ -5,13 +5,19 @@ from typing import Any
 
 from nstar.tasks.base import Task
 from nstar.tasks.cycle_navigation import CycleNavigation
+from nstar.tasks.first import First
 from nstar.tasks.group_product import GroupProduct
+from nstar.tasks.k_parity import KParity
+from nstar.tasks.majority import Majority
+from nstar.tasks.mean import Mean
 from nstar.tasks.modular_addition import ModularAddition
 from nstar.tasks.permutation_composition import PermutationComposition
 from nstar.tasks.pool import LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
 from nstar.tasks.random_automaton import RandomAutomaton
+from nstar.tasks.random_function import RandomFunction
 from nstar.tasks.supervision import SUPERVISIONS, Supervision
 from nstar.tasks.swap_composition import SwapComposition
+from nstar.tasks.truth_table import TruthTable
 
 TASKS: dict[str, type[Task]] = {
     "modular_addition": ModularAddition,
@@ -20,6 +26,12 @@ TASKS: dict[str, type[Task]] = {
     "swap_composition": SwapComposition,
     "cycle_navigation": CycleNavigation,
     "random_automaton": RandomAutomaton,
+    "majority": Majority,
+    "first": First,
+    "mean": Mean,
+    "k_parity": KParity,
+    "random_function": RandomFunction,
+    "truth_table": TruthTable,
 }
 """Task classes by their ``kind``."""
 
@@ -34,15 +46,21 @@ __all__ = [
     "SUPERVISIONS",
     "TASKS",
     "CycleNavigation",
+    "First",
     "GroupProduct",
+    "KParity",
     "LengthDistribution",
+    "Majority",
+    "Mean",
     "ModularAddition",
     "PermutationComposition",
     "Pool",
     "RandomAutomaton",
+    "RandomFunction",
     "Supervision",
     "SwapComposition",
     "Task",
+    "TruthTable",
     "build_task",
     "share_out",
 ]

@@ -1,4 +1,4 @@
-"""What a task is: an alphabet, a number of states, and the state after every symbol."""
+"""What a task is: an alphabet, a number of labels, and the label after every symbol."""
 
 from abc import abstractmethod
 from functools import cache
@@ -19,11 +19,16 @@ class Task(Options):
     @property
     @abstractmethod
     def n_states(self) -> int:
-        """Number of states (the size m of the state space); labels are ``0 .. n_states - 1``."""
+        """Number of states (the size m of the state space); labels are ``0 .. n_states - 1``.
+
+        It is 1 where labels are real numbers in [0, 1].
+        """
 
     @abstractmethod
     def labels(self, tokens: np.ndarray) -> np.ndarray:
-        """Return the state after every symbol; `nstar.tasks.supervision` says which ones are asked for.
+        """Return the label of every beginning of the sequences, as the state after every symbol.
+
+        `nstar.tasks.supervision` says which ones are asked for.
 
         Parameters
         ----------
@@ -32,8 +37,13 @@ class Task(Options):
 
         Returns
         -------
-        ndarray of int64, shape (n_sequences, T)
+        ndarray of int64 (of float64 where labels are real numbers), shape (n_sequences, T)
         """
+
+    @property
+    def real_valued(self) -> bool:
+        """Whether labels are real numbers in [0, 1], which needs the squared error."""
+        return self.n_states == 1
 
     def chance(self, first: int, last: int) -> float:
         """Return the accuracy of the best guess that knows the position and nothing else.

@@ -92,7 +92,7 @@ class SequenceStream:
                 state = np.full(index.shape, self._key("network", round_number, i), dtype=np.uint64)
                 for j, limb in enumerate(limbs):
                     if j != i:
-                        state = _mix(state ^ limb)
+                        state = scramble(state ^ limb)
                 limbs[i] = (limbs[i] + state % np.uint64(radix)) % np.uint64(radix)
         return np.concatenate(
             [
@@ -117,8 +117,8 @@ def _digits(codes: np.ndarray, base: int, length: int) -> np.ndarray:
     return (codes[:, None] // base ** np.arange(length, dtype=np.int64)) % base
 
 
-def _mix(values: np.ndarray) -> np.ndarray:
-    """Scramble 64-bit words: the finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
+def scramble(values: np.ndarray) -> np.ndarray:
+    """Scramble 64-bit words (uint64): the finaliser of splitmix64 (Steele, Lea, Flood 2014)."""
     values = values + np.uint64(0x9E3779B97F4A7C15)
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
