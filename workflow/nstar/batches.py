@@ -27,7 +27,7 @@ from nstar.costs import (
     read_experience,
 )
 from nstar.files import written_whole
-from nstar.grid import Block, training_specification
+from nstar.grid import FRESH, Block, Cell, training_specification
 from nstar.plan import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
 from nstar.specification import canonical_json, digest
 
@@ -237,7 +237,7 @@ def _training(
     """Yield the jobs that train missing blocks."""
     stores = plan.stores
     units = [
-        _Unit(block, cell.curve, float(np.median(draws[block])))
+        _Unit(block, _pack_key(cell), float(np.median(draws[block])))
         for block in missing
         for cell in [block.cell]
     ]
@@ -257,6 +257,11 @@ def _training(
             seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
             memory_bytes=BASE_BYTES[device_kind(device)] + together,
         )
+
+
+def _pack_key(cell: Cell) -> tuple[str | int, ...]:
+    """Return what cells share that are trained together: a curve, and whether it has training sets."""
+    return (*cell.curve, "fresh") if cell.budget == FRESH else cell.curve
 
 
 def _curve_job(plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:

@@ -4,12 +4,13 @@ This is the one source of types, defaults and descriptions: the JSON schema in `
 and the table in ``docs/reference/config.md`` are generated from it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
 
 from nstar.model_options import ModelOptions
 from nstar.options import (
+    LATER,
     AtMost,
     Countable,
     Few,
@@ -63,9 +64,19 @@ class GeometricRange(Options):
 
 
 BudgetList = Annotated[tuple[PositiveInt, ...], Field(min_length=1), Few]
+
+
+def _kind_of_budgets(value: Any) -> str:
+    if isinstance(value, dict | GeometricRange):
+        return "range"
+    return "word" if isinstance(value, str) else "list"
+
+
 Budgets = Annotated[
-    Annotated[GeometricRange, Tag("range")] | Annotated[BudgetList, Tag("list")],
-    Discriminator(lambda value: "range" if isinstance(value, dict | GeometricRange) else "list"),
+    Annotated[GeometricRange, Tag("range")]
+    | Annotated[BudgetList, Tag("list")]
+    | Annotated[Literal["fresh"], Tag("word")],
+    Discriminator(_kind_of_budgets),
 ]
 
 
@@ -100,7 +111,8 @@ class GridBlock(Options):
         description="sequence lengths n, the longest where they vary; symbols"
     )
     budgets: Budgets = Field(
-        description="training-set sizes N, a list or {smallest, largest, factor, cut}; sequences"
+        description="training-set sizes N, a list or {smallest, largest, factor, cut}, or `fresh`: no "
+        "training set, every batch is drawn anew and uniformly; sequences"
     )
 
     _no_repeats = field_validator(
@@ -184,7 +196,7 @@ class Success(Options):
         description="what is compared; `sequence_accuracy` wants every position right; no unit"
     )
     threshold: PositiveFloat = Field(
-        description="highest loss (nats per label) or lowest accuracy (fraction)"
+        description="highest loss (nats per label, or squared error) or lowest accuracy (fraction)"
     )
     at: Literal["best", "final"] = Field(
         "best",
@@ -220,6 +232,16 @@ class Training(Options):
     )
     optimiser: Optimiser = Field(default_factory=Optimiser, description="Adam or AdamW")
     schedule: Schedule = Field(default_factory=Schedule, description="of the learning rate")
+    objective: Annotated[Literal["cross_entropy", "squared_error"], LATER] = Field(
+        "cross_entropy",
+        description="what is minimised: the cross-entropy of one output per state, or the squared error "
+        "of a single output against a label in [0, 1]; no unit",
+    )
+    snapshot_every: Annotated[PositiveInt | None, LATER] = Field(
+        None,
+        description="distance of the steps whose weights are kept beside the last ones, a multiple of "
+        "evaluate_every, null for none; steps",
+    )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
         description="of matrix products; `tf32` needs a GPU, `bfloat16` serves transformers and "
@@ -232,6 +254,15 @@ class Training(Options):
             raise ValueError(
                 "stop_on_success true with success.at 'final': an end at the first success would change "
                 "the outcome; set it to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _snapshots_are_evaluated(self):
+        if self.snapshot_every is not None and self.snapshot_every % self.evaluate_every:
+            raise ValueError(
+                f"snapshot_every {self.snapshot_every} is no multiple of evaluate_every "
+                f"{self.evaluate_every}"
             )
         return self
 
@@ -274,11 +305,47 @@ class Jobs(Options):
         return self
 
 
+Sizes = Annotated[tuple[PositiveFloat, ...], Few]
+
+
+class FunctionMeasures(Options):
+    """What is measured of networks as functions of bits; see `nstar.measures`."""
+
+    gaussian: Sizes = Field(
+        (0.02,),
+        description="steps in weight space with this standard deviation in every parameter; no unit",
+    )
+    sphere: Sizes = Field((), description="steps of this length; no unit")
+    relative: Sizes = Field((), description="steps of this length over the parameter norm; no unit")
+    draws: PositiveInt = Field(100, description="random steps per network, of each size; steps")
+    inputs: PositiveInt = Field(
+        2048,
+        description="random inputs of each step, and of other measures, of functions of more than "
+        "exact_bits; sequences",
+    )
+    exact_bits: Annotated[PositiveInt, AtMost(20, "all 2^n inputs go through every network")] = (
+        Field(11, description="n up to which measures take all inputs; bits")
+    )
+    converged_loss: PositiveFloat = Field(
+        1e-2, description="validation loss from which on a run counts as converged; squared error"
+    )
+    settled_steps: PositiveInt = Field(
+        1000, description="distance from convergence at which runs are compared; steps"
+    )
+
+    _no_repeats = field_validator("gaussian", "sphere", "relative")(refuse_repeats)
+
+
 class Evaluation(Options):
     """What is measured on trained replicates; a change here never retrains."""
 
     test_examples: PositiveInt = Field(
         1000, description="sequences of twice the length, per seed; sequences"
+    )
+    function: Annotated[FunctionMeasures | None, LATER] = Field(
+        None,
+        description="what is measured of networks as functions; a study that has it is about that, and "
+        "not about demand",
     )
 
 

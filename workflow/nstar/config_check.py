@@ -8,10 +8,11 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from nstar.config import Study
+from nstar.config import GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
 from nstar.grid import make_pool
 from nstar.options import Options
+from nstar.tasks import Task
 
 LONGEST_SEGMENT = 200
 """Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
@@ -124,6 +125,10 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
         yield from _impossible_budgets(parts)
     if {"grid", "models"} <= set(parts):
         yield from _sees_ahead(parts)
+    if {"grid", "tasks", "training"} <= set(parts):
+        yield from _wrong_objective(parts)
+    if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
+        yield from _no_function(parts)
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
@@ -147,7 +152,7 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
         * len(block.supervisions)
         * len(block.length_distributions)
         * len(block.lengths)
-        * len(getattr(block.budgets, "values", block.budgets))
+        * (1 if block.budgets == "fresh" else len(getattr(block.budgets, "values", block.budgets)))
         for block in grid
     )
     return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
@@ -156,6 +161,8 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
     data = parts["data"]
     for i, block in enumerate(parts["grid"]):
+        if block.budgets == "fresh":
+            continue
         budgets = getattr(block.budgets, "values", block.budgets)
         cut = getattr(block.budgets, "cut", False)
         names = parts["tasks"] if block.tasks is None else block.tasks
@@ -203,6 +210,63 @@ def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
                             f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
                             f"what follows a position; set its causal: true, or leave it out"
                         )
+
+
+def _tasks_of(parts: Mapping[str, Any]) -> Iterator[tuple[int, GridBlock, str, Task]]:
+    """Yield the tasks of every block of the grid, with the number of the block and their names."""
+    for i, block in enumerate(parts["grid"]):
+        for name in parts["tasks"] if block.tasks is None else block.tasks:
+            if name in parts["tasks"]:
+                yield i, block, name, parts["tasks"][name]
+
+
+def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where labels and objective do not fit."""
+    training = parts["training"]
+    squared = training.objective == "squared_error"
+    for i, block, name, task in _tasks_of(parts):
+        where = f"grid.{i}.tasks: {name}"
+        if task.real_valued and not squared:
+            yield f"{where} has real numbers as labels; set training.objective: squared_error"
+        elif task.real_valued and training.success.measure != "loss":
+            yield f"{where} has real numbers as labels, no accuracy; set training.success.measure: loss"
+        elif task.real_valued and "chain_of_thought" in block.supervisions:
+            yield f"{where} has real numbers as labels, which are no words of a chain_of_thought"
+        elif squared and task.n_states > 2:
+            yield (
+                f"{where} has {task.n_states} states, and training.objective squared_error asks for one "
+                "number in [0, 1]; use cross_entropy, or tasks of two states"
+            )
+
+
+def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what does not go with, or without, the measures of networks as functions of bits."""
+    measured = parts["evaluation"].function is not None
+    for i, block in enumerate(parts["grid"]):
+        if block.budgets == "fresh" and not measured:
+            yield (
+                f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
+                "evaluation.function, or give training-set sizes"
+            )
+        if block.budgets == "fresh" and "short_to_long" in block.length_distributions:
+            yield (
+                f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
+                "length up; use uniform"
+            )
+    if not measured:
+        return
+    if parts["training"].objective != "squared_error":
+        yield (
+            "evaluation.function: needs networks of one output; set training.objective: squared_error"
+        )
+    if parts["search"] != "all":
+        yield f"search: {parts['search']} looks for demand, and evaluation.function does not; use all"
+    for i, _, name, task in _tasks_of(parts):
+        if task.n_symbols != 2:
+            yield (
+                f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "
+                "functions of bits; leave it out"
+            )
 
 
 _MUST = {
@@ -306,4 +370,5 @@ def _kinds(cls: type[Options]) -> tuple:
 
 
 def _legal_keys(classes: list[type[Options]]) -> list[str]:
-    return list(dict.fromkeys(name for cls in classes for name in cls.model_fields))
+    names = dict.fromkeys(name for cls in classes for name in cls.model_fields)
+    return sorted(names, key=lambda name: name != "kind")  # which decides about the others

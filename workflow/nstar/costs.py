@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from nstar.config import Study
+from nstar.config import FunctionMeasures, Study
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Slice, pool_of
+from nstar.grid import TEST_LENGTH_FACTOR, Block, Slice, batch_size, pool_of
 from nstar.header import read_header
 from nstar.model_options import ModelOptions
 from nstar.model_sizes import Shape, Size
@@ -39,6 +39,9 @@ cells of a device; between models; of its slopes in log length and log budget; f
 
 NOISE_COUNT = 4
 """Cells that the guess of the scatter from cell to cell is worth."""
+
+FRESH_STEPS = 16
+"""Steps whose fresh batches are in memory together."""
 
 EVALUATION_SECONDS, SEQUENCES_PER_SECOND = 0.1, 1e5
 """Guesses that are not learnt: what an evaluation takes beside its operations, and the data rate."""
@@ -91,21 +94,24 @@ class Cost:
 def block_cost(study: Study, block: Block, device: str) -> Cost:
     """Return what the training and evaluation of a block take, without their time."""
     cell, training, n = block.cell, study.training, len(block.replicates)
-    task, batch = study.tasks[cell.task], min(study.training.batch_size, cell.budget)
-    model = study.models[cell.model]
-    size = _size(model, task, cell.supervision, cell.length, cell.length, batch)
+    task, batch = study.tasks[cell.task], batch_size(training.batch_size, cell.budget)
+    model, n_outputs = study.models[cell.model], task.n_outputs(training.objective)
+    size = _size(model, task, n_outputs, cell.supervision, cell.length, cell.length, batch)
     held_out, n_test = pool_of(study, cell).n_validation, study.evaluation.test_examples
     tested = TEST_LENGTH_FACTOR * cell.length
-    longer = _size(model, task, cell.supervision, cell.length, tested, batch)
+    longer = _size(model, task, n_outputs, cell.supervision, cell.length, tested, batch)
     n_forward, n_longer = held_out, n_test
     if cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
         n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
+    n_snapshots = training.max_steps // training.snapshot_every if training.snapshot_every else 0
+    n_forward += (1 + n_snapshots) * _n_measured(study.evaluation.function, cell.length)
     test_flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
     n_curves = 6 * -(-training.max_steps // training.evaluate_every)
-    states = 5 * 4 * n * size.n_parameters  # parameters, final ones, two moments, gradient
-    sets = (
-        16 * len(block.seeds) * (cell.budget + held_out) * n_tokens(cell.supervision, cell.length)
-    )
+    weights = 4 * size.n_parameters
+    states = 5 * n * weights  # parameters, final ones, two moments, gradient
+    n_training = cell.budget or FRESH_STEPS * batch
+    n_read = n_tokens(cell.supervision, cell.length)
+    sets = 16 * len(block.seeds) * (n_training + held_out) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
@@ -115,9 +121,18 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
         flops=n * flops,
         guessed_seconds=n * _guess(training.max_steps, flops, device),
         evaluation_flops=n * test_flops,
-        memory_bytes=int(states + sets + launch),
-        disk_bytes=n * (4 * size.n_parameters + 4 * n_curves + 48 * cell.length) + 2**15,
+        memory_bytes=int(states + sets + launch + n * n_snapshots * weights),
+        disk_bytes=2**15 + n * (weights * (1 + n_snapshots) + 4 * n_curves + 48 * cell.length),
     )
+
+
+def _n_measured(function: FunctionMeasures | None, length: int) -> int:
+    """Return how many inputs go through a network that is measured as a function."""
+    if function is None:
+        return 0
+    n_steps = function.draws * len((*function.gaussian, *function.sphere, *function.relative))
+    exact = length <= function.exact_bits
+    return (1 + n_steps) * 2**length if exact else (2 + length + 2 * n_steps) * function.inputs
 
 
 def data_bytes(piece: Slice) -> int:
@@ -164,6 +179,7 @@ def device_kind(device: str) -> str:
 def _size(
     model: Any,
     task: Task,
+    n_outputs: int,
     supervision: Supervision,
     trained_length: int,
     length: int,
@@ -173,7 +189,7 @@ def _size(
     return model.size(
         Shape(
             n_symbols=n_token_kinds(supervision, task),
-            n_classes=task.n_states,
+            n_classes=n_outputs,
             n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * trained_length),
             length=n_tokens(supervision, length),
             batch_size=batch_size,
@@ -251,10 +267,11 @@ def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Ex
     specification = header["specification"]
     length, budget = specification["length"], specification["budget"]
     training, held_out = specification["training"], sum(specification["held_out"])
-    batch = min(training["batch_size"], budget)
+    batch = batch_size(training["batch_size"], budget)
     model = _parse_model(canonical_json(specification["model"]))
     task = build_task(specification["task"])
-    size = _size(model, task, specification["supervision"], length, length, batch)
+    n_outputs = task.n_outputs(training.get("objective", "cross_entropy"))
+    size = _size(model, task, n_outputs, specification["supervision"], length, length, batch)
     flops = _training_flops(size, batch, held_out, training)
     return Experience(
         model=canonical_json(specification["model"]),
@@ -336,5 +353,5 @@ class TrainingTime:
         features[:, 0] = 1
         features[rows, 1 + column] = 1
         features[rows, 1 + n + column] = np.log(np.asarray(lengths, dtype=np.float64) / 16)
-        features[rows, 1 + 2 * n + column] = np.log(np.asarray(budgets, dtype=np.float64) / 64)
+        features[rows, 1 + 2 * n + column] = np.log(np.maximum(budgets, 1) / 64)
         return features

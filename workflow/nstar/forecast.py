@@ -10,6 +10,7 @@ from nstar.batches import Batches
 from nstar.costs import data_bytes, device_kind, planned_device
 from nstar.errors import ArtifactError
 from nstar.grid import (
+    FRESH,
     Block,
     Cell,
     Slice,
@@ -204,7 +205,7 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"{duration(totals['data_s'])}; largest job {largest / 2**30:.2g} GiB of memory; disk "
             f"{totals['disk_bytes'] / 2**20:.3g} MiB"
         )
-    if totals["cells_missing"]:
+    if totals["cells_missing"] and found["whole_study"]:
         lines += ["", *_whole_study(found)]
     return "\n".join(lines)
 
@@ -240,18 +241,22 @@ def _aligned(rows: Sequence[Sequence[str]], n_left: int) -> Iterator[str]:
 def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of the table for one curve."""
     training, cost = curve["training"], curve["cost"]
-    parts = [" ".join(map(str, training["missing"]))] if training["missing"] else []
+    parts = [_budgets(training["missing"])] if training["missing"] else []
     if training["partial"]:
-        parts.append(f"in part: {' '.join(map(str, training['partial']))}")
+        parts.append(f"in part: {_budgets(training['partial'])}")
     if training["stale"]:
-        parts.append(f"stale: {' '.join(training['stale'])}")
+        parts.append(f"stale: {_budgets(training['stale'])}")
     name = curve_name(curve)
-    cached = " ".join(map(str, training["cached"])) or "-"
+    cached = _budgets(training["cached"]) or "-"
     if not parts:
         return (name, cached, "-", "", "", "", "")
     low, middle, high = map(duration, cost["training_s"])
     flops = f"{cost['flops'] / 1e12:.3g}"
     return (name, cached, "; ".join(parts), f"{cost['steps']:,}", flops, middle, f"{low}-{high}")
+
+
+def _budgets(budgets: Iterable[int | str]) -> str:
+    return " ".join("fresh" if int(budget) == FRESH else str(budget) for budget in budgets)
 
 
 def _search_line(found: Mapping[str, Any]) -> str:

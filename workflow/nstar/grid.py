@@ -21,13 +21,16 @@ from nstar.tasks import (
 TEST_LENGTH_FACTOR = 2
 """Extrapolation is measured at this multiple of the training length; models are built to reach it."""
 
+FRESH = 0
+"""The budget of a cell that has no training set: every batch is drawn anew."""
+
 FIRST_SHARD = 1024
 """Sequences in the first shard of a training stream; each later shard ends at twice the previous end."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One grid point: model and task by name, length n in symbols, budget N in sequences.
+    """One grid point: model and task by name, length n in symbols, budget N in sequences, or `FRESH`.
 
     Where lengths are not fixed, `length` is the longest.
     """
@@ -124,6 +127,8 @@ def budgets_of(
     length: int,
 ) -> Sequence[int]:
     """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
+    if block.budgets == "fresh":
+        return (FRESH,)
     budgets = getattr(block.budgets, "values", block.budgets)
     if not getattr(block.budgets, "cut", False):
         return budgets
@@ -168,21 +173,35 @@ def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
     }
 
 
+def batch_size(largest: int, budget: int) -> int:
+    """Return the sequences of a batch: no more than the training set, where there is one."""
+    return largest if budget == FRESH else min(largest, budget)
+
+
 def pool_of(study: Study, cell: Cell) -> Pool:
     """Return the sequences that a cell draws from."""
     task = study.tasks[cell.task]
-    return make_pool(task, cell.length_distribution, cell.length, study.data)
+    whole = cell.budget == FRESH
+    return make_pool(task, cell.length_distribution, cell.length, study.data, whole)
 
 
 @lru_cache(maxsize=2**12)
-def make_pool(task: Task, length_distribution: LengthDistribution, length: int, data: Data) -> Pool:
+def make_pool(
+    task: Task,
+    length_distribution: LengthDistribution,
+    length: int,
+    data: Data,
+    whole: bool = False,
+) -> Pool:
     """Return the sequences of a setting.
 
     The validation set is shared out to the lengths as evenly as the largest share of each space allows.
+    Where training draws from the `whole` space, validation does so too, and nothing is held out from it.
     """
     shortest = length if length_distribution == "fixed" else data.shortest_length
     sizes = map(task.n_sequences, range(shortest, length + 1))
-    held_out = share_out([*map(data.n_validation, sizes)], data.validation_examples)
+    most = [size if whole else data.n_validation(size) for size in sizes]
+    held_out = share_out(most, data.validation_examples)
     return Pool(task, length_distribution, length, held_out)
 
 

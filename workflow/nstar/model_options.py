@@ -20,7 +20,7 @@ from nstar.model_sizes import (
     recurrent_size,
     transformer_size,
 )
-from nstar.options import AtMost, Float, Options, PositiveInt, tagged_union
+from nstar.options import LATER, AtMost, Float, NonNegativeFloat, Options, PositiveInt, tagged_union
 
 Width = Annotated[
     StrictInt, Field(ge=2), AtMost(2**14, "one matrix of that width already takes 1 GiB")
@@ -38,6 +38,11 @@ def _divisors(number: int, largest: int) -> str:
 
 class ModelKind(Options):
     """Base of the options of every kind of model: they know how large it is."""
+
+    weight_decay: Annotated[NonNegativeFloat | None, LATER] = Field(
+        None,
+        description="weight decay of this model in place of training.optimiser.weight_decay; no unit",
+    )
 
     @abstractmethod
     def size(self, shape: Shape) -> Size:
@@ -94,7 +99,7 @@ class TransformerOptions(_Heads):
 
     def size(self, shape: Shape) -> Size:
         """Return the size, which the mask leaves as it is; see `transformer_size`."""
-        options = self.model_dump(exclude={"kind", "causal"})
+        options = self.model_dump(exclude={"kind", "causal", "weight_decay"})
         return transformer_size(shape, **options)
 
 

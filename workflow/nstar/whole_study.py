@@ -55,7 +55,7 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     Returns
     -------
     list of WholeCost
-        One per strategy of `nstar.search`, in its order.
+        One per strategy of `nstar.search`, in its order; none of a study that is not about demand.
 
     Notes
     -----
@@ -63,6 +63,8 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     budget to beyond the last, each as likely, where no replicate learns below N* and all do from there
     on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
     """
+    if study.evaluation.function is not None:
+        return []
     curves: dict[tuple, list[Cell]] = {}
     for cell in cells_of(study):
         curves.setdefault(cell.curve, []).append(cell)

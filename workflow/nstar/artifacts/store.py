@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,19 @@ class Schema:
     version : int
         Raised when the names or meanings of the variables change.
     variables : mapping of str to Variable
+    optional : mapping of str to Variable
+        Variables that a store has only where its specification asks for them.
     """
 
     stage: str
     version: int
     variables: Mapping[str, Variable]
+    optional: Mapping[str, Variable] = field(default_factory=dict)
 
 
 _STREAM, _REPLICATE = ("sequence", "position"), ("replicate",)
 _CURVE = ("replicate", "evaluation")
+_LOSS = "nats, or 1 of a squared error"
 _SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
 _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
 
@@ -76,13 +80,19 @@ CELL = Schema(
         "outcome": Variable(_REPLICATE, "how the replicate ended"),
         "diverged": Variable(_REPLICATE, "whether the training loss became NaN or infinite"),
         "n_steps": Variable(_REPLICATE, "optimiser steps taken", "steps"),
-        "train_loss": Variable(_CURVE, "mean training loss since the last evaluation", "nats"),
+        "train_loss": Variable(_CURVE, "mean training loss since the last evaluation", _LOSS),
         "train_token_accuracy": Variable(_CURVE, "share of training labels right"),
         "train_sequence_accuracy": Variable(_CURVE, "share of training sequences all right"),
-        "validation_loss": Variable(_CURVE, "validation loss", "nats"),
+        "validation_loss": Variable(_CURVE, "validation loss", _LOSS),
         "validation_token_accuracy": Variable(_CURVE, "share of validation labels right"),
         "validation_sequence_accuracy": Variable(_CURVE, "share of validation sequences all right"),
         "parameters": Variable(("replicate", "parameter"), "weights in the order of the model"),
+    },
+    optional={
+        "snapshot_step": Variable(("snapshot",), "optimiser steps before the snapshot", "steps"),
+        "snapshot_parameters": Variable(
+            ("replicate", "snapshot", "parameter"), "weights at that step; NaN after the end"
+        ),
     },
 )
 
@@ -90,7 +100,7 @@ CELL = Schema(
 def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
     position = ("replicate", axis)
     return {
-        f"{split}_loss": Variable(_REPLICATE, f"mean cross-entropy per label, {words}", "nats"),
+        f"{split}_loss": Variable(_REPLICATE, f"mean loss per label, {words}", _LOSS),
         f"{split}_token_accuracy": Variable(_REPLICATE, f"share of labels right, {words}"),
         f"{split}_sequence_accuracy": Variable(
             _REPLICATE, f"share of sequences with every label right, {words}"
@@ -101,7 +111,7 @@ def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
         f"{split}_decoded_sequence_accuracy": Variable(
             _REPLICATE, f"share of sequences all right after its own answers, {words}"
         ),
-        f"{split}_position_loss": Variable(position, f"cross-entropy by position, {words}", "nats"),
+        f"{split}_position_loss": Variable(position, f"loss by position, {words}", _LOSS),
         f"{split}_position_accuracy": Variable(position, f"share right by position, {words}"),
     }
 
@@ -148,7 +158,8 @@ def write_store(
         If the dataset does not follow the schema: a mistake in the code that made it.
     """
     _check_schema(path, dataset, schema)
-    for name, variable in schema.variables.items():
+    optional = {name: part for name, part in schema.optional.items() if name in dataset.variables}
+    for name, variable in {**schema.variables, **optional}.items():
         dataset[name].attrs.update(long_name=variable.long_name, units=variable.units)
     described = dataset.assign_attrs(
         stage=schema.stage,
@@ -261,12 +272,13 @@ def _checksum(entries: Mapping[str, bytes]) -> str:
 
 def _check_schema(path: Path | str, dataset: xr.Dataset, schema: Schema) -> None:
     dimensions = {str(name): tuple(part.dims) for name, part in dataset.variables.items()}
-    for name, variable in schema.variables.items():
+    for name in schema.variables:
         if name not in dimensions:
             raise ArtifactError(
                 f"store {path}: variable {name} of schema {schema.stage} is missing"
             )
-        if dimensions[name] != variable.dimensions:
+    for name, variable in {**schema.variables, **schema.optional}.items():
+        if dimensions.get(name, variable.dimensions) != variable.dimensions:
             raise ArtifactError(
                 f"store {path}: variable {name} has dimensions {dimensions[name]}, not "
                 f"{variable.dimensions}"

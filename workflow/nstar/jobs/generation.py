@@ -53,10 +53,14 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
     return xr.Dataset(
         {
             "symbols": (axes, symbols.astype(np.min_scalar_type(task.n_symbols))),
-            "states": (axes, states.astype(np.min_scalar_type(task.n_states))),
+            "states": (axes, states.astype(_type_of_labels(task))),
             "length": ("sequence", lengths.astype(np.min_scalar_type(piece.length))),
         }
     )
+
+
+def _type_of_labels(task: Task) -> np.dtype:
+    return np.dtype(np.float32) if task.real_valued else np.min_scalar_type(task.n_states)
 
 
 def read_sequences(
@@ -74,7 +78,11 @@ def read_sequences(
     stores = [read_arrays(data_store(options, piece, results)) for piece in pieces]
     arrays = [np.concatenate(parts)[:n_sequences] for parts in zip(*stores, strict=True)]
     shortest = pieces[0].pool(task).lengths[0]
-    return supervise(supervision, task, *(part.astype(np.int64) for part in arrays), shortest)
+    symbols, states, lengths = arrays
+    if not task.real_valued:
+        states = states.astype(np.int64)
+    whole = symbols.astype(np.int64), states, lengths.astype(np.int64)
+    return supervise(supervision, task, *whole, shortest)
 
 
 @lru_cache(maxsize=128)

@@ -13,7 +13,16 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nstar.artifacts import CELL, provenance, write_store
 from nstar.errors import StoppedError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Cell, Slice, training_slices, validation_slice
+from nstar.grid import (
+    FRESH,
+    TEST_LENGTH_FACTOR,
+    Block,
+    Cell,
+    Slice,
+    batch_size,
+    training_slices,
+    validation_slice,
+)
 from nstar.jobs.generation import read_sequences
 from nstar.models import StackedModel, build_model
 from nstar.naming import curve_name
@@ -23,12 +32,12 @@ from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import Pool, build_task
-from nstar.tasks.supervision import n_token_kinds, n_tokens
+from nstar.tasks.supervision import n_token_kinds, n_tokens, supervise
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
 from nstar.training.loop import PackState, initial_state, join_states, train_pack
-from nstar.training.sampler import EpochSampler
+from nstar.training.sampler import EpochSampler, FreshSampler
 from nstar.training.schedule import Schedule
 from nstar.training.step import PackData, Replicate, Rules
 
@@ -83,7 +92,7 @@ def model_of(specification: Mapping[str, Any]) -> StackedModel:
     return build_model(
         specification["model"],
         n_symbols=n_token_kinds(supervision, task),
-        n_classes=task.n_states,
+        n_classes=task.n_outputs(specification["training"].get("objective", "cross_entropy")),
         n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * specification["length"]),
     )
 
@@ -152,20 +161,20 @@ class _Curve:
             else:
                 progress.skip(self._done(state))
             if len(state.active):
-                key = (min(self.training["batch_size"], block.cell.budget), state.step)
+                key = (batch_size(self.training["batch_size"], block.cell.budget), state.step)
                 packs.setdefault(key, []).append((block, state))
             else:
                 self._write(block, state)
                 progress.update(progress.done + len(block.replicates))
-        for (batch_size, _), members in packs.items():
+        for (n_together, _), members in packs.items():
             blocks, states = zip(*members, strict=True)
-            self._train_pack(blocks, join_states(states), batch_size, progress, stop_asked)
+            self._train_pack(blocks, join_states(states), n_together, progress, stop_asked)
 
     def _train_pack(
         self,
         blocks: tuple[Block, ...],
         state: PackState,
-        batch_size: int,
+        n_together: int,
         progress: Progress,
         stop_asked: Callable[[], str | None],
     ) -> None:
@@ -175,7 +184,7 @@ class _Curve:
             Replicate(self._initial_seed(seed), rate, seeds.index(seed), sampler)
             for block in blocks
             for seed in block.seeds
-            for sampler in [EpochSampler(block.cell.budget, batch_size, self._order_key(seed))]
+            for sampler in [self._sampler(block.cell.budget, seed, n_together)]
             for rate in block.learning_rates
         ]
         ends = np.cumsum([len(block.replicates) for block in blocks])
@@ -183,7 +192,7 @@ class _Curve:
             block: slice(end - len(block.replicates), end)
             for block, end in zip(blocks, map(int, ends), strict=True)
         }
-        budgets = ", ".join(str(block.cell.budget) for block in blocks)
+        budgets = ", ".join(str(block.cell.budget or "fresh") for block in blocks)
         done_before, steps_before = progress.done, state.n_steps.sum()
         started = last_saved = time.monotonic()
 
@@ -209,8 +218,8 @@ class _Curve:
                     "checkpoints are saved, run it again to go on from there"
                 )
 
-        data = self._read_data(blocks, seeds)
-        rules = self._rules(batch_size)
+        data = self._read_data(blocks, seeds, n_together)
+        rules = self._rules(n_together)
         with memory_errors_named(self.device, f"training {self.name} with budgets {budgets}"):
             at_once = launch_size(self.model, data, rules, len(state.active))
             train_pack(self.model, data, replicates, rules, state, at_once, after_evaluation)
@@ -245,10 +254,24 @@ class _Curve:
         task = self.specification["task"] | {key: self.specification[key] for key in supervised}
         return {"task": task, "length": self.specification["length"], "seed": seed}
 
-    def _rules(self, batch_size: int) -> Rules:
-        training = self.training
+    def _sampler(self, budget: int, seed: int, n_together: int) -> EpochSampler | FreshSampler:
+        """Return what a seed sees in batches of so many sequences, from its budget or fresh."""
+        if budget != FRESH:
+            return EpochSampler(budget, n_together, self._order_key(seed))
+        pool, supervision = pool_of(self.specification), self.specification["supervision"]
+
+        def draw(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+            symbols, lengths = pool.draw(seed, start, stop)
+            labels = pool.task.labels(symbols)
+            return supervise(supervision, pool.task, symbols, labels, lengths, pool.lengths[0])
+
+        return FreshSampler(draw, n_together)
+
+    def _rules(self, n_together: int) -> Rules:
+        training, weight_decay = self.training, self.specification["model"].get("weight_decay")
+        own = {} if weight_decay is None else {"weight_decay": weight_decay}
         return Rules(
-            batch_size=batch_size,
+            batch_size=n_together,
             max_steps=training["max_steps"],
             evaluate_every=training["evaluate_every"],
             patience=training["patience"],
@@ -256,19 +279,26 @@ class _Curve:
             success_threshold=training["success"]["threshold"],
             success_at=training["success"]["at"],
             stop_on_success=training["stop_on_success"],
-            optimiser=dict(training["optimiser"]),
+            optimiser={**training["optimiser"], **own},
             schedule=Schedule(training["max_steps"], **training["schedule"]),
             precision=training["precision"],
+            snapshot_every=training.get("snapshot_every"),
         )
 
-    def _read_data(self, blocks: Iterable[Block], seeds: list[int]) -> PackData:
+    def _read_data(self, blocks: Iterable[Block], seeds: list[int], n_together: int) -> PackData:
         """Return the sets of the seeds, stacked.
 
         Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
-        are filled up with zeros that no sampler reaches.
+        are filled up with zeros that no sampler reaches. Where batches are fresh there are only zeros.
         """
         pool, name = pool_of(self.specification), self.blocks[0].cell.task
-        validation = [[validation_slice(pool, name, seed)] for seed in seeds]
+        pieces = [[validation_slice(pool, name, seed)] for seed in seeds]
+        validation = read_sets(
+            self.specification, pieces, self.results, pool.n_validation, self.device
+        )
+        if self.blocks[0].cell.budget == FRESH:
+            blank = (part.new_zeros(1, n_together, part.shape[-1]) for part in validation)
+            return PackData(*blank, *validation)
         tokens, labels = [], []
         for seed in seeds:
             largest = max(block.cell.budget for block in blocks if seed in block.seeds)
@@ -279,9 +309,7 @@ class _Curve:
         return PackData(
             pad_sequence(tokens, batch_first=True),
             pad_sequence(labels, batch_first=True),
-            *read_sets(
-                self.specification, validation, self.results, pool.n_validation, self.device
-            ),
+            *validation,
         )
 
     def _write(self, block: Block, state: PackState) -> None:
@@ -289,7 +317,7 @@ class _Curve:
         specification = self._cell_specification(block)
         write_store(
             self._store(block),
-            _dataset(block, state, self.model.n_parameters, self.training["evaluate_every"]),
+            _dataset(block, state, self.model.n_parameters, self.training),
             CELL,
             specification,
             provenance(
@@ -305,8 +333,11 @@ def _replicates(block: Block) -> list[tuple[int, float]]:
     return [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
 
 
-def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: int) -> xr.Dataset:
+def _dataset(
+    block: Block, state: PackState, n_parameters: int, training: Mapping[str, Any]
+) -> xr.Dataset:
     """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
+    evaluate_every = training["evaluate_every"]
     seeds, rates = zip(*_replicates(block), strict=True)
     last_step = state.n_steps.max()
     n_evaluations = -(-last_step // evaluate_every)
@@ -316,7 +347,7 @@ def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: 
         "flag_meanings": " ".join(OUTCOMES),
     }
     curves = {name: np.stack(curve[:n_evaluations], axis=1) for name, curve in state.curves.items()}
-    return xr.Dataset(
+    dataset = xr.Dataset(
         {
             "outcome": ("replicate", state.outcome, outcome_meaning),
             "diverged": ("replicate", state.diverged),
@@ -333,3 +364,9 @@ def _dataset(block: Block, state: PackState, n_parameters: int, evaluate_every: 
             "step": ("evaluation", steps),
         },
     )
+    if state.snapshots:
+        snapshots = np.stack(state.snapshots, axis=1)[:, :, :n_parameters]
+        at = training["snapshot_every"] * np.arange(1, len(state.snapshots) + 1)
+        dataset["snapshot_parameters"] = (("replicate", "snapshot", "parameter"), snapshots)
+        dataset.coords["snapshot_step"] = ("snapshot", at)
+    return dataset

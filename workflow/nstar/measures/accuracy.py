@@ -22,11 +22,11 @@ class Score:
     Attributes
     ----------
     loss : Tensor of float64, shape (R,)
-        Mean cross-entropy over all labels; nats per label.
+        Mean over all labels of the cross-entropy, nats per label, or of the squared error.
     token_accuracy : Tensor of float64, shape (R,)
         Share of right labels.
     sequence_accuracy : Tensor of float64, shape (R,)
-        Share of sequences with every label right.
+        Share of sequences with every label right. Accuracies are NaN where labels are real numbers.
     position_loss, position_accuracy : Tensor of float64, shape (R, T')
         Those of the labels of each position; NaN at positions where no sequence has one.
     """
@@ -36,6 +36,31 @@ class Score:
     sequence_accuracy: Tensor
     position_loss: Tensor
     position_accuracy: Tensor
+
+
+def compare(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the loss of every label, and which ones are right.
+
+    Parameters
+    ----------
+    logits : Tensor of float32, shape (R, B, T', C)
+        With C = 1 the squared error is taken, else the cross-entropy.
+    labels : Tensor of int64, or of float32 with C = 1, shape (R, B, T')
+        Classes, or numbers in [0, 1]; -100 where nothing is asked for.
+
+    Returns
+    -------
+    losses : Tensor of float32, shape (R, B, T')
+        0 where nothing is asked for.
+    right : Tensor of bool, shape (R, B, T')
+        Whether the likeliest class is the label, or the output is within 1/2 of it.
+    """
+    if logits.shape[-1] > 1:
+        losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
+        return losses.view(labels.shape), logits.detach().argmax(-1) == labels
+    distances = logits[..., 0] - labels
+    asked = labels >= 0
+    return torch.where(asked, distances.square(), 0.0), distances.detach().abs() < 0.5
 
 
 @torch.no_grad()
@@ -50,8 +75,8 @@ def score(
     parameters : mapping of str to Tensor, each of shape (R, ...)
     tokens : Tensor of int64, shape (S, n, T)
         S sets of n sequences each, n at least 1.
-    labels : Tensor of int64, shape (S, n, T')
-        Those of the last T' <= T positions, -100 where nothing is asked for.
+    labels : Tensor of int64 or float32, shape (S, n, T')
+        Those of the last T' <= T positions, -100 where nothing is asked for; see `compare`.
     rows : Tensor of int64, shape (R,)
         Which of the S sets each replicate is scored on.
 
@@ -66,14 +91,14 @@ def score(
         part = slice(start, start + at_once)
         targets = labels[rows, part]
         logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
-        losses = F.cross_entropy(logits.flatten(0, 2), targets.flatten(), reduction="none")
+        losses, correct = compare(logits, targets)
         asked = targets >= 0
-        correct = logits.argmax(-1) == targets
-        loss = loss + losses.view(targets.shape).double().sum(1)
+        loss = loss + losses.double().sum(1)
         right = right + correct.double().sum(1)
         whole = whole + (correct | ~asked).all(-1).double().sum(1)
         n_labels = n_labels + asked.double().sum(1)
-    unknown = torch.where(loss.isfinite().all(1), 0.0, torch.nan)  # argmax of NaN is a guess
+    known = loss.isfinite().all(1) & (not labels.is_floating_point())  # argmax of NaN is a guess
+    unknown = torch.where(known, 0.0, torch.nan)
     return Score(
         loss=loss.sum(1) / n_labels.sum(1),
         token_accuracy=right.sum(1) / n_labels.sum(1) + unknown,
@@ -110,7 +135,7 @@ def decode(
         for i in range(targets.shape[-1]):
             at = read_from + i
             logits = model.forward(parameters, read[..., : at + 1], at)[:, :, 0]  # (R, B, C)
-            answers[..., i] = logits.argmax(-1)
+            answers[..., i] = logits.argmax(-1) if logits.shape[-1] > 1 else logits[..., 0] > 0.5
             unknown = unknown + torch.where(logits.isfinite().all((1, 2)), 0.0, torch.nan)
             if at + 1 < length:
                 goes_on = (targets[..., i] >= 0) & (targets[..., i + 1] >= 0)

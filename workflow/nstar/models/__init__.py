@@ -28,8 +28,12 @@ MODELS: dict[str, type[StackedModel]] = {
 
 
 def build_model(options: Mapping[str, Any], **shapes: int) -> StackedModel:
-    """Return the model that the options (with their ``kind``) of a specification describe."""
-    arguments = {name: value for name, value in options.items() if name != "kind"}
+    """Return the model that the options of a specification describe.
+
+    Their ``kind`` chooses the class; ``weight_decay`` is for the optimiser.
+    """
+    others = ("kind", "weight_decay")
+    arguments = {name: value for name, value in options.items() if name not in others}
     return MODELS[options["kind"]](**arguments, **shapes)
 
 

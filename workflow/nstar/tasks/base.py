@@ -61,6 +61,10 @@ class Task(Options):
         """
         return 1.0 / self.n_states
 
+    def n_outputs(self, objective: str) -> int:
+        """Return how many outputs a model has: one per state, or one number for the squared error."""
+        return 1 if objective == "squared_error" else self.n_states
+
     def n_sequences(self, length: int) -> int:
         """Return the number of sequences of `length`, as an exact (unbounded) integer."""
         return _power(self.n_symbols, length)

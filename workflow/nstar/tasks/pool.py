@@ -20,6 +20,7 @@ LengthDistribution = Literal["fixed", "uniform", "short_to_long"]
 LENGTH_DISTRIBUTIONS: tuple[LengthDistribution, ...] = get_args(LengthDistribution)
 
 _LENGTHS_PER_DRAW = 2**16
+_SEQUENCES_PER_DRAW = 2**12
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,30 @@ class Pool:
         before = np.bincount(order[:start], minlength=n_lengths) + self.held_out
         counts = np.bincount(order[start:], minlength=n_lengths)
         return self._take(seed, before.tolist(), counts.tolist(), order[start:])
+
+    def draw(self, seed: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return sequences ``start .. stop - 1`` of an endless row of independent uniform ones.
+
+        Each has a length of its own, every one of the pool's as likely. Those that are held out are
+        drawn like all others. Returned are symbols, zeros after the end, and lengths, as by `training`.
+        """
+        first, last = start // _SEQUENCES_PER_DRAW, (stop - 1) // _SEQUENCES_PER_DRAW
+        drawn = [self._draw(seed, number) for number in range(first, last + 1)]
+        offset = first * _SEQUENCES_PER_DRAW
+        symbols, lengths = (
+            np.concatenate(parts)[start - offset : stop - offset]
+            for parts in zip(*drawn, strict=True)
+        )
+        return symbols, lengths
+
+    def _draw(self, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        key = {"lengths": [self.lengths[0], self.length], "seed": seed, "draw": number}
+        generator = numpy_generator("fresh", n_symbols=self.task.n_symbols, **key)
+        lengths = generator.integers(self.lengths[0], self.length + 1, _SEQUENCES_PER_DRAW)
+        shape = (_SEQUENCES_PER_DRAW, self.length)
+        symbols = generator.integers(self.task.n_symbols, size=shape, dtype=np.int16)
+        symbols[np.arange(self.length) >= lengths[:, None]] = 0
+        return symbols.astype(np.int64), lengths
 
     def order(self, seed: int, n: int) -> np.ndarray:
         """Return which of the `lengths` each of the first n training sequences has, by number (n,)."""

@@ -59,8 +59,10 @@ def supervise(
     ----------
     supervision : {"outcome", "chain_of_thought", "aligned"}
     task : Task
-    symbols, states : ndarray of int, shape (n_sequences, L)
+    symbols : ndarray of int, shape (n_sequences, L)
         Anything beyond the length of a sequence.
+    states : ndarray of int64 or float, shape (n_sequences, L)
+        The label of every beginning, see `Task.labels`; likewise.
     lengths : ndarray of int, shape (n_sequences,)
         In ``shortest .. L``.
     shortest : int
@@ -70,14 +72,16 @@ def supervise(
     -------
     tokens : ndarray of int64, shape (n_sequences, T)
         T as `n_tokens` of L; zeros, which a causal model cannot see, after the last token.
-    labels : ndarray of int64, shape (n_sequences, T')
+    labels : ndarray of int64 (float32 where states are real numbers), shape (n_sequences, T')
         Of the last T' tokens, from `first_read` on; `NO_LABEL` where nothing is asked for.
     """
+    if np.issubdtype(states.dtype, np.floating):
+        states = states.astype(np.float32)
     n_sequences, longest = symbols.shape
     positions = np.arange(longest)
     inside = positions < lengths[:, None]
     shape = (n_sequences, n_tokens(supervision, longest))
-    tokens, labels = np.zeros(shape, dtype=np.int64), np.full(shape, NO_LABEL, dtype=np.int64)
+    tokens, labels = np.zeros(shape, dtype=np.int64), np.full(shape, NO_LABEL, dtype=states.dtype)
     tokens[:, :longest] = np.where(inside, symbols, 0)
     if supervision == "chain_of_thought":
         rows, steps = np.nonzero(inside)

@@ -64,6 +64,8 @@ class PackState:
         Evaluations without a new best since the training set was fitted.
     curves : dict of str to list of ndarray (R,)
         One array per evaluation, NaN for replicates that have ended.
+    snapshots : list of ndarray of float32, shape (R, P')
+        Parameters at the steps of snapshots, NaN for replicates that have ended.
     wall_time_s : ndarray of float64, shape (R,)
         Time of training and evaluation; replicates that ran together share it equally.
     """
@@ -80,6 +82,7 @@ class PackState:
     best: np.ndarray
     waited: np.ndarray
     curves: dict[str, list[np.ndarray]]
+    snapshots: list[np.ndarray]
     wall_time_s: np.ndarray
 
     def part(self, rows: slice) -> "PackState":
@@ -92,6 +95,7 @@ class PackState:
             parameters=self.parameters[keep],
             adam=self.adam[keep],
             curves={name: [row[rows] for row in curve] for name, curve in self.curves.items()},
+            snapshots=[snapshot[rows] for snapshot in self.snapshots],
             **{name: getattr(self, name)[rows] for name in PER_REPLICATE},
         )
 
@@ -107,12 +111,14 @@ def join_states(states: Sequence[PackState]) -> PackState:
         ]
         for name in CURVES
     }
+    snapshots = zip(*(state.snapshots for state in states), strict=True)
     return PackState(
         step=states[0].step,
         active=np.concatenate(active),
         parameters=torch.cat([state.parameters for state in states]),
         adam=AdamState.join([state.adam for state in states]),
         curves=curves,
+        snapshots=[np.concatenate(rows) for rows in snapshots],
         **{
             name: _concatenate([getattr(state, name) for state in states]) for name in PER_REPLICATE
         },
@@ -140,6 +146,7 @@ def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.devic
         best=np.full(n, -np.inf),
         waited=np.zeros(n, dtype=np.int64),
         curves={name: [] for name in CURVES},
+        snapshots=[],
         wall_time_s=np.zeros(n),
     )
 
@@ -188,6 +195,8 @@ def train_pack(
             share = (time.perf_counter() - began) / len(members)
             state.wall_time_s[state.active[rows]] += share
         state.step = last
+        if rules.snapshot_every and last % rules.snapshot_every == 0 and last < rules.max_steps:
+            _take_snapshot(state)
         _judge(state, measured, rules)
         after_evaluation(state)
     return state
@@ -215,6 +224,13 @@ def _run_launch(
     names = ("loss", "token_accuracy", "sequence_accuracy")
     values = torch.stack([*training, *(getattr(validation, name) for name in names)])
     return dict(zip(CURVES, values.cpu().numpy(), strict=True))
+
+
+def _take_snapshot(state: PackState) -> None:
+    shape = (len(state.outcome), state.parameters.shape[1])
+    snapshot = np.full(shape, np.nan, dtype=np.float32)
+    snapshot[state.active] = state.parameters.cpu().numpy()
+    state.snapshots.append(snapshot)
 
 
 def _judge(state: PackState, measured: dict[str, np.ndarray], rules: Rules) -> None:

@@ -1,11 +1,11 @@
-"""Which training examples a step sees: shuffled epochs, by random access.
+"""Which training examples a step sees: shuffled epochs, or ever new ones, by random access.
 
 The order is an endless chain of permutations of the training set. Step s reads positions
 ``[s B, (s + 1) B)`` of it, and any stretch can be computed without the ones before, so a resumed run
 sees what an uninterrupted one would have seen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -54,3 +54,26 @@ class EpochSampler:
         generator = numpy_generator("order", draw=draw, n_examples=self.n_examples, **self.key)
         epochs = np.tile(np.arange(self.n_examples), (self._epochs_per_draw, 1))
         return generator.permuted(epochs, axis=1).ravel()
+
+
+class FreshSampler:
+    """The examples of one replicate that sees each of them once.
+
+    Parameters
+    ----------
+    draw : callable
+        From start and stop to the tokens (stop - start, T) and labels (stop - start, T') of examples
+        ``start .. stop - 1`` of an endless row.
+    batch_size : int
+        B, examples per step; at least 1.
+    """
+
+    def __init__(self, draw: Callable[[int, int], tuple[np.ndarray, np.ndarray]], batch_size: int):
+        self.draw = draw
+        self.batch_size = batch_size
+
+    def examples(self, first_step: int, last_step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return tokens (n, B, T) and labels (n, B, T') of steps ``first_step .. last_step - 1``."""
+        drawn = self.draw(first_step * self.batch_size, last_step * self.batch_size)
+        tokens, labels = (part.reshape(-1, self.batch_size, part.shape[1]) for part in drawn)
+        return tokens, labels

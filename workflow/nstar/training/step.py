@@ -1,19 +1,22 @@
 """The training step: what replicates see, and how a launch of them moves on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.measures.accuracy import compare
 from nstar.models import Dropout, StackedModel
 from nstar.training.device import Precision, reduced
 from nstar.training.optimiser import AdamState, PackedAdam
-from nstar.training.sampler import EpochSampler
+from nstar.training.sampler import EpochSampler, FreshSampler
 from nstar.training.schedule import Schedule
+
+FRESH_STEPS = 16
+"""Steps whose fresh batches are drawn together; no number depends on it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Rules:
     schedule : Schedule
     precision : {"float32", "tf32", "bfloat16"}
         See `prepare_device`.
+    snapshot_every : int or None
+        Distance of the steps whose parameters are kept, a multiple of `evaluate_every`.
     """
 
     batch_size: int
@@ -50,6 +55,7 @@ class Rules:
     optimiser: dict
     schedule: Schedule
     precision: Precision = "float32"
+    snapshot_every: int | None = None
     success_at: Literal["best", "final"] = "best"
     stop_on_success: bool = True
 
@@ -76,22 +82,23 @@ class Replicate:
     learning_rate : float
     data_set : int
         Which of the sets of `PackData` it sees.
-    sampler : EpochSampler
-        The order in which it sees them, and how many: the first N.
+    sampler : EpochSampler or FreshSampler
+        The order in which it sees them, and how many: the first N; or what it sees instead of them.
     """
 
     seed: int
     learning_rate: float
     data_set: int
-    sampler: EpochSampler
+    sampler: EpochSampler | FreshSampler
 
 
 @dataclass(frozen=True)
 class PackData:
     """What the replicates of a pack see; tensors of int64 on the device of the run.
 
-    Labels are those of the last T' <= T positions, -100 where nothing is asked for; every sequence has
-    one. The loss of a batch is the mean over its labels.
+    Labels are those of the last T' <= T positions, -100 where nothing is asked for, or float32, see
+    `nstar.measures.accuracy.compare`; every sequence has one. The loss of a batch is the mean over its
+    labels. Where every batch is fresh, the training sets are there for their shapes alone.
 
     Attributes
     ----------
@@ -132,30 +139,50 @@ def train_steps(
     )
     views = {name: part.requires_grad_() for name, part in model.views(parameters).items()}
     padding = parameters.new_zeros(n_members, parameters.shape[1] - model.n_parameters)
-    order = _draw_order(members, first_step, last_step).to(device)
-    sets = torch.tensor([member.data_set for member in members], device=device)[:, None]
     read_from = data.tokens.shape[-1] - data.labels.shape[-1]
     totals = torch.zeros(3, n_members, dtype=torch.float64, device=device)
-    for i in range(last_step - first_step):
-        tokens, labels = data.tokens[sets, order[:, i]], data.labels[sets, order[:, i]]
+    batches = _batches(data, members, first_step, last_step)
+    for step, (tokens, labels) in enumerate(batches, start=first_step):
         dropout = None
         if model.dropout_rate:
             seeds = [member.seed for member in members]
-            dropout = Dropout(model.dropout_rate, seeds, first_step + i, device)
+            dropout = Dropout(model.dropout_rate, seeds, step, device)
         with reduced(rules.precision, device):
             logits = model.forward(views, tokens, read_from, dropout)  # (R, B, T', C)
-            losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
+            losses, right = compare(logits, labels)
         asked = labels >= 0
         losses = losses.view(n_members, -1).sum(1) / asked.sum((1, 2))
         gradients = torch.autograd.grad(losses.sum(), list(views.values()))
         optimiser.step(torch.cat([*(part.flatten(1) for part in gradients), padding], dim=1))
         del gradients  # else they live beside the activations of the next step
-        right = logits.detach().argmax(-1) == labels
         totals[0] += losses.detach()
         totals[1] += right.double().sum((1, 2)) / asked.sum((1, 2))
         totals[2] += (right | ~asked).all(-1).double().mean(1)
-    totals[1:, ~totals[0].isfinite()] = torch.nan  # argmax of NaN is a guess
+    known = totals[0].isfinite() & (not data.labels.is_floating_point())  # argmax of NaN is a guess
+    totals[1:, ~known] = torch.nan
     return totals / (last_step - first_step)
+
+
+def _batches(
+    data: PackData, members: Sequence[Replicate], first_step: int, last_step: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield tokens (R, B, T) and labels (R, B, T') of each step."""
+    device = data.tokens.device
+    if isinstance(members[0].sampler, EpochSampler):
+        order = _draw_order(members, first_step, last_step).to(device)
+        sets = torch.tensor([member.data_set for member in members], device=device)[:, None]
+        for i in range(last_step - first_step):
+            yield data.tokens[sets, order[:, i]], data.labels[sets, order[:, i]]
+        return
+    samplers = {id(member.sampler): member.sampler for member in members}
+    places = {key: place for place, key in enumerate(samplers)}
+    rows = torch.tensor([places[id(member.sampler)] for member in members], device=device)
+    for start in range(first_step, last_step, FRESH_STEPS):
+        stop = min(start + FRESH_STEPS, last_step)
+        drawn = zip(*(one.examples(start, stop) for one in samplers.values()), strict=True)
+        tokens, labels = (torch.from_numpy(np.stack(part)).to(device) for part in drawn)
+        for i in range(stop - start):
+            yield tokens[rows, i], labels[rows, i]
 
 
 def _draw_order(members: Sequence[Replicate], first_step: int, last_step: int) -> Tensor:
