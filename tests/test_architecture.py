@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "model_sizes": set(),
     "model_options": {"model_sizes", "options"},
     "config": BASE | {"model_options", "search", "tasks"},
-    "config_check": BASE | {"config", "grid"},
+    "config_check": BASE | {"config", "grid", "tasks"},
     "config_file": {"config_check", "errors"},
     "paths": {"errors"},
     "grid": BASE | {"config", "tasks"},

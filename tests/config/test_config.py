@@ -36,7 +36,10 @@ def test_range_of_budgets():
         ({"training.success.measure": "acuracy"}, "did you mean token_accuracy?"),
         ({"models.lstm.kind": "lstmm"}, "models.lstm.kind: 'lstmm' is not legal"),
         ({"models.lstm.kind": "lstmm"}, "did you mean lstm?"),
-        ({"models.lstm.widht": 8}, "models.lstm.widht: unknown key; legal here are kind, weight_decay, width"),
+        (
+            {"models.lstm.widht": 8},
+            "models.lstm.widht: unknown key; legal here are kind, weight_decay, width",
+        ),
         ({"models.lstm.width": 8.0}, "models.lstm.width: 8.0: must be a whole number"),
         ({"models.lstm.width": True}, "models.lstm.width: true: must be a whole number"),
         ({"models.lstm.width": "1e6"}, "as 1000000, not 1e6"),

@@ -24,6 +24,7 @@ from nstar.grid import (
     test_slice,
     validation_slice,
 )
+from nstar.jobs.measurement import measure_functions
 from nstar.jobs.training import model_of, pool_of, read_sets
 from nstar.measures.accuracy import decode, score
 from nstar.paths import checkpoints_of, store_path
@@ -71,7 +72,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
         check_replicates(path, trained, block)
         write_store(
             store_path(results, "evaluations", block.coordinates, digest(specification)),
-            _evaluate_block(block, trained, job["evaluation"]["test_examples"], results, device),
+            _evaluate_block(block, trained, job["evaluation"], results, device),
             EVALUATION,
             specification,
             provenance(device=describe_device(device)),
@@ -83,9 +84,14 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
 
 
 def _evaluate_block(
-    block: Block, trained: xr.Dataset, n_test: int, results: Path, device: torch.device
+    block: Block,
+    trained: xr.Dataset,
+    options: Mapping[str, Any],
+    results: Path,
+    device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
+    n_test = options["test_examples"]
     specification, cell = specification_of(trained), block.cell
     precision = specification["training"]["precision"]
     device = prepare_device(device.type, precision)
@@ -120,4 +126,9 @@ def _evaluate_block(
             variables[f"{split}_{name}"] = (("replicate", axis), value)
         n_read = tokens.shape[2]
         coordinates[axis] = np.arange(n_read - labels.shape[2], n_read) + 1
-    return xr.Dataset(variables, coords=coordinates)
+    dataset = xr.Dataset(variables, coords=coordinates)
+    if "function" in options:
+        tasks = dict.fromkeys(block.seeds, pool.task)
+        measured = (trained, tasks, model, specification, options["function"], device)
+        dataset = dataset.merge(measure_functions(*measured))
+    return dataset
