@@ -35,7 +35,7 @@ MAY_IMPORT = {
     | {"batches", "costs", "grid", "header", "naming", "paths", "plan", "whole_study"},
     "pruning": {"config", "errors", "files", "grid", "paths", "plan"},
     "models": BASE,
-    "measures": {"models"},
+    "measures": {"models", "seeds"},
     "training": BASE | {"measures", "models"},
     "header": {"errors"},
     "artifacts": BASE | {"header"},

@@ -103,6 +103,16 @@ CONTRADICTIONS = [
         "models.m: width 8 / heads 8 = 1, at least 2; heads may be 1, 2, 4",
     ),
     (model(**HEADS | {"width": 6, "positions": "rotary"}), "models.m: rotary positions"),
+    (
+        model(**HEADS | {"embedding": "concatenated", "positions": "rotary"}),
+        "models.m: embedding concatenated needs a table of positions, and positions are rotary",
+    ),
+    (
+        model(**HEADS | {"width": 9, "heads": 3, "embedding": "concatenated"}),
+        "models.m: embedding concatenated gives tokens and positions half of the width each, and "
+        "width 9 is odd",
+    ),
+    (model(**HEADS | {"perceptron_width": 1}), "models.m.perceptron_width: 1: must be at least 2"),
     (model(**HEADS | {"width": 16384, "heads": 7}), "heads may be 1, 2, 4"),
     (model(**HEADS | {"width": 10**12, "heads": 7}), "models.m.width"),
     (model(kind="block_ssm", width=8, block_size=3), "models.m: width 8"),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from nstar.model_options import TransformerOptions
 from nstar.options import LATER, Options
 
 
@@ -25,3 +26,13 @@ def test_a_later_option_is_left_out_at_its_default_and_only_there():
     changed = Whole.model_validate({"part": {"added": 2}})
     assert changed.model_dump(mode="json") == {"part": {"first": 1, "added": 2}}
     assert Whole.model_validate(changed.model_dump(mode="json")) == changed
+
+
+def test_a_transformer_without_later_options_has_the_specification_it_always_had():
+    given = {"kind": "transformer", "width": 8, "depth": 1, "heads": 2}
+    wanted = given | {"positions": "learned", "norm": "pre", "causal": True, "activation": "gelu"}
+    wanted |= {"dropout": 0.0}
+    assert TransformerOptions.model_validate(given).model_dump(mode="json") == wanted
+    chosen = given | {"perceptron_width": 8, "embedding": "concatenated", "initialisation": "torch"}
+    found = TransformerOptions.model_validate(chosen).model_dump(mode="json")
+    assert {key: found[key] for key in chosen} == chosen

@@ -97,7 +97,7 @@ def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, bat
 @every_variant
 def test_narrowest_replicate_is_bitwise_independent_of_the_pack(options):
     """A width of 2 is the least that the configuration takes; long sums show a difference."""
-    narrowest = {"width": 2, "heads": 1, "block_size": 2}
+    narrowest = {"width": 2, "heads": 1, "block_size": 2, "perceptron_width": 2}
     narrow = {key: narrowest.get(key, value) for key, value in options.items()}
     assert_same_alone(build_model(narrow, **SHAPES), tokens_for(1, batch=500))
 
@@ -222,6 +222,12 @@ def test_factored_model_is_the_dense_one_of_its_tensor():
         (
             {"kind": "transformer", "width": 12, "depth": 2, "heads": 3, "norm": "post"},
             lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + d * c + c,
+        ),
+        (
+            VARIANTS["transformer_sensitivity"],
+            lambda v, d, c, p: (
+                (v + p) * d // 2 + 2 * (4 * d * d + 2 * 12 * d + 9 * d + 12) + d * c + c
+            ),
         ),
         ({"kind": "lstm", "width": 10}, lambda v, d, c, p: v * d + 8 * d * d + 4 * d + d * c + c),
         ({"kind": "gru", "width": 10}, lambda v, d, c, p: v * d + 6 * d * d + 4 * d + d * c + c),

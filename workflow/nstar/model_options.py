@@ -87,6 +87,17 @@ class TransformerOptions(_Heads):
     dropout: Annotated[Float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of entries dropped in training; fraction"
     )
+    embedding: Annotated[Literal["added", "concatenated"], LATER] = Field(
+        "added",
+        description="learned positions added to tokens, or half of the width for each; no unit",
+    )
+    perceptron_width: Annotated[Width | None, LATER] = Field(
+        None, description="F, hidden units of a perceptron; null: 4 times the width; units"
+    )
+    initialisation: Annotated[Literal["gpt2", "torch"], LATER] = Field(
+        "gpt2",
+        description="initial distributions: GPT-2's, or those of torch's own modules; no unit",
+    )
 
     @model_validator(mode="after")
     def _pairs_to_rotate(self):
@@ -97,10 +108,24 @@ class TransformerOptions(_Heads):
             )
         return self
 
+    @model_validator(mode="after")
+    def _halves_to_concatenate(self):
+        if self.embedding == "concatenated" and self.positions != "learned":
+            raise ValueError(
+                f"embedding concatenated needs a table of positions, and positions are "
+                f"{self.positions}; choose positions learned, or embedding added"
+            )
+        if self.embedding == "concatenated" and self.width % 2:
+            raise ValueError(
+                f"embedding concatenated gives tokens and positions half of the width each, and "
+                f"width {self.width} is odd; choose an even width"
+            )
+        return self
+
     def size(self, shape: Shape) -> Size:
-        """Return the size, which the mask leaves as it is; see `transformer_size`."""
-        options = self.model_dump(exclude={"kind", "causal", "weight_decay"})
-        return transformer_size(shape, **options)
+        """Return the size, which mask and initial values leave as it is; see `transformer_size`."""
+        others = {"kind", "causal", "initialisation", "weight_decay"}
+        return transformer_size(shape, **self.model_dump(exclude=others))
 
 
 class LSTMOptions(ModelKind):

@@ -122,44 +122,53 @@ def transformer_size(
     norm: Literal["pre", "post"],
     activation: Literal["gelu", "relu"],
     dropout: float,
+    embedding: Literal["added", "concatenated"] = "added",
+    perceptron_width: int | None = None,
 ) -> Size:
     """Return the size of a `nstar.models.Transformer`.
 
     Parameters
     ----------
     shape : Shape
-    width, depth, heads, positions, norm, activation, dropout
-        As for the model; its mask changes nothing here.
+    width, depth, heads, positions, norm, activation, dropout, embedding, perceptron_width
+        As for the model; its mask and its initial values change nothing here.
 
     Notes
     -----
-    P is ``V D + depth (12 D^2 + 13 D) + D C + C``, ``2 D`` more for norm "pre", ``n_positions D``
-    more for learned positions.
+    P is ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, F the width of the perceptrons, ``2 D``
+    more for norm "pre", ``n_positions D`` more for learned positions; both tables are half as wide
+    where they are concatenated.
 
-    Forward, a layer has ``24 n D^2`` operations of linear maps and ``4 n T D`` of attention, the head
-    ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and takes
-    ``10 n T D``; with dropout it is not fused.
+    Forward, a layer has ``8 n D^2 + 4 n D F`` operations of linear maps and ``4 n T D`` of attention,
+    the head ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and
+    takes ``10 n T D``; with dropout it is not fused.
 
-    For its gradient a layer keeps ``18 D`` numbers per position: 6 around the two norms, 3 queries,
-    keys and values, 1 mixed, 8 around the activation, of which "relu" spares 4; rotary positions add
-    2, dropout adds 2 masks and ``3 H T`` of attention weights. Forward, 13 D live at a time.
+    For its gradient a layer keeps ``10 D + 2 F`` numbers per position: 6 D around the two norms, 3 D
+    queries, keys and values, 1 D mixed, 2 F around the activation, of which "relu" spares one; rotary
+    positions add 2 D, dropout adds 2 D of masks and ``3 H T`` of attention weights. Forward,
+    ``5 D + 2 F`` live at a time in a perceptron, and ``7 D`` in attention.
     """
     n, length = shape.n_rows, shape.length
-    n_parameters = shape.n_symbols * width + depth * (12 * width**2 + 13 * width)
+    hidden = perceptron_width or 4 * width
+    table_width = width // 2 if embedding == "concatenated" else width
+    n_parameters = shape.n_symbols * table_width
+    n_parameters += depth * (4 * width**2 + 2 * width * hidden + 9 * width + hidden)
     n_parameters += (width + 1) * shape.n_classes
     n_parameters += 2 * width * (norm == "pre")
-    n_parameters += shape.n_positions * width * (positions == "learned")
+    n_parameters += shape.n_positions * table_width * (positions == "learned")
     attention = 2 * _product(n, width, length).forward
     products = [_product(n, width, shape.n_classes)]
     products += depth * [
-        _product(n, width, 12 * width),
+        _product(n, width, 4 * width + 2 * hidden),
         _Flops(attention, 2 * attention if dropout else 5 * attention // 2),
     ]
-    kept = 18 - 4 * (activation == "relu") + 2 * (positions == "rotary") + 2 * (dropout > 0)
-    weights = 3 * heads * length * (dropout > 0)
-    transient = 9 if activation == "relu" else 6
-    training = n * (depth * (kept * width + weights) + transient * width)
-    return _size(shape, n_parameters, products, forward=13 * n * width, training=training)
+    relu = activation == "relu"
+    kept = (10 + 2 * (positions == "rotary") + 2 * (dropout > 0)) * width
+    kept += (1 if relu else 2) * hidden + 3 * heads * length * (dropout > 0)
+    transient = (5 if relu else 2) * width + hidden
+    forward = n * max(5 * width + 2 * hidden, 7 * width)
+    training = n * (depth * kept + transient)
+    return _size(shape, n_parameters, products, forward, training)
 
 
 def recurrent_size(

@@ -85,7 +85,7 @@ def score(
     Score
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
-    at_once = _at_once(model, tokens)
+    at_once = sequences_at_once(model, tokens)
     loss = right = whole = n_labels = 0.0
     for start in range(0, n_sequences, at_once):
         part = slice(start, start + at_once)
@@ -126,7 +126,7 @@ def decode(
         As those of a `Score`; NaN where an output is NaN or infinite.
     """
     n_sequences, length = tokens.shape[1:]
-    read_from, at_once = length - labels.shape[2], _at_once(model, tokens)
+    read_from, at_once = length - labels.shape[2], sequences_at_once(model, tokens)
     right = whole = n_labels = unknown = 0.0
     for start in range(0, n_sequences, at_once):
         part = slice(start, start + at_once)
@@ -147,7 +147,7 @@ def decode(
     return right / n_labels + unknown, whole / n_sequences + unknown
 
 
-def _at_once(model: StackedModel, tokens: Tensor) -> int:
-    """Return how many sequences of a set are scored together; see `ENTRIES_AT_ONCE`."""
-    fitting = ENTRIES_AT_ONCE // (tokens.shape[2] * model.width)
+def sequences_at_once(model: StackedModel, tokens: Tensor) -> int:
+    """Return how many sequences (..., T) go through a model together; see `ENTRIES_AT_ONCE`."""
+    fitting = ENTRIES_AT_ONCE // (tokens.shape[-1] * model.width)
     return min(MOST_AT_ONCE, max(LEAST_AT_ONCE, fitting))

@@ -34,7 +34,11 @@ def transformer(model, values: Values, tokens: Tensor) -> Tensor:
     length, width = tokens.shape[1], model.width
     stream = values["token_embedding"][tokens]
     if model.positions == "learned":
-        stream = stream + values["position_embedding"][:length]
+        table = values["position_embedding"][:length]
+        if model.embedding == "added":
+            stream = stream + table
+        else:
+            stream = torch.cat([stream, torch.stack([table] * len(tokens))], dim=-1)
     if model.positions == "sinusoidal":
         table = torch.zeros(length, width, dtype=stream.dtype)
         for t in range(length):

@@ -95,6 +95,11 @@ class StackedModel(ABC):
         """The parameters in the order of the flat buffer."""
 
     @property
+    def position_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that encode positions; none where the model has no such table."""
+        return ()
+
+    @property
     def dropout_rate(self) -> float:
         """Share of entries that are dropped in training; 0 where the model knows no dropout."""
         return 0.0

@@ -1,6 +1,7 @@
 """Transformer: GPT-2 style, with the choices that studies vary: positions, norms, mask, dropout."""
 
 import functools
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -24,13 +25,16 @@ from nstar.models.stacked import (
 ACTIVATIONS = {"gelu": F.gelu, "relu": F.relu}
 ROTARY_BASE = 10_000.0
 
+Norm = Callable[[Parameters, str, Tensor], Tensor]
+"""As `layer_norm`: parameters, name and inputs (R, n, D) to what comes out."""
+
 MOST_AT_ONCE = 2**16 - 1
 """Sequences times heads that attention takes at once. Torch's CUDA kernels lay them along an axis of the
 grid, which ends there: more is an invalid configuration (github.com/pytorch/pytorch/issues/142228)."""
 
 
 class Transformer(StackedModel):
-    """Self-attention and a four times wider perceptron in every layer.
+    """Self-attention and a perceptron in every layer.
 
     Parameters
     ----------
@@ -51,6 +55,12 @@ class Transformer(StackedModel):
     dropout : float
         Rate in [0, 1), in training, of the embedded input, the attention weights and what each
         part adds to the stream.
+    embedding : {"added", "concatenated"}
+        Whether learned positions are added to tokens, or fill the second half of an even width.
+    perceptron_width : int, optional
+        F, hidden units of a perceptron, at least 2; 4 D where left out.
+    initialisation : {"gpt2", "torch"}
+        Distributions of the initial parameters, see the notes.
     **shapes
         As for `StackedModel`.
 
@@ -59,12 +69,20 @@ class Transformer(StackedModel):
     With x the residual stream, a layer with norm "pre" is
     ``x <- x + Attention(LN(x))``; ``x <- x + W_2 f(W_1 LN(x))``, and logits are ``W_u LN(x)``;
     with norm "post" it is ``x <- LN(x + Attention(x))``; ``x <- LN(x + W_2 f(W_1 x))``, logits ``W_u x``.
-    Weights start as Normal(0, 1 / (3 n_inputs)), which is GPT-2's 0.02 at width 768, residual
-    projections divided by sqrt(2 depth). Embeddings start as Normal(0, 0.02^2), those of tokens
-    beside sinusoidal positions as Normal(0, 1/2), the mean square of a sine. The head is not tied,
-    GELU is exact.
-    Parameters: ``V D + depth (12 D^2 + 13 D) + D C + C``, for norm "pre" ``2 D`` more, for learned
-    positions ``n_positions D`` more.
+    The head is not tied, GELU is exact.
+    Parameters: ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, where F = 4 D that is
+    ``V D + depth (12 D^2 + 13 D) + D C + C``; for norm "pre" ``2 D`` more, for learned positions
+    ``n_positions D`` more; both tables are half as wide where they are concatenated.
+
+    With initialisation "gpt2", weights start as Normal(0, 1 / (3 n_inputs)), which is GPT-2's 0.02 at
+    width 768, residual projections divided by sqrt(2 depth), and biases as 0. Embeddings start as
+    Normal(0, 0.02^2), those of tokens beside sinusoidal positions as Normal(0, 1/2), the mean square
+    of a sine.
+    With "torch", everything starts as in ``torch.nn.TransformerEncoderLayer``, ``Embedding`` and
+    ``Linear``: weights and biases as U(-b, b), ``b = 1 / sqrt(n_inputs)``, but weights of queries, keys
+    and values with ``b = sqrt(6 / (D + 3 D))`` and the biases of attention as 0; embeddings as
+    Normal(0, 1). Layers are drawn independently, while ``torch.nn.TransformerEncoder`` starts all of
+    its layers as copies of one.
 
     References
     ----------
@@ -82,6 +100,9 @@ class Transformer(StackedModel):
         causal: bool = True,
         activation: Literal["gelu", "relu"] = "gelu",
         dropout: float = 0.0,
+        embedding: Literal["added", "concatenated"] = "added",
+        perceptron_width: int | None = None,
+        initialisation: Literal["gpt2", "torch"] = "gpt2",
         **shapes: int,
     ):
         super().__init__(**shapes)
@@ -93,6 +114,14 @@ class Transformer(StackedModel):
         self.causal = causal
         self.activation = ACTIVATIONS[activation]
         self.dropout = dropout
+        self.embedding = embedding
+        self.perceptron_width = perceptron_width or 4 * width
+        self.initialisation = initialisation
+
+    @property
+    def position_parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that encode positions."""
+        return ("position_embedding",) if self.positions == "learned" else ()
 
     @property
     def dropout_rate(self) -> float:
@@ -102,23 +131,45 @@ class Transformer(StackedModel):
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer."""
-        width, residual = self.width, (2 * self.depth) ** -0.5
+        width, hidden = self.width, self.perceptron_width
+        specs = self._embedding_specs()
+        for i in range(self.depth):
+            specs += layer_norm_specs(f"layer{i}.attention_norm", width)
+            specs += self._linear_specs(f"layer{i}.query_key_value", width, 3 * width)
+            specs += self._linear_specs(f"layer{i}.attention_out", width, width)
+            specs += layer_norm_specs(f"layer{i}.perceptron_norm", width)
+            specs += self._linear_specs(f"layer{i}.perceptron_in", width, hidden)
+            specs += self._linear_specs(f"layer{i}.perceptron_out", hidden, width)
+        if self.norm == "pre":
+            specs += layer_norm_specs("final_norm", width)
+        specs += self._linear_specs("head", width, self.n_classes)
+        return tuple(specs)
+
+    def _embedding_specs(self) -> list[ParameterSpec]:
+        width = self.width // 2 if self.embedding == "concatenated" else self.width
         token_scale = 0.5**0.5 if self.positions == "sinusoidal" else 0.02
+        position_scale = 0.02
+        if self.initialisation == "torch":
+            token_scale = position_scale = 1.0
         specs = [ParameterSpec("token_embedding", (self.n_symbols, width), "normal", token_scale)]
         if self.positions == "learned":
             shape = (self.n_positions, width)
-            specs.append(ParameterSpec("position_embedding", shape, "normal", 0.02))
-        for i in range(self.depth):
-            specs += layer_norm_specs(f"layer{i}.attention_norm", width)
-            specs += linear_specs(f"layer{i}.query_key_value", width, 3 * width)
-            specs += linear_specs(f"layer{i}.attention_out", width, width, gain=residual)
-            specs += layer_norm_specs(f"layer{i}.perceptron_norm", width)
-            specs += linear_specs(f"layer{i}.perceptron_in", width, 4 * width)
-            specs += linear_specs(f"layer{i}.perceptron_out", 4 * width, width, gain=residual)
-        if self.norm == "pre":
-            specs += layer_norm_specs("final_norm", width)
-        specs += linear_specs("head", width, self.n_classes)
-        return tuple(specs)
+            specs.append(ParameterSpec("position_embedding", shape, "normal", position_scale))
+        return specs
+
+    def _linear_specs(self, name: str, n_inputs: int, n_outputs: int) -> list[ParameterSpec]:
+        part = name.rpartition(".")[2]
+        if self.initialisation == "gpt2":
+            is_residual = part in ("attention_out", "perceptron_out")
+            gain = (2 * self.depth) ** -0.5 if is_residual else 1.0
+            return linear_specs(name, n_inputs, n_outputs, gain)
+        bound = bias_bound = n_inputs**-0.5
+        if part == "query_key_value":
+            bound = (6 / (n_inputs + n_outputs)) ** 0.5
+        bias = ParameterSpec(f"{name}.bias", (1, n_outputs), "uniform", bias_bound)
+        if part in ("query_key_value", "attention_out"):
+            bias = ParameterSpec(f"{name}.bias", (1, n_outputs), "constant", 0.0)
+        return [ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), "uniform", bound), bias]
 
     def forward(
         self,
@@ -128,22 +179,63 @@ class Transformer(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        n_replicates, _, length = tokens.shape
-        drop = dropout or _keep
-        stream = embed(parameters["token_embedding"], tokens)  # (R, B, T, D)
-        if self.positions == "learned":
-            stream = stream + parameters["position_embedding"][:, None, :length]
-        elif self.positions == "sinusoidal":
-            stream = stream + sinusoids(length, self.width, stream.dtype, stream.device)
-        stream = drop(stream)
+        logits = classify(parameters, self._hidden(parameters, tokens, read_from, dropout))
+        n_read = tokens.shape[2] - read_from
+        return logits.view(*tokens.shape[:2], n_read, self.n_classes)
+
+    def norm_inputs(
+        self, parameters: Parameters, tokens: Tensor, read_from: int = 0
+    ) -> dict[str, Tensor]:
+        """Return what every LayerNorm is applied to, by its name and in the order of application.
+
+        Parameters
+        ----------
+        parameters, tokens, read_from
+            As for `forward`.
+
+        Returns
+        -------
+        dict of str to Tensor, each of shape (R, B, T', D)
+            T' is T in all layers but the last, whose positions are those from `read_from` on; with
+            norm "pre", attention of the last layer still sees all positions, and so does its norm.
+        """
+        seen = {}
+
+        def norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+            seen[name] = inputs.view(*tokens.shape[:2], -1, self.width)
+            return layer_norm(parameters, name, inputs)
+
+        self._hidden(parameters, tokens, read_from, None, norm)
+        return seen
+
+    def _hidden(
+        self,
+        parameters: Parameters,
+        tokens: Tensor,
+        read_from: int,
+        dropout: Dropout | None,
+        norm: Norm = layer_norm,
+    ) -> Tensor:
+        """Return what the head reads, (R, B T', D) of the positions from `read_from` on."""
+        stream = (dropout or _keep)(self._embedded(parameters, tokens))
         for i in range(self.depth):
             first = read_from if i == self.depth - 1 else 0
-            stream = self._layer(parameters, f"layer{i}", stream, first, dropout)
-        hidden = stream.reshape(n_replicates, -1, self.width)
-        if self.norm == "pre":
-            hidden = layer_norm(parameters, "final_norm", hidden)
-        logits = classify(parameters, hidden)
-        return logits.view(*stream.shape[:3], self.n_classes)
+            stream = self._layer(parameters, f"layer{i}", stream, first, dropout, norm)
+        hidden = stream.reshape(tokens.shape[0], -1, self.width)
+        return norm(parameters, "final_norm", hidden) if self.norm == "pre" else hidden
+
+    def _embedded(self, parameters: Parameters, tokens: Tensor) -> Tensor:
+        """Return the stream (R, B, T, D) before the first layer."""
+        length = tokens.shape[2]
+        stream = embed(parameters["token_embedding"], tokens)
+        if self.positions == "sinusoidal":
+            return stream + sinusoids(length, self.width, stream.dtype, stream.device)
+        if self.positions != "learned":
+            return stream
+        table = parameters["position_embedding"][:, None, :length]
+        if self.embedding == "concatenated":
+            return torch.cat([stream, table.expand_as(stream)], dim=-1)
+        return stream + table
 
     def _layer(
         self,
@@ -152,9 +244,10 @@ class Transformer(StackedModel):
         stream: Tensor,
         first: int,
         dropout: Dropout | None,
+        norm: Norm,
     ) -> Tensor:
         """Return the positions of the stream (R, B, T, D) from the first on, after a layer."""
-        before, after = (layer_norm, _same) if self.norm == "pre" else (_same, layer_norm)
+        before, after = (norm, _same) if self.norm == "pre" else (_same, norm)
         drop = dropout or _keep
         shape = (*stream.shape[:2], stream.shape[2] - first, self.width)
         rows = (stream.shape[0], -1, self.width)
