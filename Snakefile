@@ -3,6 +3,7 @@
     generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
                                                                       -> compare_curves
                                                                       -> draw_figures, write_findings
+                                                       or analyse_functions, and figures and findings of them
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
 is one store, named by its coordinates and by the digest of all that its numbers depend on:
@@ -21,8 +22,16 @@ include: "workflow/rules/generate.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collect.smk"
-include: "workflow/rules/fit.smk"
-include: "workflow/rules/report.smk"
+
+
+if ASKS_DEMAND:
+
+    include: "workflow/rules/fit.smk"
+    include: "workflow/rules/report.smk"
+
+else:
+
+    include: "workflow/rules/functions.smk"
 
 
 report: "workflow/report/study.rst"
@@ -33,10 +42,6 @@ localrules:
     all,
     write_config,
     collect_results,
-    fit_exponents,
-    compare_curves,
-    draw_figures,
-    write_findings,
 
 
 rule all:
@@ -49,11 +54,8 @@ rule all:
         if SEARCHING
         else [
             *(batch.outputs[0] for batch in jobs_of("evaluate_cells")),
-            *TABLES,
-            *FITS,
-            *COMPARISONS,
-            *FIGURES,
-            "results/findings.html",
+            *rules.collect_results.output,
+            *ENDS,
             "results/config.json",
         ],
     message:

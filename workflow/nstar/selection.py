@@ -10,6 +10,9 @@ SETTING = ["task", "supervision", "length_distribution"]
 CURVE = ["model", *SETTING, "length"]
 """The columns that name a curve: all budgets of one model on one setting at one length."""
 
+REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
+"""The columns that name a replicate: the dimensions of study.zarr."""
+
 STRATUM = ["supervision", "length_distribution"]
 """What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
 

@@ -16,6 +16,7 @@ RECIPES: Mapping[str, int] = {
     "tables": 4,
     "fit": 4,
     "comparison": 1,
+    "functions": 1,
     "figures": 3,
     "findings": 4,
 }

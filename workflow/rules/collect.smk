@@ -1,16 +1,21 @@
 """Collect the stores into tables.
 
-Reads results/cells/... and results/evaluations/..., makes results/tables/ but for the fits.
+Reads results/cells/... and results/evaluations/..., makes results/tables/ but for what is fitted,
+and results/config.json.
 """
 
-TABLES = [
-    "results/tables/cells.csv",
-    "results/tables/cells.parquet",
-    "results/tables/thresholds.csv",
-    "results/tables/provenance.csv",
-    "results/tables/study.zarr",
-    "results/tables/lengths.csv",
-]
+COLLECTED = {
+    "parquet": "results/tables/cells.parquet",
+    "store": directory("results/tables/study.zarr"),
+    **{
+        name: report_table(name)
+        for name in (
+            "cells",
+            "provenance",
+            *(("thresholds", "lengths") if ASKS_DEMAND else ("measures", "sharpness", "degrees")),
+        )
+    },
+}
 
 
 rule collect_results:
@@ -18,32 +23,7 @@ rule collect_results:
         CELL_STORES,
         EVALUATION_STORES,
     output:
-        cells=report(
-            TABLES[0],
-            category="Tables",
-            caption="../report/cells_table.rst",
-            labels={"table": "cells"},
-        ),
-        parquet=TABLES[1],
-        thresholds=report(
-            TABLES[2],
-            category="Tables",
-            caption="../report/thresholds_table.rst",
-            labels={"table": "thresholds"},
-        ),
-        provenance=report(
-            TABLES[3],
-            category="Tables",
-            caption="../report/provenance_table.rst",
-            labels={"table": "provenance"},
-        ),
-        store=directory(TABLES[4]),
-        lengths=report(
-            TABLES[5],
-            category="Tables",
-            caption="../report/lengths_table.rst",
-            labels={"table": "lengths"},
-        ),
+        **COLLECTED,
     log:
         "results/logs/collect_results.log",
     benchmark:
@@ -58,3 +38,18 @@ rule collect_results:
     shell:
         "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
         " > {log:q} 2>&1"
+
+
+rule write_config:
+    output:
+        "results/config.json",
+    log:
+        "results/logs/write_config.log",
+    benchmark:
+        "results/benchmarks/write_config.tsv"
+    params:
+        job=text(json.dumps(STUDY.model_dump(mode="json"), indent=2)),
+    message:
+        "Write the configuration with all defaults."
+    shell:
+        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"

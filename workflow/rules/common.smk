@@ -58,6 +58,7 @@ else:
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching
 
+ASKS_DEMAND = STUDY.evaluation.function is None  # else about networks as functions
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 
@@ -90,6 +91,26 @@ def minutes(batch):
 def megabytes(batch):
     """Return a resource function: the memory expected, and more with each attempt."""
     return lambda wildcards, attempt: math.ceil(batch.memory_bytes / 2**20 * attempt)
+
+
+def report_table(name):
+    """Return the path of a table, as an output that the report shows."""
+    return report(
+        f"results/tables/{name}.csv",
+        category="Tables",
+        caption=f"../report/{name}_table.rst",
+        labels={"table": name},
+    )
+
+
+def report_figure(stem, name, asked):
+    """Return the path of a figure of a stratum, as an output that the report shows."""
+    return report(
+        f"{stem}.svg",
+        category="Figures",
+        caption=f"../report/{name}.rst",
+        labels={"figure": name, "asked for": asked},
+    )
 
 
 def text(value):

@@ -5,56 +5,18 @@ of the forms of the law and of the demand of every curve, and the fit cards. Fro
 makes the tables of sharing factors, ratios, fewer steps, extrapolation and composition.
 """
 
-FITS = [
-    "results/tables/exponents.csv",
-    "results/tables/sensitivity.csv",
-    "results/tables/checks.csv",
-    "results/tables/forms.csv",
-    "results/tables/demand.csv",
-    "results/tables/fits.json",
-]
-COMPARISONS = [
-    f"results/tables/{name}.csv"
-    for name in ("sharing", "ratios", "steps", "extrapolation", "composition")
-]
-
 
 rule fit_exponents:
     input:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
     output:
-        exponents=report(
-            FITS[0],
-            category="Tables",
-            caption="../report/exponents_table.rst",
-            labels={"table": "exponents"},
-        ),
-        sensitivity=report(
-            FITS[1],
-            category="Tables",
-            caption="../report/sensitivity_table.rst",
-            labels={"table": "sensitivity"},
-        ),
-        checks=report(
-            FITS[2],
-            category="Tables",
-            caption="../report/checks_table.rst",
-            labels={"table": "checks"},
-        ),
-        forms=report(
-            FITS[3],
-            category="Tables",
-            caption="../report/forms_table.rst",
-            labels={"table": "forms"},
-        ),
-        demand=report(
-            FITS[4],
-            category="Tables",
-            caption="../report/demand_table.rst",
-            labels={"table": "demand"},
-        ),
-        cards=FITS[5],
+        exponents=report_table("exponents"),
+        sensitivity=report_table("sensitivity"),
+        checks=report_table("checks"),
+        forms=report_table("forms"),
+        demand=report_table("demand"),
+        cards="results/tables/fits.json",
     log:
         "results/logs/fit_exponents.log",
     benchmark:
@@ -78,36 +40,11 @@ rule compare_curves:
         thresholds="results/tables/thresholds.csv",
         demand="results/tables/demand.csv",
     output:
-        sharing=report(
-            COMPARISONS[0],
-            category="Tables",
-            caption="../report/sharing_table.rst",
-            labels={"table": "sharing"},
-        ),
-        ratios=report(
-            COMPARISONS[1],
-            category="Tables",
-            caption="../report/ratios_table.rst",
-            labels={"table": "ratios"},
-        ),
-        steps=report(
-            COMPARISONS[2],
-            category="Tables",
-            caption="../report/steps_table.rst",
-            labels={"table": "steps"},
-        ),
-        extrapolation=report(
-            COMPARISONS[3],
-            category="Tables",
-            caption="../report/extrapolation_table.rst",
-            labels={"table": "extrapolation"},
-        ),
-        composition=report(
-            COMPARISONS[4],
-            category="Tables",
-            caption="../report/composition_table.rst",
-            labels={"table": "composition"},
-        ),
+        sharing=report_table("sharing"),
+        ratios=report_table("ratios"),
+        steps=report_table("steps"),
+        extrapolation=report_table("extrapolation"),
+        composition=report_table("composition"),
     log:
         "results/logs/compare_curves.log",
     benchmark:

@@ -1,7 +1,6 @@
 """Draw the figures and write the findings.
 
-Reads results/tables/, makes results/figures/, results/findings.html and results/config.json. The report
-itself is made from these by `snakemake --report` once a run is over.
+Reads results/tables/, makes results/figures/ and results/findings.html. The report itself is made from these by `snakemake --report` once a run is over.
 """
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
@@ -15,22 +14,6 @@ COMPARED = []
 if {"fixed"} < {length_distribution for _, length_distribution in strata_of(STUDY)}:
     STEMS["sharing", "everything"] = "results/figures/sharing"
     COMPARED = ["results/tables/sharing.csv", "results/tables/extrapolation.csv"]
-FIGURES = [f"{stem}.{kind}" for stem in STEMS.values() for kind in ("svg", "png")]
-
-
-rule write_config:
-    output:
-        "results/config.json",
-    log:
-        "results/logs/write_config.log",
-    benchmark:
-        "results/benchmarks/write_config.tsv"
-    params:
-        job=text(json.dumps(STUDY.model_dump(mode="json"), indent=2)),
-    message:
-        "Write the configuration with all defaults."
-    shell:
-        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"
 
 
 rule draw_figures:
@@ -42,15 +25,7 @@ rule draw_figures:
         demand="results/tables/demand.csv",
         compared=COMPARED,
     output:
-        [
-            report(
-                f"{stem}.svg",
-                category="Figures",
-                caption=f"../report/{name}.rst",
-                labels={"figure": name, "asked for": asked},
-            )
-            for (name, asked), stem in STEMS.items()
-        ],
+        [report_figure(stem, *key) for key, stem in STEMS.items()],
         [f"{stem}.png" for stem in STEMS.values()],
     log:
         "results/logs/draw_figures.log",
@@ -96,3 +71,18 @@ rule write_findings:
         "Write what the numbers say."
     shell:
         "{PYTHON:q} {SCRIPTS:q}/write_findings.py --results results --job {params.job:q} > {log:q} 2>&1"
+
+
+ENDS = [
+    *rules.fit_exponents.output,
+    *rules.compare_curves.output,
+    *rules.draw_figures.output,
+    *rules.write_findings.output,
+]
+
+
+localrules:
+    fit_exponents,
+    compare_curves,
+    draw_figures,
+    write_findings,

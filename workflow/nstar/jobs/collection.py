@@ -16,20 +16,20 @@ from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study, Success
 from nstar.errors import ArtifactError
 from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool
+from nstar.jobs.function_tables import function_rows
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.paths import encode
 from nstar.plan import Stores, make_plan
-from nstar.selection import CURVE
+from nstar.selection import CURVE, REPLICATE
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, LENGTHS, PROVENANCE, THRESHOLDS, write_table
 
-KEYS = [*CURVE, "budget", "seed", "learning_rate"]
-"""The coordinates of a replicate: the dimensions of study.zarr."""
-
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables cells, thresholds, lengths and provenance, and study.zarr.
+    """Write the tables cells and provenance, what else the study is about, and study.zarr.
+
+    That is thresholds and lengths for demand; measures, sharpness and degrees for functions.
 
     Parameters
     ----------
@@ -43,19 +43,28 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
-    stores, rows, sources = Stores(study, results), [], []
+    stores, rows, sources, measured = Stores(study, results), [], [], []
     for block, wanted in _blocks(study, results):
-        part, source = _read_block(stores, block)
+        trained, evaluated = _read_block(stores, block)
+        part = _cell_rows(stores, block, trained, evaluated)
         chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
         rows.append(part[chosen])
-        sources.append(source)
-    cells = pd.concat(rows, ignore_index=True)
-    thresholds = find_thresholds(study, cells)
+        sources.append(_source(stores.cell(block), trained))
+        if study.evaluation.function is not None:
+            loss = study.evaluation.function.converged_loss
+            measured.append(function_rows(part[chosen], trained, evaluated, loss))
+    cells, thresholds = pd.concat(rows, ignore_index=True), None
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
-    write_table(tables / "thresholds.csv", "thresholds", thresholds)
-    write_table(tables / "lengths.csv", "lengths", count_lengths(study, cells))
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
+    if measured:
+        for name in measured[0]:
+            made = pd.concat([part[name] for part in measured], ignore_index=True)
+            write_table(tables / f"{name}.csv", name, made)
+    else:
+        thresholds = find_thresholds(study, cells)
+        write_table(tables / "thresholds.csv", "thresholds", thresholds)
+        write_table(tables / "lengths.csv", "lengths", count_lengths(study, cells))
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 
@@ -74,12 +83,19 @@ def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
             wanted -= block.replicates
 
 
-def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the rows of a block for the table of cells, and its row for the provenance."""
+def _read_block(stores: Stores, block: Block) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return the store of a block and that of its evaluation."""
     path, evaluation = stores.cell(block), stores.evaluation(block)
     trained, evaluated = read_store(path, CELL), read_store(evaluation, EVALUATION)
     check_replicates(path, trained, block)
     check_replicates(evaluation, evaluated, block)
+    return trained, evaluated
+
+
+def _cell_rows(
+    stores: Stores, block: Block, trained: xr.Dataset, evaluated: xr.Dataset
+) -> pd.DataFrame:
+    """Return the rows of a block for the table of cells."""
     task, n_steps = stores.study.tasks[block.cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
     longer = TEST_LENGTH_FACTOR * block.cell.length
@@ -99,8 +115,8 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
             beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer)
         ),
         "specification": trained.attrs["digest"],
-        "store": path,
-        "evaluation_store": evaluation,
+        "store": stores.cell(block),
+        "evaluation_store": stores.evaluation(block),
     }
     for name in ("train_loss", "train_sequence_accuracy"):
         rows[name] = trained[name].values[np.arange(len(last)), last]
@@ -112,15 +128,19 @@ def _read_block(stores: Stores, block: Block) -> tuple[pd.DataFrame, dict[str, A
     for name in CELLS:
         if name in EVALUATION.variables:
             rows.setdefault(name, evaluated[name].values)
+    return pd.DataFrame(rows)
+
+
+def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:
+    """Return the row of a block for the provenance."""
     made = json.loads(trained.attrs["provenance"])
-    source = {
+    return {
         "store": path,
         "specification": trained.attrs["digest"],
         "n_replicates": trained.sizes["replicate"],
         "torch": made["versions"]["torch"],
         **{name: made[name] for name in PROVENANCE if name in made},
     }
-    return pd.DataFrame(rows), source
 
 
 def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerArray:
@@ -190,17 +210,20 @@ def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
 
 
 def _write_study_store(
-    path: Path, study: Study, cells: pd.DataFrame, thresholds: pd.DataFrame
+    path: Path, study: Study, cells: pd.DataFrame, thresholds: pd.DataFrame | None
 ) -> None:
     """Write the tables as one labelled store on the axes of the grid."""
     numbers = [
         name for name, column in CELLS.items() if column.dtype in ("float64", "int64", "Int64")
     ]
-    numbers = [name for name in numbers if name not in KEYS]
+    numbers = [name for name in numbers if name not in REPLICATE]
     coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
-    dataset = coded.set_index(KEYS)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
+    dataset = (
+        coded.set_index(REPLICATE)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
+    )
     brackets = ["n_star", "lower", "upper"]
-    for rule, axes in (("seed", [*CURVE, "seed"]), ("any", CURVE)):
+    rules = {"seed": [*CURVE, "seed"], "any": CURVE} if thresholds is not None else {}
+    for rule, axes in rules.items():
         part = thresholds.loc[thresholds["rule"] == rule, [*axes, *brackets]]
         part = part.astype({"seed": "int64"} if "seed" in axes else {})
         array = part.set_index(axes).astype("float64").to_xarray()
