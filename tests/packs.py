@@ -3,15 +3,19 @@
 import numpy as np
 import torch
 
+from reading import reads_chains
+
 from nstar.models import build_model
 from nstar.tasks import ModularAddition
 from nstar.tasks.stream import SequenceStream
+from nstar.tasks.supervision import n_token_kinds, n_tokens, supervise
 from nstar.training.loop import initial_state, train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
 from nstar.training.step import PackData, Replicate, Rules
 
 LENGTH, MODULUS, CPU = 5, 3, torch.device("cpu")
+TASK = ModularAddition(kind="modular_addition", modulus=MODULUS)
 
 
 def rules(**changes):
@@ -29,11 +33,33 @@ def rules(**changes):
     return Rules(**{"schedule": Schedule(chosen["max_steps"]), **chosen})
 
 
-def data_for(seeds, budget=20, device=CPU, read_from=0):
-    task = ModularAddition(kind="modular_addition", modulus=MODULUS)
-    sets = [SequenceStream(MODULUS, LENGTH, seed).sequences(0, 30 + budget) for seed in seeds]
-    tokens = torch.from_numpy(np.stack(sets))
-    labels = torch.from_numpy(np.stack([task.labels(part) for part in sets]))[..., read_from:]
+def supervision_of(options):
+    """Return how a variant is taught."""
+    return "chain_of_thought" if reads_chains(options) else "aligned"
+
+
+def model_for(options):
+    """Return the model for the data of `data_for`."""
+    supervision = supervision_of(options)
+    return build_model(
+        options,
+        n_symbols=n_token_kinds(supervision, TASK),
+        n_classes=MODULUS,
+        n_positions=n_tokens(supervision, LENGTH),
+    )
+
+
+def data_for(options, seeds, budget=20, device=CPU, read_from=0):
+    """Return sets of sequences whose labels from one on are asked for, as the variant reads them."""
+    tokens, labels = [], []
+    for seed in seeds:
+        symbols = SequenceStream(MODULUS, LENGTH, seed).sequences(0, 30 + budget)
+        lengths = np.full(len(symbols), LENGTH)
+        taught = TASK, symbols, TASK.labels(symbols), lengths, LENGTH
+        read, asked = supervise(supervision_of(options), *taught)
+        tokens.append(torch.from_numpy(read))
+        labels.append(torch.from_numpy(asked[:, read_from:]))
+    tokens, labels = torch.stack(tokens), torch.stack(labels)
     parts = (tokens[:, 30:], labels[:, 30:], tokens[:, :30], labels[:, :30])
     return PackData(*(part.to(device) for part in parts))
 
@@ -51,7 +77,7 @@ def run(
 ):
     """Train members (seed, learning rate) or (seed, learning rate, budget)."""
     chosen_rules = chosen_rules or rules()
-    model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
+    model = model_for(options)
     members = [(*member, budget)[:3] for member in members]
     seeds = sorted({seed for seed, _, _ in members})
     replicates = [
@@ -65,7 +91,7 @@ def run(
     ]
     return train_pack(
         model,
-        data_for(seeds, max(budget for _, _, budget in members), device, read_from),
+        data_for(options, seeds, max(budget for _, _, budget in members), device, read_from),
         replicates,
         chosen_rules,
         initial_state(model, [one.seed for one in replicates], device) if state is None else state,

@@ -19,18 +19,18 @@ SETS = torch.tensor([0, 1, 1])
 """Which of two sets of sequences each of three replicates reads."""
 
 
-def sequences(n_sequences, symbols=None):
-    """Return symbols (2, n, L) and their lengths (2, n), all lengths among them."""
+def sequences(n_sequences, symbols=None, shortest=SHORTEST):
+    """Return symbols (2, n, L) and their lengths (2, n), all lengths from the shortest on among them."""
     generator = np.random.default_rng(0)
-    lengths = SHORTEST + np.arange(2 * n_sequences).reshape(2, -1) % (LONGEST - SHORTEST + 1)
+    lengths = shortest + np.arange(2 * n_sequences).reshape(2, -1) % (LONGEST - shortest + 1)
     drawn = generator.integers(0, 3, (2, n_sequences, LONGEST)) if symbols is None else symbols
     return drawn, lengths
 
 
-def chain(symbols, lengths):
+def chain(symbols, lengths, shortest=SHORTEST):
     """Return tokens and labels of two sets of sequences as tensors (2, n, T) and (2, n, T')."""
     sets = [
-        supervise("chain_of_thought", SUM, part, SUM.labels(part), n, SHORTEST)
+        supervise("chain_of_thought", SUM, part, SUM.labels(part), n, shortest)
         for part, n in zip(symbols, lengths, strict=True)
     ]
     return tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*sets, strict=True))
@@ -62,22 +62,31 @@ def test_a_wrong_answer_is_the_premise_of_all_that_follow():
     assert [part.tolist() for part in decoded] == [[1, 0, 1], [1, 0, 1]]
 
 
-@pytest.mark.parametrize("name", ["transformer", "transformer_rotary", "lstm", "dense_ssm"])
-def test_it_is_plain_decoding(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "shortest"),
+    [
+        ("transformer", SHORTEST),
+        ("transformer_rotary", SHORTEST),
+        ("lstm", SHORTEST),
+        ("dense_ssm", SHORTEST),
+        ("encoder_decoder", LONGEST),
+    ],
+)
+def test_it_is_plain_decoding(name, shortest, monkeypatch):
     """The labels are what every replicate answers by itself, but for one of every fourth sequence."""
     monkeypatch.setattr(accuracy, "ENTRIES_AT_ONCE", 1)  # several parts, the last one short
     n_sequences = accuracy.LEAST_AT_ONCE + 5
     model = build_model(VARIANTS[name], n_symbols=4, n_classes=3, n_positions=2 * LONGEST)
     flat = 4 * model.initialise([0, 1, 2])  # weights large enough for answers that differ
-    symbols, lengths = sequences(n_sequences)
-    tokens, right = chain(symbols, lengths)
+    symbols, lengths = sequences(n_sequences, shortest=shortest)
+    tokens, right = chain(symbols, lengths, shortest)
     rows = torch.arange(3)
     tokens, right = tokens[SETS], right[SETS].clone()
     for r in range(3):
         alone = model.views(flat[r : r + 1])
         for i, length in enumerate(lengths[SETS[r]]):
             answers = decode_plainly(model, alone, symbols[SETS[r], i, :length])
-            begin = length - SHORTEST
+            begin = length - shortest
             right[r, i, begin : begin + length] = torch.tensor(answers)
             if i % 4 == 0:
                 right[r, i, begin + 1] = (right[r, i, begin + 1] + 1) % 3
@@ -96,7 +105,7 @@ def decode_plainly(model, parameters, symbols):
     """Return the answers to one sequence: read, append what is most likely, read again."""
     read, answers = [*symbols.tolist(), SEPARATOR], []
     for _ in symbols:
-        logits = model.forward(parameters, torch.tensor([[read]]))
+        logits = model.forward(parameters, torch.tensor([[read]]), len(read) - 1)
         answers.append(int(logits[0, 0, -1].argmax()))
         read.append(answers[-1])
     return answers

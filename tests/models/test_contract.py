@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from reading import first_output, labels_for, length_read, tokens_for
 from torch import nn
 from variants import VARIANTS
 
@@ -24,15 +25,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def tokens_for(n_replicates, batch=6, length=7, n_symbols=5):
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(n_symbols, (n_replicates, batch, length), generator=generator)
-
-
 def values_and_gradients(model, flat, tokens, labels):
     """Return logits and gradients by name of a pack whose loss is the sum of each one's mean."""
     views = {name: part.requires_grad_() for name, part in model.views(flat).items()}
-    logits = model.forward(views, tokens)
+    logits = model.forward(views, tokens, read_from=tokens.shape[-1] - labels.shape[-1])
     losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
     total = losses.view(len(tokens), -1).mean(1).sum()
     gradients = torch.autograd.grad(total, list(views.values()))
@@ -49,28 +45,35 @@ def test_every_model_has_options_and_a_variant_here():
 def test_shape_of_logits(options, length):
     model = build_model(options, **SHAPES)
     parameters = model.views(model.initialise([0, 1, 2]))
-    tokens = tokens_for(3, length=length)
-    assert model.forward(parameters, tokens).shape == (3, 6, length, 4)
+    length = length_read(options, length)
+    tokens, first = tokens_for(options, 3, length=length), first_output(options, length)
+    assert model.forward(parameters, tokens, first).shape == (3, 6, length - first, 4)
     assert model.forward(parameters, tokens, read_from=length - 1).shape == (3, 6, 1, 4)
 
 
 @every_variant
 def test_positions_see_what_they_may(options):
+    """In a chain of thought these are the positions of the states; its symbols have no outputs."""
     model = build_model(options, **SHAPES)
     parameters = model.views(model.initialise([0]))
-    tokens = tokens_for(1)
+    tokens = tokens_for(options, 1)
     changed = tokens.clone()
-    changed[..., 4:] = (changed[..., 4:] + 1) % 5
-    before, after = model.forward(parameters, tokens), model.forward(parameters, changed)
-    assert torch.equal(before[:, :, :4], after[:, :, :4]) == options.get("causal", True)
-    assert not torch.allclose(before[:, :, 4:], after[:, :, 4:])
+    changed[..., 4:] = (changed[..., 4:] + 1) % 4
+    first = first_output(options, 7)
+    before, after = (model.forward(parameters, read, first) for read in (tokens, changed))
+    n_earlier = 4 - first
+    assert n_earlier > 0
+    unseen = torch.equal(before[:, :, :n_earlier], after[:, :, :n_earlier])
+    assert unseen == options.get("causal", True)
+    assert not torch.allclose(before[:, :, n_earlier:], after[:, :, n_earlier:])
 
 
 @every_variant
 def test_gradient_reaches_every_parameter(options):
     model = build_model(options, **{**SHAPES, "n_positions": 9})
-    tokens = tokens_for(2, length=9)
-    _, gradients = values_and_gradients(model, model.initialise([0, 1]), tokens, tokens % 4)
+    tokens = tokens_for(options, 2, length=9)
+    labels = labels_for(options, tokens)
+    _, gradients = values_and_gradients(model, model.initialise([0, 1]), tokens, labels)
     for name, gradient in gradients.items():
         assert all(row.abs().sum() > 0 for row in gradient), name
 
@@ -81,14 +84,15 @@ def test_gradient_reaches_every_parameter(options):
 def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, batch):
     """Alone or in any slot of any pack, beside a replicate that is NaN."""
     model = build_model(options, **SHAPES)
-    tokens = tokens_for(1, batch=batch)
-    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, tokens % 4)
+    tokens = tokens_for(options, 1, batch=batch)
+    labels = labels_for(options, tokens)
+    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, labels)
     for slot in {0, n_replicates // 2, n_replicates - 1}:
         seeds = [0 if r == slot else r + 1 for r in range(n_replicates)]
         flat = model.initialise(seeds)
         flat[(slot + 1) % n_replicates] = float("nan")
-        together = tokens.expand(n_replicates, -1, -1)
-        logits, gradients = values_and_gradients(model, flat, together, together % 4)
+        together = (part.expand(n_replicates, -1, -1) for part in (tokens, labels))
+        logits, gradients = values_and_gradients(model, flat, *together)
         assert torch.equal(logits[slot], alone[0])
         for name, gradient in gradients.items():
             assert torch.equal(gradient[slot], alone_gradients[name][0]), name
@@ -99,7 +103,8 @@ def test_narrowest_replicate_is_bitwise_independent_of_the_pack(options):
     """A width of 2 is the least that the configuration takes; long sums show a difference."""
     narrowest = {"width": 2, "heads": 1, "block_size": 2, "perceptron_width": 2}
     narrow = {key: narrowest.get(key, value) for key, value in options.items()}
-    assert_same_alone(build_model(narrow, **SHAPES), tokens_for(1, batch=500))
+    tokens = tokens_for(options, 1, batch=500)
+    assert_same_alone(build_model(narrow, **SHAPES), tokens, labels_for(options, tokens))
 
 
 @every_variant
@@ -108,14 +113,15 @@ def test_wide_replicate_is_bitwise_independent_of_the_pack(options, length, batc
     """At sizes at which kernels change; both ways to feed symbols, and steps of one column."""
     wide = {**options, "width": 72}
     model = build_model(wide, **{**SHAPES, "n_symbols": n_symbols})
-    assert_same_alone(model, tokens_for(1, batch, length, n_symbols))
+    tokens = tokens_for(options, 1, batch, length_read(options, length), n_symbols)
+    assert_same_alone(model, tokens, labels_for(options, tokens))
 
 
-def assert_same_alone(model, tokens):
+def assert_same_alone(model, tokens, labels):
     """Logits and gradients of a replicate alone are those in the last slot of three."""
-    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, tokens % 4)
-    together, flat = tokens.expand(3, -1, -1), model.initialise([1, 2, 0])
-    logits, gradients = values_and_gradients(model, flat, together, together % 4)
+    alone, alone_gradients = values_and_gradients(model, model.initialise([0]), tokens, labels)
+    together = (part.expand(3, -1, -1) for part in (tokens, labels))
+    logits, gradients = values_and_gradients(model, model.initialise([1, 2, 0]), *together)
     assert torch.equal(logits[2], alone[0])
     for name, gradient in gradients.items():
         assert torch.equal(gradient[2], alone_gradients[name][0]), name
@@ -137,15 +143,17 @@ def test_stacked_form_equals_the_reference_in_values_and_gradients(options, n_sy
     """In double precision, where the two differ by rounding errors that no mistake would hide in."""
     model = build_model(options, **{**SHAPES, "n_symbols": n_symbols})
     flat = model.initialise([0, 1]).double()
-    tokens = tokens_for(2, length=length, n_symbols=n_symbols)
-    logits, gradients = values_and_gradients(model, flat, tokens, tokens % 4)
+    length = length_read(options, length)
+    tokens = tokens_for(options, 2, length=length, n_symbols=n_symbols)
+    labels = labels_for(options, tokens)
+    logits, gradients = values_and_gradients(model, flat, tokens, labels)
     for r in range(2):
         values = {name: part[r].clone() for name, part in model.views(flat.detach()).items()}
         for part in values.values():
             part.requires_grad_()
         plain = reference_logits(model, values, tokens[r])
         torch.testing.assert_close(plain, logits[r], rtol=1e-8, atol=1e-10)
-        loss = F.cross_entropy(plain.flatten(0, 1), tokens[r].flatten() % 4)
+        loss = F.cross_entropy(plain.flatten(0, 1), labels[r].flatten())
         wanted = torch.autograd.grad(loss, list(values.values()), allow_unused=length == 1)
         for name, gradient in zip(values, wanted, strict=True):
             expected = torch.zeros_like(values[name]) if gradient is None else gradient
@@ -162,18 +170,20 @@ def test_stacked_form_equals_the_reference_in_values_and_gradients(options, n_sy
 def test_logits_of_the_positions_that_are_read_are_those_of_all(options):
     model = build_model(options, **SHAPES)
     parameters = model.views(model.initialise([0, 1]))
-    tokens = tokens_for(2)
-    every = model.forward(parameters, tokens)
-    for first in (3, 6):
+    tokens = tokens_for(options, 2)
+    start = first_output(options, 7)
+    every = model.forward(parameters, tokens, start)
+    for first in (4, 6):
         part = model.forward(parameters, tokens, read_from=first)
-        torch.testing.assert_close(part, every[:, :, first:], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(part, every[:, :, first - start :], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("kind", "module"), [("lstm", nn.LSTM), ("gru", nn.GRU), ("elman", nn.RNN)]
 )
 def test_recurrent_models_are_those_of_torch(kind, module):
-    model = build_model({"kind": kind, "width": 10}, **SHAPES)
+    options = {"kind": kind, "width": 10}
+    model = build_model(options, **SHAPES)
     values = {name: part[0] for name, part in model.views(model.initialise([0])).items()}
     layer = "input" if kind == "elman" else "gates"
     order = [0, 1, 3, 2] if kind == "lstm" else [0, 1, 2]  # torch has u before o
@@ -190,7 +200,7 @@ def test_recurrent_models_are_those_of_torch(kind, module):
         recurrent.bias_hh_l0.zero_()
         if kind == "gru":
             recurrent.bias_hh_l0[20:].copy_(values["candidate_bias"][0])
-    tokens = tokens_for(1)[0]
+    tokens = tokens_for(options, 1)[0]
     hidden = recurrent(values["token_embedding"][tokens])[0]
     wanted = hidden @ values["head.weight"] + values["head.bias"]
     found = model.forward(model.views(model.initialise([0])), tokens[None])[0]
@@ -204,7 +214,7 @@ def test_factored_model_is_the_dense_one_of_its_tensor():
     values = factored.views(factored.initialise([0, 1]).double())
     parts = (values[f"{part}_factor"] for part in ("input", "state", "output"))
     values["bilinear"] = torch.einsum("rkf,rjf,rfi->rkji", *parts)
-    tokens = tokens_for(2, length=70)
+    tokens = tokens_for({"kind": "dense_ssm"}, 2, length=70)
     torch.testing.assert_close(factored.forward(values, tokens), dense.forward(values, tokens))
 
 
@@ -222,6 +232,18 @@ def test_factored_model_is_the_dense_one_of_its_tensor():
         (
             {"kind": "transformer", "width": 12, "depth": 2, "heads": 3, "norm": "post"},
             lambda v, d, c, p: v * d + p * d + 2 * (12 * d * d + 13 * d) + d * c + c,
+        ),
+        (
+            {
+                "kind": "encoder_decoder",
+                "width": 12,
+                "depth": 2,
+                "heads": 3,
+                "perceptron_width": 7,
+            },
+            lambda v, d, c, p: (
+                (v + p) * d // 2 + 2 * (12 * d * d + 4 * d * 7 + 24 * d + 2 * 7) + 4 * d + d * c + c
+            ),
         ),
         (
             VARIANTS["transformer_sensitivity"],

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from packs import CPU, rules
 from pydantic import TypeAdapter
+from reading import labels_for, length_read, tokens_for
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 from variants import VARIANTS
@@ -39,10 +40,6 @@ def size_of(options, shape):
 def model_of(options, shape):
     symbols = {"n_symbols": shape.n_symbols, "n_classes": shape.n_classes}
     return build_model(options, **symbols, n_positions=shape.n_positions)
-
-
-def blank(n_sequences, length):
-    return torch.zeros(1, n_sequences, length, dtype=torch.int64)
 
 
 def test_every_kind_has_a_size():
@@ -116,7 +113,9 @@ def counted_flops(options, shape):
     """Return the operations of a forward pass without gradients, and of a training step."""
     model = model_of(options, shape)
     parameters = model.views(model.initialise([0]))
-    tokens = blank(shape.batch_size, shape.length)
+    tokens = tokens_for(options, 1, shape.batch_size, shape.length, shape.n_symbols)
+    labels = labels_for(options, tokens, shape.n_classes)
+    read_from = tokens.shape[-1] - labels.shape[-1]
     by_hand = dict(HAND_COUNTED)
     if isinstance(model, linear_rnn.LinearRNN):
         by_hand |= HAND_COUNTED_IN_LINEAR_RNN
@@ -125,12 +124,12 @@ def counted_flops(options, shape):
         return FlopCounterMode(display=False, custom_mapping=by_hand)
 
     with counter() as forward, torch.no_grad():
-        model.forward(parameters, tokens)
+        model.forward(parameters, tokens, read_from)
     parameters = {name: part.requires_grad_() for name, part in parameters.items()}
     noise = Dropout(model.dropout_rate, [0], 0, CPU) if model.dropout_rate else None
     with counter() as step:
-        logits = model.forward(parameters, tokens, dropout=noise)
-        loss = F.cross_entropy(logits.flatten(0, 2), tokens.flatten())
+        logits = model.forward(parameters, tokens, read_from, noise)
+        loss = F.cross_entropy(logits.flatten(0, 2), labels.flatten())
         torch.autograd.grad(loss, list(parameters.values()))
     return forward.get_total_flops(), step.get_total_flops()
 
@@ -139,6 +138,7 @@ def counted_flops(options, shape):
 @pytest.mark.parametrize("n_symbols", [5, 40])
 @pytest.mark.parametrize(("length", "batch_size"), [(1, 2), (20, 1), (20, 3), (70, 2)])
 def test_operations(options, n_symbols, length, batch_size):
+    length = length_read(options, length)
     shape = Shape(n_symbols, n_classes=4, n_positions=70, length=length, batch_size=batch_size)
     size = size_of(options, shape)
     forward, step = counted_flops(options, shape)
@@ -158,14 +158,16 @@ def test_memory(options, width, n_symbols, length, batch_size):
     options = {**options, "width": width}
     shape = Shape(n_symbols, n_symbols, 2 * length, length, batch_size)
     size, model = size_of(options, shape), model_of(options, shape)
-    batch, one = blank(batch_size, length), blank(1, length)
-    data, chosen = PackData(batch, batch, one, one), rules(batch_size=batch_size, evaluate_every=1)
+    tokens = tokens_for(options, 1, batch_size, length, n_symbols)
+    labels = labels_for(options, tokens, n_symbols)
+    data = PackData(tokens, labels, tokens[:, :1], labels[:, :1])
+    chosen = rules(batch_size=batch_size, evaluate_every=1)
     trial = launch._Trial(model, data, chosen, 2)
     parameters = model.views(trial.parameters.clone())
 
     trial_step = launch.launch_bytes(model, data, chosen, 2)
     two_steps = peak_bytes(lambda: trial.train(2), CPU)
-    scoring = peak_bytes(lambda: score(model, parameters, batch, batch, trial.sets), CPU)
+    scoring = peak_bytes(lambda: score(model, parameters, tokens, labels, trial.sets), CPU)
     assert two_steps == pytest.approx(trial_step, rel=0.01)
     for predicted, found in [
         (size.step_bytes, trial_step),

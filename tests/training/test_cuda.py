@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 import xarray as xr
-from packs import CPU, LENGTH, MODULUS, data_for, rules, run
+from packs import CPU, data_for, model_for, rules, run
+from reading import first_output, labels_for, tokens_for
 from studies import tiny
 from variants import VARIANTS
 
@@ -77,11 +78,6 @@ def prepared():
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def tokens_for(n_sets, batch, length, n_symbols):
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(n_symbols, (n_sets, batch, length), generator=generator)
-
-
 def mean_losses(logits, labels):
     losses = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
     return losses.view(len(labels), -1).mean(1)
@@ -89,9 +85,8 @@ def mean_losses(logits, labels):
 
 def wide(options):
     """Return model, data and rules of a pack of large batches."""
-    model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
     chosen = rules(batch_size=512, max_steps=1, evaluate_every=1)
-    return model, data_for([0], 512, GPU), chosen
+    return model_for(options), data_for(options, [0], 512, GPU), chosen
 
 
 def assert_near(found, wanted, error=LARGEST_ERROR):
@@ -112,10 +107,11 @@ def assert_same_run(one, other):
 def test_logits_and_gradients_are_those_of_the_reference(options, n_symbols, length):
     model = build_model(options, n_symbols=n_symbols, **SHAPES)
     flat = model.initialise([0, 1])
-    tokens = tokens_for(2, 6, length, n_symbols)
+    tokens = tokens_for(options, 2, 6, length, n_symbols)
+    labels = labels_for(options, tokens)
     views = {name: part.requires_grad_() for name, part in model.views(flat.to(GPU)).items()}
-    logits = model.forward(views, tokens.to(GPU))
-    losses = mean_losses(logits, tokens.to(GPU) % 4)
+    logits = model.forward(views, tokens.to(GPU), first_output(options, length))
+    losses = mean_losses(logits, labels.to(GPU))
     gradients = torch.autograd.grad(losses.sum(), list(views.values()))
     for r in range(2):
         values = {
@@ -123,7 +119,7 @@ def test_logits_and_gradients_are_those_of_the_reference(options, n_symbols, len
             for name, part in model.views(flat.double()).items()
         }
         plain = reference_logits(model, values, tokens[r])
-        (loss,) = mean_losses(plain[None], tokens[r : r + 1] % 4)
+        (loss,) = mean_losses(plain[None], labels[r : r + 1])
         wanted = torch.autograd.grad(loss, list(values.values()))
         assert_near(logits[r], plain)
         assert losses[r].item() == pytest.approx(loss.item(), rel=1e-4)
@@ -134,8 +130,9 @@ def test_logits_and_gradients_are_those_of_the_reference(options, n_symbols, len
 def scored(options, device, measure, n_copies=1, batch=40):
     """Return what a measure gives of replicates 0, 1, 0, 1, .., on sets of their own."""
     model = build_model(options, n_symbols=5, **SHAPES)
-    tokens = tokens_for(2, batch, 7, 5)
-    labels = tokens[..., 2:] % 4
+    tokens = tokens_for(options, 2, batch, 7, 5)
+    read_from = max(2, first_output(options, 7))
+    labels = tokens[..., read_from:] % 4
     labels[:, ::3, 2] = NO_LABEL
     flat = model.initialise([0, 1]).repeat(n_copies, 1)
     rows = torch.arange(len(flat)) % 2

@@ -45,8 +45,8 @@ def test_peak_counts_what_lives_at_the_same_time():
 )
 def test_planned_memory_is_that_of_a_launch_of_many(options):
     model, chosen = model_of(**options), rules(evaluate_every=1)
-    plan = plan_memory(model, data_for([0]), chosen)
-    taken = launch_bytes(model, data_for([0]), chosen, 12)
+    plan = plan_memory(model, data_for(options, [0]), chosen)
+    taken = launch_bytes(model, data_for(options, [0]), chosen, 12)
     # A little above is right: what the optimiser takes for itself stops growing with the pack.
     assert taken <= 1.02 * plan.of(12)
     assert plan.of(12) == pytest.approx(taken, rel=0.1)
@@ -69,20 +69,20 @@ def test_sizes_are_tried_until_more_no_longer_pay(seconds, most, wanted, monkeyp
 
     monkeypatch.setattr(launch._Trial, "seconds", of_a_step)
     monkeypatch.setattr(launch._Trial, "train", lambda trial, n_steps: None)
-    assert launch._fastest_size(model_of(), data_for([0]), rules(), most) == wanted
+    assert launch._fastest_size(model_of(), data_for(LSTM, [0]), rules(), most) == wanted
 
 
 def test_pack_is_split_before_memory_runs_out(monkeypatch):
-    plan = plan_memory(model_of(), data_for([0]), rules())
+    plan = plan_memory(model_of(), data_for(LSTM, [0]), rules())
     monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 2 * plan.of(5) + 1)
     monkeypatch.setattr(launch, "_fastest_size", lambda model, data, rules, most: most)
-    assert launch_size(model_of(), data_for([0]), rules(), 100) == 5
+    assert launch_size(model_of(), data_for(LSTM, [0]), rules(), 100) == 5
 
 
 def test_one_replicate_too_many_is_refused_before_the_first_step(monkeypatch):
     monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 1000)
     with pytest.raises(DeviceError, match=r"batch size 6 and length 5 needs .* GiB on cpu.*lower"):
-        launch_size(model_of(), data_for([0]), rules(), 1)
+        launch_size(model_of(), data_for(LSTM, [0]), rules(), 1)
 
 
 def test_plan_of_memory_by_hand():
@@ -134,7 +134,7 @@ def test_model_whose_trial_does_not_fit_is_refused(monkeypatch):
 
     monkeypatch.setattr(launch, "plan_memory", does_not_fit)
     with pytest.raises(DeviceError, match=r"length 5 does not fit on cpu.* lower"):
-        launch_size(model_of(), data_for([0]), rules(), 1)
+        launch_size(model_of(), data_for(LSTM, [0]), rules(), 1)
 
 
 @pytest.mark.parametrize(

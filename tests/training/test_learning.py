@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from packs import CPU, rules
+from reading import reads_chains
 from variants import VARIANTS
 
 from nstar.models import build_model
@@ -18,8 +19,13 @@ def test_learns_whether_a_symbol_has_occurred(options):
     """A task for all: a state that forgets can carry it, and so can one look back."""
     tokens = torch.from_numpy(np.random.default_rng(0).integers(3, size=(1, 260, 6)))
     labels = ((tokens == 1).cumsum(-1) > 0).long()
+    shapes = {"n_symbols": 3, "n_classes": 2, "n_positions": 6}
+    if reads_chains(options):
+        separator = torch.full_like(tokens[..., :1], 3)
+        tokens = torch.cat([tokens, separator, labels[..., :-1]], dim=-1)
+        shapes |= {"n_symbols": 4, "n_positions": 12}
     data = PackData(tokens[:, 60:], labels[:, 60:], tokens[:, :60], labels[:, :60])
-    model = build_model(options, n_symbols=3, n_classes=2, n_positions=6)
+    model = build_model(options, **shapes)
     sampler = EpochSampler(200, 16, {"seed": 0})
     members = [Replicate(seed, rate, 0, sampler) for seed in (0, 1) for rate in (0.003, 0.01)]
     state = train_pack(

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from packs import CPU, LENGTH, MODULUS, data_for, rules, run
+from packs import CPU, LENGTH, MODULUS, data_for, model_for, rules, run
 from variants import VARIANTS
 
 from nstar.models import Dropout, build_model
@@ -74,13 +74,13 @@ def test_pack_equals_the_reference_with_torch_optimiser_over_50_steps(options, d
     members = [(0, 3e-4), (1, 1e-4)]
     chosen = rules(success_threshold=2.0)
     chosen.optimiser["decoupled"] = decoupled
-    model = build_model(options, n_symbols=MODULUS, n_classes=MODULUS, n_positions=LENGTH)
+    model = model_for(options)
     start = initial_state(model, [0, 1], CPU)
     start.parameters = start.parameters.double()
     start.final_parameters = start.final_parameters.double()
     start.adam = AdamState.of(start.parameters)
     state = run(options, members, chosen, state=start)
-    data = data_for([0, 1])
+    data = data_for(options, [0, 1])
     algorithm = torch.optim.AdamW if decoupled else torch.optim.Adam
     for r, (seed, rate) in enumerate(members):
         initial = model.views(model.initialise([seed]))
@@ -117,7 +117,7 @@ def test_reading_fewer_positions_trains_on_their_loss_alone():
         name: part[0].clone().requires_grad_()
         for name, part in model.views(model.initialise([0])).items()
     }
-    data = data_for([0])
+    data = data_for(LSTM, [0])
     batch = EpochSampler(20, 6, {"seed": 0}).indices(0, 1)[0]
     logits = reference_logits(model, values, data.tokens[0, batch])[:, 4]
     loss = torch.nn.functional.cross_entropy(logits, data.labels[0, batch, 4])

@@ -125,6 +125,7 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
         yield from _impossible_budgets(parts)
     if {"grid", "models"} <= set(parts):
         yield from _sees_ahead(parts)
+        yield from _no_separator(parts)
     if {"grid", "tasks", "training"} <= set(parts):
         yield from _wrong_objective(parts)
     if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
@@ -199,17 +200,40 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a model would see the answers, or the padding, that follow a position."""
+    for i, block, name, model in _models_of(parts):
+        if getattr(model, "causal", True):
+            continue
+        for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
+            for value in getattr(block, key):
+                if value != legal and (legal or value == "chain_of_thought"):
+                    yield (
+                        f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
+                        f"what follows a position; set its causal: true, or leave it out"
+                    )
+
+
+def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where an encoder would not know its end, which is the separator, at one place for all."""
+    legal = {"supervisions": "chain_of_thought", "length_distributions": "fixed"}
+    for i, block, name, model in _models_of(parts):
+        if model.kind != "encoder_decoder":
+            continue
+        for key, only in legal.items():
+            for value in getattr(block, key):
+                if value != only:
+                    yield (
+                        f"grid.{i}.{key}: {value} with model {name}, an encoder_decoder, whose encoder "
+                        f"reads what precedes the separator of a chain of thought, at the same place in "
+                        f"all sequences; use {only}, or put the model into a grid block of its own"
+                    )
+
+
+def _models_of(parts: Mapping[str, Any]) -> Iterator[tuple[int, GridBlock, str, Options]]:
+    """Yield the models of every block of the grid, with the number of the block and their names."""
     for i, block in enumerate(parts["grid"]):
         for name in parts["models"] if block.models is None else block.models:
-            if getattr(parts["models"].get(name), "causal", True):
-                continue
-            for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
-                for value in getattr(block, key):
-                    if value != legal and (legal or value == "chain_of_thought"):
-                        yield (
-                            f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
-                            f"what follows a position; set its causal: true, or leave it out"
-                        )
+            if name in parts["models"]:
+                yield i, block, name, parts["models"][name]
 
 
 def _tasks_of(parts: Mapping[str, Any]) -> Iterator[tuple[int, GridBlock, str, Task]]:

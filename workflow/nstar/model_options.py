@@ -15,6 +15,7 @@ from nstar.model_sizes import (
     Shape,
     Size,
     delta_net_size,
+    encoder_decoder_size,
     factored_recurrence_size,
     linear_recurrence_size,
     recurrent_size,
@@ -30,6 +31,14 @@ Width = Annotated[
 
 def _width(meaning: str) -> Any:
     return Field(description=f"D, size of {meaning}; units")
+
+
+def _halve(width: int, what: str) -> None:
+    if width % 2:
+        raise ValueError(
+            f"{what} gives tokens and positions half of the width each, and width {width} is odd; "
+            f"choose an even width"
+        )
 
 
 def _divisors(number: int, largest: int) -> str:
@@ -115,17 +124,33 @@ class TransformerOptions(_Heads):
                 f"embedding concatenated needs a table of positions, and positions are "
                 f"{self.positions}; choose positions learned, or embedding added"
             )
-        if self.embedding == "concatenated" and self.width % 2:
-            raise ValueError(
-                f"embedding concatenated gives tokens and positions half of the width each, and "
-                f"width {self.width} is odd; choose an even width"
-            )
+        if self.embedding == "concatenated":
+            _halve(self.width, "embedding concatenated")
         return self
 
     def size(self, shape: Shape) -> Size:
         """Return the size, which mask and initial values leave as it is; see `transformer_size`."""
         others = {"kind", "causal", "initialisation", "weight_decay"}
         return transformer_size(shape, **self.model_dump(exclude=others))
+
+
+class EncoderDecoderOptions(_Heads):
+    """Encoder-decoder transformer, for chains of thought of fixed length."""
+
+    kind: Literal["encoder_decoder"] = Field(description="encoder-decoder transformer; no unit")
+    depth: PositiveInt = Field(description="layers of the encoder, as many as of the decoder; layers")
+    perceptron_width: Width | None = Field(
+        None, description="F, hidden units of a perceptron; null: 4 times the width; units"
+    )
+
+    @model_validator(mode="after")
+    def _halves_to_concatenate(self):
+        _halve(self.width, "encoder_decoder")
+        return self
+
+    def size(self, shape: Shape) -> Size:
+        """Return the size; see `encoder_decoder_size`."""
+        return encoder_decoder_size(shape, self.width, self.depth, self.perceptron_width)
 
 
 class LSTMOptions(ModelKind):
@@ -342,6 +367,7 @@ class PresetOptions(Options):
 
 KINDS = (
     TransformerOptions,
+    EncoderDecoderOptions,
     LSTMOptions,
     GRUOptions,
     ElmanOptions,

@@ -8,7 +8,7 @@ Symbols: D width, V vocabulary, C classes, T length, H heads, B batch, P paramet
 the glossary, n = B T positions of a batch, b size of a block, c of a chunk.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 LARGEST_TABLE, ELEMENTWISE_BLOCK = 32, 2
@@ -169,6 +169,62 @@ def transformer_size(
     forward = n * max(5 * width + 2 * hidden, 7 * width)
     training = n * (depth * kept + transient)
     return _size(shape, n_parameters, products, forward, training)
+
+
+def encoder_decoder_size(
+    shape: Shape, width: int, depth: int, perceptron_width: int | None = None
+) -> Size:
+    """Return the size of a `nstar.models.EncoderDecoder`.
+
+    Parameters
+    ----------
+    shape : Shape
+        The encoder reads the first half of a sequence; of an odd one, the shorter half. The loss reads
+        all positions of the other one.
+    width, depth, perceptron_width
+        As for the model, in which the number of heads changes nothing here.
+
+    Notes
+    -----
+    P is ``(V + n_positions) D / 2 + depth (12 D^2 + 4 D F + 24 D + 2 F) + 4 D + D C + C``, F the width
+    of the perceptrons; an odd n_positions counts as one more.
+
+    With e positions read by the encoder and d by the decoder, ``e + d = n``, a layer forward has
+    ``8 n D^2 + 4 n D F`` operations of linear maps, and beyond these ``4 d D^2 + 4 e D^2`` around the
+    attention to the encoder. Attention has ``4 D`` for each pair of a position and one that it sees:
+    e to e, d to d, d to e; the head takes ``2 d D C``. Backward takes twice that, attention 5 / 2 times.
+
+    For its gradient a layer of the encoder keeps ``10 D + F`` numbers per position and one of the
+    decoder ``15 D + F``, and ``2 D`` keys and values per position of the encoder; a norm at the end
+    keeps ``3 D``. Forward, ``D + 2 F`` live at a time in a perceptron of the decoder, and ``9 D`` in an
+    attention, beside what the encoder made.
+    """
+    encoded = shape.length // 2
+    decoded = shape.length - encoded
+    n_encoded, n_decoded = shape.batch_size * encoded, shape.batch_size * decoded
+    hidden = perceptron_width or 4 * width
+    n_parameters = width // 2 * (shape.n_symbols + 2 * -(-shape.n_positions // 2))
+    n_parameters += depth * (12 * width**2 + 4 * width * hidden + 24 * width + 2 * hidden)
+    n_parameters += 4 * width + (width + 1) * shape.n_classes
+
+    def attention(n_rows: int, n_seen: int) -> _Flops:
+        forward = 2 * _product(n_rows, width, n_seen).forward
+        return _Flops(forward, 5 * forward // 2)
+
+    products = [_product(n_decoded, width, shape.n_classes)]
+    products += depth * [
+        _product(n_encoded, width, 4 * width + 2 * hidden),
+        attention(n_encoded, encoded),
+        _product(n_decoded, width, 6 * width + 2 * hidden),
+        _product(n_encoded, width, 2 * width),
+        attention(n_decoded, decoded),
+        attention(n_decoded, encoded),
+    ]
+    forward = n_decoded * max(width + 2 * hidden, 9 * width) + n_encoded * width
+    kept = n_encoded * (12 * width + hidden) + n_decoded * (15 * width + hidden)
+    transient = n_decoded * (5 * width + hidden) + shape.n_rows * 3 * width
+    outputs = replace(shape, length=decoded)
+    return _size(outputs, n_parameters, products, forward, training=depth * kept + transient)
 
 
 def recurrent_size(

@@ -5,6 +5,7 @@ from typing import Any
 
 from nstar.models.deltanet import DeltaNet
 from nstar.models.elman import Elman
+from nstar.models.encoder_decoder import EncoderDecoder
 from nstar.models.factored_ssm import FactoredSSM
 from nstar.models.gru import GRU
 from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
@@ -14,6 +15,7 @@ from nstar.models.transformer import Transformer
 
 MODELS: dict[str, type[StackedModel]] = {
     "transformer": Transformer,
+    "encoder_decoder": EncoderDecoder,
     "lstm": LSTM,
     "gru": GRU,
     "elman": Elman,
@@ -47,6 +49,7 @@ __all__ = [
     "DiagonalSSM",
     "Dropout",
     "Elman",
+    "EncoderDecoder",
     "FactoredSSM",
     "ParameterSpec",
     "RotationSSM",

@@ -1,7 +1,7 @@
 """The same networks for one replicate, as their formulas say: slow and obvious. Tests compare with them.
 
 Each function takes the named parameters of one replicate, of the stacked shapes without their
-replicate axis, and tokens (B, T); it returns logits (B, T, C).
+replicate axis, and tokens (B, T); it returns logits (B, T, C), of an encoder-decoder those that it has.
 """
 
 import math
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nstar.models.deltanet import KEY_EPSILON, OUTPUT_EPSILON, DeltaNet
 from nstar.models.elman import Elman
+from nstar.models.encoder_decoder import EncoderDecoder
 from nstar.models.factored_ssm import FactoredSSM
 from nstar.models.gru import GRU
 from nstar.models.linear_rnn import BlockSSM, DenseSSM, DiagonalSSM, RotationSSM
@@ -82,6 +83,50 @@ def _attend(model, values: Values, layer: str, inputs: Tensor) -> Tensor:
             scores = scores.masked_fill(future, float("-inf"))
         mixed.append(scores.softmax(-1) @ value)
     return torch.cat(mixed, dim=-1)
+
+
+def encoder_decoder(model, values: Values, tokens: Tensor) -> Tensor:
+    """Return logits (B, m, C) of `nstar.models.EncoderDecoder`, from the separator on."""
+    n_encoded = tokens[0].tolist().index(model.n_symbols - 1)
+
+    def embedded(part, read):
+        table = values[f"{part}_position_embedding"][: read.shape[1]]
+        return torch.cat([values["token_embedding"][read], torch.stack([table] * len(read))], dim=-1)
+
+    def attention(name, stream, seen, visible=None):
+        weight, bias = values[f"{name}query_key_value.weight"], values[f"{name}query_key_value.bias"]
+        query, key, value = (
+            inputs @ weight[:, part] + bias[:, part]
+            for inputs, part in zip(
+                (stream, seen, seen), torch.arange(3 * model.width).chunk(3), strict=True
+            )
+        )
+        heads = []
+        for part in torch.arange(model.width).chunk(model.heads):
+            scores = query[..., part] @ key[..., part].mT / len(part) ** 0.5
+            if visible is not None:
+                scores = scores.masked_fill(~visible, float("-inf"))
+            heads.append(scores.softmax(-1) @ value[..., part])
+        added = _linear(values, f"{name}attention_out", torch.cat(heads, dim=-1))
+        return _norm(values, f"{name}attention_norm", stream + added)
+
+    def perceptron(name, stream):
+        hidden = F.relu(_linear(values, f"{name}_in", stream))
+        return _norm(values, f"{name}_norm", stream + _linear(values, f"{name}_out", hidden))
+
+    encoded = embedded("encoder", tokens[:, :n_encoded])
+    for i in range(model.depth):
+        encoded = attention(f"encoder{i}.", encoded, encoded)
+        encoded = perceptron(f"encoder{i}.perceptron", encoded)
+    encoded = _norm(values, "encoder_norm", encoded)
+
+    decoded = embedded("decoder", tokens[:, n_encoded:])
+    past = torch.ones(decoded.shape[1], decoded.shape[1]).tril().bool()
+    for i in range(model.depth):
+        decoded = attention(f"decoder{i}.", decoded, decoded, past)
+        decoded = attention(f"decoder{i}.cross_", decoded, encoded)
+        decoded = perceptron(f"decoder{i}.perceptron", decoded)
+    return _linear(values, "head", _norm(values, "decoder_norm", decoded))
 
 
 def _rotate(vectors: Tensor) -> Tensor:
@@ -256,6 +301,7 @@ def _norm(values: Values, name: str, inputs: Tensor) -> Tensor:
 
 REFERENCES: Mapping[type[StackedModel], Callable[[Any, Values, Tensor], Tensor]] = {
     Transformer: transformer,
+    EncoderDecoder: encoder_decoder,
     LSTM: lstm,
     GRU: gru,
     Elman: elman,

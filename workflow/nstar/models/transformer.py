@@ -166,10 +166,9 @@ class Transformer(StackedModel):
         bound = bias_bound = n_inputs**-0.5
         if part == "query_key_value":
             bound = (6 / (n_inputs + n_outputs)) ** 0.5
-        bias = ParameterSpec(f"{name}.bias", (1, n_outputs), "uniform", bias_bound)
         if part in ("query_key_value", "attention_out"):
-            bias = ParameterSpec(f"{name}.bias", (1, n_outputs), "constant", 0.0)
-        return [ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), "uniform", bound), bias]
+            bias_bound = 0.0
+        return uniform_specs(name, n_inputs, n_outputs, bound, bias_bound)
 
     def forward(
         self,
@@ -199,13 +198,8 @@ class Transformer(StackedModel):
             T' is T in all layers but the last, whose positions are those from `read_from` on; with
             norm "pre", attention of the last layer still sees all positions, and so does its norm.
         """
-        seen = {}
-
-        def norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
-            seen[name] = inputs.view(*tokens.shape[:2], -1, self.width)
-            return layer_norm(parameters, name, inputs)
-
-        self._hidden(parameters, tokens, read_from, None, norm)
+        seen: dict[str, Tensor] = {}
+        self._hidden(parameters, tokens, read_from, None, recording_norm(seen, tokens.shape[1]))
         return seen
 
     def _hidden(
@@ -232,10 +226,10 @@ class Transformer(StackedModel):
             return stream + sinusoids(length, self.width, stream.dtype, stream.device)
         if self.positions != "learned":
             return stream
-        table = parameters["position_embedding"][:, None, :length]
+        table = parameters["position_embedding"]
         if self.embedding == "concatenated":
-            return torch.cat([stream, table.expand_as(stream)], dim=-1)
-        return stream + table
+            return beside_positions(stream, table)
+        return stream + table[:, None, :length]
 
     def _layer(
         self,
@@ -257,8 +251,7 @@ class Transformer(StackedModel):
         stream = stream[:, :, first:].reshape(rows) + drop(added)
         stream = after(parameters, f"{name}.attention_norm", stream)
         normed = before(parameters, f"{name}.perceptron_norm", stream)
-        hidden = elementwise(self.activation, linear(parameters, f"{name}.perceptron_in", normed))
-        stream = stream + drop(linear(parameters, f"{name}.perceptron_out", hidden))
+        stream = stream + drop(perceptron(parameters, name, normed, self.activation))
         return after(parameters, f"{name}.perceptron_norm", stream).view(shape)
 
     def _attention(
@@ -271,44 +264,82 @@ class Transformer(StackedModel):
     ) -> Tensor:
         """Return what the positions from the first on see of the inputs (R, B, T, D)."""
         n_replicates, batch, length, width = inputs.shape
-        query, key, value = self._project(parameters, f"{name}.query_key_value", inputs, first)
+        name = f"{name}.query_key_value"
+        query, key, value = query_key_value(parameters, name, inputs, self.heads, first)
         if self.positions == "rotary":
             dtype = parameters["token_embedding"].dtype  # the angles need all their digits
             angles = rotary_angles(length, width // self.heads, dtype, query.device)
             query, key = rotate(query, angles[first:]), rotate(key, angles)
-        if dropout is None and self.causal and not first:
-            mixed = attend(query, key, value, is_causal=True)
+        if dropout is None:
+            mixed = (attend_to_past if self.causal else attend)(query, key, value)
         else:
-            visible = None
+            scores = query @ key.mT / key.shape[-1] ** 0.5
             if self.causal:
-                visible = inputs.new_ones(length, length, dtype=torch.bool).tril()[first:]
-            if dropout is None:
-                mixed = attend(query, key, value, attn_mask=visible)
-            else:
-                scores = query @ key.mT / key.shape[-1] ** 0.5
-                if visible is not None:
-                    scores = scores.masked_fill(~visible, float("-inf"))
-                weights = scores.softmax(-1).unflatten(0, (n_replicates, batch))
-                mixed = dropout(weights).flatten(0, 1) @ value
+                scores = scores.masked_fill(~_past(query, key), float("-inf"))
+            weights = scores.softmax(-1).unflatten(0, (n_replicates, batch))
+            mixed = dropout(weights).flatten(0, 1) @ value
         return mixed.transpose(1, 2).reshape(n_replicates, batch, length - first, width)
 
-    def _project(
-        self, parameters: Parameters, name: str, inputs: Tensor, first: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return queries from the first on, keys and values, each (R B, H, positions, D / H)."""
-        n_replicates, batch, _, width = inputs.shape
-        weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
 
-        def project(part: Tensor, start: int, n_parts: int) -> tuple[Tensor, ...]:
-            columns = slice(start * width, (start + n_parts) * width)
-            rows = part.reshape(n_replicates, -1, width)
-            projected = torch.baddbmm(bias[..., columns], rows, weight[..., columns])
-            shape = (n_replicates * batch, part.shape[2], n_parts, self.heads, -1)
-            return projected.view(shape).permute(2, 0, 3, 1, 4).unbind(0)
+def uniform_specs(
+    name: str, n_inputs: int, n_outputs: int, bound: float, bias_bound: float
+) -> list[ParameterSpec]:
+    """Return a linear layer with weights in U(-bound, bound); its bias likewise, or 0 for a bound of 0."""
+    distribution = "uniform" if bias_bound else "constant"
+    return [
+        ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), "uniform", bound),
+        ParameterSpec(f"{name}.bias", (1, n_outputs), distribution, bias_bound),
+    ]
 
-        if not first:
-            return project(inputs, 0, 3)
-        return (*project(inputs[:, :, first:], 0, 1), *project(inputs, 1, 2))
+
+def recording_norm(seen: dict[str, Tensor], batch: int) -> Norm:
+    """Return `layer_norm` that notes under each name what it is applied to, as (R, B, T', D)."""
+
+    def norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+        seen[name] = inputs.unflatten(1, (batch, -1))
+        return layer_norm(parameters, name, inputs)
+
+    return norm
+
+
+def beside_positions(embedded: Tensor, table: Tensor) -> Tensor:
+    """Return embedded tokens (R, B, T, D / 2) beside the first T rows of a table (R, n, D / 2)."""
+    rows = table[:, None, : embedded.shape[2]]
+    return torch.cat([embedded, rows.expand_as(embedded)], dim=-1)
+
+
+def perceptron(
+    parameters: Parameters, name: str, inputs: Tensor, activation: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Apply the perceptron of a layer to inputs (R, n, D)."""
+    hidden = elementwise(activation, linear(parameters, f"{name}.perceptron_in", inputs))
+    return linear(parameters, f"{name}.perceptron_out", hidden)
+
+
+def project(
+    parameters: Parameters, name: str, inputs: Tensor, heads: int, parts: range
+) -> tuple[Tensor, ...]:
+    """Return some of queries (0), keys (1) and values (2) of inputs (R, B, T, D), by one linear layer.
+
+    Each has the shape (R B, H, T, D / H).
+    """
+    n_replicates, batch, length, width = inputs.shape
+    columns = slice(parts.start * width, parts.stop * width)
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    rows = inputs.reshape(n_replicates, -1, width)
+    projected = torch.baddbmm(bias[..., columns], rows, weight[..., columns])
+    shape = (n_replicates * batch, length, len(parts), heads, -1)
+    return projected.view(shape).permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def query_key_value(
+    parameters: Parameters, name: str, inputs: Tensor, heads: int, first: int
+) -> tuple[Tensor, ...]:
+    """Return queries of the positions from the first on, keys and values of all; see `project`."""
+    if not first:
+        return project(parameters, name, inputs, heads, range(3))
+    query = project(parameters, name, inputs[:, :, first:], heads, range(1))
+    return *query, *project(parameters, name, inputs, heads, range(1, 3))
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | None) -> Tensor:
@@ -317,6 +348,19 @@ def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | No
     parts = zip(*(part.split(n_sequences) for part in (query, key, value)), strict=True)
     mixed = [F.scaled_dot_product_attention(*part, **mask) for part in parts]
     return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
+
+
+def attend_to_past(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return what `attend` does, where a position sees none after it; the queries are of the last ones."""
+    if query.shape[2] == key.shape[2]:
+        return attend(query, key, value, is_causal=True)
+    return attend(query, key, value, attn_mask=_past(query, key))
+
+
+def _past(query: Tensor, key: Tensor) -> Tensor:
+    """Return which of all positions each of the last ones sees: bool (queries, keys)."""
+    n_queries, n_keys = query.shape[2], key.shape[2]
+    return query.new_ones(n_keys, n_keys, dtype=torch.bool).tril()[n_keys - n_queries :]
 
 
 @functools.lru_cache(maxsize=16)

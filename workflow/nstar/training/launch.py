@@ -132,16 +132,17 @@ def _fastest_size(model: StackedModel, data: PackData, rules: Rules, most: int) 
 
 
 class _Trial:
-    """A launch of new replicates on blank data, of the shapes of a pack and none of its numbers."""
+    """A launch of new replicates on data of the shapes of a pack: one of its sequences, repeated."""
 
     def __init__(self, model: StackedModel, data: PackData, rules: Rules, n_replicates: int):
         batch, device = rules.batch_size, data.tokens.device
         self.model = model
         self.rules = rules
+        sequence = data.validation_tokens[:1, :1]  # an encoder-decoder refuses what is no chain
         self.data = PackData(
-            data.tokens.new_zeros(1, batch, data.tokens.shape[-1]),
+            sequence.repeat(1, batch, 1),
             data.labels.new_zeros(1, batch, data.labels.shape[-1]),
-            torch.zeros_like(data.validation_tokens[:1]),
+            sequence.repeat(1, data.validation_tokens.shape[1], 1),
             torch.zeros_like(data.validation_labels[:1]),
         )
         self.members = [Replicate(0, 0.0, 0, EpochSampler(batch, batch, {}))] * n_replicates
