@@ -60,6 +60,7 @@ def function_rows(
             if name == "measures":
                 rows["learnt"] = cell["outcome"] == OUTCOMES[LEARNT]
                 rows["converged_at"] = below[0] if len(below) else pd.NA
+                rows["source_outcome"] = ""  # known when all cells are
                 rows["loss"] = loss.reindex(rows["step"]).to_numpy()
             made[name].append(rows.assign(**{key: cell[key] for key in REPLICATE}))
     return {

@@ -52,6 +52,12 @@ MEASURES: Mapping[str, Column] = {
     ),
     "rounded_sensitivity": Column("float64", "1", "as_n of its outputs rounded to -1 or +1"),
     "target_sensitivity": Column("float64", "1", "as_n of the function it was taught"),
+    "source_outcome": Column(
+        "str",
+        "1",
+        "how the network ended whose function it was taught, see `outcome` of `cells`; empty where the "
+        "task is not a learnt function",
+    ),
 }
 """One row per replicate and measured step."""
 
