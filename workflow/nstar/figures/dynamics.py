@@ -1,18 +1,23 @@
 """Dynamics: what is measured of networks before and after they converge."""
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from nstar.figures.axes import add_legend, legend_inches, say_nothing, write_note
 from nstar.figures.runs import set_log_values, task_looks
 from nstar.figures.style import FAINT, INK, Look, styled
 from nstar.selection import REPLICATE, with_sharpness
 
+_MARGIN_INCHES = 0.7  # width of the labels left of the panels
+_X_LABEL_INCHES = 1.6  # narrower panels do not all have a label
+_CHARACTER_INCHES = 0.075  # mean width of a character of a heading
 _QUANTITIES = {
     "loss": ("loss", True),
     "sharpness": ("sharpness", False),
@@ -54,10 +59,12 @@ def draw_dynamics(
     of_all = pd.concat(shown.values())
     quantities = [name for name in _QUANTITIES if of_all[name].notna().any()]
     handles = _legend_handles(looks, of_all)
-    figure = Figure(
-        figsize=(width_inches, 1.15 * len(quantities) + 0.6 + legend_inches(handles, width_inches)),
-        layout="constrained",
-    )
+    panel_inches = (width_inches - _MARGIN_INCHES) / len(models)
+    headings = [_heading(model, shown[model]["length"], panel_inches) for model in models]
+    n_lines = max(heading.count("\n") + 1 for heading in headings)
+    height_inches = 1.15 * len(quantities) + 0.4 + 0.16 * n_lines
+    height_inches += legend_inches(handles, width_inches)
+    figure = Figure(figsize=(width_inches, height_inches), layout="constrained")
     panels = figure.subplots(len(quantities), len(models), sharex=True, sharey="row", squeeze=False)
     for row, name in zip(panels, quantities, strict=True):
         label, logarithmic = _QUANTITIES[name]
@@ -68,18 +75,17 @@ def draw_dynamics(
             for task, look in looks.items():
                 _draw_task(panel, rows[rows["task"] == task], look)
             if rows.empty:
-                write_note(panel, "not measured" if len(shown[model]) else "none converged")
+                write_note(panel, "not\nmeasured" if len(shown[model]) else "none\nconverged")
             panel.axvline(0, color=INK, linewidth=0.5, zorder=0)
             panel.grid(axis="y", color=FAINT, linewidth=0.5)
             panel.set_axisbelow(True)
             if logarithmic:
                 set_log_values(panel, "y", values)
-    for j, model in enumerate(models):
-        lengths = shown[model]["length"]
-        panels[-1, j].set_xlabel("steps since convergence")
-        panels[0, j].set_title(
-            f"{model}, n = {lengths.iloc[0]}" if len(lengths) else model, loc="left"
-        )
+    for heading, top, bottom in zip(headings, panels[0], panels[-1], strict=True):
+        top.set_title(heading, loc="left")
+        bottom.xaxis.set_major_locator(MaxNLocator(max(2, round(2 * panel_inches))))
+        if panel_inches > _X_LABEL_INCHES or bottom is panels[-1, len(models) // 2]:
+            bottom.set_xlabel("steps since convergence")
     add_legend(figure, handles, "lower")
     return figure
 
@@ -121,6 +127,16 @@ def _at_one_length(courses: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at the longest of the lengths that have most tasks."""
     n_tasks = courses.groupby("length")["task"].nunique()
     return courses[courses["length"] == n_tasks[n_tasks == n_tasks.max()].index.max()]
+
+
+def _heading(model: str, lengths: pd.Series, panel_inches: float) -> str:
+    """Return the name of a model with the length that is shown, in lines that fit a panel."""
+    length = f"n = {lengths.iloc[0]}" if len(lengths) else ""
+    n_characters = max(8, int(panel_inches / _CHARACTER_INCHES))
+    heading = ", ".join(filter(None, [model, length]))
+    if len(heading) <= n_characters:
+        return heading
+    return "\n".join(filter(None, [textwrap.fill(model, n_characters), length]))
 
 
 def _draw_task(panel: Axes, rows: pd.DataFrame, look: Look) -> None:
