@@ -14,7 +14,7 @@ def main(arguments=None):
         *(read_table(tables / f"{name}.csv", name) for name in FUNCTION_TABLES),
         options.job["title"],
     )
-    with written_whole(options.results / "function_findings.html") as temporary:
+    with written_whole(options.results / "findings.html") as temporary:
         temporary.write_text(page)
 
 

@@ -67,7 +67,7 @@ def test_the_page_is_written_with_what_was_fitted(results):
     finished = run("write_function_findings.py", results)
 
     assert finished.returncode == 0, finished.stderr
-    page = (results / "function_findings.html").read_text()
+    page = (results / "findings.html").read_text()
     assert "<title>Findings: A study</title>" in page
     assert page.count("at this size the study shows that sharpness grows with n.") == 1  # parity
 

@@ -18,9 +18,6 @@ REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
 STRATUM = ["supervision", "length_distribution"]
 """What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
 
-REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
-"""The columns that name a replicate, one run of training."""
-
 PAPER_SHARPNESS = "sharpness_gaussian_0.02"
 """The sharpness that arXiv:2402.09963 measures."""
 
