@@ -1,41 +1,13 @@
 """Studies of networks as functions: what goes with what, and how the configuration says no."""
 
 import pytest
-from studies import changed, tiny
+from studies import FUNCTIONS, changed, tiny
 
 from nstar.config_check import load_study
 from nstar.errors import ConfigError
 from nstar.grid import FRESH, cells_of, slices_of, source_of, training_specification
 from nstar.specification import digest
 
-FUNCTIONS = tiny(
-    tasks={
-        "parity": {"kind": "modular_addition", "modulus": 2},
-        "random": {"kind": "random_function", "seed": 1},
-        "learnt": {
-            "kind": "learnt_function",
-            "model": "lstm",
-            "task": "random",
-            "length": 5,
-            "budget": 8,
-        },
-    },
-    grid=[
-        {
-            "tasks": ["parity", "learnt"],
-            "supervisions": ["outcome"],
-            "lengths": [5],
-            "budgets": "fresh",
-        },
-        {"tasks": ["random"], "supervisions": ["outcome"], "lengths": [5], "budgets": [8]},
-    ],
-    **{
-        "training.objective": "squared_error",
-        "training.success": {"measure": "loss", "threshold": 0.1, "at": "final"},
-        "training.stop_on_success": False,
-        "evaluation.function": {},
-    },
-)
 MEAN = {"kind": "mean"}
 
 
