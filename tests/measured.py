@@ -102,7 +102,14 @@ def fit(regression: str, coefficient: str, estimate=0.05, half_width=0.01, **cha
     row |= {"moment": "final", "quantity": "sharpness_gaussian_0.02", "coefficient": coefficient}
     row |= {"estimate": estimate, "lower": estimate - half_width, "upper": estimate + half_width}
     row |= {"confidence": 0.95, "standard_error": half_width / 2, "p_value": 0.01, "r": 0.88}
-    row |= {"n_used": 30, "n_left_out": 2, "n_clusters": 4, "identified": True, "reason": ""}
+    row |= {
+        "n_used": 30,
+        "n_left_out": 2,
+        "n_missing": 0,
+        "n_clusters": 4,
+        "identified": True,
+        "reason": "",
+    }
     return row | ASKED | changes
 
 
