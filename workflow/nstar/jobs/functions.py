@@ -181,7 +181,7 @@ def contrast_rows(
             common = lengths[pair[0]] & lengths[pair[1]]
             known = [n for n in common if all((task, n) in levels for task in pair)]
             if common:
-                length = max(common)
+                length = max(known or common)
                 of_kind = named | {"kind": "level", "length": length}
                 unknown = (np.nan, np.nan, np.nan)
                 found = {task: levels.get((task, length), unknown) for task in pair}
