@@ -18,6 +18,7 @@ from nstar.tables import read_table, write_table
 
 JOB = {"models": ["transformer"], "confidence": 0.95, "settled_steps": 1000}
 SHARPNESS = "sharpness_gaussian_0.02"
+TASKS = ("parity", "majority")
 
 
 def row(task="parity", length=4, seed=0, step=4000, **changes):
@@ -54,7 +55,7 @@ def find(frame, **values):
     return found.iloc[0]
 
 
-def study(tasks=("parity", "majority"), lengths=range(4, 13), n_seeds=4, slopes=(0.05, 0.01)):
+def study(tasks=TASKS, lengths=range(4, 13), n_seeds=4, slopes=(0.05, 0.01)):
     """Return runs whose sharpness grows along a known line, with a known spread about it."""
     spread = np.array([-3, -1, 1, 3]) * 0.004  # around a mean of 0, for four seeds
     rows = []
@@ -370,6 +371,23 @@ def test_the_level_is_taken_where_both_tasks_have_runs_that_learnt():
             one["task"] == "parity" and one["length"] >= 11 and one["seed"] > 12 - one["length"]
         )  # of parity, two seeds learn at 11 and one at 12
     assert find(analysed(rows)["contrasts"], kind="level", moment="final")["length"] == 11
+
+
+def test_a_ratio_has_the_degrees_of_freedom_of_the_task_with_fewer_runs():
+    rows = [one for one in study(lengths=[10]) if one["task"] == "majority" or one["seed"] < 2]
+    level = find(analysed(rows)["contrasts"], kind="level", moment="final")
+    values = {task: [one["sharpness"] for one in rows if one["task"] == task] for task in TASKS}
+    parts = [
+        number
+        for task in TASKS
+        for number in (
+            np.mean(values[task]),
+            np.std(values[task], ddof=1) / len(values[task]) ** 0.5,
+        )
+    ]
+    expected = ratio_of_estimates(*parts, degrees_of_freedom=1)
+    assert (level.lower, level.upper) == pytest.approx((expected.lower, expected.upper))
+    assert np.isfinite(level.upper) and expected != ratio_of_estimates(*parts, 3)
 
 
 def test_every_pair_of_tasks_once_and_none_without_a_common_length():
