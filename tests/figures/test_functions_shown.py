@@ -195,7 +195,7 @@ def test_the_tradeoff_has_a_row_per_model_and_at_most_four_lengths(shown):
     figure = DRAWINGS["tradeoff"](everything(lengths=[4, 6, 8, 10, 12, 14, 16]))
 
     assert titles(figure) == ["n = 4", "n = 8", "n = 12", "n = 16"]
-    assert shown.texts(figure) == ["no blow-up\nmeasured"] * 4  # the LSTM
+    assert len(figure.axes) == 4 and not shown.texts(figure)  # the LSTM has no row
     assert len(marks(figure.axes[0], filled=True)) == 12
 
 

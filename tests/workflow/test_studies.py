@@ -30,7 +30,9 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     tables = {name: read_table(results / f"tables/{name}.csv", name) for name in FUNCTION_TABLES}
     measures = tables["measures"]
     assert len(measures) == 5 * len(measures[measures["final"]]) == 25 * 2 * 5
-    assert measures.drop(columns="converged_at")[measures["model"] == "encoder"].notna().all(axis=None)
+    assert (
+        measures.drop(columns="converged_at")[measures["model"] == "encoder"].notna().all(axis=None)
+    )
     learnt = measures[measures["task"] == "learnt_32"]
     assert (learnt["source_outcome"] != "").all() and learnt["target_sensitivity"].nunique() == 2
     assert {"growth", "tradeoff", "sensitivity"} <= set(tables["regressions"]["regression"])

@@ -48,8 +48,8 @@ def draw_tradeoff(measures: pd.DataFrame, width_inches: float = 7.0) -> Figure:
     Returns
     -------
     Figure
-        Models are rows, at most four lengths columns; marks are runs, hollow where they did not
-        learn. A note alone where no network has a blow-up, as without LayerNorm.
+        Models with LayerNorms are rows, at most four lengths columns; marks are runs, hollow where
+        they did not learn. A note alone where no network has a blow-up.
     """
     final = measures[measures["final"]]
     final = final.assign(x=final["plain_blowup"], y=final["parameter_norm"])
@@ -57,7 +57,7 @@ def draw_tradeoff(measures: pd.DataFrame, width_inches: float = 7.0) -> Figure:
     if rows.empty:
         return say_nothing("no blow-up was measured at the end of training", width_inches)
     looks = task_looks(measures)
-    models = list(dict.fromkeys(measures["model"]))
+    models = list(dict.fromkeys(rows["model"]))
     lengths = spread_evenly(rows["length"], _MOST_LENGTHS)
     shown = rows[rows["length"].isin(lengths)]
     handles = task_handles(looks, lines=False) + learnt_handles(shown["learnt"])
