@@ -62,6 +62,7 @@ def test_the_source_of_a_learnt_function_is_a_cell_of_the_grid():
             "evaluation.function.gaussian.0: 0.0: must be more",
         ),
         ({"evaluation.function.gaussian": [0.1, 0.1]}, "every entry once; repeated: 0.1"),
+        ({"evaluation.function.gaussian": []}, "at least one size is needed"),
         ({"evaluation.function.exact_bits": 21}, "must be at most 20"),
     ],
 )

@@ -10,7 +10,7 @@ from nstar.config_check import load_study
 from nstar.config_file import read_config
 from nstar.grid import cells_of, evaluation_specification, training_specification
 from nstar.model_options import TransformerOptions
-from nstar.options import LATER, Options
+from nstar.options import EVERYTHING, LATER, Options
 from nstar.specification import digest
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +31,8 @@ class Whole(Options):
 
 def test_a_later_option_is_left_out_at_its_default_and_only_there():
     assert Whole().model_dump(mode="json") == {"part": {"first": 1}}
+    everything = Whole().model_dump(mode="json", context=EVERYTHING)
+    assert everything == {"part": {"first": 1, "added": None}}
     changed = Whole.model_validate({"part": {"added": 2}})
     assert changed.model_dump(mode="json") == {"part": {"first": 1, "added": 2}}
     assert Whole.model_validate(changed.model_dump(mode="json")) == changed
