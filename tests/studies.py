@@ -45,6 +45,37 @@ def changed(study, **changes):
     return study
 
 
+FUNCTIONS = tiny(
+    tasks={
+        "parity": {"kind": "modular_addition", "modulus": 2},
+        "random": {"kind": "random_function", "seed": 1},
+        "learnt": {
+            "kind": "learnt_function",
+            "model": "lstm",
+            "task": "random",
+            "length": 5,
+            "budget": 8,
+        },
+    },
+    grid=[
+        {
+            "tasks": ["parity", "learnt"],
+            "supervisions": ["outcome"],
+            "lengths": [5],
+            "budgets": "fresh",
+        },
+        {"tasks": ["random"], "supervisions": ["outcome"], "lengths": [5], "budgets": [8]},
+    ],
+    **{
+        "training.objective": "squared_error",
+        "training.success": {"measure": "loss", "threshold": 0.1, "at": "final"},
+        "training.stop_on_success": False,
+        "evaluation.function": {},
+    },
+)
+"""A study of networks as functions, one of which learns what another learnt."""
+
+
 def write_header_only(path, specification, provenance=None, summary=None):
     """Write a file that says of itself what a store says, and holds no arrays: enough for a plan."""
     attributes = {

@@ -55,3 +55,53 @@ def test_budgets_of_full_study_end_where_the_sequences_do(full):
         *_, last = cells
         n_training = pool_of(full, last).n_training
         assert last.budget == n_training or 2 * last.budget > 16_000_000
+
+
+def runs_of(study):
+    replicates = study.replicates
+    return len(cells_of(study)) * len(replicates.seeds) * len(replicates.learning_rates)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_runs"),
+    [
+        ("sensitivity", 1080),
+        ("sensitivity_long", 600),
+        ("sensitivity_tradeoff", 2000),
+        ("sensitivity_dynamics", 160),
+        ("sensitivity_generalisation", 700),
+    ],
+)
+def test_sensitivity_studies_train_as_the_paper_says(name, n_runs):
+    """Section 7.1 and table 1 of arXiv:2402.09963, and its released configuration of sweeps."""
+    (path,) = [path for path in STUDIES if path.stem == name]
+    study = load_study(read_config(path))
+    assert runs_of(study) == n_runs
+    for model in study.models.values():
+        width = 4 if name == "sensitivity_long" else 128
+        assert (model.width, model.depth, model.heads, model.perceptron_width) == (
+            width,
+            2,
+            2,
+            width,
+        )
+        assert (model.norm, model.activation, model.causal) == ("post", "relu", False)
+        assert (model.embedding, model.initialisation, model.dropout) == (
+            "concatenated",
+            "torch",
+            0,
+        )
+    training = study.training
+    assert training.batch_size == (128 if name == "sensitivity_long" else 1024)
+    assert training.max_steps == (20_000 if name == "sensitivity_dynamics" else 10_000)
+    assert training.objective == "squared_error" and training.optimiser.weight_decay == 0.1
+    assert vars(training.success) == {"measure": "loss", "threshold": 1e-3, "at": "final"}
+    assert 3e-4 in study.replicates.learning_rates
+    assert 0.02 in study.evaluation.function.gaussian
+
+
+def test_sensitivity_study_has_the_lengths_and_functions_of_the_paper():
+    (path,) = [path for path in STUDIES if path.stem == "sensitivity"]
+    cells = cells_of(load_study(read_config(path)))
+    expected = set(itertools.product(("parity", "majority", "first", "mean"), range(4, 31)))
+    assert {(cell.task, cell.length) for cell in cells} == expected

@@ -56,8 +56,10 @@ def with_success(measure, threshold):
 
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
+    figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
     tables = [f"{name}_table" for name in TABLES]
-    assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, "study", "findings"])
+    pages = ["study", "findings", "function_findings"]
+    assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
 
 
 @pytest.mark.parametrize("name", CAPTIONS)

@@ -115,7 +115,7 @@ def check_t1(results: Results) -> Verdict:
     table = table[(table["n_states"] == 5) & (table["length"] == 20) & _is(table, _adds)]
     pairs = _pairs(table, "transformer", "supervision", "aligned", "chain_of_thought")
     cells = [(_times(*pair, MANY_TIMES), _told(*pair)) for pair in pairs]
-    return _combine(
+    return combine(
         _share(
             f"transformer, m = 5, L = 20: N*(aligned) / N*(chain of thought) >= {MANY_TIMES}", cells
         )
@@ -130,7 +130,7 @@ def check_t2(results: Results) -> Verdict:
         sign = "<=" if order is _at_most else "<"
         cells = [(order(*pair), _told(*pair)) for pair in pairs]
         parts.append(_share(f"RNN: N*(aligned) {sign} N*({other})", cells))
-    return _combine(*parts)
+    return combine(*parts)
 
 
 def check_t3(results: Results) -> Verdict:
@@ -160,7 +160,7 @@ def check_t3(results: Results) -> Verdict:
     decided = [(holds, text) for holds, text in ratios if holds is not None]
     if decided:  # a transformer that fails at too few budgets says nothing about the ratio
         parts.append(_share(f"N*(transformer) / N*(RNN) >= {MANY_TIMES}, where decided", decided))
-    return _combine(*parts)
+    return combine(*parts)
 
 
 def check_t4(results: Results) -> Verdict:
@@ -177,7 +177,7 @@ def check_t4(results: Results) -> Verdict:
     rising = [(_at_most(short, long), _told(short, long)) for short, long in transformers]
     parts.append(_share("Dense-SSM, aligned, uniform: N* does not grow with L", falling))
     parts.append(_share("transformer, chain of thought, uniform: N* does not fall with L", rising))
-    return _combine(*parts)
+    return combine(*parts)
 
 
 def check_t5(results: Results) -> Verdict:
@@ -185,7 +185,7 @@ def check_t5(results: Results) -> Verdict:
     table = results.thresholds[results.thresholds["supervision"] == "outcome"]
     pairs = _pairs(table, "RNN", "length_distribution", "short_to_long", "uniform")
     cells = [(_less(*pair), _told(*pair)) for pair in pairs]
-    return _combine(_share("RNN, outcome: N*(short_to_long) < N*(uniform)", cells))
+    return combine(_share("RNN, outcome: N*(short_to_long) < N*(uniform)", cells))
 
 
 def check_t6(results: Results) -> Verdict:
@@ -202,7 +202,7 @@ def check_t7(results: Results) -> Verdict:
         _accuracies(table, "transformer", list(SUPERVISIONS), most=FAILS),
         _accuracies(table, "RNN", ["chain_of_thought"], most=LOW),
     ]
-    return _combine(*parts)
+    return combine(*parts)
 
 
 def check_t8(results: Results) -> Verdict:
@@ -265,7 +265,7 @@ def check_t10(results: Results) -> Verdict:
         _accuracies(table[m >= 25], "LSTM", formats, most=FAILS, where="m >= 25"),
         _accuracies(table, "transformer", formats, most=FAILS),
     ]
-    return _combine(*parts, prefix="test length 500, from L = 250")
+    return combine(*parts, prefix="test length 500, from L = 250")
 
 
 CLAIMS: Mapping[str, Callable[[Results], Verdict]] = {
@@ -366,7 +366,7 @@ def _sharing_pattern(results: Results, of_task: Callable[[Mapping], bool]) -> Ve
             text = f"{_place(row)}: kappa {_band(*ends)} {row.reason}".rstrip()
             cells.append((_within(*ends, *band), text))
         parts.append(_share(f"{family}, {' or '.join(formats)}: kappa {words}", cells))
-    return _combine(*parts)
+    return combine(*parts)
 
 
 def _kappa(row) -> tuple[float, float]:
@@ -468,7 +468,7 @@ _FIRST = [False, None, True]
 """What evidence tells first."""
 
 
-def _combine(*parts: Part, prefix: str = "") -> Verdict:
+def combine(*parts: Part, prefix: str = "") -> Verdict:
     """Return the verdict on a claim all of whose parts have to hold."""
     status = "pass"
     if any(part.holds is False for part in parts):

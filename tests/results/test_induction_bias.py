@@ -15,6 +15,8 @@ def results(request):
     folder = request.config.getoption("--results")
     if folder is None:
         pytest.skip("no results are given: pytest tests/results --results FOLDER")
+    if not (Path(folder) / "tables/thresholds.csv").is_file():
+        pytest.skip("the results are not about demand")
     return Results.read(Path(folder))
 
 

@@ -18,12 +18,16 @@ from nstar.stats import (
     fit_intervals,
     fit_learning_curve,
     fit_linear,
+    fit_logistic,
     fit_scaling,
     make_card,
+    ratio_of_estimates,
 )
 
 LENGTHS, BUDGETS = [4, 8, 16, 32], [1.0, 2.0, 4.0, 8.0, 1e6]
 number = st.one_of(st.floats(-1e6, 1e6), st.just(float("nan")), st.just(0.0))
+
+not_tiny = number.filter(lambda y: not 0 < abs(y) < 1e-200)  # as a denominator it would overflow
 
 
 @st.composite
@@ -98,6 +102,38 @@ def test_linear_fits_and_shapes(rows):
         check(fit_linear(values, {"x": x}, clusters), ["intercept", "x"])
     for shape in compare_shapes(np.abs(x) + 1, values, ("linear", "square_root")):
         assert shape.identified or shape.reason
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 1.0, float("nan")]), st.sampled_from([*BUDGETS, 1e6 + 1]), number
+        ),
+        max_size=15,
+    )
+)
+def test_logistic_regression(rows):
+    learnt, x, z = (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(fit_logistic(learnt, {}), ["intercept"])
+        check(fit_logistic(learnt, {"x": x}), ["intercept", "x"])
+        check(fit_logistic(learnt, {"x": x, "z": z}), ["intercept", "x", "z"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(number, number.map(abs), not_tiny, number.map(abs), st.floats(1, 100))
+def test_ratios_of_estimates(x, x_error, y, y_error, degrees_of_freedom):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = ratio_of_estimates(x, x_error, y, y_error, degrees_of_freedom)
+    if found.identified:
+        assert found.lower <= found.estimate <= found.upper
+        assert np.isfinite(found.upper - found.lower) == (not found.reason)
+    else:
+        assert found.reason
+        assert np.isnan([found.estimate, found.lower, found.upper]).all()
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,27 +1,10 @@
-"""Published numbers, from published points.
-
-The points were read from the figures of the papers and are not part of the project; where they are not at
-hand, in ``../shared/reference`` or in the folder that NSTAR_REFERENCE names, these tests are skipped.
-"""
-
-import os
-from pathlib import Path
+"""Published numbers, from published points."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from published import points
 
 from nstar.stats import compare_shapes, find_slope_range, find_threshold, fit_linear, fit_scaling
-
-FOLDER = Path(os.environ.get("NSTAR_REFERENCE", Path(__file__).parents[3] / "shared/reference"))
-
-
-def points(name):
-    """Return a table of published points, or skip the test."""
-    if not (FOLDER / name).is_file():
-        pytest.skip(f"the points read from the paper's figure, {name}, are not at hand")
-    return pd.read_csv(FOLDER / name)
-
 
 # Hahn and Rofin (2024), arXiv:2402.09963, Table 2: sharpness against input length, figure 5.
 

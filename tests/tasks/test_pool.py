@@ -175,3 +175,32 @@ def test_zeros_follow_the_end_of_a_sequence():
     beyond = np.arange(LENGTH) >= lengths[:, None]
     assert not symbols[beyond].any()
     assert symbols[~beyond].max() == 4
+
+
+def test_fresh_sequences_are_the_same_whichever_stretch_is_asked_for():
+    pool = pool_of("uniform")
+    symbols, lengths = pool.draw(3, 0, 9000)
+    for start, stop in ((0, 1), (4090, 4100), (8191, 8193), (5000, 9000)):
+        part = pool.draw(3, start, stop)
+        np.testing.assert_array_equal(part[0], symbols[start:stop])
+        np.testing.assert_array_equal(part[1], lengths[start:stop])
+    assert (pool.draw(4, 0, 100)[0] != symbols[:100]).any()
+
+
+def test_fresh_sequences_are_uniform_over_lengths_and_symbols():
+    pool = pool_of("uniform")
+    symbols, lengths = pool.draw(0, 0, 20_000)
+    counts = np.array([(lengths == n).sum() for n in pool.lengths])
+    expected = 20_000 / len(counts)
+    assert np.abs(counts - expected).max() < 5 * np.sqrt(expected)
+    inside = np.arange(pool.length) < lengths[:, None]
+    assert not symbols[~inside].any()
+    shares = np.bincount(symbols[inside]) / inside.sum()
+    assert np.abs(shares - 1 / pool.task.n_symbols).max() < 0.02
+
+
+def test_where_batches_are_fresh_validation_is_from_the_whole_space():
+    task = build_task({"kind": "first"})
+    whole = make_pool(task, "fixed", 4, DATA, whole=True)
+    assert whole.held_out == (16,)
+    assert len({tuple(row) for row in whole.validation(0)[0]}) == 16

@@ -1,13 +1,13 @@
-"""A study of every supervision and mix of lengths goes through the workflow to its figures."""
+"""The smoke studies go through the workflow to their figures: every supervision, every measure."""
 
 from running import ROOT, make_run, snakemake
 
 from nstar.config_file import read_config
-from nstar.tables import read_table
+from nstar.tables import FUNCTION_TABLES, read_table
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 
 
-def test_smoke_study_runs_to_its_figures(tmp_path):
+def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/induction_bias_smoke.yaml"
     run = make_run(tmp_path / "run", read_config(path))
     cells = read_table(run / "results/tables/cells.parquet", "cells")
@@ -19,5 +19,27 @@ def test_smoke_study_runs_to_its_figures(tmp_path):
     assert {"sharing", "demand", "demand_outcome_uniform"} <= drawn
     assert len(drawn) == 1 + 5 * 9
     assert ">Comparisons<" in (run / "results/findings.html").read_text()
+    again = snakemake(run, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
+    path = ROOT / "workflow/studies/sensitivity_smoke.yaml"
+    run = make_run(tmp_path / "run", read_config(path))
+    results = run / "results"
+    tables = {name: read_table(results / f"tables/{name}.csv", name) for name in FUNCTION_TABLES}
+    measures = tables["measures"]
+    assert len(measures) == 5 * len(measures[measures["final"]]) == 25 * 2 * 5
+    assert (
+        measures.drop(columns="converged_at")[measures["model"] == "encoder"].notna().all(axis=None)
+    )
+    learnt = measures[measures["task"] == "learnt_32"]
+    assert (learnt["source_outcome"] != "").all() and learnt["target_sensitivity"].nunique() == 2
+    assert {"growth", "tradeoff", "sensitivity"} <= set(tables["regressions"]["regression"])
+    drawn = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert {"growth_outcome_fixed", "dynamics_chain_of_thought_fixed"} <= drawn
+    assert len(drawn) == 5 * 3
+    assert not (results / "tables/thresholds.csv").exists()
+    assert "as functions" in (results / "findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr

@@ -27,9 +27,10 @@ from nstar.costs import (
     read_experience,
 )
 from nstar.files import written_whole
-from nstar.grid import FRESH, Block, Cell, training_specification
+from nstar.grid import FRESH, Block, Cell, source_of, table_slice, training_specification
 from nstar.plan import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
 from nstar.specification import canonical_json, digest
+from nstar.tasks import LearntFunction
 
 MOST_STORES = 200
 """Stores of a job at most: the workflow system compares every file with every output of its job."""
@@ -195,6 +196,19 @@ def _gather(plan: Plan, units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
     return jobs
 
 
+def _gather_in_stages(plan: Plan, units: Sequence[_Unit]) -> Iterable[list[_Unit]]:
+    """Yield the units of each job; networks that learn what others learnt are in jobs of their own."""
+    for learnt in (False, True):
+        yield from _gather(
+            plan,
+            [
+                unit
+                for unit in units
+                if isinstance(plan.study.tasks[unit.thing.cell.task], LearntFunction) == learnt
+            ],
+        )
+
+
 def _seconds(units: Sequence[_Unit]) -> float:
     return START_SECONDS + sum(unit.seconds for unit in units)
 
@@ -207,24 +221,43 @@ def _rule_name(verb: str, units: Sequence[_Unit], job: dict[str, Any]) -> str:
 
 
 def _generation(plan: Plan) -> Iterable[Batch]:
-    """Yield the jobs that make missing data."""
-    stores = plan.stores
-    units = [_Unit(piece, (piece.task,), data_seconds(piece)) for piece in plan.missing_data]
-    units.sort(key=lambda unit: unit.key)
-    for chosen in _gather(plan, units):
-        pieces = [unit.thing for unit in chosen]
-        job = {
-            "tasks": {piece.task: stores.tasks[piece.task] for piece in pieces},
-            "slices": [vars(piece) | {"held_out": list(piece.held_out)} for piece in pieces],
-        }
-        yield Batch(
-            rule=_rule_name("generate_data", chosen, job),
-            job=job,
-            inputs=(),
-            outputs=tuple(map(stores.piece, pieces)),
-            seconds=(_seconds(chosen), 3 * _seconds(chosen)),
-            memory_bytes=BASE_BYTES["cpu"] + 64 * max(p.stop * p.length for p in pieces),
-        )
+    """Yield the jobs that make missing data: first what needs no network, then tables, then the rest."""
+    tasks = plan.study.tasks
+    stages: dict[int, list[_Unit]] = {0: [], 1: [], 2: []}
+    for piece in plan.missing_data:
+        learnt = isinstance(tasks[piece.task], LearntFunction)
+        stage = 0 if not learnt else 1 if piece.split == "table" else 2
+        stages[stage].append(_Unit(piece, (piece.task,), data_seconds(piece)))
+    for stage, units in stages.items():
+        units.sort(key=lambda unit: unit.key)
+        for chosen in _gather(plan, units):
+            yield _generation_job(plan, stage, chosen)
+
+
+def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Batch:
+    """Return the job that makes some data: of stage 1 from networks, of stage 2 from their tables."""
+    stores, tasks = plan.stores, plan.study.tasks
+    pieces = [unit.thing for unit in chosen]
+    job = {
+        "tasks": {piece.task: stores.tasks[piece.task] for piece in pieces},
+        "slices": [vars(piece) | {"held_out": list(piece.held_out)} for piece in pieces],
+    }
+    inputs: dict[str, None] = {}
+    if stage == 1:
+        cells = [(source_of(tasks[piece.task]), piece.seed) for piece in pieces]
+        job["sources"] = [stores.source(*cell) for cell in cells]
+        inputs = dict.fromkeys(source["store"] for source in job["sources"])
+    if stage == 2:
+        tables = (table_slice(tasks[piece.task], piece.task, piece.seed) for piece in pieces)
+        inputs = dict.fromkeys(map(stores.piece, tables))
+    return Batch(
+        rule=_rule_name("generate_data", chosen, job),
+        job=job,
+        inputs=tuple(inputs),
+        outputs=tuple(map(stores.piece, pieces)),
+        seconds=(_seconds(chosen), 3 * _seconds(chosen)),
+        memory_bytes=BASE_BYTES["cpu"] + 64 * max(p.stop * p.length for p in pieces),
+    )
 
 
 def _training(
@@ -241,7 +274,7 @@ def _training(
         for block in missing
         for cell in [block.cell]
     ]
-    for chosen in _gather(plan, units):
+    for chosen in _gather_in_stages(plan, units):
         blocks = [unit.thing for unit in chosen]
         curves: dict[tuple, list[Block]] = {}
         for unit in chosen:
@@ -285,7 +318,7 @@ def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[B
         _Unit(block, (block.cell.model, block.cell.task), evaluation_seconds(costs[block], device))
         for block in plan.missing_evaluations
     ]
-    for chosen in _gather(plan, units):
+    for chosen in _gather_in_stages(plan, units):
         blocks = [unit.thing for unit in chosen]
         job = {
             "evaluation": plan.study.evaluation.model_dump(mode="json"),

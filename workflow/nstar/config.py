@@ -335,6 +335,12 @@ class FunctionMeasures(Options):
 
     _no_repeats = field_validator("gaussian", "sphere", "relative")(refuse_repeats)
 
+    @model_validator(mode="after")
+    def _some_size(self):
+        if not (self.gaussian or self.sphere or self.relative):
+            raise ValueError("gaussian, sphere and relative are empty; at least one size is needed")
+        return self
+
 
 class Evaluation(Options):
     """What is measured on trained replicates; a change here never retrains."""

@@ -12,7 +12,7 @@ from nstar.config import GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
 from nstar.grid import make_pool
 from nstar.options import Options
-from nstar.tasks import Task
+from nstar.tasks import LearntFunction, Task
 
 LONGEST_SEGMENT = 200
 """Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
@@ -126,6 +126,8 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
     if {"grid", "models"} <= set(parts):
         yield from _sees_ahead(parts)
         yield from _no_separator(parts)
+    if {"grid", "models", "tasks", "data"} <= set(parts):
+        yield from _no_source(parts)
     if {"grid", "tasks", "training"} <= set(parts):
         yield from _wrong_objective(parts)
     if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
@@ -291,6 +293,41 @@ def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "
                 "functions of bits; leave it out"
             )
+
+
+def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where no cell of the grid learns what a learnt function is."""
+    for name, task in parts["tasks"].items():
+        if not isinstance(task, LearntFunction):
+            continue
+        source = parts["tasks"].get(task.task)
+        if source is None or isinstance(source, LearntFunction):
+            legal = [
+                other
+                for other, kind in parts["tasks"].items()
+                if not isinstance(kind, LearntFunction)
+            ]
+            yield (
+                f"tasks.{name}.task: {task.task} is no task that a network learns from examples; legal "
+                f"are {', '.join(legal)}{nearest(task.task, legal)}"
+            )
+        elif not any(_holds(block, task, parts) for block in parts["grid"]):
+            yield (
+                f"tasks.{name}: no block of the grid trains model {task.model} on task {task.task}, "
+                f"supervision outcome, fixed length {task.length}, budget {task.budget}; add one"
+            )
+
+
+def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
+    return (
+        task.model in (parts["models"] if block.models is None else block.models)
+        and task.task in (parts["tasks"] if block.tasks is None else block.tasks)
+        and "outcome" in block.supervisions
+        and "fixed" in block.length_distributions
+        and task.length in block.lengths
+        and block.budgets != "fresh"
+        and task.budget in getattr(block.budgets, "values", block.budgets)
+    )
 
 
 _MUST = {

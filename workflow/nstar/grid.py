@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from nstar.config import Data, GridBlock, Study
-from nstar.specification import RECIPES
+from nstar.specification import RECIPES, digest
 from nstar.tasks import (
     LENGTH_DISTRIBUTIONS,
     SUPERVISIONS,
+    LearntFunction,
     LengthDistribution,
     Pool,
     Supervision,
@@ -162,7 +163,7 @@ def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
     return {
         "stage": "training",
         "recipes": {stage: RECIPES[stage] for stage in ("data", "training")},
-        "task": study.tasks[cell.task].model_dump(mode="json"),
+        "task": task_options(study, cell.task),
         "supervision": cell.supervision,
         "length_distribution": cell.length_distribution,
         "length": cell.length,
@@ -171,6 +172,20 @@ def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
         "model": study.models[cell.model].model_dump(mode="json"),
         "training": study.training.model_dump(mode="json"),
     }
+
+
+def task_options(study: Study, name: str) -> dict[str, Any]:
+    """Return the options of a task as specifications hold them, with the source of a learnt function."""
+    task = study.tasks[name]
+    options = task.model_dump(mode="json")
+    if isinstance(task, LearntFunction):
+        options["source"] = digest(training_specification(study, source_of(task)))
+    return options
+
+
+def source_of(task: LearntFunction) -> Cell:
+    """Return the cell whose networks are the functions of a task."""
+    return Cell(task.model, task.task, "outcome", "fixed", task.length, task.budget)
 
 
 def batch_size(largest: int, budget: int) -> int:
@@ -225,7 +240,7 @@ def evaluation_specification(training: str, options: Mapping[str, Any]) -> dict[
 
 @dataclass(frozen=True)
 class Slice:
-    """A stretch of the sequences of one pool and seed: one store of data.
+    """A stretch of the sequences of one pool and seed: one store of data, or a truth table.
 
     `held_out` makes the pool (see `nstar.tasks.Pool`). The splits ``validation`` and ``test`` are what
     is held out of it; `start` and `stop` are positions among that, or in the order of training.
@@ -272,9 +287,18 @@ def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]
     """Yield the stores of data of a cell: validation set, shards of training data, test set."""
     pool = pool_of(study, cell)
     for seed in seeds:
+        if isinstance(pool.task, LearntFunction):
+            yield table_slice(pool.task, cell.task, seed)
         yield validation_slice(pool, cell.task, seed)
         yield from training_slices(pool, cell.task, seed, cell.budget)
         yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
+
+
+def table_slice(task: LearntFunction, name: str, seed: int) -> Slice:
+    """Return the truth table of a learnt function: all inputs, in the order of `all_inputs`."""
+    size = task.n_sequences(task.length)
+    pool = Pool(task, "fixed", task.length, (size,))
+    return _slice(pool, name, seed, "table", 0, 0, size)
 
 
 def validation_slice(pool: Pool, task: str, seed: int) -> Slice:

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SerializationInfo,
     StrictFloat,
     StrictInt,
     StringConstraints,
@@ -25,6 +26,8 @@ class Later:
 
 
 LATER = Later()
+EVERYTHING = "everything"
+"""Context of `model_dump` with which nothing is left out, for readers of the whole configuration."""
 
 
 class Options(BaseModel):
@@ -33,8 +36,10 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_serializer(mode="wrap")
-    def _leave_later_defaults_out(self, handler):
+    def _leave_later_defaults_out(self, handler, info: SerializationInfo):
         fields = handler(self)
+        if info.context == EVERYTHING:
+            return fields
         for name, field in type(self).model_fields.items():
             if LATER in field.metadata and getattr(self, name) == field.get_default():
                 fields.pop(name, None)

@@ -21,6 +21,7 @@ from nstar.grid import (
     evaluation_specification,
     product_blocks,
     slices_of,
+    task_options,
     training_specification,
 )
 from nstar.header import read_header
@@ -29,7 +30,8 @@ from nstar.paths import STORE_SUFFIX, decode, encode, store_path
 from nstar.search import Outcome, replay
 from nstar.specification import digest
 
-TRAINING_SPLITS, EVALUATION_SPLITS = ("validation", "train"), ("validation", "test")
+TRAINING_SPLITS = ("validation", "train", "table")
+EVALUATION_SPLITS = ("validation", "test", "table")
 """The data that the training and the evaluation of a block read."""
 
 
@@ -192,7 +194,7 @@ class Stores:
     def __init__(self, study: Study, results: Path):
         self.study = study
         self.results = results
-        self.tasks = {name: task.model_dump(mode="json") for name, task in study.tasks.items()}
+        self.tasks = {name: task_options(study, name) for name in study.tasks}
         self._evaluation_options = study.evaluation.model_dump(mode="json")
         self._digests: dict[Cell, str] = {}
         self._data: dict[Slice, str] = {}
@@ -222,6 +224,14 @@ class Stores:
                 if piece.split in splits:
                     paths[self.piece(piece)] = None
         return tuple(paths)
+
+    def source(self, cell: Cell, seed: int) -> dict[str, Any]:
+        """Return the store of the network of a seed, the first of its learning rates, and that rate."""
+        state, rate = _state_of(self, cell), self.study.replicates.learning_rates[0]
+        for block in (*state.finished, *state.missing):
+            if (seed, rate) in block.replicates:
+                return {"store": self.cell(block), "learning_rate": rate}
+        raise ValueError(f"seed {seed} is none of the study")
 
     def piece(self, piece: Slice) -> str:
         """Return the path of a stretch of sequences."""

@@ -1,5 +1,7 @@
 """Which rows of the tables stand for a seed, and which are to be read with care."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from scipy.special import logit
@@ -15,6 +17,9 @@ REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
 
 STRATUM = ["supervision", "length_distribution"]
 """What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
+
+PAPER_SHARPNESS = "sharpness_gaussian_0.02"
+"""The sharpness that arXiv:2402.09963 measures."""
 
 
 SCORE_LIMIT = 1e-3
@@ -148,3 +153,72 @@ def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
 def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
     """Return the checks that disagree, or come to another conclusion."""
     return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]
+
+
+def settled_rows(measures: pd.DataFrame, settled_steps: int) -> pd.DataFrame:
+    """Return each replicate as it was measured some time after it converged.
+
+    Parameters
+    ----------
+    measures : DataFrame
+        One row per replicate and measured step.
+    settled_steps : int
+        Steps after convergence, not negative.
+
+    Returns
+    -------
+    DataFrame
+        Of each replicate the first row that was measured at least `settled_steps` after it converged,
+        and at most twice that; replicates without such a row are left out.
+    """
+    since = measures["step"] - measures["converged_at"].astype("Float64")
+    late = since.between(settled_steps, 2 * settled_steps).fillna(False).astype(bool)
+    return measures[late].sort_values("step", kind="stable").drop_duplicates(REPLICATE).sort_index()
+
+
+def sharpness_name(perturbation: str, size: float) -> str:
+    """Return what the tables of fits call the sharpness of a perturbation.
+
+    Examples
+    --------
+    >>> sharpness_name("gaussian", 0.02)
+    'sharpness_gaussian_0.02'
+    """
+    return f"sharpness_{perturbation}_{size:g}"
+
+
+def main_sharpness(quantities: Iterable[str]) -> str:
+    """Return which sharpness is shown: that of the paper where it is there, else the first, else "".
+
+    Examples
+    --------
+    >>> main_sharpness(["loss", "sharpness_sphere_1", "sharpness_gaussian_0.02"])
+    'sharpness_gaussian_0.02'
+    >>> main_sharpness(["loss", "sharpness_sphere_1"])
+    'sharpness_sphere_1'
+    """
+    names = [name for name in dict.fromkeys(quantities) if name.startswith("sharpness_")]
+    return PAPER_SHARPNESS if PAPER_SHARPNESS in names else next(iter(names), "")
+
+
+def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of `measures` with one `sharpness` each, and the name of this sharpness.
+
+    Parameters
+    ----------
+    measures, sharpness : DataFrame
+        The tables of these names.
+
+    Returns
+    -------
+    tuple of DataFrame and str
+        The rows, NaN where sharpness was not measured, and the name, see `main_sharpness`.
+    """
+    names = [
+        sharpness_name(*kind)
+        for kind in zip(sharpness["perturbation"], sharpness["size"], strict=True)
+    ]
+    name = main_sharpness(names)
+    keys = [*REPLICATE, "step", "final"]
+    chosen = sharpness.loc[[other == name for other in names], [*keys, "sharpness"]]
+    return measures.merge(chosen, on=keys, how="left", validate="one_to_one"), name

@@ -48,7 +48,7 @@ rule write_config:
     benchmark:
         "results/benchmarks/write_config.tsv"
     params:
-        job=text(json.dumps(STUDY.model_dump(mode="json"), indent=2)),
+        job=text(json.dumps(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2)),
     message:
         "Write the configuration with all defaults."
     shell:

@@ -19,6 +19,7 @@ from nstar.errors import NstarError
 from nstar.forecast import compare_with_truth, next_round
 from nstar.grid import strata_of
 from nstar.naming import stratum_name, stratum_suffix
+from nstar.options import EVERYTHING
 from nstar.plan import make_plan
 from nstar.specification import RECIPES
 

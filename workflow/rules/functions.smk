@@ -77,7 +77,7 @@ rule write_function_findings:
         report(
             "results/findings.html",
             category="Findings",
-            caption="../report/findings.rst",
+            caption="../report/function_findings.rst",
             labels={"page": "findings"},
         ),
     log:

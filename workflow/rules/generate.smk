@@ -1,6 +1,7 @@
 """Generate data: jobs for the stores that tasks are short of.
 
-Makes results/data/...; reads nothing.
+Makes results/data/...; reads nothing, but where a function is what a trained network learnt: that network,
+and its truth table.
 """
 
 for batch in jobs_of("generate_data"):
@@ -8,6 +9,8 @@ for batch in jobs_of("generate_data"):
     rule:
         name:
             batch.rule
+        input:
+            batch.inputs,
         output:
             batch.outputs,
         log:

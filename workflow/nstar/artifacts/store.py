@@ -63,6 +63,9 @@ _LOSS = "nats, or 1 of a squared error"
 _SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
 _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
 
+PERTURBATIONS = ("gaussian", "sphere", "relative")
+"""Kinds of steps in weight space, by their codes in the store of an evaluation."""
+
 DATA = Schema(
     "data",
     2,
@@ -139,7 +142,9 @@ EVALUATION = Schema(
         "target_sensitivity": Variable(_REPLICATE, "average sensitivity of the function taught"),
         "degree_weight": Variable((*_MOMENT, "degree"), "Fourier weight by degree"),
         "target_degree_weight": Variable(("replicate", "degree"), "that of the function taught"),
-        "perturbation_kind": Variable(("perturbation",), "kind of the steps in weight space"),
+        "perturbation_kind": Variable(
+            ("perturbation",), "kind of the steps in weight space, a code"
+        ),
         "perturbation_size": Variable(("perturbation",), "their size"),
         "radius": Variable(_STEPS, "mean length of the steps"),
         "sharpness": Variable(_STEPS, "mean squared change of the output"),

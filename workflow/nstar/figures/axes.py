@@ -205,3 +205,17 @@ def _n_columns(handles: Sequence[Artist], width_inches: float) -> int:
 def mark_handle(label: str, **properties) -> Line2D:
     """Return a legend entry for a mark without a line."""
     return Line2D([], [], label=label, **{"linestyle": "none", "color": INK, **properties})
+
+
+def write_note(panel: Axes, text: str) -> None:
+    """Say in the middle of a panel why it shows nothing."""
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", color=INK)
+
+
+def say_nothing(text: str, width_inches: float) -> Figure:
+    """Return a low figure that says why there is nothing to show."""
+    figure = Figure(figsize=(width_inches, 1.0), layout="constrained")
+    panel = figure.subplots()
+    panel.set_axis_off()
+    write_note(panel, text)
+    return figure

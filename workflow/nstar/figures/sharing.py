@@ -16,6 +16,7 @@ from nstar.figures.axes import (
     mark_handle,
     model_shifts,
     round_ticks,
+    say_nothing,
     task_title,
 )
 from nstar.figures.marks import censored_handle, draw_bounds
@@ -57,7 +58,8 @@ def draw_sharing(
     """
     rows = _join(sharing[sharing["rule"] == RULE], extrapolation)
     if rows.empty:
-        return _say_that_there_is_none(width_inches)
+        text = "no curve of several lengths has one of a single length beside it"
+        return say_nothing(text, width_inches)
     rows = _cut(rows, *_reach(rows))
     looks = model_looks(extrapolation["model"])
     looks = {model: look for model, look in looks.items() if model in set(rows["model"])}
@@ -242,12 +244,3 @@ def _meaning_handles(rows: pd.DataFrame) -> list[Line2D]:
         seeds = {"marker": "_", "markersize": 9, "markeredgewidth": 0.8}
         handles.append(mark_handle("worst to best seed", **seeds))
     return handles
-
-
-def _say_that_there_is_none(width_inches: float) -> Figure:
-    figure = Figure(figsize=(width_inches, 1.0), layout="constrained")
-    panel = figure.subplots()
-    panel.set_axis_off()
-    text = "no curve of several lengths has one of a single length beside it"
-    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center")
-    return figure

@@ -60,7 +60,7 @@ _LINES = (
 
 @dataclass(frozen=True)
 class Look:
-    """Colour, marker and line style of one model or one length."""
+    """Colour, marker and line style of one model, task or length."""
 
     colour: str | tuple
     marker: str
@@ -68,7 +68,7 @@ class Look:
 
 
 def model_looks(models: Iterable[str]) -> dict[str, Look]:
-    """Return one look for each model, by order of first appearance.
+    """Return one look for each model (or task), by order of first appearance.
 
     Beyond eight models colours repeat, always with another marker and another line style.
 

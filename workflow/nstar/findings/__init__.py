@@ -2,16 +2,17 @@
 
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from nstar.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.findings.factors import ratio_tables, sharing_tables
+from nstar.findings.functions import write_function_findings
+from nstar.findings.page import render_page
 from nstar.findings.readings import check_table, comparisons, form_table, readings, robustness
 from nstar.naming import stratum_name
 from nstar.selection import CURVE, STRATUM, stratum_of
 
-__all__ = ["write_findings"]
+__all__ = ["write_findings", "write_function_findings"]
 
 
 def write_findings(
@@ -59,20 +60,14 @@ def write_findings(
         difference without an interval is reported with the reason and without a conclusion; one that
         another estimator contradicts says so.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nstar"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     tables = (thresholds, exponents, sensitivity, checks, forms, demand)
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
         for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
     ]
-    return environment.get_template("findings.html").render(
+    return render_page(
+        "findings.html",
         title=study_title,
         size=_size(cells, thresholds),
         parts=parts,

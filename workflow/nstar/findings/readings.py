@@ -13,6 +13,7 @@ from nstar.findings.text import (
     show_estimate,
     show_interval,
     show_number,
+    side_of_zero,
 )
 from nstar.selection import checks_of, contradictions
 
@@ -57,7 +58,7 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
         "above": f"demand grows with {covariate}",
         "below": f"demand shrinks with {covariate}",
     }
-    side = _side_of_zero(row)
+    side = side_of_zero(row)
     step = f"Twice {covariate}" if ratio == 2 else f"From {values[0]} to {values[-1]}, {covariate}"
     reading = f"{step} multiplies N* by {factor} (interval {low} to {high}). "
     if len(values) == 2:
@@ -87,7 +88,7 @@ def _read_difference(row: Any) -> str:
         return _no_interval(row)
     covariate = QUANTITIES[row.quantity][1]
     first, second = row.model, row.minus_model
-    side = _side_of_zero(row)
+    side = side_of_zero(row)
     if side == "below":
         first, second = second, first
     claim = f"that the demand of {first} grows faster with {covariate} than that of {second}"
@@ -113,11 +114,6 @@ def _doubt(row: Any, checks: pd.DataFrame) -> str:
 def _no_interval(row: Any) -> str:
     what = "Not identified" if not math.isfinite(row.estimate) else "No interval"
     return f"{what}, so nothing is concluded. {row.reason}".strip()
-
-
-def _side_of_zero(row: Any) -> str:
-    """Return whether an interval lies "above" or "below" 0, or "includes" it."""
-    return "above" if row.lower > 0 else "below" if row.upper < 0 else "includes"
 
 
 def check_table(exponents: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]:

@@ -43,3 +43,36 @@ def show_number(value: float) -> str:
     if value >= 1e6 or value < 1e-3:
         return f"{value:.0e}"
     return f"{float(f'{value:.2g}'):g}"
+
+
+def show_signed(value: float) -> str:
+    """Return a number of any sign and size with three digits, an open end as infinity.
+
+    Examples
+    --------
+    >>> show_signed(1234.5), show_signed(6.4e-5), show_signed(float("inf"))
+    ('1230', '6.4e-05', '\u221e')
+    """
+    if math.isnan(value):
+        return BLANK
+    text = "\u221e" if math.isinf(value) else f"{float(f'{abs(value):.3g}'):g}"
+    return f"\u2212{text}" if value < 0 else text
+
+
+def is_known(row: Any) -> bool:
+    """Return whether a row of a table of fits has an estimate with an interval, maybe an open one."""
+    ends = (row.lower, row.upper)
+    return bool(row.identified) and math.isfinite(row.estimate) and not any(map(math.isnan, ends))
+
+
+def show_fit(row: Any) -> str:
+    """Return the estimate of a row of a table of fits with its interval, or that it is not identified."""
+    if not is_known(row):
+        return "not identified"
+    ends = f"[{show_signed(row.lower)},\u00a0{show_signed(row.upper)}]"
+    return f"{show_signed(row.estimate)} {ends}"
+
+
+def side_of_zero(row: Any) -> str:
+    """Return whether an interval lies "above" or "below" 0, or "includes" it."""
+    return "above" if row.lower > 0 else "below" if row.upper < 0 else "includes"

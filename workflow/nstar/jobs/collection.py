@@ -15,7 +15,7 @@ import xarray as xr
 from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study, Success
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool
+from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool, source_of
 from nstar.jobs.function_tables import function_rows
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
@@ -24,6 +24,7 @@ from nstar.plan import Stores, make_plan
 from nstar.selection import CURVE, REPLICATE
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, LENGTHS, PROVENANCE, THRESHOLDS, write_table
+from nstar.tasks import LearntFunction
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
@@ -60,6 +61,8 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     if measured:
         for name in measured[0]:
             made = pd.concat([part[name] for part in measured], ignore_index=True)
+            if name == "measures":
+                made["source_outcome"] = find_source_outcomes(study, made, cells)
             write_table(tables / f"{name}.csv", name, made)
     else:
         thresholds = find_thresholds(study, cells)
@@ -141,6 +144,20 @@ def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:
         "torch": made["versions"]["torch"],
         **{name: made[name] for name in PROVENANCE if name in made},
     }
+
+
+def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+    """Return how the network ended that each row's function comes from; empty where there is none."""
+    rate = study.replicates.learning_rates[0]
+    outcomes = cells.set_index([*CURVE, "budget", "seed", "learning_rate"])["outcome"]
+
+    def outcome(row) -> str:
+        task = study.tasks[row.task]
+        if not isinstance(task, LearntFunction):
+            return ""
+        return outcomes[(*vars(source_of(task)).values(), row.seed, rate)]
+
+    return pd.Series(map(outcome, rows.itertuples()), index=rows.index, dtype="str")
 
 
 def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerArray:

@@ -24,8 +24,10 @@ from nstar.grid import (
     test_slice,
     validation_slice,
 )
+from nstar.jobs.generation import task_of_seed
 from nstar.jobs.measurement import measure_functions
-from nstar.jobs.training import model_of, pool_of, read_sets
+from nstar.jobs.networks import model_of
+from nstar.jobs.training import pool_of, read_sets
 from nstar.measures.accuracy import decode, score
 from nstar.paths import checkpoints_of, store_path
 from nstar.progress import Progress
@@ -128,7 +130,10 @@ def _evaluate_block(
         coordinates[axis] = np.arange(n_read - labels.shape[2], n_read) + 1
     dataset = xr.Dataset(variables, coords=coordinates)
     if "function" in options:
-        tasks = dict.fromkeys(block.seeds, pool.task)
+        tasks = {
+            seed: task_of_seed(specification["task"], cell.task, seed, results)
+            for seed in block.seeds
+        }
         measured = (trained, tasks, model, specification, options["function"], device)
         dataset = dataset.merge(measure_functions(*measured))
     return dataset

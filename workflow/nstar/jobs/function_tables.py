@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from nstar.artifacts import PERTURBATIONS
 from nstar.outcomes import LEARNT, OUTCOMES
 from nstar.selection import REPLICATE
 from nstar.tables import TABLES
@@ -44,7 +45,7 @@ def function_rows(
         degree=np.arange(evaluated.sizes["degree"]),
         moment=np.arange(last + 1),
     )
-    kinds = evaluated["perturbation_kind"].values
+    kinds = np.array(PERTURBATIONS)[evaluated["perturbation_kind"].values]
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in AXES}
     for place, cell in cells.iterrows():
         own = evaluated.isel(replicate=place)
@@ -60,6 +61,7 @@ def function_rows(
             if name == "measures":
                 rows["learnt"] = cell["outcome"] == OUTCOMES[LEARNT]
                 rows["converged_at"] = below[0] if len(below) else pd.NA
+                rows["source_outcome"] = ""  # known when all cells are
                 rows["loss"] = loss.reindex(rows["step"]).to_numpy()
             made[name].append(rows.assign(**{key: cell[key] for key in REPLICATE}))
     return {

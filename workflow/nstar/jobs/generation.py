@@ -9,10 +9,11 @@ import numpy as np
 import xarray as xr
 
 from nstar.artifacts import DATA, provenance, read_store, write_store
-from nstar.grid import Slice, data_specification
+from nstar.grid import Slice, data_specification, table_slice
 from nstar.plan import data_store
 from nstar.progress import Progress
-from nstar.tasks import Supervision, Task, build_task
+from nstar.tasks import LearntFunction, Supervision, Task, TruthTable, build_task
+from nstar.tasks.boolean_function import all_inputs
 from nstar.tasks.supervision import supervise
 
 
@@ -22,16 +23,21 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``tasks`` (options by name) and ``slices`` (fields of `nstar.grid.Slice`).
+        ``tasks`` (options by name) and ``slices`` (fields of `nstar.grid.Slice`); for truth tables of
+        networks ``sources``, of each its ``store`` and ``learning_rate``.
     results : Path
     """
     progress = Progress("stores of data", len(job["slices"]))
     for done, fields in enumerate(job["slices"], start=1):
         piece = Slice(**{**fields, "held_out": tuple(fields["held_out"])})
         options = job["tasks"][piece.task]
+        if piece.split == "table":
+            made = tabulate(piece, **job["sources"][done - 1])
+        else:
+            made = sequences(task_of_seed(options, piece.task, piece.seed, results), piece)
         write_store(
             data_store(options, piece, results),
-            sequences(build_task(options), piece),
+            made,
             DATA,
             data_specification(options, piece),
             provenance(device="cpu"),
@@ -57,6 +63,51 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
             "length": ("sequence", lengths.astype(np.min_scalar_type(piece.length))),
         }
     )
+
+
+def tabulate(piece: Slice, store: str, learning_rate: float) -> xr.Dataset:
+    """Return the truth table of a trained network, rounded, as `sequences`.
+
+    Parameters
+    ----------
+    piece : Slice
+        Of the split ``table``.
+    store : str
+        The trained cell.
+    learning_rate : float
+        Which of the networks of the seed.
+    """
+    from nstar.jobs.networks import rounded_outputs  # torch, which other data do without
+
+    symbols = all_inputs(piece.length)
+    states = np.zeros(symbols.shape, dtype=np.int8)
+    states[:, -1] = rounded_outputs(store, piece.seed, learning_rate, piece.length)
+    axes, lengths = ("sequence", "position"), np.full(len(symbols), piece.length, dtype=np.uint8)
+    return xr.Dataset(
+        {
+            "symbols": (axes, symbols.astype(np.uint8)),
+            "states": (axes, states.astype(np.uint8)),
+            "length": ("sequence", lengths),
+        }
+    )
+
+
+def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path) -> Task:
+    """Return the task of a name and a seed; a learnt function is read from the store of its table.
+
+    Parameters
+    ----------
+    options : mapping
+        As specifications hold them, see `nstar.grid.task_options`.
+    name : str
+    seed : int
+    results : Path
+    """
+    task = build_task(options)
+    if not isinstance(task, LearntFunction):
+        return task
+    _, states, _ = read_arrays(data_store(options, table_slice(task, name, seed), results))
+    return TruthTable(kind="truth_table", values="".join(map(str, states[:, -1])))
 
 
 def _type_of_labels(task: Task) -> np.dtype:

@@ -9,6 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from nstar.artifacts import PERTURBATIONS
 from nstar.measures.blowup import blowup
 from nstar.measures.sensitivity import (
     average_sensitivity,
@@ -54,8 +55,7 @@ class Inputs:
 
 def perturbations_of(options: Mapping[str, Any]) -> list[Perturbation]:
     """Return the steps in weight space that ``evaluation.function`` asks for."""
-    kinds = ("gaussian", "sphere", "relative")
-    return [Perturbation(kind, size) for kind in kinds for size in options[kind]]
+    return [Perturbation(kind, size) for kind in PERTURBATIONS for size in options[kind]]
 
 
 def measure_functions(
@@ -104,9 +104,12 @@ def measure_functions(
             parts.append(_measure(model, flat, sets, perturbations, seeds[rows], options["draws"]))
         variables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         measured.append(_as_dataset(variables, steps, sets.target))
+    kinds = [PERTURBATIONS.index(one.kind) for one in perturbations]
+    codes = list(range(len(PERTURBATIONS)))
+    meaning = {"flag_values": codes, "flag_meanings": " ".join(PERTURBATIONS)}
     dataset = xr.concat(measured, "replicate")
     return dataset.assign_coords(
-        perturbation_kind=("perturbation", [one.kind for one in perturbations]),
+        perturbation_kind=("perturbation", np.array(kinds, dtype=np.int8), meaning),
         perturbation_size=("perturbation", [one.size for one in perturbations]),
     )
 

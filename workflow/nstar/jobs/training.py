@@ -15,7 +15,6 @@ from nstar.artifacts import CELL, provenance, write_store
 from nstar.errors import StoppedError
 from nstar.grid import (
     FRESH,
-    TEST_LENGTH_FACTOR,
     Block,
     Cell,
     Slice,
@@ -23,8 +22,8 @@ from nstar.grid import (
     training_slices,
     validation_slice,
 )
-from nstar.jobs.generation import read_sequences
-from nstar.models import StackedModel, build_model
+from nstar.jobs.generation import read_sequences, task_of_seed
+from nstar.jobs.networks import model_of
 from nstar.naming import curve_name
 from nstar.outcomes import OUTCOMES
 from nstar.paths import checkpoint_path, store_path
@@ -32,7 +31,7 @@ from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import Pool, build_task
-from nstar.tasks.supervision import n_token_kinds, n_tokens, supervise
+from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
@@ -84,17 +83,6 @@ def train_cells(
         progress = Progress("replicates", curve.n_replicates, f"{curve.name}{of_many}")
         curve.train(progress, stop_asked)
         progress.finish()
-
-
-def model_of(specification: Mapping[str, Any]) -> StackedModel:
-    """Return the model of a cell, built to reach the length that extrapolation is measured at."""
-    task, supervision = build_task(specification["task"]), specification["supervision"]
-    return build_model(
-        specification["model"],
-        n_symbols=n_token_kinds(supervision, task),
-        n_classes=task.n_outputs(specification["training"].get("objective", "cross_entropy")),
-        n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * specification["length"]),
-    )
 
 
 def pool_of(specification: Mapping[str, Any]) -> Pool:
@@ -259,11 +247,13 @@ class _Curve:
         if budget != FRESH:
             return EpochSampler(budget, n_together, self._order_key(seed))
         pool, supervision = pool_of(self.specification), self.specification["supervision"]
+        name = self.blocks[0].cell.task
+        task = task_of_seed(self.specification["task"], name, seed, self.results)
 
         def draw(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
             symbols, lengths = pool.draw(seed, start, stop)
-            labels = pool.task.labels(symbols)
-            return supervise(supervision, pool.task, symbols, labels, lengths, pool.lengths[0])
+            labels = task.labels(symbols)
+            return supervise(supervision, task, symbols, labels, lengths, pool.lengths[0])
 
         return FreshSampler(draw, n_together)
 

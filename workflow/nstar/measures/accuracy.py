@@ -53,14 +53,15 @@ def compare(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     losses : Tensor of float32, shape (R, B, T')
         0 where nothing is asked for.
     right : Tensor of bool, shape (R, B, T')
-        Whether the likeliest class is the label, or the output is within 1/2 of it.
+        Whether the likeliest class, or the output rounded at 1/2, is the label.
     """
     if logits.shape[-1] > 1:
         losses = F.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none")
         return losses.view(labels.shape), logits.detach().argmax(-1) == labels
     distances = logits[..., 0] - labels
     asked = labels >= 0
-    return torch.where(asked, distances.square(), 0.0), distances.detach().abs() < 0.5
+    right = (logits[..., 0] > 0.5) == (labels > 0.5)
+    return torch.where(asked, distances.square(), 0.0), right & asked
 
 
 @torch.no_grad()

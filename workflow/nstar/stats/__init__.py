@@ -10,6 +10,7 @@ from nstar.stats.comparison import (
 )
 from nstar.stats.crossing import Crossing, find_crossings, fit_crossings
 from nstar.stats.demand import Demand, fit_demand
+from nstar.stats.fieller import RatioOfEstimates, ratio_of_estimates
 from nstar.stats.forms import FormFit, compare_forms
 from nstar.stats.interval_regression import (
     IntervalFit,
@@ -19,6 +20,7 @@ from nstar.stats.interval_regression import (
 )
 from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
 from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
+from nstar.stats.logistic import LogisticFit, fit_logistic
 from nstar.stats.ratio import Ratio, bracket_ratio, describe_censored, find_ratio
 from nstar.stats.results import Coefficient, Difference, ScalingFit, make_card
 from nstar.stats.scaling import fit_scaling
@@ -37,7 +39,9 @@ __all__ = [
     "JointFit",
     "LearningCurve",
     "LinearFit",
+    "LogisticFit",
     "Ratio",
+    "RatioOfEstimates",
     "ScalingFit",
     "ShapeFit",
     "SharingFactor",
@@ -64,6 +68,8 @@ __all__ = [
     "fit_jointly",
     "fit_learning_curve",
     "fit_linear",
+    "fit_logistic",
     "fit_scaling",
     "make_card",
+    "ratio_of_estimates",
 ]

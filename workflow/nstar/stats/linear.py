@@ -102,7 +102,7 @@ def fit_linear(
     (1.98, 0.9995)
     """
     check_confidence(confidence)
-    design, values, code, n_missing = _complete_rows(values, covariates, cluster)
+    design, values, code, n_missing = complete_rows(values, covariates, cluster)
     names = ("intercept", *covariates)
     n_clusters = len(np.unique(code))
     method = (
@@ -179,7 +179,7 @@ def bootstrap_linear(
     fit = fit_linear(values, covariates, cluster, confidence)
     if not fit.identified:
         return fit
-    design, values, code, _ = _complete_rows(values, covariates, cluster)
+    design, values, code, _ = complete_rows(values, covariates, cluster)
     n_clusters, p = fit.n_clusters, design.shape[1]
     squares, products = np.zeros((n_clusters, p, p)), np.zeros((n_clusters, p))
     np.add.at(squares, code, design[:, :, None] * design[:, None, :])
@@ -213,7 +213,7 @@ def gaussian_aic(sum_of_squares: float, n_rows: int, n_coefficients: int) -> flo
     return float(n_rows * np.log(mean_square) + 2 * (n_coefficients + 1))
 
 
-def _complete_rows(values, covariates, cluster):
+def complete_rows(values, covariates, cluster):
     """Return design, values and cluster codes of the rows without NaN, and how many had one."""
     if "intercept" in covariates:
         raise ValueError("a covariate is called 'intercept': that name is taken")

@@ -52,6 +52,12 @@ MEASURES: Mapping[str, Column] = {
     ),
     "rounded_sensitivity": Column("float64", "1", "as_n of its outputs rounded to -1 or +1"),
     "target_sensitivity": Column("float64", "1", "as_n of the function it was taught"),
+    "source_outcome": Column(
+        "str",
+        "1",
+        "how the network ended whose function it was taught, see `outcome` of `cells`; empty where the "
+        "task is not a learnt function",
+    ),
 }
 """One row per replicate and measured step."""
 
@@ -132,11 +138,16 @@ REGRESSIONS: Mapping[str, Column] = {
     **_INTERVAL,
     "standard_error": Column("float64", "1", "standard error of the estimate"),
     "p_value": Column("float64", "1", "two-sided, of the coefficient being 0"),
-    "r": Column("float64", "1", "correlation of fitted and measured values"),
+    "r": Column("float64", "1", "correlation of fitted and measured values; empty if logistic"),
     "n_used": Column("int64", "1", "runs in the fit"),
     "n_left_out": Column("int64", "1", "runs left out because they did not learn"),
+    "n_missing": Column(
+        "int64",
+        "1",
+        "runs that learnt but lack the number: it was not measured at that moment, or has no logarithm",
+    ),
     "n_clusters": Column(
-        "int64", "1", "lengths (or tasks and seeds) whose runs count as dependent"
+        "int64", "1", "lengths or tasks whose runs count as dependent; `n_used` where none do"
     ),
     **_OF_FIT,
     "method": Column("str", "1", "how it was estimated"),
@@ -164,13 +175,14 @@ SHAPES: Mapping[str, Column] = {
 CONTRASTS: Mapping[str, Column] = {
     **_STRATUM,
     "model": MODEL,
-    "task": TASK,
+    "task": Column("str", "1", "the task in the numerator: that with the larger size of estimate"),
     "over_task": Column("str", "1", "the task in the denominator"),
     "moment": _MOMENT,
     "quantity": _QUANTITY,
     "kind": Column("str", "1", "`slope`: of the slopes in n; `level`: of the means at one length"),
     "length": Column("Int64", "symbols", "n of the means; empty for slopes"),
     **_INTERVAL,
-    **_OF_FIT,
+    "identified": Column("bool", "1", "both estimates and their errors are known"),
+    "reason": Column("str", "1", "why they are not, or why the interval is open; else empty"),
 }
 """One row per pair of tasks, quantity and ratio."""

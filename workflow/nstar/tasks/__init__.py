@@ -8,6 +8,7 @@ from nstar.tasks.cycle_navigation import CycleNavigation
 from nstar.tasks.first import First
 from nstar.tasks.group_product import GroupProduct
 from nstar.tasks.k_parity import KParity
+from nstar.tasks.learnt_function import LearntFunction
 from nstar.tasks.majority import Majority
 from nstar.tasks.mean import Mean
 from nstar.tasks.modular_addition import ModularAddition
@@ -32,13 +33,18 @@ TASKS: dict[str, type[Task]] = {
     "k_parity": KParity,
     "random_function": RandomFunction,
     "truth_table": TruthTable,
+    "learnt_function": LearntFunction,
 }
 """Task classes by their ``kind``."""
 
 
 def build_task(options: Mapping[str, Any]) -> Task:
-    """Return the task that the options (with their ``kind``) of a specification describe."""
-    return TASKS[options["kind"]](**options)
+    """Return the task that the options of a specification describe.
+
+    Their ``kind`` chooses the class; ``source`` says which cell a learnt function comes from.
+    """
+    own = {name: value for name, value in options.items() if name != "source"}
+    return TASKS[options["kind"]](**own)
 
 
 __all__ = [
@@ -49,6 +55,7 @@ __all__ = [
     "First",
     "GroupProduct",
     "KParity",
+    "LearntFunction",
     "LengthDistribution",
     "Majority",
     "Mean",

@@ -1,0 +1,30 @@
+"""Do the results of a run bear out the claims of arXiv:2402.09963?
+
+``pytest tests/results --results FOLDER -rA`` says of each claim whether it passes, fails, or is not
+covered by the grid of the run (skipped), and on what numbers; see `results.function_claims`.
+"""
+
+from pathlib import Path
+
+import pytest
+from results.function_claims import CLAIMS, Results
+
+
+@pytest.fixture(scope="module")
+def results(request):
+    folder = request.config.getoption("--results")
+    if folder is None:
+        pytest.skip("no results are given: pytest tests/results --results FOLDER")
+    if not (Path(folder) / "tables/measures.csv").is_file():
+        pytest.skip("the results are about demand")
+    return Results.read(Path(folder))
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claim(name, results):
+    verdict = CLAIMS[name](results)
+    told = f"{name}, {CLAIMS[name].__doc__.splitlines()[0]}\n{verdict.evidence}"
+    if verdict.status == "not covered":
+        pytest.skip(f"not covered: {told}")
+    print(told)
+    assert verdict.status == "pass", told
