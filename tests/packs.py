@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-
 from reading import reads_chains
 
 from nstar.models import build_model

@@ -15,6 +15,8 @@ from nstar.training.device import (
 from nstar.training.launch import MemoryPlan, launch_bytes, launch_size, plan_memory
 from nstar.training.memory import peak_bytes
 
+LSTM = {"kind": "lstm", "width": 32}
+
 
 def model_of(kind="lstm", width=32, **options):
     shapes = {"n_symbols": MODULUS, "n_classes": MODULUS, "n_positions": 5}

@@ -138,7 +138,9 @@ class EncoderDecoderOptions(_Heads):
     """Encoder-decoder transformer, for chains of thought of fixed length."""
 
     kind: Literal["encoder_decoder"] = Field(description="encoder-decoder transformer; no unit")
-    depth: PositiveInt = Field(description="layers of the encoder, as many as of the decoder; layers")
+    depth: PositiveInt = Field(
+        description="layers of the encoder, as many as of the decoder; layers"
+    )
     perceptron_width: Width | None = Field(
         None, description="F, hidden units of a perceptron; null: 4 times the width; units"
     )

@@ -58,7 +58,7 @@ class EncoderDecoder(StackedModel):
 
     Half of the width holds the token and half its position, as in the encoder of the source, which says
     nothing about the embedding of its encoder-decoder: that encoder and decoder share a table of tokens,
-    and that each has one of ``n_positions / 2`` positions, counted from its own first token, is our choice.
+    and that each has ``n_positions / 2`` positions, counted from its own first token, is our choice.
 
     Parameters: ``V D / 2 + n_positions D / 2 + depth (12 D^2 + 4 D F + 24 D + 2 F) + 4 D + D C + C``;
     an odd n_positions counts as one more.
@@ -165,7 +165,7 @@ class EncoderDecoder(StackedModel):
         n_encoded = self._place_of_separator(tokens)
         if read_from < n_encoded:
             raise ValueError(
-                f"logits from position {read_from} on: an encoder_decoder has them from the separator on, "
+                f"logits from position {read_from} on: encoder_decoder has some from the separator on, "
                 f"which is at {n_encoded}; read from there or later"
             )
         encoded = self._encode(parameters, tokens[..., :n_encoded], norm)

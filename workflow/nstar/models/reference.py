@@ -91,10 +91,15 @@ def encoder_decoder(model, values: Values, tokens: Tensor) -> Tensor:
 
     def embedded(part, read):
         table = values[f"{part}_position_embedding"][: read.shape[1]]
-        return torch.cat([values["token_embedding"][read], torch.stack([table] * len(read))], dim=-1)
+        return torch.cat(
+            [values["token_embedding"][read], torch.stack([table] * len(read))], dim=-1
+        )
 
     def attention(name, stream, seen, visible=None):
-        weight, bias = values[f"{name}query_key_value.weight"], values[f"{name}query_key_value.bias"]
+        weight, bias = (
+            values[f"{name}query_key_value.weight"],
+            values[f"{name}query_key_value.bias"],
+        )
         query, key, value = (
             inputs @ weight[:, part] + bias[:, part]
             for inputs, part in zip(

@@ -284,7 +284,7 @@ class Transformer(StackedModel):
 def uniform_specs(
     name: str, n_inputs: int, n_outputs: int, bound: float, bias_bound: float
 ) -> list[ParameterSpec]:
-    """Return a linear layer with weights in U(-bound, bound); its bias likewise, or 0 for a bound of 0."""
+    """Return a linear layer with weights in U(-bound, bound); its bias likewise, or 0 for bound 0."""
     distribution = "uniform" if bias_bound else "constant"
     return [
         ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), "uniform", bound),
@@ -351,7 +351,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | No
 
 
 def attend_to_past(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Return what `attend` does, where a position sees none after it; the queries are of the last ones."""
+    """Return what `attend` does where a position sees none after it; queries are of the last ones."""
     if query.shape[2] == key.shape[2]:
         return attend(query, key, value, is_causal=True)
     return attend(query, key, value, attn_mask=_past(query, key))
