@@ -29,7 +29,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     results = run / "results"
     tables = {name: read_table(results / f"tables/{name}.csv", name) for name in FUNCTION_TABLES}
     measures = tables["measures"]
-    assert len(measures) == 5 * len(measures[measures["final"]]) == 25 * 2 * 5
+    assert len(measures) == 5 * len(measures[measures["final"]]) == 27 * 2 * 5
     assert (
         measures.drop(columns="converged_at")[measures["model"] == "encoder"].notna().all(axis=None)
     )
