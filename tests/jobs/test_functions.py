@@ -300,6 +300,13 @@ def test_sharpness_against_average_sensitivity_over_all_tasks(n_tasks, clustered
     assert slopes["method"].str.endswith("clusters are tasks").tolist() == [clustered] * 2
 
 
+def test_runs_of_one_learnt_task_are_not_compared_by_their_sensitivity():
+    rows = [row("first", 4, seed, average_sensitivity=1 + 1e-3 * seed) for seed in range(4)]
+    rows += [row("parity", 4, seed, average_sensitivity=4.0, learnt=False) for seed in range(4)]
+    regressions = analysed(rows)["regressions"]
+    assert "sensitivity" not in set(regressions["regression"])
+
+
 def test_one_task_has_no_line_over_tasks():
     regressions = analysed(study(["parity"], slopes=[0.05]))["regressions"]
     assert "sensitivity" not in set(regressions["regression"])

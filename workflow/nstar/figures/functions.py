@@ -134,7 +134,8 @@ def draw_sensitivity(
     for panel, model in zip(panels, models, strict=True):
         of_model = shown[shown["model"] == model]
         _draw_tasks(panel, of_model, looks)
-        r = _draw_fit(panel, fits[fits["model"] == model], of_model["x"])
+        fitted = of_model.loc[of_model["learnt"], "x"]
+        r = _draw_fit(panel, fits[fits["model"] == model], fitted)
         title = f"{model}, n = {lengths[model]}"
         panel.set_title(title if np.isnan(r) else f"{title}, r = {r:.2f}", loc="left")
         panel.grid(axis="y", color=FAINT, linewidth=0.5)
@@ -209,7 +210,7 @@ def _fullest_length(rows: pd.DataFrame) -> int:
 
 
 def _draw_fit(panel: Axes, fit: pd.DataFrame, x: pd.Series) -> float:
-    """Draw the straight line of a regression over what is shown, and return its r, else NaN."""
+    """Draw the straight line of a regression over what it rests on, and return its r, else NaN."""
     of_slope = fit[fit["coefficient"] != "intercept"]
     intercept = fit.loc[fit["coefficient"] == "intercept", "estimate"]
     if len(of_slope) != 1 or intercept.empty:

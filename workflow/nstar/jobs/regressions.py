@@ -102,12 +102,13 @@ def sensitivity_rows(
     """Yield how sharpness depends on average sensitivity, over all tasks of a model at each length.
 
     Runs of one task count as dependent where there are more than `MANY_TASKS`; with fewer they count
-    as independent, and the intervals may be too narrow. None for a length with a single task.
+    as independent, and the intervals may be too narrow. None for a length at which fewer than two
+    tasks were learnt: the runs of one differ in sensitivity by chance alone.
     """
     for length, part in runs.groupby("length"):
-        if part["task"].nunique() < 2:
-            continue
         learnt = part[part["learnt"]]
+        if learnt["task"].nunique() < 2:
+            continue
         many = learnt["task"].nunique() > MANY_TASKS
         cluster, unit = (learnt["task"], "tasks") if many else (None, "")
         covariates = {"average_sensitivity": learnt["average_sensitivity"]}
