@@ -11,6 +11,9 @@ from nstar.grid import cells_of
 AHEAD = {"kind": "transformer", "width": 8, "depth": 1, "heads": 1, "causal": False}
 """A model that sees what follows a position."""
 
+CHAINED = {"kind": "encoder_decoder", "width": 8, "depth": 1, "heads": 2}
+"""A model that reads chains of thought of one length alone."""
+
 
 def message_of(raw):
     with pytest.raises(ConfigError) as caught:
@@ -109,6 +112,35 @@ def test_range_of_budgets():
             "grid.0.length_distributions: short_to_long with model t, which is not causal",
         ),
         (
+            {"grid.0.supervisions": ["aligned", "chain_of_thought"], "models.e": CHAINED},
+            "grid.0.supervisions: aligned with model e, an encoder_decoder, whose encoder reads what "
+            "precedes the separator",
+        ),
+        (
+            {"grid.0.supervisions": ["outcome"], "models.e": CHAINED},
+            "use chain_of_thought, or put the model into a grid block of its own",
+        ),
+        (
+            {"grid.0.length_distributions": ["uniform"], "models.e": CHAINED},
+            "grid.0.length_distributions: uniform with model e, an encoder_decoder",
+        ),
+        (
+            {"models.e": CHAINED | {"width": 9, "heads": 3}},
+            "encoder_decoder gives tokens and positions half of the width each, and width 9 is odd",
+        ),
+        (
+            {"models.e": CHAINED | {"heads": 3}},
+            "width 8 is not a multiple of heads 3; heads may be 1, 2, 4",
+        ),
+        (
+            {"models.e": CHAINED | {"perceptron_width": 1}},
+            "models.e.perceptron_width: 1: must be at least 2",
+        ),
+        (
+            {"models.e": CHAINED | {"dropout": 0.1}},
+            "models.e.dropout: unknown key; legal here are kind, weight_decay, width, depth, heads",
+        ),
+        (
             {"training.success.at": "final"},
             "stop_on_success true with success.at 'final': an end at the first success would change "
             "the outcome; set it to false",
@@ -197,4 +229,5 @@ def test_what_the_refusals_name_is_legal_elsewhere():
     load_study(tiny(**{"models.t": AHEAD, "grid.0.supervisions": ["outcome"]}))
     seeing = {"models.t": AHEAD | {"causal": True}, "grid.0.length_distributions": ["uniform"]}
     load_study(tiny(**seeing, **{"grid.0.supervisions": ["chain_of_thought"]}))
+    load_study(tiny(**{"models.e": CHAINED, "grid.0.supervisions": ["chain_of_thought"]}))
     load_study(tiny(**{"training.success.at": "final", "training.stop_on_success": False}))

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from distributions import assert_same_distribution
 from torch import nn
 
 from nstar.models import build_model
@@ -128,19 +129,7 @@ def test_initial_distributions_are_those_of_torch():
                 draws[name].append(value.detach().flatten())
     kinds = {spec.name: spec.distribution for spec in model.parameters}
     for name, of_torch in names.items():
-        found, wanted = ours[name].flatten(), torch.cat(draws[of_torch])
-        assert found.shape == wanted.shape, name
-        if kinds[name] == "constant":
-            assert torch.equal(found, wanted), name
-            continue
-        assert wanted.std() > 0.01, name
-        # Five standard errors of the difference of two standard deviations, each of n numbers.
-        error = {"uniform": 0.45, "normal": 0.71}[kinds[name]] * (2 / len(found)) ** 0.5
-        assert found.std().item() == pytest.approx(wanted.std().item(), rel=5 * error), name
-        if kinds[name] == "uniform":
-            # The largest of n falls short of the bound by more than 10 / n of it once in e^10.
-            near = 10 / len(found)
-            assert found.abs().max().item() == pytest.approx(wanted.abs().max().item(), rel=near)
+        assert_same_distribution(ours[name], torch.cat(draws[of_torch]), kinds[name], name)
 
 
 def test_layers_are_drawn_independently():
