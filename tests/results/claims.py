@@ -95,12 +95,18 @@ class Results:
     @classmethod
     def read(cls, folder: Path) -> "Results":
         """Read the tree that a run of the workflow leaves in its folder ``results``."""
-        config = folder / "config.json"
-        if not config.is_file():
-            raise ArtifactError(f"{config} is missing; give a folder `results` of a finished run")
+        study = read_study(folder)
         names = cls.__dataclass_fields__
         tables = {name: read_table(folder / "tables" / f"{name}.csv", name) for name in names}
-        return cls.of(json.loads(config.read_text()), **tables)
+        return cls.of(study, **tables)
+
+
+def read_study(folder: Path) -> dict[str, Any]:
+    """Read what a tree of results is a study of."""
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ArtifactError(f"{config} is missing; give a folder `results` of a finished run")
+    return json.loads(config.read_text())
 
 
 # ------------------------------------------------------------------------------- the claims

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from results.claims import Part, Verdict, combine
+from results.claims import Part, Verdict, combine, read_study
 
-from nstar.errors import ArtifactError
 from nstar.selection import PAPER_SHARPNESS, with_sharpness
 from nstar.stats import fit_linear
 from nstar.tables import read_table
@@ -37,8 +36,11 @@ FUNCTIONS = ("parity", "majority", "first", "mean")
 FAR, LONGEST = 20, 30
 """Lengths that a claim about growth has to reach, at least; the longest of the paper's figure 5."""
 
-ENOUGH_RUNS = 10
-"""Runs of one function and length that a correlation rests on."""
+ATTENTION = ("transformer", "encoder_decoder")
+"""Kinds of models that the claims are about."""
+
+ENOUGH_RUNS, ENOUGH_SETTINGS = 10, 3
+"""Runs of one function and length that a correlation rests on, and their weight decays and rates."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Results:
     """The tables of a tree; `runs` has a row per replicate and measured step, with its sharpness.
 
     Columns beside those of the tables: `function` (parity, majority, ..., random, learnt), `taught_by`
-    (training-set size of the network whose function it is), `options` of the model, `decay` and `encoder`
-    (a transformer that is not causal).
+    (training-set size of the network whose function it is), `decay`, `architecture` (the
+    options of the model but its decay), `encoder` (a transformer that is not causal), `attention`.
     """
 
     study: Mapping[str, Any]
@@ -63,12 +65,19 @@ class Results:
             "function": {name: _function(task) for name, task in study["tasks"].items()},
             "taught_by": {name: task.get("budget", 0) for name, task in study["tasks"].items()},
         }
-        own = {name: options.get("weight_decay") for name, options in models.items()}
+        architectures = {
+            name: json.dumps(
+                {k: v for k, v in options.items() if k != "weight_decay"}, sort_keys=True
+            )
+            for name, options in models.items()
+        }
         encoders = {name: not options.get("causal", True) for name, options in models.items()}
         runs = runs.assign(
             **{key: runs["task"].map(names) for key, names in named.items()},
-            decay=runs["model"].map({k: decay if v is None else v for k, v in own.items()}),
+            decay=runs["model"].map({k: _decay(v, decay) for k, v in models.items()}),
+            architecture=runs["model"].map(architectures),
             encoder=runs["model"].map(encoders),
+            attention=runs["model"].map({k: v["kind"] in ATTENTION for k, v in models.items()}),
             log_blowup=np.log10(runs["plain_blowup"]),
         )
         runs[PAPER_SHARPNESS] = runs["sharpness"] if name == PAPER_SHARPNESS else np.nan
@@ -81,12 +90,10 @@ class Results:
     @classmethod
     def read(cls, folder: Path) -> "Results":
         """Read the tree that a run of the workflow leaves in its folder ``results``."""
-        config = folder / "config.json"
-        if not config.is_file():
-            raise ArtifactError(f"{config} is missing; give a folder `results` of a finished run")
+        study = read_study(folder)
         names = ("measures", "sharpness", "regressions")
         tables = (read_table(folder / "tables" / f"{name}.csv", name) for name in names)
-        return cls.of(json.loads(config.read_text()), *tables)
+        return cls.of(study, *tables)
 
     @property
     def outcome(self) -> pd.DataFrame:
@@ -99,15 +106,17 @@ class Results:
     def as_published(self, width: int = 128, batch: int = 1024, steps: int = 10_000) -> list[str]:
         """Return the models that are trained as the paper trains its own, of a width."""
         training, replicates = self.study["training"], self.study["replicates"]
+        success = {"measure": "loss", "threshold": 1e-3, "at": "final"}
         trained = (training["batch_size"], training["max_steps"], replicates["learning_rates"])
-        if trained != (batch, steps, [3e-4]):
+        judged = (training["objective"], training["success"])
+        if trained != (batch, steps, [3e-4]) or judged != ("squared_error", success):
             return []
         wanted = {**PAPER_ENCODER, "width": width, "perceptron_width": width}
         decay = training["optimiser"]["weight_decay"]
         return [
             name
             for name, options in self.study["models"].items()
-            if wanted.items() <= options.items() and (options.get("weight_decay") or decay) == 0.1
+            if wanted.items() <= options.items() and _decay(options, decay) == 0.1
         ]
 
     def coefficient(self, regression: str, models, function: str, quantity=PAPER_SHARPNESS):
@@ -124,6 +133,12 @@ class Results:
             & table["identified"]
         ]
         return rows.iloc[0] if len(rows) else None
+
+
+def _decay(options: Mapping[str, Any], default: float) -> float:
+    """Return the weight decay of a model: its own, which may be 0, or that of the study."""
+    own = options.get("weight_decay")
+    return default if own is None else own
 
 
 def _function(task: Mapping[str, Any]) -> str:
@@ -176,11 +191,25 @@ def check_a3(results: Results) -> Verdict:
         slopes = {name: results.coefficient("growth", [model], name) for name in FUNCTIONS[:3]}
         if any(slope is None for slope in slopes.values()):
             continue
-        parity, majority, first = (slope["estimate"] for slope in slopes.values())
-        text = f"{parity:.3g}, {majority:.3g}, {first:.3g}"
-        holds = parity > 10 * abs(majority) and parity > 100 * abs(first)
-        parts.append(_part(f"{model}: over 10 and over 100 times", bool(holds), text))
+        parity = slopes["parity"]
+        for other, factor in (("majority", 10), ("first", 100)):
+            holds = _exceeds(parity, slopes[other], factor)
+            text = f"{_told(parity)} and {_told(slopes[other])}"
+            parts.append(_part(f"{model}: over {factor} times {other}", holds, text))
     return combine(*parts) if parts else _missing(f"no slopes of three functions to n = {FAR}")
+
+
+def _exceeds(slope, other, factor: float) -> bool | None:
+    """Return whether a slope exceeds so many times the size of another; None where intervals overlap."""
+    ends = sorted((abs(other["lower"]), abs(other["upper"])))
+    least = 0.0 if other["lower"] <= 0 <= other["upper"] else ends[0]
+    if slope["lower"] > factor * ends[1]:
+        return True
+    return False if slope["upper"] <= factor * least else None
+
+
+def _told(slope) -> str:
+    return f"{slope['estimate']:.3g} [{slope['lower']:.3g}, {slope['upper']:.3g}]"
 
 
 def check_a4(results: Results) -> Verdict:
@@ -202,11 +231,11 @@ def check_a5(results: Results) -> Verdict:
     runs = results.outcome
     runs = runs[runs["model"].isin(results.as_published()) & (runs["function"] == "parity")]
     means = runs.groupby("length")[PAPER_SHARPNESS].mean().dropna()
-    if means.empty or means.index.max() < 25:
+    means = means[means.index <= 25]
+    reached = bool((means >= 1).any())
+    if not reached and 25 not in means.index:
         return _missing("the paper's configuration does not reach n = 25")
-    return combine(
-        _part("1 at some n <= 25", bool((means[means.index <= 25] >= 1).any()), f"{dict(means)}")
-    )
+    return combine(_part("1 at some n <= 25", reached, f"{means.round(3).to_dict()}"))
 
 
 def check_a6(results: Results) -> Verdict:
@@ -216,8 +245,7 @@ def check_a6(results: Results) -> Verdict:
         found = results.coefficient("learning", [model], "parity", "learnt")
         if found is not None:
             holds = True if found["upper"] < 0 else False if found["lower"] > 0 else None
-            text = f"{found['estimate']:.3g} [{found['lower']:.3g}, {found['upper']:.3g}] per bit"
-            parts.append(_part(f"{model}: log odds fall", holds, text))
+            parts.append(_part(f"{model}: log odds fall", holds, f"{_told(found)} per bit"))
     return combine(*parts) if parts else _missing("no logistic slope of PARITY is identified")
 
 
@@ -239,53 +267,73 @@ def _settings(runs: pd.DataFrame) -> int:
 def check_a8(results: Results) -> Verdict:
     """Figure 10: within a function and a length, norm and log blow-up have r = -0.96 to -0.98."""
     parts = []
-    for (function, length), rows in results.outcome.groupby(["function", "length"]):
-        rows = rows.dropna(subset="log_blowup")
-        if len(rows) >= ENOUGH_RUNS and _settings(rows) > 1:
+    runs = results.outcome.dropna(subset="log_blowup")
+    for (_, function, length), rows in runs.groupby(["architecture", "function", "length"]):
+        if len(rows) >= ENOUGH_RUNS and _settings(rows) >= ENOUGH_SETTINGS:
             r = float(np.corrcoef(rows["parameter_norm"], rows["log_blowup"])[0, 1])
             parts.append(_part(f"{function}, n = {length}: r < -0.9", r < -0.9, f"{r:.3f}"))
-    return combine(*parts) if parts else _missing("no weight decays or rates vary at a length")
+    return (
+        combine(*parts)
+        if parts
+        else _missing(f"not {ENOUGH_SETTINGS} weight decays or rates at a length")
+    )
 
 
 def check_a9(results: Results) -> Verdict:
     """Figure 9: at equal blow-up the norm of PARITY grows by 0.25 per bit, of others by under 0.05."""
-    parts = {}
-    for function, rows in results.outcome.dropna(subset="log_blowup").groupby("function"):
-        varied = [n for n, part in rows.groupby("length") if _settings(part) > 1]
-        if function not in FUNCTIONS or len(varied) < 3:
+    parts = []
+    for _, runs in results.outcome.dropna(subset="log_blowup").groupby("architecture"):
+        slopes = {
+            function: _slope_at_equal_blowup(rows)
+            for function, rows in runs.groupby("function")
+            if function in FUNCTIONS
+        }
+        slopes = {function: slope for function, slope in slopes.items() if np.isfinite(slope)}
+        if "parity" not in slopes or len(slopes) < 2:
             continue
-        rows = rows[rows["length"].isin(varied)]
-        x = rows["log_blowup"].to_numpy()
-        covariates = {"x": x, "x2": x**2, "n": rows["length"].to_numpy(float)}
-        slope = fit_linear(rows["parameter_norm"], covariates).coefficient("n").estimate
-        holds = slope > 0.15 if function == "parity" else abs(slope) < 0.08
-        wanted = "> 0.15" if function == "parity" else "within 0.08 of 0"
-        parts[function] = _part(f"{function}: {wanted}", holds, f"{slope:.3f}")
-    if "parity" not in parts or len(parts) < 2:
+        for function, slope in slopes.items():
+            holds = slope > 0.15 if function == "parity" else abs(slope) < 0.08
+            wanted = "> 0.15" if function == "parity" else "within 0.08 of 0"
+            parts.append(_part(f"{function}: {wanted}", holds, f"{slope:.3f}"))
+    if not parts:
         return _missing("no weight decays or rates vary at three lengths of PARITY and another")
-    return combine(*parts.values())
+    return combine(*parts)
+
+
+def _slope_at_equal_blowup(runs: pd.DataFrame) -> float:
+    """Return what the norm grows by per bit, of lengths with several settings; NaN if not identified."""
+    varied = [n for n, part in runs.groupby("length") if _settings(part) >= ENOUGH_SETTINGS]
+    if len(varied) < 3:
+        return np.nan
+    runs = runs[runs["length"].isin(varied)]
+    x = runs["log_blowup"].to_numpy()
+    covariates = {"x": x, "x2": x**2, "n": runs["length"].to_numpy(float)}
+    return fit_linear(runs["parameter_norm"], covariates).coefficient("n").estimate
 
 
 def check_a10(results: Results) -> Verdict:
     """Figure 10: at a blow-up of 10, PARITY needs a norm 6.5 above that of MEAN at n = 20, 1.3 at 5."""
-    needed = {}
-    for key, rows in results.outcome.dropna(subset="log_blowup").groupby(["function", "length"]):
-        inside = rows["log_blowup"].min() <= 1 <= rows["log_blowup"].max()
-        if (
-            key[0] in ("parity", "mean")
-            and inside
-            and _settings(rows) > 1
-            and len(rows) >= ENOUGH_RUNS
-        ):
-            needed[key] = np.polyval(np.polyfit(rows["log_blowup"], rows["parameter_norm"], 2), 1)
-    lengths = sorted(n for function, n in needed if function == "parity" and ("mean", n) in needed)
-    if len(lengths) < 2 or lengths[-1] < FAR:
+    parts = []
+    for _, runs in results.outcome.dropna(subset="log_blowup").groupby("architecture"):
+        excess = _excess_norm(runs)
+        if len(excess) > 1 and max(excess) >= FAR:
+            values = [excess[n] for n in sorted(excess)]
+            holds = all(np.diff(values) > 0) and values[-1] > 3
+            parts.append(_part("over 3 at the longest, growing", holds, f"{excess}"))
+    if not parts:
         return _missing(f"no blow-ups about 10 of both functions at two lengths to {FAR}")
-    excess = [float(needed["parity", n] - needed["mean", n]) for n in lengths]
-    grows = all(np.diff(excess) > 0)
-    return combine(
-        _part("over 3 at the longest, growing", bool(grows and excess[-1] > 3), f"{excess}")
-    )
+    return combine(*parts)
+
+
+def _excess_norm(runs: pd.DataFrame) -> dict[int, float]:
+    """Return by n how much larger a norm PARITY needs than MEAN at a blow-up of 10."""
+    needed = {}
+    for key, rows in runs.groupby(["function", "length"]):
+        inside = rows["log_blowup"].min() <= 1 <= rows["log_blowup"].max()
+        if inside and _settings(rows) >= ENOUGH_SETTINGS and len(rows) >= ENOUGH_RUNS:
+            needed[key] = np.polyval(np.polyfit(rows["log_blowup"], rows["parameter_norm"], 2), 1)
+    lengths = [n for function, n in needed if function == "parity" and ("mean", n) in needed]
+    return {n: float(needed["parity", n] - needed["mean", n]) for n in lengths}
 
 
 def _courses(results: Results) -> pd.DataFrame:
@@ -320,10 +368,10 @@ def check_a12(results: Results) -> Verdict:
         for decay, rows in runs.groupby("decay")
         if rows["since"].nunique() > 1
     }
-    if len(slopes) < 3:
-        return _missing(f"not three weight decays on PARITY from n = {FAR} on")
+    if len(slopes) < 3 or 0.0 not in slopes:
+        return _missing(f"not two weight decays and none on PARITY from n = {FAR} on")
     rising = all(np.diff([slopes[decay] for decay in sorted(slopes)]) > 0)
-    none = slopes.get(0.0, 0.0) <= 0 and all(slope > 0 for decay, slope in slopes.items() if decay)
+    none = slopes[0.0] <= 0 and all(slope > 0 for decay, slope in slopes.items() if decay)
     return combine(_part("order of the decays, none without", bool(rising and none), f"{slopes}"))
 
 
@@ -331,6 +379,7 @@ def _by_training_size(results: Results, value: str, learnt: bool) -> dict[str, f
     """Return means of learnt functions by the size of their training set, of sources that fitted."""
     runs = results.outcome if learnt else results.runs[results.runs["final"]]
     rows = runs[(runs["function"] == "learnt") & (runs["source_outcome"] != "not_fitted")]
+    rows = rows.assign(share=2 * rows["target_sensitivity"] / rows["length"]).dropna(subset=value)
     found = rows.drop_duplicates(["task", "seed", *([] if not learnt else ["model"])])
     return {int(size): float(part[value].mean()) for size, part in found.groupby("taught_by")}
 
@@ -341,7 +390,11 @@ def check_a13(results: Results) -> Verdict:
     if len(found) < 2:
         return _missing("no functions that networks learnt from training sets of two sizes")
     rising = all(np.diff([found[size] for size in sorted(found)]) > 0)
-    parts = [_part("more sensitive from more data", bool(rising), f"{found}")]
+    share = _by_training_size(results, "share", learnt=False)
+    parts = [
+        _part("more sensitive from more data", rising, f"{found}"),
+        _part("below n / 2, that of random functions", max(share.values()) < 1, f"{share}"),
+    ]
     paper = {128: 3.155, 256: 3.688, 512: 4.273}
     if results.as_published() and set(paper) <= set(found):
         near = all(abs(found[size] - value) < 0.15 for size, value in paper.items())
@@ -352,7 +405,7 @@ def check_a13(results: Results) -> Verdict:
 def check_a14(results: Results) -> Verdict:
     """Figure 4: networks that learn these are sharper the more sensitive they are, r = 0.97."""
     found = _by_training_size(results, PAPER_SHARPNESS, learnt=True)
-    runs = results.outcome
+    runs = results.outcome.dropna(subset=PAPER_SHARPNESS)
     random = runs[runs["function"] == "random"]
     random = random[random["budget"] == 0]
     rows = pd.concat([runs[runs["function"] == "learnt"], random])
@@ -373,12 +426,11 @@ def check_a15(results: Results) -> Verdict:
 
 def check_a16(results: Results) -> Verdict:
     """Figure 11: with a scratchpad PARITY stays at 0.05 to 0.08 up to n = 320; directly 1.27 at 30."""
-    runs = results.runs
-    runs = runs[runs["final"] & runs["learnt"] & (runs["function"] == "parity")]
+    runs, direct = results.runs, results.outcome
+    runs = runs[runs["final"] & runs["learnt"] & (runs["function"] == "parity") & runs["attention"]]
     written = runs[runs["supervision"] == "chain_of_thought"]
-    direct = runs[(runs["supervision"] == "outcome") & (runs["length"] == LONGEST)][
-        PAPER_SHARPNESS
-    ].mean()
+    at_30 = (direct["function"] == "parity") & (direct["length"] == LONGEST)
+    direct = direct.loc[at_30, PAPER_SHARPNESS].mean()
     written = written.groupby("length")[PAPER_SHARPNESS].mean().dropna()
     if written.empty or written.index.max() < LONGEST or not np.isfinite(direct):
         return _missing(f"no scratchpad beyond n = {LONGEST} beside PARITY at {LONGEST} without it")
@@ -427,10 +479,12 @@ def check_s2(results: Results) -> Verdict:
 def check_s3(results: Results) -> Verdict:
     """Expected of a reduced run: PARITY converges later at its longest n than at its shortest."""
     runs = results.outcome
-    steps = runs[runs["function"] == "parity"].groupby("length")["converged_at"].median().dropna()
-    if len(steps) < 2:
-        return _missing("no encoder learnt PARITY at two lengths")
-    return combine(_part("later", bool(steps.iloc[-1] > steps.iloc[0]), f"{dict(steps)}"))
+    for model, rows in runs[runs["function"] == "parity"].groupby("model"):
+        steps = rows.groupby("length")["converged_at"].median().dropna()
+        if len(steps) > 1:
+            later = steps.iloc[-1] > steps.iloc[0]
+            return combine(_part(f"{model}, later", later, f"{steps.to_dict()}"))
+    return _missing("no encoder learnt PARITY at two lengths")
 
 
 CLAIMS = {

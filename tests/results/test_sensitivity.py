@@ -7,6 +7,7 @@ covered by the grid of the run (skipped), and on what numbers; see `results.func
 from pathlib import Path
 
 import pytest
+from results.claims import read_study
 from results.function_claims import CLAIMS, Results
 
 
@@ -15,7 +16,7 @@ def results(request):
     folder = request.config.getoption("--results")
     if folder is None:
         pytest.skip("no results are given: pytest tests/results --results FOLDER")
-    if not (Path(folder) / "tables/measures.csv").is_file():
+    if read_study(Path(folder))["evaluation"].get("function") is None:
         pytest.skip("the results are about demand")
     return Results.read(Path(folder))
 
