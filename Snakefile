@@ -29,12 +29,13 @@ if ASKS_DEMAND:
     include: "workflow/rules/fit.smk"
     include: "workflow/rules/report.smk"
 
+    report: "workflow/report/study.rst"
+
 else:
 
     include: "workflow/rules/functions.smk"
 
-
-report: "workflow/report/study.rst"
+    report: "workflow/report/function_study.rst"
 
 
 # What takes seconds to minutes and no GPU runs beside snakemake itself.

@@ -315,3 +315,10 @@ def test_names_are_escaped_and_the_page_needs_no_other_file():
 
     assert "<script" not in markup
     assert not re.search(r"(src|href)=", markup)
+
+
+def test_every_paragraph_of_the_page_is_closed_once():
+    """A note cut in two leaves text outside of paragraphs."""
+    markup = page()
+    body = re.sub(r"<style>.*?</style>", "", markup, flags=re.DOTALL)
+    assert body.count("<p>") + body.count('<p class="note">') == body.count("</p>")

@@ -58,7 +58,7 @@ def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
     figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
     tables = [f"{name}_table" for name in TABLES]
-    pages = ["study", "findings", "function_findings"]
+    pages = ["study", "function_study", "findings", "function_findings"]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
 
 
@@ -121,6 +121,19 @@ def test_the_study_is_described_by_its_sizes():
     assert "2 seeds (10, 20) and 1 learning rate (0.001)" in text
     assert "The paper fits no exponents" in text
     assert "reduced study" in text
+
+
+def test_a_study_of_functions_is_told_as_what_it_is():
+    blocks = [
+        {"lengths": [4, 7], "budgets": "fresh"},
+        {"models": ["lstm"], "lengths": [7], "budgets": [32]},
+    ]
+    text = " ".join(render("function_study.rst", FULL | {"grid": blocks}).split())
+
+    assert "all models, all tasks: lengths 4, 7; every batch drawn anew" in text
+    assert "``lstm``, all tasks: lengths 7; training sets of 32 sequences" in text
+    assert "Weights are measured at the end." in text
+    assert "N*" not in text
 
 
 @pytest.mark.parametrize("name", ["exponents.rst", "sharing.rst"])

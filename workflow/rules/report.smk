@@ -1,6 +1,7 @@
 """Draw the figures and write the findings.
 
-Reads results/tables/, makes results/figures/ and results/findings.html. The report itself is made from these by `snakemake --report` once a run is over.
+Reads results/tables/, makes results/figures/ and results/findings.html. The report itself is made from these
+by `snakemake --report` once a run is over.
 """
 
 FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
