@@ -63,6 +63,9 @@ class GeometricRange(Options):
         return tuple(budgets)
 
 
+FRESH = 0
+"""The budget of a cell that has no training set: every batch is drawn anew."""
+
 BudgetList = Annotated[tuple[PositiveInt, ...], Field(min_length=1), Few]
 
 
@@ -118,6 +121,13 @@ class GridBlock(Options):
     _no_repeats = field_validator(
         "models", "tasks", "supervisions", "length_distributions", "lengths", "budgets"
     )(refuse_repeats)
+
+    @property
+    def listed_budgets(self) -> tuple[int, ...]:
+        """The budgets of a range, in increasing order, or as listed; `FRESH` alone for fresh batches."""
+        if isinstance(self.budgets, str):
+            return (FRESH,)
+        return getattr(self.budgets, "values", self.budgets)
 
 
 Seed = Annotated[StrictInt, Field(ge=0), AtMost(2**63 - 1, "tables hold numbers of 64 bits")]

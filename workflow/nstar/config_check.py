@@ -3,16 +3,16 @@
 import itertools
 import math
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from nstar.config import GridBlock, Study
+from nstar.config import FRESH, GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
 from nstar.grid import make_pool
 from nstar.options import Options
-from nstar.tasks import LearntFunction, Task
+from nstar.tasks import LearntFunction
 
 LONGEST_SEGMENT = 200
 """Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
@@ -155,7 +155,7 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
         * len(block.supervisions)
         * len(block.length_distributions)
         * len(block.lengths)
-        * (1 if block.budgets == "fresh" else len(getattr(block.budgets, "values", block.budgets)))
+        * len(block.listed_budgets)
         for block in grid
     )
     return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
@@ -164,12 +164,13 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
     data = parts["data"]
     for i, block in enumerate(parts["grid"]):
-        if block.budgets == "fresh":
+        budgets = block.listed_budgets
+        if budgets == (FRESH,):
             continue
-        budgets = getattr(block.budgets, "values", block.budgets)
         cut = getattr(block.budgets, "cut", False)
-        names = parts["tasks"] if block.tasks is None else block.tasks
-        settings = itertools.product(names, block.length_distributions, block.lengths)
+        settings = itertools.product(
+            _names(parts, block, "tasks"), block.length_distributions, block.lengths
+        )
         for name, distribution, length in settings:
             task = parts["tasks"].get(name)
             if task is None:
@@ -202,7 +203,7 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a model would see the answers, or the padding, that follow a position."""
-    for i, block, name, model in _models_of(parts):
+    for i, block, name, model in _used(parts, "models"):
         if getattr(model, "causal", True):
             continue
         for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
@@ -217,7 +218,7 @@ def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
 def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where an encoder would not know its end, which is the separator, at one place for all."""
     legal = {"supervisions": "chain_of_thought", "length_distributions": "fixed"}
-    for i, block, name, model in _models_of(parts):
+    for i, block, name, model in _used(parts, "models"):
         if model.kind != "encoder_decoder":
             continue
         for key, only in legal.items():
@@ -230,27 +231,25 @@ def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
                     )
 
 
-def _models_of(parts: Mapping[str, Any]) -> Iterator[tuple[int, GridBlock, str, Options]]:
-    """Yield the models of every block of the grid, with the number of the block and their names."""
+def _used(parts: Mapping[str, Any], key: str) -> Iterator[tuple[int, GridBlock, str, Any]]:
+    """Yield the ``models`` or ``tasks`` of every block, with its number, itself, and their names."""
     for i, block in enumerate(parts["grid"]):
-        for name in parts["models"] if block.models is None else block.models:
-            if name in parts["models"]:
-                yield i, block, name, parts["models"][name]
+        for name in _names(parts, block, key):
+            if name in parts[key]:
+                yield i, block, name, parts[key][name]
 
 
-def _tasks_of(parts: Mapping[str, Any]) -> Iterator[tuple[int, GridBlock, str, Task]]:
-    """Yield the tasks of every block of the grid, with the number of the block and their names."""
-    for i, block in enumerate(parts["grid"]):
-        for name in parts["tasks"] if block.tasks is None else block.tasks:
-            if name in parts["tasks"]:
-                yield i, block, name, parts["tasks"][name]
+def _names(parts: Mapping[str, Any], block: GridBlock, key: str) -> Iterable[str]:
+    """Return the names of the ``models`` or ``tasks`` of a block."""
+    chosen = getattr(block, key)
+    return parts[key] if chosen is None else chosen
 
 
 def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where labels and objective do not fit."""
     training = parts["training"]
     squared = training.objective == "squared_error"
-    for i, block, name, task in _tasks_of(parts):
+    for i, block, name, task in _used(parts, "tasks"):
         where = f"grid.{i}.tasks: {name}"
         if task.real_valued and not squared:
             yield f"{where} has real numbers as labels; set training.objective: squared_error"
@@ -269,12 +268,13 @@ def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what does not go with, or without, the measures of networks as functions of bits."""
     measured = parts["evaluation"].function is not None
     for i, block in enumerate(parts["grid"]):
-        if block.budgets == "fresh" and not measured:
+        fresh = block.listed_budgets == (FRESH,)
+        if fresh and not measured:
             yield (
                 f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
                 "evaluation.function, or give training-set sizes"
             )
-        if block.budgets == "fresh" and "short_to_long" in block.length_distributions:
+        if fresh and "short_to_long" in block.length_distributions:
             yield (
                 f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
                 "length up; use uniform"
@@ -287,7 +287,7 @@ def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
         )
     if parts["search"] != "all":
         yield f"search: {parts['search']} looks for demand, and evaluation.function does not; use all"
-    for i, _, name, task in _tasks_of(parts):
+    for i, _, name, task in _used(parts, "tasks"):
         if task.n_symbols != 2:
             yield (
                 f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "
@@ -320,13 +320,12 @@ def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
     return (
-        task.model in (parts["models"] if block.models is None else block.models)
-        and task.task in (parts["tasks"] if block.tasks is None else block.tasks)
+        task.model in _names(parts, block, "models")
+        and task.task in _names(parts, block, "tasks")
         and "outcome" in block.supervisions
         and "fixed" in block.length_distributions
         and task.length in block.lengths
-        and block.budgets != "fresh"
-        and task.budget in getattr(block.budgets, "values", block.budgets)
+        and task.budget in block.listed_budgets
     )
 
 

@@ -270,7 +270,7 @@ def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Ex
     batch = batch_size(training["batch_size"], budget)
     model = _parse_model(canonical_json(specification["model"]))
     task = build_task(specification["task"])
-    n_outputs = task.n_outputs(training.get("objective", "cross_entropy"))
+    n_outputs = task.n_outputs(training.get("objective"))
     size = _size(model, task, n_outputs, specification["supervision"], length, length, batch)
     flops = _training_flops(size, batch, held_out, training)
     return Experience(

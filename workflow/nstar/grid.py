@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from nstar.config import Data, GridBlock, Study
+from nstar.config import FRESH, Data, GridBlock, Study
 from nstar.specification import RECIPES, digest
 from nstar.tasks import (
     LENGTH_DISTRIBUTIONS,
@@ -21,9 +21,6 @@ from nstar.tasks import (
 
 TEST_LENGTH_FACTOR = 2
 """Extrapolation is measured at this multiple of the training length; models are built to reach it."""
-
-FRESH = 0
-"""The budget of a cell that has no training set: every batch is drawn anew."""
 
 FIRST_SHARD = 1024
 """Sequences in the first shard of a training stream; each later shard ends at twice the previous end."""
@@ -128,9 +125,7 @@ def budgets_of(
     length: int,
 ) -> Sequence[int]:
     """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
-    if block.budgets == "fresh":
-        return (FRESH,)
-    budgets = getattr(block.budgets, "values", block.budgets)
+    budgets = block.listed_budgets
     if not getattr(block.budgets, "cut", False):
         return budgets
     available = make_pool(study.tasks[task], length_distribution, length, study.data).n_training

@@ -187,6 +187,14 @@ def sharpness_name(perturbation: str, size: float) -> str:
     return f"sharpness_{perturbation}_{size:g}"
 
 
+def sharpness_names(sharpness: pd.DataFrame) -> list[str]:
+    """Return what each row of the table of sharpness is called in the tables of fits."""
+    return [
+        sharpness_name(*kind)
+        for kind in zip(sharpness["perturbation"], sharpness["size"], strict=True)
+    ]
+
+
 def main_sharpness(quantities: Iterable[str]) -> str:
     """Return which sharpness is shown: that of the paper where it is there, else the first, else "".
 
@@ -214,10 +222,7 @@ def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.
     tuple of DataFrame and str
         The rows, NaN where sharpness was not measured, and the name, see `main_sharpness`.
     """
-    names = [
-        sharpness_name(*kind)
-        for kind in zip(sharpness["perturbation"], sharpness["size"], strict=True)
-    ]
+    names = sharpness_names(sharpness)
     name = main_sharpness(names)
     keys = [*REPLICATE, "step", "final"]
     chosen = sharpness.loc[[other == name for other in names], [*keys, "sharpness"]]

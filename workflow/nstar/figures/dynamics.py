@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from nstar.figures.axes import add_legend, legend_inches, say_nothing, write_note
-from nstar.figures.runs import set_log_values, task_looks
+from nstar.figures.runs import fullest_length, set_log_values, task_looks
 from nstar.figures.style import FAINT, INK, Look, styled
 from nstar.selection import REPLICATE, with_sharpness
 
@@ -124,9 +124,8 @@ def _courses(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at_one_length(courses: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows at the longest of the lengths that have most tasks."""
-    n_tasks = courses.groupby("length")["task"].nunique()
-    return courses[courses["length"] == n_tasks[n_tasks == n_tasks.max()].index.max()]
+    """Return the rows at the longest of the lengths that have most tasks; none of none."""
+    return courses[courses["length"] == fullest_length(courses)] if len(courses) else courses
 
 
 def _heading(model: str, lengths: pd.Series, panel_inches: float) -> str:

@@ -22,6 +22,7 @@ from nstar.figures.axes import (
 )
 from nstar.figures.runs import (
     draw_runs,
+    fullest_length,
     learnt_handles,
     set_log_values,
     spread_evenly,
@@ -116,7 +117,7 @@ def draw_sensitivity(
         text = "sharpness and average sensitivity were not both measured at the end of training"
         return say_nothing(text, width_inches)
     models, looks = list(dict.fromkeys(rows["model"])), task_looks(measures)
-    lengths = {model: _fullest_length(rows[rows["model"] == model]) for model in models}
+    lengths = {model: fullest_length(rows[rows["model"] == model]) for model in models}
     shown = rows[rows["length"] == rows["model"].map(lengths)]
     fits = regressions[
         (regressions["regression"] == "sensitivity")
@@ -201,12 +202,6 @@ def _draw_tasks(panel: Axes, rows: pd.DataFrame, looks: dict[str, Look]) -> None
     panel.set_axisbelow(True)
     for task, look in looks.items():
         draw_runs(panel, rows[rows["task"] == task], look)
-
-
-def _fullest_length(rows: pd.DataFrame) -> int:
-    """Return the longest of the lengths that have most tasks."""
-    n_tasks = rows.groupby("length")["task"].nunique()
-    return int(n_tasks[n_tasks == n_tasks.max()].index.max())
 
 
 def _draw_fit(panel: Axes, fit: pd.DataFrame, x: pd.Series) -> float:

@@ -58,6 +58,12 @@ def learnt_handles(learnt: pd.Series) -> list[Line2D]:
     return handles
 
 
+def fullest_length(rows: pd.DataFrame) -> int:
+    """Return the longest of the lengths at which there are most tasks."""
+    n_tasks = rows.groupby("length")["task"].nunique()
+    return int(n_tasks[n_tasks == n_tasks.max()].index.max())
+
+
 def spread_evenly(values: Iterable[int], most: int) -> list[int]:
     """Return at most `most` of the values, ordered, the first and the last among them.
 

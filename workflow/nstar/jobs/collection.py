@@ -149,7 +149,7 @@ def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:
 def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
     """Return how the network ended that each row's function comes from; empty where there is none."""
     rate = study.replicates.learning_rates[0]
-    outcomes = cells.set_index([*CURVE, "budget", "seed", "learning_rate"])["outcome"]
+    outcomes = cells.set_index(REPLICATE)["outcome"]
 
     def outcome(row) -> str:
         task = study.tasks[row.task]

@@ -52,9 +52,8 @@ def function_rows(
         loss = pd.Series(trained["validation_loss"].values[place], trained["step"].values)
         below = loss.index[loss <= converged_loss]
         for name, axes in AXES.items():
-            columns = [key for key in TABLES[name] if key in own.data_vars or key == "size"]
-            rows = own[[key for key in columns if key in own]].to_dataframe(dim_order=axes)
-            rows = rows.reset_index()
+            measured = [key for key in TABLES[name] if key in own.variables and key not in axes]
+            rows = own[measured].to_dataframe(dim_order=axes).reset_index()
             rows["final"] = rows["moment"] == last
             if name == "sharpness":
                 rows["perturbation"] = kinds[rows["perturbation"]]

@@ -16,7 +16,7 @@ from nstar.jobs.regressions import (
     sensitivity_rows,
     tradeoff_rows,
 )
-from nstar.selection import REPLICATE, STRATUM, settled_rows, sharpness_name, stratum_of
+from nstar.selection import REPLICATE, STRATUM, settled_rows, sharpness_names, stratum_of
 from nstar.stats import compare_shapes, ratio_of_estimates
 from nstar.tables import TABLES, read_table, write_table
 
@@ -72,13 +72,13 @@ def analyse(
     All runs of a model and task are taken together, whatever their budget and learning rate.  Runs
     that did not learn have a part in ``learning`` alone.
     """
-    sharpness_names = list(dict.fromkeys(_sharpness_names(sharpness)))
+    of_sharpness = list(dict.fromkeys(sharpness_names(sharpness)))
     moments = runs_at_moments(measures, sharpness, job["settled_steps"])
     confidence = job["confidence"]
     made: dict[str, list[dict[str, Any]]] = {"regressions": [], "shapes": [], "contrasts": []}
     for model, (moment, runs) in itertools.product(job["models"], moments.items()):
         of_model = runs[runs["model"] == model]
-        quantities = [*sharpness_names, *MEASURED]
+        quantities = [*of_sharpness, *MEASURED]
         if moment != "final":
             quantities.remove("converged_at")
         for task, part in of_model.groupby("task", sort=False):
@@ -87,11 +87,11 @@ def analyse(
             if moment == "final":
                 made["regressions"] += learning_rows(part, place, confidence)
             made["regressions"] += tradeoff_rows(part, place, confidence)
-            made["shapes"] += shape_rows(part, place, [*sharpness_names, "plain_blowup"])
+            made["shapes"] += shape_rows(part, place, [*of_sharpness, "plain_blowup"])
         place = {"model": model, "moment": moment}
         if moment == "final":
-            made["regressions"] += sensitivity_rows(of_model, place, sharpness_names, confidence)
-        made["contrasts"] += contrast_rows(of_model, place, sharpness_names, confidence)
+            made["regressions"] += sensitivity_rows(of_model, place, of_sharpness, confidence)
+        made["contrasts"] += contrast_rows(of_model, place, of_sharpness, confidence)
     return made
 
 
@@ -115,7 +115,7 @@ def runs_at_moments(
         quantities; these are NaN where the run was not measured at that moment.
     """
     at = [*REPLICATE, "step", "final"]
-    names = _sharpness_names(sharpness)
+    names = sharpness_names(sharpness)
     wide = sharpness.assign(name=names).pivot(index=at, columns="name", values="sharpness")
     quantities = [*dict.fromkeys(names), *MEASURED]
     rows = measures.astype({"converged_at": "float64"}).join(wide, on=at)
@@ -127,12 +127,6 @@ def runs_at_moments(
         )
         for moment, part in chosen.items()
     }
-
-
-def _sharpness_names(sharpness: pd.DataFrame) -> list[str]:
-    """Return the quantity that each row of the table of sharpness holds."""
-    kinds = zip(sharpness["perturbation"], sharpness["size"], strict=True)
-    return [sharpness_name(*kind) for kind in kinds]
 
 
 def shape_rows(runs: pd.DataFrame, place: dict, quantities: list[str]) -> Rows:
@@ -154,7 +148,7 @@ def shape_rows(runs: pd.DataFrame, place: dict, quantities: list[str]) -> Rows:
 
 
 def contrast_rows(
-    runs: pd.DataFrame, place: dict, sharpness_names: list[str], confidence: float
+    runs: pd.DataFrame, place: dict, of_sharpness: list[str], confidence: float
 ) -> Rows:
     """Yield the ratios of the slopes in n and of the levels of sharpness, for all pairs of tasks.
 
@@ -166,7 +160,7 @@ def contrast_rows(
     learnt = runs[runs["learnt"]]
     lengths = {task: set(part["length"]) for task, part in runs.groupby("task", sort=False)}
     growing = [task for task in lengths if len(lengths[task]) > 1]
-    for quantity in sharpness_names:
+    for quantity in of_sharpness:
         named = place | {"quantity": quantity}
         slopes = {}
         for task in growing:

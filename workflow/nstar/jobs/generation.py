@@ -32,7 +32,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
         piece = Slice(**{**fields, "held_out": tuple(fields["held_out"])})
         options = job["tasks"][piece.task]
         if piece.split == "table":
-            made = tabulate(piece, **job["sources"][done - 1])
+            made = tabulate(build_task(options), piece, **job["sources"][done - 1])
         else:
             made = sequences(task_of_seed(options, piece.task, piece.seed, results), piece)
         write_store(
@@ -54,22 +54,30 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
     else:
         symbols, lengths = pool.validation(piece.seed)
     inside = np.arange(piece.length) < lengths[:, None]
-    states = np.where(inside, task.labels(symbols), 0)
+    return _dataset(task, symbols, np.where(inside, task.labels(symbols), 0), lengths)
+
+
+def _dataset(
+    task: Task, symbols: np.ndarray, states: np.ndarray, lengths: np.ndarray
+) -> xr.Dataset:
+    """Return what a store of data holds, in the smallest types; see `nstar.artifacts.DATA`."""
     axes = ("sequence", "position")
+    type_of_states = np.float32 if task.real_valued else np.min_scalar_type(task.n_states)
     return xr.Dataset(
         {
             "symbols": (axes, symbols.astype(np.min_scalar_type(task.n_symbols))),
-            "states": (axes, states.astype(_type_of_labels(task))),
-            "length": ("sequence", lengths.astype(np.min_scalar_type(piece.length))),
+            "states": (axes, states.astype(type_of_states)),
+            "length": ("sequence", lengths.astype(np.min_scalar_type(symbols.shape[1]))),
         }
     )
 
 
-def tabulate(piece: Slice, store: str, learning_rate: float) -> xr.Dataset:
+def tabulate(task: Task, piece: Slice, store: str, learning_rate: float) -> xr.Dataset:
     """Return the truth table of a trained network, rounded, as `sequences`.
 
     Parameters
     ----------
+    task : Task
     piece : Slice
         Of the split ``table``.
     store : str
@@ -80,16 +88,9 @@ def tabulate(piece: Slice, store: str, learning_rate: float) -> xr.Dataset:
     from nstar.jobs.networks import rounded_outputs  # torch, which other data do without
 
     symbols = all_inputs(piece.length)
-    states = np.zeros(symbols.shape, dtype=np.int8)
+    states = np.zeros_like(symbols)
     states[:, -1] = rounded_outputs(store, piece.seed, learning_rate, piece.length)
-    axes, lengths = ("sequence", "position"), np.full(len(symbols), piece.length, dtype=np.uint8)
-    return xr.Dataset(
-        {
-            "symbols": (axes, symbols.astype(np.uint8)),
-            "states": (axes, states.astype(np.uint8)),
-            "length": ("sequence", lengths),
-        }
-    )
+    return _dataset(task, symbols, states, np.full(len(symbols), piece.length))
 
 
 def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path) -> Task:
@@ -108,10 +109,6 @@ def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path
         return task
     _, states, _ = read_arrays(data_store(options, table_slice(task, name, seed), results))
     return TruthTable(kind="truth_table", values="".join(map(str, states[:, -1])))
-
-
-def _type_of_labels(task: Task) -> np.dtype:
-    return np.dtype(np.float32) if task.real_valued else np.min_scalar_type(task.n_states)
 
 
 def read_sequences(

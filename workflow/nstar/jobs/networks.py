@@ -21,7 +21,7 @@ def model_of(specification: Mapping[str, Any]) -> StackedModel:
     return build_model(
         specification["model"],
         n_symbols=n_token_kinds(supervision, task),
-        n_classes=task.n_outputs(specification["training"].get("objective", "cross_entropy")),
+        n_classes=task.n_outputs(specification["training"].get("objective")),
         n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * specification["length"]),
     )
 

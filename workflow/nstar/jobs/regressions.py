@@ -97,7 +97,7 @@ def tradeoff_rows(runs: pd.DataFrame, place: dict, confidence: float) -> Rows:
 
 
 def sensitivity_rows(
-    runs: pd.DataFrame, place: dict, sharpness_names: list[str], confidence: float
+    runs: pd.DataFrame, place: dict, of_sharpness: list[str], confidence: float
 ) -> Rows:
     """Yield how sharpness depends on average sensitivity, over all tasks of a model at each length.
 
@@ -112,7 +112,7 @@ def sensitivity_rows(
         many = learnt["task"].nunique() > MANY_TASKS
         cluster, unit = (learnt["task"], "tasks") if many else (None, "")
         covariates = {"average_sensitivity": learnt["average_sensitivity"]}
-        for quantity in sharpness_names:
+        for quantity in of_sharpness:
             fit = fit_linear(learnt[quantity], covariates, cluster, confidence)
             named = place | {"regression": "sensitivity", "task": "", "length": length}
             named |= {"quantity": quantity}

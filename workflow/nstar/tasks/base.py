@@ -61,8 +61,11 @@ class Task(Options):
         """
         return 1.0 / self.n_states
 
-    def n_outputs(self, objective: str) -> int:
-        """Return how many outputs a model has: one per state, or one number for the squared error."""
+    def n_outputs(self, objective: str | None) -> int:
+        """Return how many outputs a model has: one per state, or one number for the squared error.
+
+        The objective is None in specifications of the usual one, the cross-entropy.
+        """
         return 1 if objective == "squared_error" else self.n_states
 
     def n_sequences(self, length: int) -> int:
