@@ -1,6 +1,6 @@
 """Measure trained networks as functions of bits: norm, blow-up, sharpness, sensitivity, degrees."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from nstar.measures.sensitivity import (
     estimate_average_sensitivity,
 )
 from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
-from nstar.measures.truth_table import outputs, truth_table
+from nstar.measures.truth_table import outputs
 from nstar.models import StackedModel
 from nstar.seeds import derive_seed, numpy_generator
 from nstar.tasks import Task
@@ -90,20 +90,25 @@ def measure_functions(
     shortest = length + 1 - len(specification["held_out"])
     inputs, perturbations = Inputs.of(length, options), perturbations_of(options)
     measured: list[xr.Dataset] = []
+    sets: dict[Task, _Sets] = {}
     for replicate, (seed, rate) in enumerate(
         zip(trained["seed"].values, trained["learning_rate"].values, strict=True)
     ):
         weights, steps = _weights_of(trained.isel(replicate=replicate))
-        sets = _Sets(inputs, tasks[int(seed)], supervision, shortest, device)
+        task = tasks[int(seed)]
+        if task not in sets:  # where every seed has its own, only one is kept
+            sets = {task: _Sets(inputs, task, supervision, shortest, device)}
         key = {"training": trained.attrs["digest"], "seed": int(seed), "rate": float(rate)}
         seeds = [derive_seed("measures", step=int(step), **key) for step in steps]
         parts = []
         for start in range(0, len(steps), NETWORKS_AT_ONCE):
             rows = slice(start, start + NETWORKS_AT_ONCE)
             flat = torch.from_numpy(weights[rows]).to(device)
-            parts.append(_measure(model, flat, sets, perturbations, seeds[rows], options["draws"]))
+            parts.append(
+                _measure(model, flat, sets[task], perturbations, seeds[rows], options["draws"])
+            )
         variables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        measured.append(_as_dataset(variables, steps, sets.target))
+        measured.append(_as_dataset(variables, steps, sets[task].target))
     kinds = [PERTURBATIONS.index(one.kind) for one in perturbations]
     codes = list(range(len(PERTURBATIONS)))
     meaning = {"flag_values": codes, "flag_meanings": " ".join(PERTURBATIONS)}
@@ -152,15 +157,21 @@ class _Sets:
         self.target = _sensitivity_of(function, self.n_bits, self.exact, inputs.symbols.shape[1])
 
 
-def _sensitivity_of(function, n_bits: int, exact: bool, n_inputs: int) -> dict[str, np.ndarray]:
-    """Return sensitivity, its error, and degrees (NaN from samples) of a function of (N, n) bits."""
+def _sensitivity_of(
+    function: Callable[[np.ndarray], np.ndarray], n_bits: int, exact: bool, n_inputs: int
+) -> dict[str, np.ndarray]:
+    """Return sensitivity, its error, and degrees (NaN from samples) of functions of bits.
+
+    They take (N, n) in {-1, +1} and return (..., N).
+    """
     if exact:
-        table = np.asarray(function(2 * all_inputs(n_bits) - 1))
-        profile = degree_profile(table)
-        return {"sensitivity": average_sensitivity(table), "error": 0.0, "degrees": profile}
+        tables = np.asarray(function(2 * all_inputs(n_bits) - 1))
+        sensitivity = average_sensitivity(tables)
+        degrees = degree_profile(tables)
+        return {"sensitivity": sensitivity, "error": 0 * sensitivity, "degrees": degrees}
     seed = derive_seed("sensitivity", n_bits=n_bits)
     found = estimate_average_sensitivity(function, n_bits, n_inputs, seed)
-    unknown = np.full(n_bits + 1, np.nan)
+    unknown = np.full((*np.shape(found.value), n_bits + 1), np.nan)
     return {"sensitivity": found.value, "error": found.standard_error, "degrees": unknown}
 
 
@@ -192,39 +203,27 @@ def _measure(
 
 def _sensitivities(model: StackedModel, flat: Tensor, sets: _Sets) -> dict[str, np.ndarray]:
     """Return sensitivity and degrees of networks (M, ...); NaN where there are several outputs."""
+    views = model.views(flat)
+
+    def networks_and_rounded(bits: np.ndarray) -> np.ndarray:
+        """Return what the networks make of bits (N, n), and that rounded: (2, M, N)."""
+        tokens = torch.from_numpy((bits > 0).astype(np.int64)).to(flat.device)
+        values = 2 * _array(outputs(model, views, tokens, bits.shape[1] - 1))[..., 0] - 1
+        return np.stack([values, _rounded(values)])
+
     n_bits, n_inputs = sets.n_bits, sets.tokens.shape[1]
-    names = ("average_sensitivity", "average_sensitivity_error", "rounded_sensitivity")
-    found = {name: np.full(len(flat), np.nan) for name in names}
-    found["degree_weight"] = np.full((len(flat), n_bits + 1), np.nan)
-    if not sets.one_output:
-        return found
-    if sets.exact:
-        tables = _array(truth_table(model, model.views(flat), n_bits))
-        found["average_sensitivity"] = average_sensitivity(tables)
-        found["average_sensitivity_error"] = 0 * found["average_sensitivity"]
-        found["rounded_sensitivity"] = average_sensitivity(_rounded(tables))
-        found["degree_weight"] = degree_profile(tables)
-        return found
-    for i, (function, rounded) in enumerate(_functions(model, flat)):
-        exactly = _sensitivity_of(function, n_bits, False, n_inputs)
-        found["average_sensitivity"][i] = exactly["sensitivity"]
-        found["average_sensitivity_error"][i] = exactly["error"]
-        found["rounded_sensitivity"][i] = _sensitivity_of(rounded, n_bits, False, n_inputs)[
-            "sensitivity"
-        ]
-    return found
-
-
-def _functions(model: StackedModel, flat: Tensor) -> Iterator[tuple]:
-    """Yield of each network its function of (N, n) bits, and that rounded to -1 or +1."""
-    for row in flat:
-        views = model.views(row[None])
-
-        def function(bits: np.ndarray, views=views) -> np.ndarray:
-            tokens = torch.from_numpy((bits > 0).astype(np.int64)).to(flat.device)
-            return 2 * _array(outputs(model, views, tokens, bits.shape[1] - 1))[0, :, 0] - 1
-
-        yield function, lambda bits, function=function: _rounded(function(bits))
+    if sets.one_output:
+        found = _sensitivity_of(networks_and_rounded, n_bits, sets.exact, n_inputs)
+    else:
+        unknown = np.full((2, len(flat)), np.nan)
+        degrees = np.full((2, len(flat), n_bits + 1), np.nan)
+        found = {"sensitivity": unknown, "error": unknown, "degrees": degrees}
+    return {
+        "average_sensitivity": found["sensitivity"][0],
+        "average_sensitivity_error": found["error"][0],
+        "rounded_sensitivity": found["sensitivity"][1],
+        "degree_weight": found["degrees"][0],
+    }
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

@@ -22,10 +22,10 @@ MOST_BITS_IN_BLOCKS = 10
 
 
 class Estimate(NamedTuple):
-    """A mean over sampled inputs and its standard error; NaN where one input was drawn."""
+    """Means over sampled inputs and their standard errors; NaN where one input was drawn."""
 
-    value: float
-    standard_error: float
+    value: np.ndarray
+    standard_error: np.ndarray
 
 
 def cube(n_bits: int) -> np.ndarray:
@@ -216,7 +216,8 @@ def estimate_average_sensitivity(
     Parameters
     ----------
     function : callable
-        Takes inputs (N, n) of int8 in {-1, +1}, returns values (N,) on that scale.
+        Takes inputs (N, n) of int8 in {-1, +1}, returns values (..., N) on that scale: leading axes
+        are functions of their own.
     n_bits : int
         n, at least 1; no table is made.
     n_inputs : int
@@ -227,6 +228,7 @@ def estimate_average_sensitivity(
     Returns
     -------
     Estimate
+        Float64 of shape (...).
 
     Raises
     ------
@@ -238,13 +240,15 @@ def estimate_average_sensitivity(
     generator = np.random.default_rng(seed)
     inputs = generator.choice(np.array([-1, 1], dtype=np.int8), (n_inputs, n_bits))
     values = np.asarray(function(inputs), dtype=np.float64)
-    sensitivity = np.zeros(n_inputs)
+    sensitivity = np.zeros(values.shape)
     for bit in range(n_bits):
         flipped = inputs.copy()
         flipped[:, bit] *= -1
         sensitivity += (values - function(flipped)) ** 2 / 4
-    error = sensitivity.std(ddof=1) / np.sqrt(n_inputs) if n_inputs > 1 else np.nan
-    return Estimate(float(sensitivity.mean()), float(error))
+    mean = sensitivity.mean(axis=-1)
+    if n_inputs == 1:
+        return Estimate(mean, np.full_like(mean, np.nan))
+    return Estimate(mean, sensitivity.std(axis=-1, ddof=1) / np.sqrt(n_inputs))
 
 
 def least_distance(n_bits: int, sensitivity, norm, other_sensitivity):
