@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,3 +18,14 @@ def pytest_addoption(parser):
     parser.addoption(
         "--results", metavar="FOLDER", help="folder `results` of a finished run, to check claims on"
     )
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Let torch use one thread, as training does: numbers are then equal to the last bit."""
+    import torch  # which most tests do without
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

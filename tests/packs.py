@@ -8,10 +8,27 @@ from nstar.models import build_model
 from nstar.tasks import ModularAddition
 from nstar.tasks.stream import SequenceStream
 from nstar.tasks.supervision import n_token_kinds, n_tokens, supervise
+from nstar.training.checkpoint import save_checkpoint
 from nstar.training.loop import initial_state, train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
 from nstar.training.step import PackData, Replicate, Rules
+
+
+class KilledError(Exception):
+    """What a run dies of in a test."""
+
+
+def killed_at(step, path):
+    """Return what a run calls after each evaluation: it saves a checkpoint, and kills it at a step."""
+
+    def kill(state):
+        save_checkpoint(path, state)
+        if state.step == step:
+            raise KilledError
+
+    return kill
+
 
 LENGTH, MODULUS, CPU = 5, 3, torch.device("cpu")
 TASK = ModularAddition(kind="modular_addition", modulus=MODULUS)

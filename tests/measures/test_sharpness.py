@@ -23,12 +23,7 @@ RELATIVE = Perturbation("relative", 0.3)
 ALL = (GAUSSIAN, SPHERE, RELATIVE)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def parts(found):

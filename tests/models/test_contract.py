@@ -17,12 +17,7 @@ LAYER_WEIGHTS = ("weight", "recurrence", "bilinear", "angle", "diagonal", "facto
 every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def values_and_gradients(model, flat, tokens, labels):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from packs import CPU, rules
+from packs import CPU, KilledError, killed_at, rules
 from variants import VARIANTS
 
 from nstar.config import Data
@@ -14,7 +14,7 @@ from nstar.models import build_model
 from nstar.outcomes import LEARNT
 from nstar.tasks import build_task
 from nstar.tasks.supervision import supervise
-from nstar.training.checkpoint import load_checkpoint, save_checkpoint
+from nstar.training.checkpoint import load_checkpoint
 from nstar.training.loop import initial_state, train_pack
 from nstar.training.sampler import FreshSampler
 from nstar.training.step import PackData, Replicate
@@ -27,12 +27,7 @@ every_model = pytest.mark.parametrize(
 every_task = pytest.mark.parametrize("kind", ["first", "mean"])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(
@@ -116,14 +111,7 @@ def test_a_resumed_run_has_the_same_weights_and_snapshots(tmp_path):
     members = [(0, 0.003), (1, 0.01)]
     whole = run(ENCODER, members, snapshot_every=20, stop_on_success=False)
 
-    class KilledError(Exception):
-        pass
-
-    def kill(state):
-        save_checkpoint(tmp_path / "checkpoint.pt", state)
-        if state.step == 30:
-            raise KilledError
-
+    kill = killed_at(30, tmp_path / "checkpoint.pt")
     with pytest.raises(KilledError):
         run(ENCODER, members, snapshot_every=20, stop_on_success=False, after=kill)
     state = load_checkpoint(tmp_path / "checkpoint.pt", CPU)

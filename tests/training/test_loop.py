@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from packs import CPU, LENGTH, MODULUS, data_for, model_for, rules, run
+from packs import CPU, LENGTH, MODULUS, KilledError, data_for, killed_at, model_for, rules, run
 from variants import VARIANTS
 
 from nstar.models import Dropout, build_model
@@ -23,12 +23,7 @@ every_model = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def assert_same_replicate(pack, slot, alone):
@@ -185,16 +180,8 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
     members = [(0, 0.003), (1, 0.01), (1, 1e18)]
     whole = run(options, members)
 
-    class KilledError(Exception):
-        pass
-
-    def kill(state):
-        save_checkpoint(tmp_path / "checkpoint.pt", state)
-        if state.step == 20:
-            raise KilledError
-
     with pytest.raises(KilledError):
-        run(options, members, after=kill)
+        run(options, members, after=killed_at(20, tmp_path / "checkpoint.pt"))
     state = load_checkpoint(tmp_path / "checkpoint.pt", CPU)
     assert state.step == 20 and 2 not in state.active
     resumed = run(options, members, state=copy.deepcopy(state))

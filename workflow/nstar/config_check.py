@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from nstar.config import FRESH, GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
-from nstar.grid import make_pool
+from nstar.grid import budgets_of, make_pool
 from nstar.options import Options
 from nstar.tasks import LearntFunction
 
@@ -325,7 +325,8 @@ def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> 
         and "outcome" in block.supervisions
         and "fixed" in block.length_distributions
         and task.length in block.lengths
-        and task.budget in block.listed_budgets
+        and task.budget
+        in budgets_of(block, parts["tasks"][task.task], "fixed", task.length, parts["data"])
     )
 
 

@@ -82,14 +82,15 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
     """Return all cells of the grid, each once, sorted by its coordinates."""
     cells: set[Cell] = set()
     for block in study.grid:
-        for model, *setting in itertools.product(
+        for model, task, supervision, *lengths in itertools.product(
             study.models if block.models is None else block.models,
             study.tasks if block.tasks is None else block.tasks,
             block.supervisions,
             block.length_distributions,
             block.lengths,
         ):
-            cells.update(Cell(model, *setting, n) for n in budgets_of(study, block, *setting))
+            budgets = budgets_of(block, study.tasks[task], *lengths, study.data)
+            cells.update(Cell(model, task, supervision, *lengths, n) for n in budgets)
     models, tasks = list(study.models), list(study.tasks)
     return tuple(
         sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), *_rank(c)))
@@ -117,18 +118,13 @@ def _rank(cell: Cell) -> tuple[int, ...]:
 
 
 def budgets_of(
-    study: Study,
-    block: GridBlock,
-    task: str,
-    supervision: Supervision,
-    length_distribution: LengthDistribution,
-    length: int,
+    block: GridBlock, task: Task, length_distribution: LengthDistribution, length: int, data: Data
 ) -> Sequence[int]:
     """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
     budgets = block.listed_budgets
     if not getattr(block.budgets, "cut", False):
         return budgets
-    available = make_pool(study.tasks[task], length_distribution, length, study.data).n_training
+    available = make_pool(task, length_distribution, length, data).n_training
     kept = [budget for budget in budgets if budget <= available]
     return kept if len(kept) == len(budgets) else [*kept, *{available} - {*kept, 0}]
 
