@@ -23,6 +23,10 @@ class ArtifactError(NstarError):
     """A store that is missing, damaged, foreign, or made from another specification."""
 
 
+class DataError(NstarError):
+    """Data that are asked for and do not exist."""
+
+
 class DeviceError(NstarError):
     """A device that is asked for and not there."""
 

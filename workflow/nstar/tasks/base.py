@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from nstar.options import Options
+from nstar.tasks.stream import SequenceStream
 
 
 class Task(Options):
@@ -68,6 +69,19 @@ class Task(Options):
         """
         return 1 if objective == "squared_error" else self.n_states
 
+    @property
+    def extrapolates(self) -> bool:
+        """Whether sequences of other lengths are made of the same symbols."""
+        return True
+
+    def n_positions(self, length: int) -> int:
+        """Return how many symbols are stored of a sequence of a length."""
+        return length
+
+    def stream(self, length: int, seed: int) -> SequenceStream:
+        """Return all sequences of a length, in an order that the seed decides."""
+        return _stream(self.n_symbols, length, seed)
+
     def n_sequences(self, length: int) -> int:
         """Return the number of sequences of `length`, as an exact (unbounded) integer."""
         return _power(self.n_symbols, length)
@@ -77,3 +91,8 @@ class Task(Options):
 def _power(base: int, exponent: int) -> int:
     """Return a power that a plan asks for once per cell and that may have thousands of digits."""
     return base**exponent
+
+
+@cache
+def _stream(n_symbols: int, length: int, seed: int) -> SequenceStream:
+    return SequenceStream(n_symbols, length, seed)

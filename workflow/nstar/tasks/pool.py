@@ -7,14 +7,13 @@ first N of it: budgets nest, sequences are unique, and none of them is held out,
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
 
 from nstar.seeds import numpy_generator
 from nstar.tasks.base import Task
-from nstar.tasks.stream import SequenceStream
 
 LengthDistribution = Literal["fixed", "uniform", "short_to_long"]
 LENGTH_DISTRIBUTIONS: tuple[LengthDistribution, ...] = get_args(LengthDistribution)
@@ -77,8 +76,8 @@ class Pool:
 
         Returns
         -------
-        symbols : ndarray of int64, shape (stop - start, L)
-            Zeros beyond the length of a sequence.
+        symbols : ndarray of int64, shape (stop - start, n_positions)
+            Zeros beyond the length of a sequence; see `Task.n_positions` of L.
         lengths : ndarray of int64, shape (stop - start,)
         """
         order = self.order(seed, stop)
@@ -127,15 +126,15 @@ class Pool:
         self, seed: int, starts: Sequence[int], counts: Sequence[int], order: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return sequences of each length from a start in its stream on, put into an order."""
-        symbols = np.zeros((sum(counts), self.length), dtype=np.int64)
+        width = max(self.task.n_positions(length) for length in self.lengths)
+        symbols = np.zeros((sum(counts), width), dtype=np.int64)
         lengths = np.repeat(np.array(self.lengths), counts)
         rows = np.arange(len(lengths)) if order is None else np.argsort(order, kind="stable")
         ends = np.cumsum(counts)
         for length, start, count, end in zip(self.lengths, starts, counts, ends, strict=True):
             if count:
-                stream = _stream(self.task.n_symbols, length, seed)
-                chosen = rows[end - count : end]
-                symbols[chosen, :length] = stream.sequences(start, start + count)
+                found = self.task.stream(length, seed).sequences(start, start + count)
+                symbols[rows[end - count : end], : found.shape[1]] = found
         placed = np.empty_like(lengths)
         placed[rows] = lengths
         return symbols, placed
@@ -195,8 +194,3 @@ def _first_exhaustion(drawn: np.ndarray, left: np.ndarray) -> int:
         if counts[i] >= left[i]
     ]
     return min(ends, default=len(drawn))
-
-
-@cache
-def _stream(n_symbols: int, length: int, seed: int) -> SequenceStream:
-    return SequenceStream(n_symbols, length, seed)
