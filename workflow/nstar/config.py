@@ -352,6 +352,21 @@ class FunctionMeasures(Options):
         return self
 
 
+class AnswerMeasures(Options):
+    """What is measured of networks that answer questions, whose width is in demand; see `nstar.tables`."""
+
+    measure: Literal["answer", "chain"] = Field(
+        "chain",
+        description="the accuracy that figures and findings show: of the `answer`, or of the whole "
+        "`chain` of steps with it; no unit",
+    )
+    thresholds: Annotated[tuple[OpenFraction, ...], Field(min_length=1), Few] = Field(
+        (0.5, 0.9, 0.99), description="accuracies that a width has to reach; fraction"
+    )
+
+    _no_repeats = field_validator("thresholds")(refuse_repeats)
+
+
 class Evaluation(Options):
     """What is measured on trained replicates; a change here never retrains."""
 
@@ -363,6 +378,17 @@ class Evaluation(Options):
         description="what is measured of networks as functions; a study that has it is about that, and "
         "not about demand",
     )
+    answers: Annotated[AnswerMeasures | None, LATER] = Field(
+        None,
+        description="what is measured of networks that answer questions; a study that has it is about "
+        "the width that these need, and not about data",
+    )
+
+    @model_validator(mode="after")
+    def _one_subject(self):
+        if self.function is not None and self.answers is not None:
+            raise ValueError("function and answers are both given; a study is about one of them")
+        return self
 
 
 class Fit(Options):
