@@ -63,13 +63,17 @@ def tables_page() -> str:
         "of several has.",
         "provenance": "`results/tables/provenance.csv`: one row per store of trained replicates.",
         "measures": "`results/tables/measures.csv`: what is measured of networks as functions, one row "
-        "per replicate and measured step; with `evaluation.function` only, as all that follow.",
+        "per replicate and measured step; with `evaluation.function` only, as the next five.",
         "sharpness": "`results/tables/sharpness.csv`: one row per replicate, step and perturbation.",
         "degrees": "`results/tables/degrees.csv`: Fourier weight by degree, of short inputs.",
         "regressions": "`results/tables/regressions.csv`: slopes of what is measured, one row per "
         "coefficient.",
         "shapes": "`results/tables/shapes.csv`: which shape describes the growth with n best.",
         "contrasts": "`results/tables/contrasts.csv`: ratios of slopes and levels of two tasks.",
+        "answers": "`results/tables/answers.csv`: how networks answer questions, one row per replicate; "
+        "with `evaluation.answers` only, as all that follow.",
+        "widths": "`results/tables/widths.csv`: D*, the width from which a threshold is reached.",
+        "width_exponents": "`results/tables/width_exponents.csv`: how D* and the operations at D* grow.",
     }
     for name, columns in TABLES.items():
         lines += [f"## {name}", "", meanings[name], "", "| column | type | unit | meaning |"]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.tables.answers import ANSWERS, WIDTH_EXPONENTS, WIDTHS
 from nstar.tables.demand import (
     CELLS,
     CHECKS,
@@ -45,11 +46,17 @@ TABLES = {
     "regressions": REGRESSIONS,
     "shapes": SHAPES,
     "contrasts": CONTRASTS,
+    "answers": ANSWERS,
+    "widths": WIDTHS,
+    "width_exponents": WIDTH_EXPONENTS,
 }
 """All tables by name."""
 
 FUNCTION_TABLES = ("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts")
-"""Those that only a study with ``evaluation.function`` has; `results/tables` has all others always."""
+"""Those that only a study with ``evaluation.function`` has."""
+
+ANSWER_TABLES = ("answers", "widths", "width_exponents")
+"""Those that only a study with ``evaluation.answers`` has."""
 
 
 def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
@@ -93,6 +100,8 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
 
 
 __all__ = [
+    "ANSWERS",
+    "ANSWER_TABLES",
     "CELLS",
     "CHECKS",
     "COMPOSITION",
@@ -115,6 +124,8 @@ __all__ = [
     "STEPS",
     "TABLES",
     "THRESHOLDS",
+    "WIDTHS",
+    "WIDTH_EXPONENTS",
     "read_table",
     "write_table",
 ]
