@@ -61,7 +61,7 @@ def model_for(options):
         options,
         n_symbols=n_token_kinds(supervision, TASK),
         n_classes=MODULUS,
-        n_positions=n_tokens(supervision, LENGTH),
+        n_positions=n_tokens(supervision, TASK, LENGTH),
     )
 
 

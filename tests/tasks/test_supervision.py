@@ -45,7 +45,7 @@ def test_tokens_and_labels_by_hand(supervision):
     assert tokens.tolist() == WANTED[supervision][0]
     assert labels.tolist() == WANTED[supervision][1]
     assert tokens.dtype == labels.dtype == np.int64
-    assert tokens.shape[1] == n_tokens(supervision, 4)
+    assert tokens.shape[1] == n_tokens(supervision, PARITY, 4)
     assert tokens.shape[1] - labels.shape[1] == first_read(supervision, 2)
 
 

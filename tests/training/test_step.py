@@ -53,7 +53,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labels(supervision, name):
         VARIANTS[name],
         n_symbols=n_token_kinds(supervision, TASK),
         n_classes=TASK.n_states,
-        n_positions=n_tokens(supervision, LONGEST),
+        n_positions=n_tokens(supervision, TASK, LONGEST),
     )
     chosen = rules(batch_size=7)
     samplers = [EpochSampler(24, 7, {"seed": seed}) for seed in (0, 1)]

@@ -353,7 +353,7 @@ class FunctionMeasures(Options):
 
 
 class AnswerMeasures(Options):
-    """What is measured of networks that answer questions, whose width is in demand; see `nstar.tables`."""
+    """What is measured of networks that answer questions; what is asked is which width they need."""
 
     measure: Literal["answer", "chain"] = Field(
         "chain",

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from nstar.config import FunctionMeasures, Study
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, Slice, batch_size, pool_of
+from nstar.grid import Block, Slice, batch_size, pool_of, tested_length
 from nstar.header import read_header
 from nstar.model_options import ModelOptions
 from nstar.model_sizes import Shape, Size
@@ -98,10 +98,12 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     model, n_outputs = study.models[cell.model], task.n_outputs(training.objective)
     size = _size(model, task, n_outputs, cell.supervision, cell.length, cell.length, batch)
     held_out, n_test = pool_of(study, cell).n_validation, study.evaluation.test_examples
-    tested = TEST_LENGTH_FACTOR * cell.length
+    tested = tested_length(task, cell.length)
     longer = _size(model, task, n_outputs, cell.supervision, cell.length, tested, batch)
     n_forward, n_longer = held_out, n_test
-    if cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
+    if not task.extrapolates:
+        n_forward, n_longer = 2 * held_out, 0  # read twice: at once, and token by token
+    elif cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
         n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
     n_snapshots = training.max_steps // training.snapshot_every if training.snapshot_every else 0
     n_forward += (1 + n_snapshots) * _n_measured(study.evaluation.function, cell.length)
@@ -110,7 +112,7 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     weights = 4 * size.n_parameters
     states = 5 * n * weights  # parameters, final ones, two moments, gradient
     n_training = cell.budget or FRESH_STEPS * batch
-    n_read = n_tokens(cell.supervision, cell.length)
+    n_read = n_tokens(cell.supervision, task, cell.length)
     sets = 16 * len(block.seeds) * (n_training + held_out) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
@@ -190,8 +192,8 @@ def _size(
         Shape(
             n_symbols=n_token_kinds(supervision, task),
             n_classes=n_outputs,
-            n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * trained_length),
-            length=n_tokens(supervision, length),
+            n_positions=n_tokens(supervision, task, tested_length(task, trained_length)),
+            length=n_tokens(supervision, task, length),
             batch_size=batch_size,
         )
     )

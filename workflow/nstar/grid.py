@@ -282,7 +282,13 @@ def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]
             yield table_slice(pool.task, cell.task, seed)
         yield validation_slice(pool, cell.task, seed)
         yield from training_slices(pool, cell.task, seed, cell.budget)
-        yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
+        if pool.task.extrapolates:
+            yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
+
+
+def tested_length(task: Task, length: int) -> int:
+    """Return the longest length of which a model sees sequences, after training at a length."""
+    return TEST_LENGTH_FACTOR * length if task.extrapolates else length
 
 
 def table_slice(task: LearntFunction, name: str, seed: int) -> Slice:
@@ -309,8 +315,8 @@ def training_slices(pool: Pool, task: str, seed: int, budget: int) -> Iterator[S
 
 
 def test_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
-    """Return the test set: sequences of `TEST_LENGTH_FACTOR` times the longest length of the pool."""
-    longer = TEST_LENGTH_FACTOR * pool.length
+    """Return the test set: sequences of `tested_length` of the longest length of the pool."""
+    longer = tested_length(pool.task, pool.length)
     n_examples = min(n_examples, pool.task.n_sequences(longer))
     longer_pool = Pool(pool.task, "fixed", longer, (n_examples,))
     return _slice(longer_pool, task, seed, "test", 0, 0, n_examples)

@@ -46,7 +46,7 @@ class Schema:
         Raised when the names or meanings of the variables change.
     variables : mapping of str to Variable
     optional : mapping of str to Variable
-        Variables that a store has only where its specification asks for them.
+        Variables that a store has only where its specification asks for them, or its task has them.
     """
 
     stage: str
@@ -98,6 +98,9 @@ CELL = Schema(
         "snapshot_parameters": Variable(
             ("replicate", "snapshot", "parameter"), "weights at that step; NaN after the end"
         ),
+        "n_tokens": Variable(
+            _REPLICATE, "most tokens read of a text of the training set", "tokens"
+        ),
     },
 )
 
@@ -128,9 +131,14 @@ EVALUATION = Schema(
         "seed": _SEED,
         "learning_rate": _LEARNING_RATE,
         **_scores("validation", "position", "validation set"),
-        **_scores("extrapolation", "extrapolation_position", "twice the length"),
     },
     optional={
+        **_scores("extrapolation", "extrapolation_position", "twice the length"),
+        "answer_accuracy": Variable(_REPLICATE, "share of answers right after greedy decoding"),
+        "chain_accuracy": Variable(_REPLICATE, "share of texts with all steps and answer right"),
+        "exact_accuracy": Variable(_REPLICATE, "share of texts that are those of the data set"),
+        "end_rate": Variable(_REPLICATE, "share of texts that ended"),
+        "chance": Variable(_REPLICATE, "share of the likeliest answer"),
         "measured_step": Variable(_MOMENT, "optimiser steps before the measures", "steps"),
         "parameter_norm": Variable(_MOMENT, "norm of all parameters but positions"),
         "blowup": Variable(_MOMENT, "LayerNorm blow-up of the theory, mean over inputs"),

@@ -15,7 +15,7 @@ import xarray as xr
 from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study, Success
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR, Block, make_pool, source_of
+from nstar.grid import Block, make_pool, source_of, tested_length
 from nstar.jobs.function_tables import function_rows
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
@@ -24,7 +24,7 @@ from nstar.plan import Stores, make_plan
 from nstar.selection import CURVE, REPLICATE
 from nstar.stats import find_threshold
 from nstar.tables import CELLS, LENGTHS, PROVENANCE, THRESHOLDS, write_table
-from nstar.tasks import LearntFunction
+from nstar.tasks import LearntFunction, Task
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
@@ -101,8 +101,6 @@ def _cell_rows(
     """Return the rows of a block for the table of cells."""
     task, n_steps = stores.study.tasks[block.cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
-    longer = TEST_LENGTH_FACTOR * block.cell.length
-    beyond = evaluated["extrapolation_position_accuracy"].values[:, -block.cell.length :]
     rows = {
         **vars(block.cell),
         "n_states": task.n_states,
@@ -113,10 +111,8 @@ def _cell_rows(
         "n_steps": n_steps,
         "learnt_at": find_learnt_at(trained, stores.study.training.success),
         "n_parameters": trained.sizes["parameter"],
-        "extrapolation_length": longer,
-        "extrapolation_above_chance": above_chance(
-            beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer)
-        ),
+        "extrapolation_length": tested_length(task, block.cell.length),
+        "extrapolation_above_chance": _beyond(task, block.cell.length, evaluated),
         "specification": trained.attrs["digest"],
         "store": stores.cell(block),
         "evaluation_store": stores.evaluation(block),
@@ -129,9 +125,18 @@ def _cell_rows(
         for name in ("validation_token_accuracy", "validation_sequence_accuracy"):
             rows[f"best_{name}"] = np.nanmax(trained[name].values, axis=1)
     for name in CELLS:
-        if name in EVALUATION.variables:
-            rows.setdefault(name, evaluated[name].values)
+        if name in EVALUATION.variables or name in EVALUATION.optional:
+            rows.setdefault(name, evaluated[name].values if name in evaluated else np.nan)
     return pd.DataFrame(rows)
+
+
+def _beyond(task: Task, length: int, evaluated: xr.Dataset) -> np.ndarray | float:
+    """Return the accuracy above chance beyond the training length; NaN where it was not measured."""
+    if not task.extrapolates:
+        return np.nan
+    longer = tested_length(task, length)
+    beyond = evaluated["extrapolation_position_accuracy"].values[:, -length:]
+    return above_chance(beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer))
 
 
 def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Evaluate trained blocks: on their validation sets, and on sequences of twice the length."""
+"""Evaluate trained blocks: on validation sets and, where tasks extrapolate, at twice the length."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +24,7 @@ from nstar.grid import (
     test_slice,
     validation_slice,
 )
+from nstar.jobs.answers import measure_answers
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.measurement import measure_functions
 from nstar.jobs.networks import model_of
@@ -32,6 +33,7 @@ from nstar.measures.accuracy import decode, score
 from nstar.paths import checkpoints_of, store_path
 from nstar.progress import Progress
 from nstar.specification import digest
+from nstar.tasks.question import QuestionTask
 from nstar.training.device import (
     describe_device,
     memory_errors_named,
@@ -103,6 +105,8 @@ def _evaluate_block(
     coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
     variables = {}
     for split, axis in SPLITS.items():
+        if split == "extrapolation" and not pool.task.extrapolates:
+            continue
         pieces = [
             validation_slice(pool, cell.task, seed)
             if split == "validation"
@@ -116,13 +120,19 @@ def _evaluate_block(
         with memory_errors_named(device, work), reduced(precision, device):
             sets = (model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
             result = score(*sets)
-            decoded = result.token_accuracy, result.sequence_accuracy
-            if cell.supervision == "chain_of_thought":
-                decoded = decode(*sets)
-        values = {name: getattr(result, name) for name in MEASURES}
+            decoded = (
+                part.cpu().numpy() for part in (result.token_accuracy, result.sequence_accuracy)
+            )
+            if isinstance(pool.task, QuestionTask):
+                answers = measure_answers(pool.task, cell.supervision, *sets)
+                decoded = answers.pop("token_accuracy"), answers["exact_accuracy"]
+                variables |= {name: ("replicate", values) for name, values in answers.items()}
+            elif cell.supervision == "chain_of_thought":
+                decoded = (part.cpu().numpy() for part in decode(*sets))
+        values = {name: getattr(result, name).cpu().numpy() for name in MEASURES}
         values |= dict(zip(DECODED, decoded, strict=True))
         for name, value in values.items():
-            variables[f"{split}_{name}"] = ("replicate", value.cpu().numpy())
+            variables[f"{split}_{name}"] = ("replicate", value)
         for name in ("position_loss", "position_accuracy"):
             value = getattr(result, name).cpu().numpy()
             variables[f"{split}_{name}"] = (("replicate", axis), value)

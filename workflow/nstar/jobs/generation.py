@@ -14,7 +14,8 @@ from nstar.plan import data_store
 from nstar.progress import Progress
 from nstar.tasks import LearntFunction, Supervision, Task, TruthTable, build_task
 from nstar.tasks.boolean_function import all_inputs
-from nstar.tasks.supervision import supervise
+from nstar.tasks.question import QuestionTask
+from nstar.tasks.supervision import supervise, supervise_texts
 
 
 def generate_data(job: Mapping[str, Any], results: Path) -> None:
@@ -53,8 +54,11 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
         symbols, lengths = pool.training(piece.seed, piece.start, piece.stop)
     else:
         symbols, lengths = pool.validation(piece.seed)
-    inside = np.arange(piece.length) < lengths[:, None]
-    return _dataset(task, symbols, np.where(inside, task.labels(symbols), 0), lengths)
+    inside = np.arange(symbols.shape[1]) < lengths[:, None]
+    states = task.labels(symbols)
+    if not isinstance(task, QuestionTask):
+        states = np.where(inside, states, 0)
+    return _dataset(task, symbols, states, lengths)
 
 
 def _dataset(
@@ -120,17 +124,19 @@ def read_sequences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return tokens and labels of the first `n_sequences` of the pieces of one pool.
 
-    See `nstar.tasks.supervision.supervise`.
+    See `nstar.tasks.supervision`.
     """
     task = build_task(options)
     stores = [read_arrays(data_store(options, piece, results)) for piece in pieces]
     arrays = [np.concatenate(parts)[:n_sequences] for parts in zip(*stores, strict=True)]
-    shortest = pieces[0].pool(task).lengths[0]
     symbols, states, lengths = arrays
+    legal = pieces[0].pool(task).lengths
+    if isinstance(task, QuestionTask):
+        return supervise_texts(supervision, task, symbols.astype(np.int64), legal)
     if not task.real_valued:
         states = states.astype(np.int64)
     whole = symbols.astype(np.int64), states, lengths.astype(np.int64)
-    return supervise(supervision, task, *whole, shortest)
+    return supervise(supervision, task, *whole, legal[0])
 
 
 @lru_cache(maxsize=128)

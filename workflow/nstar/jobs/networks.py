@@ -8,7 +8,7 @@ import torch
 
 from nstar.artifacts import CELL, read_store, specification_of
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR
+from nstar.grid import tested_length
 from nstar.measures.truth_table import truth_table
 from nstar.models import StackedModel, build_model
 from nstar.tasks import build_task
@@ -22,7 +22,7 @@ def model_of(specification: Mapping[str, Any]) -> StackedModel:
         specification["model"],
         n_symbols=n_token_kinds(supervision, task),
         n_classes=task.n_outputs(specification["training"].get("objective")),
-        n_positions=n_tokens(supervision, TEST_LENGTH_FACTOR * specification["length"]),
+        n_positions=n_tokens(supervision, task, tested_length(task, specification["length"])),
     )
 
 

@@ -31,6 +31,7 @@ from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.tasks import Pool, build_task
+from nstar.tasks.question import QuestionTask
 from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
@@ -305,9 +306,12 @@ class _Curve:
     def _write(self, block: Block, state: PackState) -> None:
         """Write the store of a block whose replicates have all ended."""
         specification = self._cell_specification(block)
+        dataset = _dataset(block, state, self.model.n_parameters, self.training)
+        if isinstance(build_task(specification["task"]), QuestionTask):
+            dataset["n_tokens"] = ("replicate", self._most_tokens(block))
         write_store(
             self._store(block),
-            _dataset(block, state, self.model.n_parameters, self.training),
+            dataset,
             CELL,
             specification,
             provenance(
@@ -316,6 +320,17 @@ class _Curve:
             ),
             summary={"outcome": [OUTCOMES[outcome] for outcome in state.outcome]},
         )
+
+    def _most_tokens(self, block: Block) -> np.ndarray:
+        """Return the most tokens read of a text of the training set of each replicate (R,)."""
+        pool, most = pool_of(self.specification), {}
+        for seed in block.seeds:
+            shards = [*training_slices(pool, block.cell.task, seed, block.cell.budget)]
+            sets = (self.specification, [shards], self.results, block.cell.budget)
+            tokens, labels = read_sets(*sets, torch.device("cpu"))
+            last = (labels >= 0).any(1).nonzero()[:, 1].max()
+            most[seed] = tokens.shape[2] - labels.shape[2] + int(last) + 1
+        return np.array([most[seed] for seed, _ in _replicates(block)])
 
 
 def _replicates(block: Block) -> list[tuple[int, float]]:

@@ -52,7 +52,9 @@ CELLS: Mapping[str, Column] = {
     "validation_sequence_accuracy": Column(
         "float64", "1", f"share of sequences with every label right, {_FINAL}"
     ),
-    "extrapolation_length": Column("int64", "symbols", "2n, length of the test sequences"),
+    "extrapolation_length": Column(
+        "int64", "symbols", "2n, length of the test sequences; n where there are none"
+    ),
     "extrapolation_token_accuracy": Column(
         "float64", "1", "share of labels right at length 2n, all positions"
     ),

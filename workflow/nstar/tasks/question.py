@@ -74,12 +74,21 @@ class QuestionTask(Task):
         """Return how many tokens a question of a size has at least, without its separator."""
 
     @abstractmethod
+    def longest_question(self, size: int) -> int:
+        """Return how many tokens a question of a size has at most, without its separator."""
+
+    @abstractmethod
     def n_sequences(self, length: int) -> int:
         """Return how many questions of a size there are; where that is not known, a bound from above."""
 
     def why_not(self, size: int) -> str:
         """Return why there are no questions of a size; empty where there are."""
         return ""
+
+    @property
+    def unique_steps(self) -> bool:
+        """Whether a question has one right text alone; a task with several overrides `is_valid` too."""
+        return True
 
     def is_valid(self, text: np.ndarray) -> bool:
         """Return whether every step and the answer of a text (m,) are right, to its `END`.
