@@ -59,7 +59,8 @@ def replacements_of(dotted, value):
         if dotted not in ANY_TEXT:
             yield from [("typo", value + "_Typo"), ("huge", value * 100), ("empty", "")]
     else:
-        yield from [("text", "text"), ("quoted", str(value)), ("list", [value]), ("negative", -1)]
+        listed = [value, value] if dotted.endswith(".width") else [value]  # one width may be listed
+        yield from [("text", "text"), ("quoted", str(value)), ("list", listed), ("negative", -1)]
         yield from [("huge", 10**400), ("infinite", float("inf")), ("nan", float("nan"))]
         if isinstance(value, int):
             yield from [("fraction", value + 0.5), ("beyond 64 bits", 2**64)]

@@ -3,15 +3,17 @@
 import itertools
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from nstar.config import FRESH, GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
-from nstar.grid import budgets_of, make_pool
+from nstar.families import expand_families
+from nstar.grid import budgets_of, make_pool, names_in
 from nstar.options import Options
+from nstar.question_check import question_mistakes
 from nstar.tasks import LearntFunction
 
 LONGEST_SEGMENT = 200
@@ -39,12 +41,13 @@ def load_study(raw: Any) -> Study:
     """
     if not isinstance(raw, Mapping) or not raw:
         raise ConfigError(f"the configuration is empty; it needs {', '.join(REQUIRED_KEYS)}")
+    raw, problems = expand_families(raw)
     study, errors = None, []
     try:
         study = Study.model_validate(raw)
     except ValidationError as error:
         errors = [entry for entry in error.errors(include_url=False) if not _follows(entry)]
-    problems = list(dict.fromkeys(_describe(raw, error) for error in errors))
+    problems += dict.fromkeys(_describe(raw, error) for error in errors)
     problems += _contradictions(_valid_parts(raw, errors))
     if problems:
         raise all_mistakes("the configuration", problems)
@@ -132,6 +135,8 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
         yield from _wrong_objective(parts)
     if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
         yield from _no_function(parts)
+    if {"grid", "models", "tasks", "training", "evaluation", "search"} <= set(parts):
+        yield from question_mistakes(parts)
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
@@ -150,8 +155,8 @@ def _contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
 def _n_replicates(grid, models, tasks, replicates, **others) -> int:
     """Return how many replicates the blocks of a grid have, those in several blocks counted for each."""
     n_cells = sum(
-        len(models if block.models is None else block.models)
-        * len(tasks if block.tasks is None else block.tasks)
+        len(names_in(block, "models", models))
+        * len(names_in(block, "tasks", tasks))
         * len(block.supervisions)
         * len(block.length_distributions)
         * len(block.lengths)
@@ -169,11 +174,11 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
             continue
         cut = getattr(block.budgets, "cut", False)
         settings = itertools.product(
-            _names(parts, block, "tasks"), block.length_distributions, block.lengths
+            names_in(block, "tasks", parts["tasks"]), block.length_distributions, block.lengths
         )
         for name, distribution, length in settings:
             task = parts["tasks"].get(name)
-            if task is None:
+            if task is None or task.why_not(length):
                 continue
             where = f"task {name}, length {length}"
             if distribution != "fixed":
@@ -234,15 +239,9 @@ def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
 def _used(parts: Mapping[str, Any], key: str) -> Iterator[tuple[int, GridBlock, str, Any]]:
     """Yield the ``models`` or ``tasks`` of every block, with its number, itself, and their names."""
     for i, block in enumerate(parts["grid"]):
-        for name in _names(parts, block, key):
+        for name in names_in(block, key, parts[key]):
             if name in parts[key]:
                 yield i, block, name, parts[key][name]
-
-
-def _names(parts: Mapping[str, Any], block: GridBlock, key: str) -> Iterable[str]:
-    """Return the names of the ``models`` or ``tasks`` of a block."""
-    chosen = getattr(block, key)
-    return parts[key] if chosen is None else chosen
 
 
 def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -320,8 +319,8 @@ def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
     return (
-        task.model in _names(parts, block, "models")
-        and task.task in _names(parts, block, "tasks")
+        task.model in names_in(block, "models", parts["models"])
+        and task.task in names_in(block, "tasks", parts["tasks"])
         and "outcome" in block.supervisions
         and "fixed" in block.length_distributions
         and task.length in block.lengths

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from nstar.config import FRESH, Data, GridBlock, Study
 from nstar.specification import RECIPES, digest
@@ -83,8 +83,8 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
     cells: set[Cell] = set()
     for block in study.grid:
         for model, task, supervision, *lengths in itertools.product(
-            study.models if block.models is None else block.models,
-            study.tasks if block.tasks is None else block.tasks,
+            names_in(block, "models", study.models),
+            names_in(block, "tasks", study.tasks),
             block.supervisions,
             block.length_distributions,
             block.lengths,
@@ -95,6 +95,14 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
     return tuple(
         sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), *_rank(c)))
     )
+
+
+def names_in(
+    block: GridBlock, key: Literal["models", "tasks"], defined: Iterable[str]
+) -> Iterable[str]:
+    """Return the names of the models or tasks of a block, among those that are defined."""
+    chosen = getattr(block, key)
+    return defined if chosen is None else chosen
 
 
 def strata_of(study: Study) -> tuple[tuple[Supervision, LengthDistribution], ...]:

@@ -30,7 +30,9 @@ Width = Annotated[
 
 
 def _width(meaning: str) -> Any:
-    return Field(description=f"D, size of {meaning}; units")
+    return Field(
+        description=f"D, size of {meaning}; a list makes a model `<name>_<D>` of each; units"
+    )
 
 
 def _halve(width: int, what: str) -> None:

@@ -74,6 +74,10 @@ class Task(Options):
         """Whether sequences of other lengths are made of the same symbols."""
         return True
 
+    def why_not(self, length: int) -> str:
+        """Return why there are no sequences of a length; empty where there are."""
+        return ""
+
     def n_positions(self, length: int) -> int:
         """Return how many symbols are stored of a sequence of a length."""
         return length

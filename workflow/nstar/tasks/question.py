@@ -81,10 +81,6 @@ class QuestionTask(Task):
     def n_sequences(self, length: int) -> int:
         """Return how many questions of a size there are; where that is not known, a bound from above."""
 
-    def why_not(self, size: int) -> str:
-        """Return why there are no questions of a size; empty where there are."""
-        return ""
-
     @property
     def unique_steps(self) -> bool:
         """Whether a question has one right text alone; a task with several overrides `is_valid` too."""
