@@ -16,6 +16,7 @@ from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
 from nstar.config import Study, Success
 from nstar.errors import ArtifactError
 from nstar.grid import Block, make_pool, source_of, tested_length
+from nstar.jobs.answer_tables import answer_rows
 from nstar.jobs.function_tables import function_rows
 from nstar.measures.chance import above_chance
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
@@ -30,7 +31,8 @@ from nstar.tasks import LearntFunction, Task
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
     """Write the tables cells and provenance, what else the study is about, and study.zarr.
 
-    That is thresholds and lengths for demand; measures, sharpness and degrees for functions.
+    That is thresholds and lengths for demand of data; measures, sharpness and degrees for functions;
+    answers for questions.
 
     Parameters
     ----------
@@ -54,6 +56,8 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         if study.evaluation.function is not None:
             loss = study.evaluation.function.converged_loss
             measured.append(function_rows(part[chosen], trained, evaluated, loss))
+        if study.evaluation.answers is not None:
+            measured.append({"answers": answer_rows(study, part, trained, evaluated)[chosen]})
     cells, thresholds = pd.concat(rows, ignore_index=True), None
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)

@@ -85,6 +85,15 @@ class Arithmetic(QuestionTask):
         """Return 2 n + 1: numbers and operators, and no brackets."""
         return 2 * size + 1
 
+    def longest_question(self, size: int) -> int:
+        """Return 4 n - 1, with a pair of brackets for all operators but one."""
+        return 4 * size - 1
+
+    @property
+    def unique_steps(self) -> bool:
+        """Return False: several pairs may be reduced first."""
+        return False
+
     def n_sequences(self, length: int) -> int:
         """Return how many expressions with n operators the generator can make, exactly."""
         return int(_count(self.modulus, length).sum())

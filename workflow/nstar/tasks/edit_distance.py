@@ -99,6 +99,10 @@ class EditDistance(QuestionTask):
         """Return what a word of n letters, a bar, and one of n - 3, but at least 1, take."""
         return size + 1 + max(1, size - 3)
 
+    def longest_question(self, size: int) -> int:
+        """Return 2 n + 3: a word of n letters, a bar, and one of n + 2."""
+        return 2 * size + 3
+
     def n_sequences(self, length: int) -> int:
         """Return how many pairs of different words there are: a bound, exact if all letters are used."""
         others = sum(self.letters**other for other in _other_lengths(length))

@@ -66,6 +66,10 @@ class LinearEquations(QuestionTask):
         """Return n (3 n + 2) - 1, which all questions have."""
         return size * (3 * size + 2) - 1
 
+    def longest_question(self, size: int) -> int:
+        """Return n (3 n + 2) - 1, which all questions have."""
+        return self.shortest_question(size)
+
     def n_sequences(self, length: int) -> int:
         """Return the order of GL(n, p), times p^n right sides, exactly."""
         n_vectors = self.modulus**length

@@ -74,6 +74,10 @@ class LongestIncreasingSubsequence(QuestionTask):
         """Return n."""
         return size
 
+    def longest_question(self, size: int) -> int:
+        """Return n."""
+        return size
+
     def n_sequences(self, length: int) -> int:
         """Return (R - n - 1)^n, exactly: uniform numbers are at every place, by chance."""
         return (self.numbers - length - 1) ** length
