@@ -3,8 +3,8 @@
 import pandas as pd
 import xarray as xr
 
-from nstar.families import family_of
 from nstar.config import Study
+from nstar.families import family_of
 from nstar.measures.flops import forward_flops
 from nstar.tables import ANSWERS
 

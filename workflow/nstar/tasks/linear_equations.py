@@ -70,6 +70,10 @@ class LinearEquations(QuestionTask):
         """Return n (3 n + 2) - 1, which all questions have."""
         return self.shortest_question(size)
 
+    def longest_answer(self, size: int) -> int:
+        """Return 4 n - 1, which all answers have."""
+        return 4 * size - 1
+
     def n_sequences(self, length: int) -> int:
         """Return the order of GL(n, p), times p^n right sides, exactly."""
         n_vectors = self.modulus**length

@@ -77,6 +77,10 @@ class QuestionTask(Task):
     def longest_question(self, size: int) -> int:
         """Return how many tokens a question of a size has at most, without its separator."""
 
+    def longest_answer(self, size: int) -> int:
+        """Return how many tokens an answer has at most, without its `END`."""
+        return 1
+
     @abstractmethod
     def n_sequences(self, length: int) -> int:
         """Return how many questions of a size there are; where that is not known, a bound from above."""

@@ -37,7 +37,7 @@ def n_tokens(supervision: Supervision, task: Task, length: int) -> int:
     if isinstance(task, QuestionTask):
         if supervision == "chain_of_thought":
             return task.most_tokens(length)
-        return task.longest_question(length) + 2
+        return task.longest_question(length) + 1 + task.longest_answer(length)
     return 2 * length if supervision == "chain_of_thought" else length
 
 
