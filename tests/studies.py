@@ -45,6 +45,38 @@ def changed(study, **changes):
     return study
 
 
+QUESTIONS = tiny(
+    models={
+        "standard": {
+            "kind": "transformer",
+            "width": [4, 8],
+            "depth": 1,
+            "heads": 2,
+            "positions": "sinusoidal",
+        },
+        "lstm": {"kind": "lstm", "width": 8},
+    },
+    tasks={
+        "lis": {"kind": "longest_increasing_subsequence", "numbers": 20},
+        "arithmetic": {"kind": "arithmetic", "modulus": 5},
+    },
+    grid=[
+        {
+            "supervisions": ["outcome", "chain_of_thought"],
+            "lengths": [3, 4],
+            "budgets": [40],
+        },
+    ],
+    data={"validation_examples": 30},
+    evaluation={"answers": {"thresholds": [0.1, 0.9]}},
+    **{
+        "replicates.learning_rates": [0.01],
+        "training.success.at": "final",
+        "training.stop_on_success": False,
+    },
+)
+"""A study of the width that answering questions needs."""
+
 FUNCTIONS = tiny(
     tasks={
         "parity": {"kind": "modular_addition", "modulus": 2},
