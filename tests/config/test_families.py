@@ -40,7 +40,10 @@ def test_a_name_that_ends_with_another_number_is_its_own_family():
         ({"lstm": {"kind": "lstm", "width": []}}, "models.lstm.width: []"),
         ({"lstm": {"kind": "lstm", "width": [4, 4]}}, "models.lstm.width: [4, 4]"),
         ({"lstm": {"kind": "lstm", "width": [4, 1]}}, "models.lstm_1.width: 1: must be at least 2"),
-        ({"lstm": {"kind": "lstm", "width": [4, "a"]}}, "models.lstm_a.width: 'a': must be a whole"),
+        (
+            {"lstm": {"kind": "lstm", "width": [4, "a"]}},
+            "models.lstm_a.width: 'a': must be a whole",
+        ),
         ({"lstm": LISTED, "lstm_4": {"kind": "lstm", "width": 4}}, "makes a model lstm_4"),
     ],
 )

@@ -35,7 +35,9 @@ def test_mistakes_are_refused(name):
     with pytest.raises(ConfigError) as caught:
         load_study(changed(QUESTIONS, **changes))
     assert words in str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 1 + 4  # a mistake of a block, for each model at most
+    assert (
+        len(str(caught.value).splitlines()) <= 1 + 4
+    )  # a mistake of a block, for each model at most
 
 
 def test_questions_have_no_test_set_of_another_length():

@@ -79,6 +79,41 @@ class _Heads(ModelKind):
         return self
 
 
+class SparseAttentionOptions(Options):
+    """Attention to a window and to the last positions of every block."""
+
+    kind: Literal["sparse"] = Field(description="sparse attention; no unit")
+    block_size: PositiveInt | None = Field(
+        None,
+        description="B, positions of a block; null: the power of two at or below the square root of the "
+        "longest sequence; positions",
+    )
+    window: PositiveInt = Field(1, description="k, blocks that a window is long; blocks")
+    global_tokens: PositiveInt = Field(
+        1, description="c, last positions of a block that all after it see; positions"
+    )
+
+    @model_validator(mode="after")
+    def _fits_into_a_block(self):
+        if self.block_size is not None and self.global_tokens > self.block_size:
+            raise ValueError(
+                f"global_tokens {self.global_tokens} is more than block_size {self.block_size}"
+            )
+        return self
+
+
+class LinearAttentionOptions(Options):
+    """Attention whose weights are products of features."""
+
+    kind: Literal["linear"] = Field(description="linear attention; no unit")
+    feature_map: Literal["elu", "relu", "exp"] = Field(
+        "elu", description="features of queries and keys: elu(x) + 1, max(x, 0) or exp(x); no unit"
+    )
+
+
+AttentionOptions = tagged_union(SparseAttentionOptions, LinearAttentionOptions)
+
+
 class TransformerOptions(_Heads):
     """Transformer in the style of GPT-2."""
 
@@ -92,8 +127,8 @@ class TransformerOptions(_Heads):
     causal: bool = Field(
         True, strict=True, description="whether a position sees earlier ones only; no unit"
     )
-    activation: Literal["gelu", "relu"] = Field(
-        "gelu", description="nonlinearity of the perceptrons; no unit"
+    activation: Literal["gelu", "gelu_tanh", "relu"] = Field(
+        "gelu", description="nonlinearity of the perceptrons, `gelu_tanh` an approximation; no unit"
     )
     dropout: Annotated[Float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of entries dropped in training; fraction"
@@ -109,6 +144,21 @@ class TransformerOptions(_Heads):
         "gpt2",
         description="initial distributions: GPT-2's, or those of torch's own modules; no unit",
     )
+    embedding_norm: Annotated[bool, Field(strict=True), LATER] = Field(
+        False, description="whether a LayerNorm follows the embedding; no unit"
+    )
+    attention: Annotated[AttentionOptions | None, LATER] = Field(
+        None, description="what positions see, and how; null: all, or all before them, by a softmax"
+    )
+
+    @model_validator(mode="after")
+    def _sees_the_past(self):
+        if self.attention is not None and not self.causal:
+            raise ValueError(
+                f"attention {self.attention.kind} sees what comes before a position, and causal is "
+                "false; set causal: true, or leave attention out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _pairs_to_rotate(self):

@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.models.attention import attend, attend_to_past
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -16,8 +17,6 @@ from nstar.models.stacked import (
 )
 from nstar.models.transformer import (
     Norm,
-    attend,
-    attend_to_past,
     beside_positions,
     perceptron,
     project,

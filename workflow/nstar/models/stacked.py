@@ -130,6 +130,10 @@ class StackedModel(ABC):
         Tensor of float32, shape (R, B, T - read_from, C)
         """
 
+    def reader(self, parameters: Parameters) -> "Reader":
+        """Return a reader of this model; this one reads all again for every token."""
+        return Reader(self, parameters)
+
     @property
     def n_parameters(self) -> int:
         """P, the number of parameters of one replicate."""
@@ -157,6 +161,39 @@ class StackedModel(ABC):
             views[spec.name] = part.view(flat.shape[0], *spec.shape)
             start += spec.size
         return views
+
+
+class Reader:
+    """Reads sequences on and on, and says what comes next: for decoding, where models are causal.
+
+    Parameters
+    ----------
+    model : StackedModel
+        A causal one.
+    parameters : mapping of str to Tensor, each of shape (R, ...)
+    """
+
+    def __init__(self, model: StackedModel, parameters: Parameters):
+        self.model = model
+        self.parameters = parameters
+        self.tokens: Tensor | None = None
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Return the logits after the last of some more tokens.
+
+        Parameters
+        ----------
+        tokens : Tensor of int64, shape (R, B, t)
+            What follows what was read before, t at least 1.
+
+        Returns
+        -------
+        Tensor of float32, shape (R, B, C)
+        """
+        before = [] if self.tokens is None else [self.tokens]
+        self.tokens = torch.cat([*before, tokens], dim=2)
+        last = self.tokens.shape[2] - 1
+        return self.model.forward(self.parameters, self.tokens, last)[:, :, 0]
 
 
 class Dropout:

@@ -1,17 +1,19 @@
 """Transformer: GPT-2 style, with the choices that studies vary: positions, norms, mask, dropout."""
 
 import functools
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.models.attention import LinearAttention, Memory, attend, build_attention
 from nstar.models.stacked import (
     Dropout,
     Parameters,
     ParameterSpec,
+    Reader,
     StackedModel,
     classify,
     elementwise,
@@ -22,15 +24,15 @@ from nstar.models.stacked import (
     linear_specs,
 )
 
-ACTIVATIONS = {"gelu": F.gelu, "relu": F.relu}
+ACTIVATIONS = {
+    "gelu": F.gelu,
+    "gelu_tanh": functools.partial(F.gelu, approximate="tanh"),
+    "relu": F.relu,
+}
 ROTARY_BASE = 10_000.0
 
 Norm = Callable[[Parameters, str, Tensor], Tensor]
 """As `layer_norm`: parameters, name and inputs (R, n, D) to what comes out."""
-
-MOST_AT_ONCE = 2**16 - 1
-"""Sequences times heads that attention takes at once. Torch's CUDA kernels lay them along an axis of the
-grid, which ends there: more is an invalid configuration (github.com/pytorch/pytorch/issues/142228)."""
 
 
 class Transformer(StackedModel):
@@ -51,9 +53,10 @@ class Transformer(StackedModel):
         LayerNorm before each part of a layer and at the end, or after each sum.
     causal : bool
         Whether a position sees itself and earlier ones only, or all of them.
-    activation : {"gelu", "relu"}
+    activation : {"gelu", "gelu_tanh", "relu"}
+        The second is the usual approximation of GELU.
     dropout : float
-        Rate in [0, 1), in training, of the embedded input, the attention weights and what each
+        Rate in [0, 1), in training, of the embedded input, the weights of a softmax and what each
         part adds to the stream.
     embedding : {"added", "concatenated"}
         Whether learned positions are added to tokens, or fill the second half of an even width.
@@ -61,6 +64,11 @@ class Transformer(StackedModel):
         F, hidden units of a perceptron, at least 2; 4 D where left out.
     initialisation : {"gpt2", "torch"}
         Distributions of the initial parameters, see the notes.
+    embedding_norm : bool
+        Whether a LayerNorm follows the sum of tokens and positions.
+    attention : mapping, optional
+        What positions see, and how; softmax over all of them, or all earlier ones, where left out. See
+        `nstar.models.attention`.
     **shapes
         As for `StackedModel`.
 
@@ -71,7 +79,8 @@ class Transformer(StackedModel):
     with norm "post" it is ``x <- LN(x + Attention(x))``; ``x <- LN(x + W_2 f(W_1 x))``, logits ``W_u x``.
     The head is not tied, GELU is exact.
     Parameters: ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, where F = 4 D that is
-    ``V D + depth (12 D^2 + 13 D) + D C + C``; for norm "pre" ``2 D`` more, for learned positions
+    ``V D + depth (12 D^2 + 13 D) + D C + C``; for norm "pre" and for an embedding norm ``2 D`` more
+    each, for learned positions
     ``n_positions D`` more; both tables are half as wide where they are concatenated.
 
     With initialisation "gpt2", weights start as Normal(0, 1 / (3 n_inputs)), which is GPT-2's 0.02 at
@@ -98,11 +107,13 @@ class Transformer(StackedModel):
         positions: Literal["learned", "sinusoidal", "rotary", "none"] = "learned",
         norm: Literal["pre", "post"] = "pre",
         causal: bool = True,
-        activation: Literal["gelu", "relu"] = "gelu",
+        activation: Literal["gelu", "gelu_tanh", "relu"] = "gelu",
         dropout: float = 0.0,
         embedding: Literal["added", "concatenated"] = "added",
         perceptron_width: int | None = None,
         initialisation: Literal["gpt2", "torch"] = "gpt2",
+        embedding_norm: bool = False,
+        attention: Mapping[str, Any] | None = None,
         **shapes: int,
     ):
         super().__init__(**shapes)
@@ -117,6 +128,8 @@ class Transformer(StackedModel):
         self.embedding = embedding
         self.perceptron_width = perceptron_width or 4 * width
         self.initialisation = initialisation
+        self.embedding_norm = embedding_norm
+        self.attention = build_attention(attention, self.n_positions)
 
     @property
     def position_parameters(self) -> tuple[str, ...]:
@@ -155,6 +168,8 @@ class Transformer(StackedModel):
         if self.positions == "learned":
             shape = (self.n_positions, width)
             specs.append(ParameterSpec("position_embedding", shape, "normal", position_scale))
+        if self.embedding_norm:
+            specs += layer_norm_specs("embedding_norm", self.width)
         return specs
 
     def _linear_specs(self, name: str, n_inputs: int, n_outputs: int) -> list[ParameterSpec]:
@@ -181,6 +196,10 @@ class Transformer(StackedModel):
         logits = classify(parameters, self._hidden(parameters, tokens, read_from, dropout))
         n_read = tokens.shape[2] - read_from
         return logits.view(*tokens.shape[:2], n_read, self.n_classes)
+
+    def reader(self, parameters: Parameters) -> Reader:
+        """Return a reader that keeps keys and values, or states, of what it has read."""
+        return _CachedReader(self, parameters)
 
     def norm_inputs(
         self, parameters: Parameters, tokens: Tensor, read_from: int = 0
@@ -211,25 +230,31 @@ class Transformer(StackedModel):
         norm: Norm = layer_norm,
     ) -> Tensor:
         """Return what the head reads, (R, B T', D) of the positions from `read_from` on."""
-        stream = (dropout or _keep)(self._embedded(parameters, tokens))
+        stream = (dropout or _keep)(self._embedded(parameters, tokens, norm))
         for i in range(self.depth):
             first = read_from if i == self.depth - 1 else 0
             stream = self._layer(parameters, f"layer{i}", stream, first, dropout, norm)
         hidden = stream.reshape(tokens.shape[0], -1, self.width)
         return norm(parameters, "final_norm", hidden) if self.norm == "pre" else hidden
 
-    def _embedded(self, parameters: Parameters, tokens: Tensor) -> Tensor:
-        """Return the stream (R, B, T, D) before the first layer."""
-        length = tokens.shape[2]
+    def _embedded(
+        self, parameters: Parameters, tokens: Tensor, norm: Norm, start: int = 0
+    ) -> Tensor:
+        """Return the stream (R, B, T, D) before the first layer, of tokens from a position on."""
+        stop = start + tokens.shape[2]
         stream = embed(parameters["token_embedding"], tokens)
         if self.positions == "sinusoidal":
-            return stream + sinusoids(length, self.width, stream.dtype, stream.device)
-        if self.positions != "learned":
-            return stream
-        table = parameters["position_embedding"]
-        if self.embedding == "concatenated":
-            return beside_positions(stream, table)
-        return stream + table[:, None, :length]
+            stream = stream + sinusoids(stop, self.width, stream.dtype, stream.device)[start:]
+        if self.positions == "learned":
+            table = parameters["position_embedding"][:, start:stop]
+            if self.embedding == "concatenated":
+                stream = beside_positions(stream, table)
+            else:
+                stream = stream + table[:, None]
+        if self.embedding_norm:
+            rows = stream.reshape(stream.shape[0], -1, self.width)
+            stream = norm(parameters, "embedding_norm", rows).view(stream.shape)
+        return stream
 
     def _layer(
         self,
@@ -239,14 +264,20 @@ class Transformer(StackedModel):
         first: int,
         dropout: Dropout | None,
         norm: Norm,
+        memory: Memory | None = None,
+        start: int = 0,
     ) -> Tensor:
-        """Return the positions of the stream (R, B, T, D) from the first on, after a layer."""
+        """Return the positions of the stream (R, B, T, D) from the first on, after a layer.
+
+        With a memory, the stream goes on from position `start`, and those before are in the memory.
+        """
         before, after = (norm, _same) if self.norm == "pre" else (_same, norm)
         drop = dropout or _keep
         shape = (*stream.shape[:2], stream.shape[2] - first, self.width)
         rows = (stream.shape[0], -1, self.width)
         normed = before(parameters, f"{name}.attention_norm", stream.reshape(rows))
-        mixed = self._attention(parameters, name, normed.view(stream.shape), first, dropout)
+        inputs = normed.view(stream.shape)
+        mixed = self._attention(parameters, name, inputs, first, dropout, memory, start)
         added = linear(parameters, f"{name}.attention_out", mixed.reshape(rows))
         stream = stream[:, :, first:].reshape(rows) + drop(added)
         stream = after(parameters, f"{name}.attention_norm", stream)
@@ -261,24 +292,53 @@ class Transformer(StackedModel):
         inputs: Tensor,
         first: int,
         dropout: Dropout | None,
+        memory: Memory | None,
+        start: int,
     ) -> Tensor:
-        """Return what the positions from the first on see of the inputs (R, B, T, D)."""
+        """Return what the positions from the first on see of the inputs (R, B, T, D); see `_layer`."""
         n_replicates, batch, length, width = inputs.shape
         name = f"{name}.query_key_value"
         query, key, value = query_key_value(parameters, name, inputs, self.heads, first)
         if self.positions == "rotary":
             dtype = parameters["token_embedding"].dtype  # the angles need all their digits
-            angles = rotary_angles(length, width // self.heads, dtype, query.device)
-            query, key = rotate(query, angles[first:]), rotate(key, angles)
-        if dropout is None:
-            mixed = (attend_to_past if self.causal else attend)(query, key, value)
+            angles = rotary_angles(start + length, width // self.heads, dtype, query.device)
+            query, key = rotate(query, angles[start + first :]), rotate(key, angles[start:])
+        if memory is not None:
+            mixed = self.attention.read(query, key, value, memory)
+        elif not self.causal and dropout is None:
+            mixed = attend(query, key, value)
+        elif dropout is None or isinstance(self.attention, LinearAttention):
+            mixed = self.attention.mix(query, key, value)
         else:
             scores = query @ key.mT / key.shape[-1] ** 0.5
             if self.causal:
-                scores = scores.masked_fill(~_past(query, key), float("-inf"))
+                seen = self.attention.visible(query.shape[2], key.shape[2], query.device)
+                scores = scores.masked_fill(~seen, float("-inf"))
             weights = scores.softmax(-1).unflatten(0, (n_replicates, batch))
             mixed = dropout(weights).flatten(0, 1) @ value
         return mixed.transpose(1, 2).reshape(n_replicates, batch, length - first, width)
+
+
+class _CachedReader(Reader):
+    """A transformer that reads on: what its layers keep of the positions before is not computed again."""
+
+    def __init__(self, model: Transformer, parameters: Parameters):
+        super().__init__(model, parameters)
+        self.n_read = 0
+        self.memories: list[Memory] = [{} for _ in range(model.depth)]
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Return logits (R, B, C) after the last of some more tokens; see `Reader.read`."""
+        model, parameters, start = self.model, self.parameters, self.n_read
+        stream = model._embedded(parameters, tokens, layer_norm, start)
+        for i, memory in enumerate(self.memories):
+            name = f"layer{i}"
+            stream = model._layer(parameters, name, stream, 0, None, layer_norm, memory, start)
+        self.n_read += tokens.shape[2]
+        hidden = stream[:, :, -1]
+        if model.norm == "pre":
+            hidden = layer_norm(parameters, "final_norm", hidden)
+        return classify(parameters, hidden)
 
 
 def uniform_specs(
@@ -340,27 +400,6 @@ def query_key_value(
         return project(parameters, name, inputs, heads, range(3))
     query = project(parameters, name, inputs[:, :, first:], heads, range(1))
     return *query, *project(parameters, name, inputs, heads, range(1, 3))
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | None) -> Tensor:
-    """Return `F.scaled_dot_product_attention` of (n, H, positions, D / H) for any number of sequences."""
-    n_sequences = max(1, MOST_AT_ONCE // query.shape[1])
-    parts = zip(*(part.split(n_sequences) for part in (query, key, value)), strict=True)
-    mixed = [F.scaled_dot_product_attention(*part, **mask) for part in parts]
-    return mixed[0] if len(mixed) == 1 else torch.cat(mixed)
-
-
-def attend_to_past(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Return what `attend` does where a position sees none after it; queries are of the last ones."""
-    if query.shape[2] == key.shape[2]:
-        return attend(query, key, value, is_causal=True)
-    return attend(query, key, value, attn_mask=_past(query, key))
-
-
-def _past(query: Tensor, key: Tensor) -> Tensor:
-    """Return which of all positions each of the last ones sees: bool (queries, keys)."""
-    n_queries, n_keys = query.shape[2], key.shape[2]
-    return query.new_ones(n_keys, n_keys, dtype=torch.bool).tril()[n_keys - n_queries :]
 
 
 @functools.lru_cache(maxsize=16)
