@@ -68,7 +68,7 @@ class Arithmetic(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return ``<cls>``, which is never used, operators, brackets and numbers, in CB's order."""
+        """Return signs, of which ``<cls>`` is never used, and numbers, in the source's order."""
         signs = ("<pad>", "<cls>", "<eos>", "+", "-", "*", "/", "(", ")", "=")
         return signs + tuple(map(str, range(self.modulus)))
 

@@ -82,7 +82,7 @@ class EditDistance(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return signs, the letters from a to z, and numbers up to the largest, in CB's order."""
+        """Return signs, the letters from a to z, and numbers up to the largest, in the source's order."""
         signs = ("<pad>", "<sep>", "<eos>", "|", ",")
         return (*signs, *ascii_lowercase, *map(str, range(self.largest_number + 1)))
 

@@ -50,7 +50,7 @@ class LinearEquations(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return signs, variables and numbers, in CB's order."""
+        """Return signs, variables and numbers, in the source's order."""
         signs = ("<pad>", "=", "<eos>", "<sep>", "+", ",")
         return (*signs, *VARIABLES, *map(str, range(self.modulus)))
 
