@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from questions import QUESTIONS
 
-from nstar.tasks import TASKS, build_task
+from nstar.tasks import TASKS, QuestionTask, build_task
 
 OPTIONS = {
     "modular_addition": {"kind": "modular_addition", "modulus": 5},
@@ -33,8 +34,12 @@ def tokens_for(task, n=50, length=9):
 
 
 def test_every_task_has_options_here():
-    """But for what a trained network defines, which has labels only when that is trained."""
-    assert set(OPTIONS) == set(TASKS) - {"learnt_function"}
+    """But for what a trained network defines, which has labels only when that is trained.
+
+    Those of tasks with questions are in `QUESTIONS`: their contract is another.
+    """
+    assert set(OPTIONS) | set(QUESTIONS) == set(TASKS) - {"learnt_function"}
+    assert set(QUESTIONS) == {kind for kind in TASKS if issubclass(TASKS[kind], QuestionTask)}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,14 +8,15 @@ Symbols: D width, V vocabulary, C classes, T length, H heads, B batch, P paramet
 the glossary, n = B T positions of a batch, b size of a block, c of a chunk.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 LARGEST_TABLE, ELEMENTWISE_BLOCK = 32, 2
 """As in `nstar.models.linear_rnn`: when a state is multiplied with the matrices of all symbols."""
 
 CHUNK = 64
-"""As in `nstar.models.deltanet`: positions whose states are found together."""
+"""As in `nstar.models.deltanet` and `nstar.models.attention`: positions that are computed together."""
 
 OPTIMISER_CHUNK = 2**17
 """As in `nstar.training.optimiser`: parameters that a CPU updates together."""
@@ -124,6 +125,8 @@ def transformer_size(
     dropout: float,
     embedding: Literal["added", "concatenated"] = "added",
     perceptron_width: int | None = None,
+    embedding_norm: bool = False,
+    attention: Mapping[str, Any] | None = None,
 ) -> Size:
     """Return the size of a `nstar.models.Transformer`.
 
@@ -132,16 +135,20 @@ def transformer_size(
     shape : Shape
     width, depth, heads, positions, norm, activation, dropout, embedding, perceptron_width
         As for the model; its mask and its initial values change nothing here.
+    embedding_norm, attention
+        Likewise. Sparse attention computes all pairs, and masks some.
 
     Notes
     -----
     P is ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, F the width of the perceptrons, ``2 D``
-    more for norm "pre", ``n_positions D`` more for learned positions; both tables are half as wide
+    more for norm "pre" and for an embedding norm, ``n_positions D`` more for learned positions; both tables are half as wide
     where they are concatenated.
 
     Forward, a layer has ``8 n D^2 + 4 n D F`` operations of linear maps and ``4 n T D`` of attention,
     the head ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and
-    takes ``10 n T D``; with dropout it is not fused.
+    takes ``10 n T D``; with dropout it is not fused. Linear attention takes, in a chunk of c positions,
+    ``2 c^2 (2 D + H)`` per sequence, and ``2 c D (D / H + 1)`` to write the state, and to read it but for
+    the first chunk; backward twice that, but for the state after the last chunk.
 
     For its gradient a layer keeps ``10 D + 2 F`` numbers per position: 6 D around the two norms, 3 D
     queries, keys and values, 1 D mixed, 2 F around the activation, of which "relu" spares one; rotary
@@ -154,14 +161,15 @@ def transformer_size(
     n_parameters = shape.n_symbols * table_width
     n_parameters += depth * (4 * width**2 + 2 * width * hidden + 9 * width + hidden)
     n_parameters += (width + 1) * shape.n_classes
-    n_parameters += 2 * width * (norm == "pre")
+    n_parameters += 2 * width * ((norm == "pre") + embedding_norm)
     n_parameters += shape.n_positions * table_width * (positions == "learned")
-    attention = 2 * _product(n, width, length).forward
+    linear = attention is not None and attention["kind"] == "linear"
+    pairs = 2 * _product(n, width, length).forward
+    mixing = [_Flops(pairs, 2 * pairs if dropout else 5 * pairs // 2)]
+    if linear:
+        mixing = _linear_attention(shape, width, heads)
     products = [_product(n, width, shape.n_classes)]
-    products += depth * [
-        _product(n, width, 4 * width + 2 * hidden),
-        _Flops(attention, 2 * attention if dropout else 5 * attention // 2),
-    ]
+    products += depth * [_product(n, width, 4 * width + 2 * hidden), *mixing]
     relu = activation == "relu"
     kept = (10 + 2 * (positions == "rotary") + 2 * (dropout > 0)) * width
     kept += (1 if relu else 2) * hidden + 3 * heads * length * (dropout > 0)
@@ -169,6 +177,19 @@ def transformer_size(
     forward = n * max(5 * width + 2 * hidden, 7 * width)
     training = n * (depth * kept + transient)
     return _size(shape, n_parameters, products, forward, training)
+
+
+def _linear_attention(shape: Shape, width: int, heads: int) -> list[_Flops]:
+    """Return the products of a layer of `nstar.models.attention.LinearAttention`, without its maps."""
+    products = []
+    for start in range(0, shape.length, CHUNK):
+        chunk = min(CHUNK, shape.length - start)
+        n, summed = shape.batch_size * chunk, width + heads
+        state = _product(n, width // heads, summed)
+        is_last = start + chunk == shape.length
+        products += [_product(n, width, chunk), _product(n, chunk, summed)]
+        products += [_Flops(state.forward, 0) if is_last else state, *([state] if start else [])]
+    return products
 
 
 def encoder_decoder_size(

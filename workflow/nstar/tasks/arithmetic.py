@@ -68,7 +68,7 @@ class Arithmetic(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return ``<cls>``, which is never used, operators, brackets and numbers, in CB's order."""
+        """Return signs, of which ``<cls>`` is never used, and numbers, in the source's order."""
         signs = ("<pad>", "<cls>", "<eos>", "+", "-", "*", "/", "(", ")", "=")
         return signs + tuple(map(str, range(self.modulus)))
 
@@ -243,8 +243,8 @@ def _pairs(modulus: int) -> list[list[tuple[int, int, int]]]:
 def _count(modulus: int, n: int) -> np.ndarray:
     """Return how many expressions with n operators there are: sums (0), all others (1), of each value.
 
-    An expression is a pair of two shorter ones. The second of ``+`` is no sum and that of ``*`` no product,
-    as no brackets are written there, and that of ``/`` is not 0.
+    An expression is a pair of two shorter ones. The second of ``+`` is no sum and that of ``*`` no
+    product, as no brackets are written there, and that of ``/`` is not 0.
     """
     if n == 0:
         return np.array([[0] * modulus, [1] * modulus], dtype=object)

@@ -82,7 +82,7 @@ class EditDistance(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return signs, the letters from a to z, and numbers up to the largest, in CB's order."""
+        """Return signs, the letters from a to z, and numbers up to the largest, in the source's order."""
         signs = ("<pad>", "<sep>", "<eos>", "|", ",")
         return (*signs, *ascii_lowercase, *map(str, range(self.largest_number + 1)))
 
@@ -109,11 +109,12 @@ class EditDistance(QuestionTask):
         return self.letters**length * (others - 1)
 
     def why_not(self, size: int) -> str:
-        """Refuse words whose price, where each letter is replaced, has no token or just one."""
+        """Refuse words whose prices are often too large: n letters that are replaced cost 3 n."""
         if self.largest_number < 3 * size - 1:
             return (
                 f"largest_number is {self.largest_number}, and words of {size} letters need "
-                f"{3 * size - 1}: with less, many pairs have prices without a token"
+                f"{3 * size - 1}: with less, not only pairs of utterly different words have prices "
+                "without a token"
             )
         return ""
 

@@ -26,9 +26,10 @@ class LinearEquations(QuestionTask):
     Notes
     -----
     The steps are the systems after 1, 2, .. n columns of a Gauss-Jordan elimination, the last of them the
-    answer. In each, the first equation from the diagonal down whose number is not 0 is swapped there and
-    divided by that number. Of a column that is done, only its 1 is left, and written as its variable alone;
-    all other numbers are written, 0 and 1 too. Systems are uniform among those with one solution.
+    answer. For each column, the first equation from the diagonal down whose number there is not 0 is
+    swapped to the diagonal, divided by that number, and subtracted from the others. Of a column that is
+    done, only its 1 is left, and written as its variable alone; all other numbers are written, 0 and 1
+    too. Systems are uniform among those with one solution.
 
     References
     ----------
@@ -49,7 +50,7 @@ class LinearEquations(QuestionTask):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return signs, variables and numbers, in CB's order."""
+        """Return signs, variables and numbers, in the source's order."""
         signs = ("<pad>", "=", "<eos>", "<sep>", "+", ",")
         return (*signs, *VARIABLES, *map(str, range(self.modulus)))
 

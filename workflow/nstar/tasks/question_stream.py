@@ -80,7 +80,8 @@ class QuestionStream:
             if self._n_drawn > FEWEST_DRAWS + MOST_DRAWS * stop:
                 raise DataError(
                     f"{stop} different questions of size {self._key['size']} were asked for, and "
-                    f"{self._n_drawn} draws gave {len(self._seen)}; ask for fewer, or larger ones"
+                    f"{self._n_drawn} draws gave {len(self._seen)}; "
+                    "ask for fewer, or for larger questions"
                 )
             number = self._n_drawn // DRAWS_AT_ONCE
             texts = self._draw(
