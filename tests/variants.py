@@ -64,9 +64,9 @@ VARIANTS = {
     },
     "transformer_linear_relu": {
         "kind": "transformer",
-        "width": 10,
+        "width": 12,
         "depth": 2,
-        "heads": 2,
+        "heads": 3,
         "positions": "rotary",
         "norm": "post",
         "attention": {"kind": "linear", "feature_map": "relu"},

@@ -141,8 +141,8 @@ def transformer_size(
     Notes
     -----
     P is ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, F the width of the perceptrons, ``2 D``
-    more for norm "pre" and for an embedding norm, ``n_positions D`` more for learned positions; both tables are half as wide
-    where they are concatenated.
+    more for norm "pre" and for an embedding norm, ``n_positions D`` more for learned positions; both
+    tables are half as wide where they are concatenated.
 
     Forward, a layer has ``8 n D^2 + 4 n D F`` operations of linear maps and ``4 n T D`` of attention,
     the head ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and
@@ -152,8 +152,9 @@ def transformer_size(
 
     For its gradient a layer keeps ``10 D + 2 F`` numbers per position: 6 D around the two norms, 3 D
     queries, keys and values, 1 D mixed, 2 F around the activation, of which "relu" spares one; rotary
-    positions add 2 D, dropout adds 2 D of masks and ``3 H T`` of attention weights. Forward,
-    ``5 D + 2 F`` live at a time in a perceptron, and ``7 D`` in attention.
+    positions add 2 D, dropout adds 2 D of masks and ``3 H T`` of attention weights, linear attention
+    ``5 D`` of features and sums and ``2 H c`` of weights. Forward,
+    ``5 D + 2 F`` live at a time in a perceptron, and ``7 D``, with those, in attention.
     """
     n, length = shape.n_rows, shape.length
     hidden = perceptron_width or 4 * width
@@ -173,8 +174,10 @@ def transformer_size(
     relu = activation == "relu"
     kept = (10 + 2 * (positions == "rotary") + 2 * (dropout > 0)) * width
     kept += (1 if relu else 2) * hidden + 3 * heads * length * (dropout > 0)
+    summed = (5 * width + 2 * heads * min(CHUNK, length)) * linear
+    kept += summed
     transient = (5 if relu else 2) * width + hidden
-    forward = n * max(5 * width + 2 * hidden, 7 * width)
+    forward = n * max(5 * width + 2 * hidden, 7 * width + summed)
     training = n * (depth * kept + transient)
     return _size(shape, n_parameters, products, forward, training)
 

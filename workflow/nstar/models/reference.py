@@ -4,6 +4,7 @@ Each function takes the named parameters of one replicate, of the stacked shapes
 replicate axis, and tokens (B, T); it returns logits (B, T, C), of an encoder-decoder those that it has.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.models.attention import LEAST_WEIGHT, LinearAttention, SparseAttention
 from nstar.models.deltanet import KEY_EPSILON, OUTPUT_EPSILON, DeltaNet
 from nstar.models.elman import Elman
 from nstar.models.encoder_decoder import EncoderDecoder
@@ -47,6 +49,8 @@ def transformer(model, values: Values, tokens: Tensor) -> Tensor:
                 angle = t / 10_000 ** (2 * (i // 2) / width)
                 table[t, i] = math.sin(angle) if i % 2 == 0 else math.cos(angle)
         stream = stream + table
+    if model.embedding_norm:
+        stream = _norm(values, "embedding_norm", stream)
     for i in range(model.depth):
         inputs = stream
         if model.norm == "pre":
@@ -77,12 +81,38 @@ def _attend(model, values: Values, layer: str, inputs: Tensor) -> Tensor:
     ):
         if model.positions == "rotary":
             query, key = _rotate(query), _rotate(key)
+        if isinstance(model.attention, LinearAttention):
+            mixed.append(_recur(model.attention.features, query, key, value))
+            continue
         scores = query @ key.mT / query.shape[-1] ** 0.5
-        if model.causal:
-            future = torch.ones(length, length).triu(1).bool()
-            scores = scores.masked_fill(future, float("-inf"))
+        for i, j in itertools.product(range(length), repeat=2):
+            if model.causal and not _sees(model.attention, i, j):
+                scores[:, i, j] = float("-inf")
         mixed.append(scores.softmax(-1) @ value)
     return torch.cat(mixed, dim=-1)
+
+
+def _sees(attention, i: int, j: int) -> bool:
+    """Return whether position i sees position j, both counted from 0."""
+    if not isinstance(attention, SparseAttention):
+        return j <= i
+    size = attention.block_size
+    near = i - attention.window * size < j <= i
+    return near or (j <= i and j % size >= size - attention.global_tokens)
+
+
+def _recur(features, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return linear attention (B, T, d) as a recurrence: a state S and a sum z of keys."""
+    state = torch.zeros(len(key), key.shape[-1], value.shape[-1], dtype=key.dtype)
+    total = torch.zeros(len(key), key.shape[-1], dtype=key.dtype)
+    mixed = []
+    for t in range(key.shape[1]):
+        asked, kept = features(query[:, t]), features(key[:, t])
+        state = state + kept[:, :, None] * value[:, t, None]
+        total = total + kept
+        weight = (asked * total).sum(-1, keepdim=True).clamp_min(LEAST_WEIGHT)
+        mixed.append((asked[:, :, None] * state).sum(1) / weight)
+    return torch.stack(mixed, dim=1)
 
 
 def encoder_decoder(model, values: Values, tokens: Tensor) -> Tensor:
