@@ -36,8 +36,8 @@ MAY_IMPORT = {
     "forecast": BASE
     | {"batches", "costs", "grid", "header", "naming", "paths", "plan", "whole_study"},
     "pruning": {"config", "errors", "files", "grid", "paths", "plan"},
-    "models": BASE,
-    "measures": {"models", "seeds"},
+    "models": BASE | {"model_sizes"},
+    "measures": {"model_sizes", "models", "seeds"},
     "training": BASE | {"measures", "models"},
     "header": {"errors"},
     "artifacts": BASE | {"header"},

@@ -24,6 +24,17 @@ OPTIMISER_CHUNK = 2**17
 FLOAT_BYTES = 4
 
 
+def default_block_size(n_positions: int) -> int:
+    """Return the power of two at or below the square root of the number of positions.
+
+    Examples
+    --------
+    >>> [default_block_size(n) for n in (3, 23, 43, 505)]
+    [1, 4, 4, 16]
+    """
+    return 2 ** ((n_positions.bit_length() - 1) // 2)
+
+
 @dataclass(frozen=True)
 class Shape:
     """What one replicate sees in a training step; all are at least 1.

@@ -7,6 +7,7 @@ from nstar.config import Study
 from nstar.families import family_of
 from nstar.measures.flops import forward_flops
 from nstar.tables import ANSWERS
+from nstar.tasks.supervision import n_tokens as count_tokens
 
 
 def answer_rows(
@@ -26,12 +27,13 @@ def answer_rows(
     model, task = study.models[name], study.tasks[cells["task"].iloc[0]]
     n_tokens = trained["n_tokens"].values
     options = model.model_dump(mode="json")
+    n_positions = count_tokens(cells["supervision"].iloc[0], task, int(cells["length"].iloc[0]))
     rows = cells.assign(
         family=family_of(name, model.width),
         width=model.width,
         locality=getattr(task, "locality", None) or pd.NA,
         n_tokens=n_tokens,
-        forward_flops=[forward_flops(options, int(length)) for length in n_tokens],
+        forward_flops=[forward_flops(options, int(length), n_positions) for length in n_tokens],
         **{key: evaluated[key].values for key in ANSWERS if key in evaluated and key not in cells},
     )
     return rows[list(ANSWERS)]

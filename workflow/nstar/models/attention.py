@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.model_sizes import default_block_size
 from nstar.models.stacked import elementwise, in_float32
 
 MOST_AT_ONCE = 2**16 - 1
@@ -199,17 +200,6 @@ def build_attention(
         return LinearAttention(options["feature_map"])
     block_size = options["block_size"] or default_block_size(n_positions)
     return SparseAttention(block_size, options["window"], options["global_tokens"])
-
-
-def default_block_size(n_positions: int) -> int:
-    """Return the power of two at or below the square root of the number of positions.
-
-    Examples
-    --------
-    >>> [default_block_size(n) for n in (3, 23, 43, 505)]
-    [1, 4, 4, 16]
-    """
-    return 2 ** ((n_positions.bit_length() - 1) // 2)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | None) -> Tensor:
