@@ -24,18 +24,24 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collect.smk"
 
 
-if ASKS_DEMAND:
+if SUBJECT == "demand":
 
     include: "workflow/rules/fit.smk"
     include: "workflow/rules/report.smk"
 
     report: "workflow/report/study.rst"
 
-else:
+elif SUBJECT == "functions":
 
     include: "workflow/rules/functions.smk"
 
     report: "workflow/report/function_study.rst"
+
+else:
+
+    include: "workflow/rules/widths.smk"
+
+    report: "workflow/report/width_study.rst"
 
 
 # What takes seconds to minutes and no GPU runs beside snakemake itself.

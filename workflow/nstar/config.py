@@ -366,6 +366,11 @@ class AnswerMeasures(Options):
 
     _no_repeats = field_validator("thresholds")(refuse_repeats)
 
+    @property
+    def main_threshold(self) -> float:
+        """The threshold that figures and findings show: 0.9 where it is there, else the first."""
+        return 0.9 if 0.9 in self.thresholds else self.thresholds[0]
+
 
 class Evaluation(Options):
     """What is measured on trained replicates; a change here never retrains."""

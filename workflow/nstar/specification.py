@@ -17,6 +17,7 @@ RECIPES: Mapping[str, int] = {
     "fit": 4,
     "comparison": 1,
     "functions": 1,
+    "widths": 1,
     "figures": 3,
     "findings": 4,
 }

@@ -12,7 +12,11 @@ COLLECTED = {
         for name in (
             "cells",
             "provenance",
-            *(("thresholds", "lengths") if ASKS_DEMAND else ("measures", "sharpness", "degrees")),
+            *{
+                "demand": ("thresholds", "lengths"),
+                "functions": ("measures", "sharpness", "degrees"),
+                "widths": ("answers",),
+            }[SUBJECT],
         )
     },
 }

@@ -16,6 +16,7 @@ from nstar.config_check import load_study
 from nstar.config_file import read_config, read_override
 from nstar.costs import device_kind, planned_device
 from nstar.errors import NstarError
+from nstar.families import family_of
 from nstar.forecast import compare_with_truth, next_round
 from nstar.grid import strata_of
 from nstar.naming import stratum_name, stratum_suffix
@@ -59,7 +60,12 @@ else:
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching
 
-ASKS_DEMAND = STUDY.evaluation.function is None  # else about networks as functions
+if STUDY.evaluation.function is not None:
+    SUBJECT = "functions"
+elif STUDY.evaluation.answers is not None:
+    SUBJECT = "widths"
+else:
+    SUBJECT = "demand"
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 

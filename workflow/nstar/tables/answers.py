@@ -10,7 +10,7 @@ _BUDGET = Column("int64", "questions", "N, size of the training set")
 _TOKENS = Column(
     "int64",
     "tokens",
-    "L, most tokens that a network reads of a text of the training set or the validation set",
+    "L, most tokens that a network reads of a text of the training set",
 )
 _LOCALITY = Column(
     "Int64",
@@ -104,6 +104,7 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
     "task": Column(
         "str", "1", "name of the task; of tasks alike but for their locality, what they share"
     ),
+    "length": Column("Int64", "symbols", "n at which the locality varies; empty else"),
     "budget": _BUDGET,
     "measure": _MEASURE,
     "threshold": _THRESHOLD,
@@ -131,11 +132,12 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
     "theory": Column(
         "float64",
         "1",
-        "exponent of L in the bounds that arXiv:2402.13934 derives, up to logarithms, as read by us; "
+        "exponent of L that the bounds of arXiv:2402.13934 leave, up to logarithms, as derived by us; "
         "empty where there is none",
     ),
-    "n_curves": Column("int64", "1", "problem sizes in the fit"),
+    "n_curves": Column("int64", "1", "problem sizes, or localities, in the fit"),
     "n_bracketed": Column("int64", "1", "those whose D* lies between two widths tried"),
+    "n_left_censored": Column("int64", "1", "those that the smallest width reaches"),
     "n_right_censored": Column("int64", "1", "those that no width reaches"),
     "identified": Column("bool", "1", "the sizes determine the exponent"),
     "converged": Column("bool", "1", "the fit converged"),

@@ -1,0 +1,37 @@
+"""Draw the figures of a study of widths (rule draw_width_figures)."""
+
+from nstar.command_line import parser, run
+from nstar.figures import (
+    draw_locality,
+    draw_operations,
+    draw_width_accuracy,
+    draw_widths,
+    save,
+)
+from nstar.naming import stratum_suffix
+from nstar.selection import STRATUM, stratum_of
+from nstar.tables import ANSWER_TABLES, read_table
+
+
+def main(arguments=None):
+    """Parse the command line and draw."""
+    options = parser(__doc__, job=True).parse_args(arguments)
+    tables, job = options.results / "tables", options.job
+    answers, *others = (read_table(tables / f"{name}.csv", name) for name in ANSWER_TABLES)
+    shown = {name: job[name] for name in ("measure", "threshold")}
+    shown["width_inches"] = job["figures"]["width_inches"]
+    for stratum, part in answers.groupby(STRATUM):
+        widths, exponents = (stratum_of(table, stratum) for table in others)
+        draw = {
+            "accuracy": lambda: draw_width_accuracy(part, widths, **shown),
+            "widths": lambda: draw_widths(widths, exponents, **shown),
+            "operations": lambda: draw_operations(widths, **shown),
+            "locality": lambda: draw_locality(widths, **shown),
+        }
+        for name in job["names"]:
+            stem = options.results / "figures" / f"{name}{stratum_suffix(*stratum)}"
+            save(draw[name](), stem, job["figures"]["dots_per_inch"])
+
+
+if __name__ == "__main__":
+    run(main)
