@@ -22,15 +22,16 @@ def main(arguments=None):
     shown["width_inches"] = job["figures"]["width_inches"]
     for stratum, part in answers.groupby(STRATUM):
         widths, exponents = (stratum_of(table, stratum) for table in others)
-        draw = {
-            "accuracy": lambda: draw_width_accuracy(part, widths, **shown),
-            "widths": lambda: draw_widths(widths, exponents, **shown),
-            "operations": lambda: draw_operations(widths, **shown),
-            "locality": lambda: draw_locality(widths, **shown),
+        drawn = {
+            "width_accuracy": draw_width_accuracy(part, widths, **shown),
+            "widths": draw_widths(widths, exponents, **shown),
+            "operations": draw_operations(widths, **shown),
         }
-        for name in job["names"]:
+        if "locality" in job["names"]:
+            drawn["locality"] = draw_locality(widths, **shown)
+        for name, figure in drawn.items():
             stem = options.results / "figures" / f"{name}{stratum_suffix(*stratum)}"
-            save(draw[name](), stem, job["figures"]["dots_per_inch"])
+            save(figure, stem, job["figures"]["dots_per_inch"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is found of the width that questions need, as sentences that claim no more than intervals allow."""
+"""What is found of the width that questions need: no more is claimed than intervals allow."""
 
 import math
 from collections.abc import Iterator
@@ -51,6 +51,7 @@ def write_width_findings(
         of_widths, of_exponents = (stratum_of(table, stratum) for table in (widths, exponents))
         read = {"measure": measure, "threshold": threshold}
         main = _chosen(of_exponents, **read)
+        main = main[main["covariate"] != "length"]
         parts.append(
             {
                 "asked": stratum_name(*stratum),
@@ -194,10 +195,10 @@ def _difference(row: Any) -> dict[str, str]:
 
 
 def _others(exponents: pd.DataFrame, read: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield the exponents of D* by all other measures and thresholds."""
+    """Yield the exponents of D* by all other measures and thresholds, and in n."""
     of_widths = exponents[(exponents["quantity"] == "width") & (exponents["minus_family"] == "")]
     for row in _rows(of_widths):
-        if (row.measure, row.threshold) != tuple(read.values()):
+        if (row.measure, row.threshold) != tuple(read.values()) or row.covariate == "length":
             asked = {"measure": row.measure, "threshold": f"{100 * row.threshold:g} %"}
             named = _named(row) | asked | {"family": row.family}
             yield named | {"value": _value(row), "range": _range(row)}
@@ -209,8 +210,8 @@ def _warnings(answers: pd.DataFrame, widths: pd.DataFrame, read: dict[str, Any])
     means = chosen[chosen["rule"] == "mean"]
     for row in _rows(means[~means["monotone"]]):
         yield (
-            f"{row.family}, {row.task}, n = {row.length}: a width above D* fails again; the mean was made "
-            "monotone."
+            f"{row.family}, {row.task}, n = {row.length}: a width above D* fails again; the mean was "
+            "made monotone."
         )
     keys = ["family", "task", "budget", "length"]
     for (family, task, _, length), part in chosen[chosen["rule"] == "seed"].groupby(
@@ -232,8 +233,6 @@ def _warnings(answers: pd.DataFrame, widths: pd.DataFrame, read: dict[str, Any])
                 f"{family}, {task}, n = {length}: at the largest width, only {100 * rate:.1f} % of the "
                 "answers end."
             )
-    learnt = widest[widest["n_tokens"] > 0].groupby(keys, sort=False)
-    for (family, task, _, length), part in learnt:
         if part["answer_accuracy"].mean() <= part["chance"].mean():
             yield (
                 f"{family}, {task}, n = {length}: at the largest width, answers are no better than the "
