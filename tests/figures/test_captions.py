@@ -8,7 +8,7 @@ import docutils.core
 import jinja2
 import pytest
 
-from nstar.config import Data, Evaluation, Fit, GeometricRange
+from nstar.config import AnswerMeasures, Data, Evaluation, Fit, GeometricRange
 from nstar.tables import TABLES
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
@@ -57,8 +57,10 @@ def with_success(measure, threshold):
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
     figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
+    figures += ["width_accuracy", "widths", "operations", "locality"]
     tables = [f"{name}_table" for name in TABLES]
-    pages = ["study", "function_study", "findings", "function_findings"]
+    pages = ["study", "findings"]
+    pages += [f"{subject}_{page}" for subject in ("function", "width") for page in pages]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
 
 
@@ -91,6 +93,13 @@ def test_values_left_out_are_told_with_the_defaults_of_the_configuration(name):
         "fit": Fit().model_dump(),
     }
     assert render(name, FULL) == render(name, FULL | defaults)
+
+
+def test_thresholds_left_out_are_those_of_the_configuration():
+    thresholds = ", ".join(map(str, AnswerMeasures().thresholds))
+    assert f"reaches a threshold ({thresholds});" in " ".join(
+        render("width_study.rst", FULL).split()
+    )
 
 
 def test_the_default_factor_is_that_of_the_configuration():
@@ -133,6 +142,19 @@ def test_a_study_of_functions_is_told_as_what_it_is():
     assert "all models, all tasks: lengths 4, 7; every batch drawn anew" in text
     assert "``lstm``, all tasks: lengths 7; training sets of 32 sequences" in text
     assert "Weights are measured at the end." in text
+    assert "N*" not in text
+
+
+def test_a_study_of_widths_is_told_as_what_it_is():
+    blocks = [{"lengths": [4, 7], "supervisions": ["outcome", "chain_of_thought"], "budgets": [32]}]
+    answers = {"answers": {"measure": "answer", "thresholds": [0.2, 0.7]}}
+    text = " ".join(
+        render("width_study.rst", FULL | {"grid": blocks, "evaluation": answers}).split()
+    )
+
+    assert "sizes n = 4, 7; the answer alone, and steps and answer; training sets of 32 q" in text
+    assert "Shown is the accuracy of the answer;" in text
+    assert "reaches a threshold (0.2, 0.7);" in text
     assert "N*" not in text
 
 
