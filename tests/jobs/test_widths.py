@@ -8,7 +8,7 @@ from published import points
 from nstar.jobs.widths import find_widths, fit_exponents, fit_widths, runs_by_width
 from nstar.tables import ANSWERS, WIDTHS, read_table, write_table
 
-THRESHOLDS = [0.5, 0.9, 0.99]
+THRESHOLDS = [0.9]
 JOB = {
     "thresholds": THRESHOLDS,
     "confidence": 0.95,
@@ -202,14 +202,17 @@ def test_the_job_writes_both_tables(tmp_path):
 
 @pytest.fixture(scope="module")
 def figure_1():
-    published = points("efficient_figure1.csv")
+    published = points("efficient_figure1.csv").rename(columns={"size": "length"})
     rows = [
         answer(
-            row.dim, row.size, row.acc / 100, row.model.lower(), row.task.lower(), n_tokens=row.size
+            row.dim,
+            row.length,
+            row.acc / 100,
+            family=row.model.lower(),
+            task=row.task.lower(),
+            n_tokens=row.length,
         )
-        for row in published.rename(columns={"size": "length"})
-        .rename(columns={"length": "size"})
-        .itertuples()
+        for row in published.itertuples()
     ]
     widths, exponents = widths_of(rows), exponents_of(rows)
     main = {"measure": "chain", "threshold": 0.9}
