@@ -10,6 +10,7 @@ from nstar.figures.learning import draw_accuracy
 from nstar.figures.outcomes import draw_outcomes
 from nstar.figures.sharing import draw_sharing
 from nstar.figures.style import save
+from nstar.figures.widths import draw_locality, draw_operations, draw_width_accuracy, draw_widths
 
 __all__ = [
     "draw_accuracy",
@@ -19,9 +20,13 @@ __all__ = [
     "draw_exponents",
     "draw_extrapolation",
     "draw_growth",
+    "draw_locality",
+    "draw_operations",
     "draw_outcomes",
     "draw_sensitivity",
     "draw_sharing",
     "draw_tradeoff",
+    "draw_width_accuracy",
+    "draw_widths",
     "save",
 ]

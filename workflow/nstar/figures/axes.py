@@ -23,23 +23,33 @@ _HANDLE_INCHES = 0.45  # handle of a legend entry with its padding
 
 
 def make_panels(
-    n_rows: int, n_columns: int, width_inches: float, row_inches: float, extra_inches: float = 0.0
+    n_rows: int,
+    n_columns: int,
+    width_inches: float,
+    row_inches: float,
+    extra_inches: float = 0.0,
+    share_x: bool = True,
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure with a grid of panels on shared axes, and the panels (rows, columns)."""
     figure = Figure(
         figsize=(width_inches, n_rows * row_inches + extra_inches), layout="constrained"
     )
-    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    panels = figure.subplots(n_rows, n_columns, sharex=share_x, sharey=True, squeeze=False)
     return figure, panels
 
 
 def wrap_panels(
-    n_panels: int, most_columns: int, width_inches: float, row_inches: float, extra_inches: float
+    n_panels: int,
+    most_columns: int,
+    width_inches: float,
+    row_inches: float,
+    extra_inches: float,
+    share_x: bool = True,
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure with `n_panels` panels in reading order, the last row filled as needed."""
     n_rows = math.ceil(n_panels / most_columns)
     n_columns = math.ceil(n_panels / n_rows)
-    figure, grid = make_panels(n_rows, n_columns, width_inches, row_inches, extra_inches)
+    figure, grid = make_panels(n_rows, n_columns, width_inches, row_inches, extra_inches, share_x)
     panels = list(grid.flat)
     for unused in panels[n_panels:]:
         unused.remove()
