@@ -74,7 +74,7 @@ def test_attention_grows_as_its_order_says(attention, exponent):
 
 
 def test_sparse_attention_grows_with_the_length_to_one_and_a_half():
-    """L sqrt L D, where four times the length has blocks of twice the size at last."""
+    """L sqrt L D in the limit: four times the length has blocks of twice the size."""
     ratios = [mixing(SPARSE, 4 * length) / mixing(SPARSE, length) for length in (64, 256, 1024)]
     assert ratios[0] > ratios[1] > ratios[2] > 8
     assert ratios[2] == pytest.approx(8, rel=0.03)
