@@ -65,7 +65,7 @@ def n_seen(attention: Mapping[str, Any], n_tokens: int, n_positions: int) -> int
         As for `forward_flops`.
     """
     block = attention["block_size"] or default_block_size(n_positions)
-    window, n_global = attention["window"] * block, attention["global_tokens"]
+    window, n_global = attention["window"] * block, min(attention["global_tokens"], block)
     pairs = 0
     for place in range(n_tokens):
         before_window = max(0, place - window + 1)
