@@ -25,6 +25,7 @@ from nstar.figures.axes import (
     set_length_axis,
     set_log_ticks,
     wrap_panels,
+    write_note,
 )
 from nstar.figures.marks import censored_handle, draw_bounds
 from nstar.figures.style import Look, model_looks, styled
@@ -35,6 +36,7 @@ _LIGHT_FROM = 55  # per cent of accuracy from which a field is light, and its nu
 _ROW_INCHES, _PANEL_INCHES = 0.3, 0.75  # of a size in a panel; of title and labels around it
 _BAR_INCHES, _LABEL_INCHES = 0.8, 0.65  # width of the colour bar; of the labels of a panel
 _FONT_SHARE = 0.36  # of the width of a field, so that four digits fit beside each other
+_LEAST_INCHES = 1.3  # of a panel; the figure of many tasks is wider than asked for
 _FRAME = "#D55E00"  # vermilion, which no accuracy has
 
 
@@ -69,6 +71,7 @@ def draw_width_accuracy(
     means = _mean_accuracy(answers, f"{measure}_accuracy")
     found = _of_mean(widths, measure, threshold)
     tasks, families = (list(dict.fromkeys(means[key])) for key in ("task", "family"))
+    width_inches = max(width_inches, _LEAST_INCHES * len(tasks) + _BAR_INCHES)
     n_sizes = means.groupby("task")["length"].nunique().max()
     height = len(families) * (_ROW_INCHES * n_sizes + _PANEL_INCHES) + 0.3
     figure = Figure(figsize=(width_inches, height), layout="constrained")
@@ -76,6 +79,7 @@ def draw_width_accuracy(
     panel_points = 72 * ((width_inches - _BAR_INCHES) / len(tasks) - _LABEL_INCHES)
     font_size = min(7.0, _FONT_SHARE * panel_points / means["width"].nunique())
     for row, family in zip(panels, families, strict=True):
+        row[0].set_ylabel(f"{family}\ntokens L (size n)")
         for panel, task in zip(row, tasks, strict=True):
             of_task = means[means["task"] == task]
             sizes = of_task[["length", "n_tokens"]].drop_duplicates().sort_values("length")
@@ -86,13 +90,12 @@ def draw_width_accuracy(
             _draw_fields(panel, grid, font_size)
             stars = found[(found["family"] == family) & (found["task"] == task)]
             _outline(panel, grid, stars.set_index("length")["d_star"])
-            labels = [f"{row.n_tokens} ({row.length})" for row in sizes.itertuples()]
+            labels = [f"{size.n_tokens} ({size.length})" for size in sizes.itertuples()]
             panel.set_yticks(range(len(labels)), labels)
-            panel.set_title(f"{task}, {family}", loc="left")
+    for panel, task in zip(panels[0], tasks, strict=True):
+        panel.set_title(task, loc="left")
     for panel in panels[-1]:
         panel.set_xlabel("width D")
-    for panel in panels[:, 0]:
-        panel.set_ylabel("tokens L (size n)")
     scale = ScalarMappable(Normalize(0, 100), _COLOURS)
     what = {"answer": "answers", "chain": "chains"}[measure]
     bar = figure.colorbar(scale, ax=panels, fraction=0.05, aspect=40)
@@ -227,6 +230,8 @@ def _draw_fields(panel: Axes, grid: pd.DataFrame, font_size: float) -> None:
     panel.set_xticks(range(grid.shape[1]), map(str, grid.columns), size=font_size)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
+    if grid.isna().all(axis=None):
+        write_note(panel, "not in the grid")
 
 
 def _outline(panel: Axes, grid: pd.DataFrame, stars: pd.Series) -> None:
