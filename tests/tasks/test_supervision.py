@@ -2,11 +2,20 @@
 
 import numpy as np
 import pytest
+from questions import VARIANTS
 
 from nstar.config import Data
 from nstar.grid import make_pool
 from nstar.tasks import SUPERVISIONS, build_task
-from nstar.tasks.supervision import NO_LABEL, first_read, n_token_kinds, n_tokens, supervise
+from nstar.tasks.question import END
+from nstar.tasks.supervision import (
+    NO_LABEL,
+    first_read,
+    n_token_kinds,
+    n_tokens,
+    supervise,
+    supervise_texts,
+)
 
 PARITY = build_task({"kind": "modular_addition", "modulus": 2})
 CYCLE = build_task({"kind": "cycle_navigation", "size": 5})
@@ -103,3 +112,188 @@ def test_a_chain_of_thought_is_read_with_the_right_answers(distribution):
     np.testing.assert_array_equal(read[:, 1:][follows], labels[:, :-1][follows])
     first = asked & ~np.pad(asked, ((0, 0), (1, 0)))[:, :-1]
     assert (read[first] == 6).all() and (tokens == 6).sum() == len(tokens)
+
+
+# Tasks with questions
+
+ARITHMETIC = {"kind": "arithmetic"}
+LIS = {"kind": "longest_increasing_subsequence"}
+EDIT_DISTANCE = {"kind": "edit_distance"}
+GAPS = EDIT_DISTANCE | {"border": "gap"}
+EQUATIONS = {"kind": "linear_equations"}
+
+
+def ids(text):
+    """Return tokens and labels from numbers with spaces between them; _ is no label."""
+    return [_ if word == "_" else int(word) for word in text.split()]
+
+
+def supervise_words(supervision, options, sizes, *texts):
+    """Return tokens and labels, as lists of rows, of texts of words."""
+    task = build_task(options)
+    rows = [task.read(f"{text} <eos>") for text in texts]
+    padded = [np.pad(row, (0, task.n_positions(sizes[-1]) - len(row))) for row in rows]
+    tokens, labels = supervise_texts(supervision, task, np.array(padded), sizes)
+    assert tokens.dtype == labels.dtype == np.int64
+    assert tokens.shape[1] == n_tokens(supervision, task, sizes[-1])
+    assert tokens.shape[1] - labels.shape[1] == task.shortest_question(sizes[0])
+    return tokens.tolist(), labels.tolist()
+
+
+def without_padding(row, nothing):
+    """Return a row without what is nothing at its end."""
+    n_padded = next(i for i, token in enumerate(reversed(row)) if token != nothing)
+    return row[: len(row) - n_padded]
+
+
+WORDS = "f q q a | f f a f q f"
+WORDS_IDS = "10 21 21 5 3 10 10 5 10 21 10"
+PRICES = "0 1 3 3 5 5 , 2 3 4 5 3 5 , 4 5 6 7 5 6 , 6 7 5 7 7 8 ,"
+PRICES_IDS = "31 32 34 34 36 36 4 33 34 35 36 34 36 4 35 36 37 38 36 37 4 37 38 36 38 38 39 4"
+GAP_PRICES = "0 2 4 6 8 10 , 2 3 5 7 6 8 , 4 5 6 8 7 9 , 6 7 5 7 9 10 ,"
+GAP_PRICES_IDS = "31 33 35 37 39 41 4 33 34 36 38 37 39 4 35 36 37 39 38 40 4 37 38 36 38 40 41 4"
+NUMBERS = "21 23 11 16 29 15 14 19 28 37"
+NUMBERS_IDS = "24 26 14 19 32 18 17 22 31 40"
+BRACKETS = "( 5 + 2 ) * 10 * 1 = ( 5 + 2 ) * 10 = 7 * 10 = 4"
+
+GOLDEN = {
+    "arithmetic": (ARITHMETIC, 1, "9 * 8 = 6", "19 5 18 9 16", "16 2"),
+    "brackets": (
+        ARITHMETIC,
+        3,
+        BRACKETS,
+        "7 15 3 12 8 5 20 5 11 9 7 15 3 12 8 5 20 9 17 5 20 9 14",
+        "_ _ 7 15 3 12 8 5 20 9 17 5 20 9 14 2",
+    ),
+    "subsequence": (
+        LIS,
+        10,
+        f"{NUMBERS} <sep> 1 2 1 2 3 2 2 3 4 5 <sep> 5",
+        f"{NUMBERS_IDS} 1 4 5 4 5 6 5 5 6 7 8 1 8",
+        "4 5 4 5 6 5 5 6 7 8 1 8 2",
+    ),
+    "edit distance": (
+        EDIT_DISTANCE,
+        6,
+        f"{WORDS} <sep> {PRICES} <sep> 8",
+        f"{WORDS_IDS} 1 {PRICES_IDS} 1 39",
+        f"_ {PRICES_IDS} 1 39 2",
+    ),
+    "consistent edit distance": (
+        GAPS,
+        6,
+        f"{WORDS} <sep> {GAP_PRICES} <sep> 10",
+        f"{WORDS_IDS} 1 {GAP_PRICES_IDS} 1 41",
+        f"_ {GAP_PRICES_IDS} 1 41 2",
+    ),
+    "short words": (
+        EDIT_DISTANCE,
+        3,
+        "a b | a c b <sep> 0 2 4 , 2 3 2 , <sep> 2",
+        "5 6 3 5 7 6 1 31 33 35 4 33 34 33 4 1 33",
+        "_ 31 33 35 4 33 34 33 4 1 33 2",
+    ),
+    "equations": (
+        EQUATIONS,
+        2,
+        "2 a + 1 b = 3 , 0 a + 4 b = 8 <sep> a + 6 b = 7 , 4 b = 8 <sep> a = 6 , b = 2",
+        "13 6 4 12 7 1 14 5 11 6 4 15 7 1 19 3 6 4 17 7 1 18 5 15 7 1 19 3 6 1 17 5 7 1 13",
+        "6 4 17 7 1 18 5 15 7 1 19 3 6 1 17 5 7 1 13 2",
+    ),
+}
+"""Options, size, text, tokens and labels, these without padding; a label stands at the token before it.
+
+Texts of "arithmetic", "subsequence" and "edit distance", and the order of all vocabularies, are those of
+the public generator of Feng et al. (2023), arXiv:2305.15408; the others are worked out by hand.
+"""
+
+DIRECT = {
+    "arithmetic": ("19 5 18 9 16", "16 2"),
+    "brackets": ("7 15 3 12 8 5 20 5 11 9 14", "_ _ 14 2"),
+    "subsequence": (f"{NUMBERS_IDS} 1 8", "8 2"),
+    "edit distance": (f"{WORDS_IDS} 1 39", "_ 39 2"),
+    "consistent edit distance": (f"{WORDS_IDS} 1 41", "_ 41 2"),
+    "short words": ("5 6 3 5 7 6 1 33", "_ 33 2"),
+    "equations": (
+        "13 6 4 12 7 1 14 5 11 6 4 15 7 1 19 3 6 1 17 5 7 1 13",
+        "6 1 17 5 7 1 13 2",
+    ),
+}
+"""Tokens and labels of the same texts, where the answer alone is asked for."""
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+@pytest.mark.parametrize("supervision", ["chain_of_thought", "outcome"])
+def test_texts_by_hand(supervision, name):
+    options, size, text, *steps = GOLDEN[name]
+    tokens, labels = steps if supervision == "chain_of_thought" else DIRECT[name]
+    found = supervise_words(supervision, options, range(size, size + 1), text)
+    assert without_padding(found[0][0], 0) == ids(tokens)
+    assert without_padding(found[1][0], NO_LABEL) == ids(labels)
+
+
+def test_the_loss_is_on_the_last_13_tokens_of_the_longest_increasing_subsequence():
+    """2 n + 3 tokens and an end, with n = 10: all places are taken, in every text."""
+    options, size, text, *_steps = GOLDEN["subsequence"]
+    (tokens,), (labels,) = supervise_words("chain_of_thought", options, range(10, 11), text)
+    assert len(tokens) == 2 * size + 3 and len(labels) == 13
+    assert NO_LABEL not in labels and labels[-1] == END
+
+
+def test_texts_of_several_lengths_have_one_shape():
+    """Expressions with one and two operators: 3 and 5 or 7 tokens, in a set that may hold both."""
+    texts = "9 * 8 = 6", "3 + 3 - 4 = 6 - 4 = 2", "( 1 + 1 ) * 2 = 2 * 2 = 4"
+    assert supervise_words("chain_of_thought", ARITHMETIC, range(1, 3), *texts) == (
+        [
+            ids("19 5 18 9 16 0 0 0 0 0 0 0 0"),
+            ids("13 3 13 4 14 9 16 4 14 9 12 0 0"),
+            ids("7 11 3 11 8 5 12 9 12 5 12 9 14"),
+        ],
+        [
+            ids("16 2 _ _ _ _ _ _ _ _"),
+            ids("_ _ 16 4 14 9 12 2 _ _"),
+            ids("_ _ _ _ 12 5 12 9 14 2"),
+        ],
+    )
+    assert supervise_words("outcome", ARITHMETIC, range(1, 3), *texts) == (
+        [
+            ids("19 5 18 9 16 0 0 0 0"),
+            ids("13 3 13 4 14 9 12 0 0"),
+            ids("7 11 3 11 8 5 12 9 14"),
+        ],
+        [ids("16 2 _ _ _ _"), ids("_ _ 12 2 _ _"), ids("_ _ _ _ 14 2")],
+    )
+
+
+def test_a_text_in_a_set_of_longer_ones_is_asked_for_the_same():
+    options, _size, text, *_steps = GOLDEN["short words"]
+    for supervision in ("chain_of_thought", "outcome"):
+        (alone,), (asked,) = supervise_words(supervision, options, range(3, 4), text)
+        (among,), (still,) = supervise_words(supervision, options, range(3, 7), text)
+        assert without_padding(alone, 0) == without_padding(among, 0)
+        assert [one for one in asked if one != NO_LABEL] == [
+            one for one in still if one != NO_LABEL
+        ]
+        assert len(among) > len(alone)
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_whatever_follows_a_question_is_asked_for_once(options):
+    """Each label is the token after the one that it stands at, the end included; nothing else is."""
+    task, sizes = build_task(options), range(3, 5)
+    texts = task.draw(np.random.default_rng(0), 50, 4)
+    for supervision in ("chain_of_thought", "outcome"):
+        tokens, labels = supervise_texts(supervision, task, texts, sizes)
+        read_from = tokens.shape[1] - labels.shape[1]
+        for text, read, asked in zip(texts.tolist(), tokens.tolist(), labels.tolist(), strict=True):
+            text = text[: text.index(END) + 1]
+            question = text[: text.index(task.separator) + 1]
+            rest = text[len(question) :]
+            if supervision == "outcome":
+                rest = rest[len(rest) - rest[::-1].index(task.separator) :]
+            whole = [*question, *rest]
+            assert without_padding(read, 0) == whole[:-1]
+            wanted = [NO_LABEL] * (len(question) - 1) + rest
+            wanted += [NO_LABEL] * (len(read) - len(wanted))
+            assert asked == wanted[read_from:]
+            assert len(rest) >= 2
