@@ -105,3 +105,42 @@ def test_sensitivity_study_has_the_lengths_and_functions_of_the_paper():
     cells = cells_of(load_study(read_config(path)))
     expected = set(itertools.product(("parity", "majority", "first", "mean"), range(4, 31)))
     assert {(cell.task, cell.length) for cell in cells} == expected
+
+
+def test_study_of_efficient_transformers_has_the_204_cells_of_the_paper():
+    """Figure 1 of arXiv:2402.13934: three families, three tasks, four sizes, widths to 512 or 1024."""
+    (path,) = [path for path in STUDIES if path.stem == "efficient_transformers"]
+    study = load_study(read_config(path))
+    cells = cells_of(study)
+    assert len(cells) == 204
+    widths = {name: model.width for name, model in study.models.items()}
+    grid = {(cell.task, cell.length, widths[cell.model]) for cell in cells}
+    sizes = {
+        "arithmetic": (6, 10, 13, 16),
+        "edit_distance": (6, 12, 16, 20),
+        "lis": (40, 110, 175, 250),
+    }
+    assert grid == {
+        (task, size, width)
+        for task, lengths in sizes.items()
+        for size in lengths
+        for width in (32, 64, 128, 256, 512, 1024)
+        if task != "arithmetic" or width < 1024
+    }
+    longest = {(task, n): study.tasks[task].most_tokens(n) for task in sizes for n in sizes[task]}
+    assert [longest["edit_distance", n] for n in sizes["edit_distance"]] == [72, 210, 342, 506]
+    assert [longest["lis", n] for n in (40, 110)] == [83, 223]
+
+
+def test_study_of_efficient_transformers_trains_as_the_code_of_its_predecessor():
+    """The public code of arXiv:2305.15408; what of it the paper kept is not published."""
+    (path,) = [path for path in STUDIES if path.stem == "efficient_transformers"]
+    study = load_study(read_config(path))
+    for model in study.models.values():
+        assert (model.depth, model.heads, model.dropout) == (3, 4, 0.1)
+        assert (model.positions, model.norm, model.activation) == ("sinusoidal", "pre", "gelu_tanh")
+        assert model.embedding_norm
+    training = study.training
+    assert study.replicates.learning_rates == (1e-4,) and training.optimiser.weight_decay == 0.01
+    assert training.max_steps // (10**6 // training.batch_size) == 100
+    assert training.schedule.warmup_steps == training.max_steps // 20

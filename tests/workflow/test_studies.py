@@ -3,7 +3,7 @@
 from running import ROOT, make_run, snakemake
 
 from nstar.config_file import read_config
-from nstar.tables import FUNCTION_TABLES, read_table
+from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, read_table
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 
 
@@ -41,5 +41,27 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     assert len(drawn) == 5 * 3
     assert not (results / "tables/thresholds.csv").exists()
     assert "as functions" in (results / "findings.html").read_text()
+    again = snakemake(run, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
+    path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
+    run = make_run(tmp_path / "run", read_config(path))
+    results = run / "results"
+    tables = {name: read_table(results / f"tables/{name}.csv", name) for name in ANSWER_TABLES}
+    answers = tables["answers"]
+    assert len(answers) == 2 * (6 * (2 * 2 + 1 + 2 * 3) + 2)
+    assert set(answers["family"]) == {"standard", "linear", "sparse"}
+    numbers = ["answer_accuracy", "chain_accuracy", "end_rate", "forward_flops", "chance"]
+    assert answers[numbers].notna().all(axis=None)
+    of_subsequences = answers[answers["locality"].notna()]
+    assert (of_subsequences["n_tokens"] == 2 * of_subsequences["length"] + 3).all()
+    assert set(tables["width_exponents"]["covariate"]) == {"n_tokens", "length", "locality"}
+    drawn = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert {"width_accuracy_outcome_fixed", "locality_chain_of_thought_fixed"} <= drawn
+    assert len(drawn) == 4 * 2
+    assert not (results / "tables/thresholds.csv").exists()
+    assert "Width needed" in (results / "findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
