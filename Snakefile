@@ -24,14 +24,14 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collect.smk"
 
 
-if SUBJECT == "demand":
+if STUDY.subject == "demand":
 
     include: "workflow/rules/fit.smk"
     include: "workflow/rules/report.smk"
 
     report: "workflow/report/study.rst"
 
-elif SUBJECT == "functions":
+elif STUDY.subject == "functions":
 
     include: "workflow/rules/functions.smk"
 

@@ -256,7 +256,8 @@ def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Batch:
         inputs=tuple(inputs),
         outputs=tuple(map(stores.piece, pieces)),
         seconds=(_seconds(chosen), 3 * _seconds(chosen)),
-        memory_bytes=BASE_BYTES["cpu"] + 64 * max(p.stop * p.length for p in pieces),
+        memory_bytes=BASE_BYTES["cpu"]
+        + 64 * max(p.stop * tasks[p.task].n_positions(p.length) for p in pieces),
     )
 
 

@@ -449,6 +449,13 @@ class Study(Options):
         "auto", description="where models run; `auto` takes a GPU where there is one; no unit"
     )
 
+    @property
+    def subject(self) -> Literal["demand", "functions", "widths"]:
+        """What the study is about: which tables, figures and findings it has."""
+        if self.evaluation.function is not None:
+            return "functions"
+        return "demand" if self.evaluation.answers is None else "widths"
+
     @model_validator(mode="after")
     def _precision_of_the_device(self):
         if self.device == "cpu" and self.training.precision == "tf32":

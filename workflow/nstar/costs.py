@@ -137,9 +137,9 @@ def _n_measured(function: FunctionMeasures | None, length: int) -> int:
     return (1 + n_steps) * 2**length if exact else (2 + length + 2 * n_steps) * function.inputs
 
 
-def data_bytes(piece: Slice) -> int:
-    """Return the size of a store of data; bytes."""
-    return 2 * (piece.stop - piece.start) * piece.length + 2**12
+def data_bytes(task: Task, piece: Slice) -> int:
+    """Return the size of a store of data of a task; bytes."""
+    return 2 * (piece.stop - piece.start) * task.n_positions(piece.length) + 2**12
 
 
 def evaluation_seconds(cost: Cost, device: str) -> float:

@@ -70,7 +70,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
             "evaluation_s": sum(batch.seconds[0] for batch in batches.evaluation),
             "data_s": sum(batch.seconds[0] for batch in batches.generation),
             "disk_bytes": sum(cost.disk_bytes for cost in batches.costs.values())
-            + sum(map(data_bytes, plan.missing_data)),
+            + sum(data_bytes(plan.study.tasks[piece.task], piece) for piece in plan.missing_data),
             "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
         },
         "jobs": [

@@ -16,7 +16,7 @@ COLLECTED = {
                 "demand": ("thresholds", "lengths"),
                 "functions": ("measures", "sharpness", "degrees"),
                 "widths": ("answers",),
-            }[SUBJECT],
+            }[STUDY.subject],
         )
     },
 }

@@ -60,12 +60,6 @@ else:
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching
 
-if STUDY.evaluation.function is not None:
-    SUBJECT = "functions"
-elif STUDY.evaluation.answers is not None:
-    SUBJECT = "widths"
-else:
-    SUBJECT = "demand"
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 
