@@ -159,12 +159,12 @@ def test_nothing_is_said_of_longer_questions(cells):
     assert cells["validation_decoded_sequence_accuracy"].notna().all()
 
 
-def test_a_study_that_asks_for_other_thresholds_trains_nothing(made):
+def test_a_study_that_asks_for_other_thresholds_makes_no_store(made):
     _, _, results = made
     other = load_study(changed(STUDY, **{"evaluation.answers": {"thresholds": [0.5]}}))
     plan = make_plan(other, results)
     assert not list(plan.missing_blocks)
-    assert not plan.missing_data
+    assert not plan.missing_data and not plan.missing_evaluations
 
 
 def test_nothing_is_left_to_do(made):

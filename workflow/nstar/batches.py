@@ -322,7 +322,7 @@ def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[B
     for chosen in _gather_in_stages(plan, units):
         blocks = [unit.thing for unit in chosen]
         job = {
-            "evaluation": plan.study.evaluation.model_dump(mode="json"),
+            "evaluation": plan.study.evaluation.measured,
             "blocks": [
                 {**vars(block.cell), **_replicates(block), "training": name}
                 for block in blocks

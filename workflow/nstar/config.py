@@ -395,6 +395,11 @@ class Evaluation(Options):
             raise ValueError("function and answers are both given; a study is about one of them")
         return self
 
+    @property
+    def measured(self) -> dict[str, Any]:
+        """The options that stores of evaluations depend on; answers are only read from these."""
+        return self.model_dump(mode="json", exclude={"answers"})
+
 
 class Fit(Options):
     """The scaling fits."""

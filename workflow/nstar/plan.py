@@ -195,7 +195,7 @@ class Stores:
         self.study = study
         self.results = results
         self.tasks = {name: task_options(study, name) for name in study.tasks}
-        self._evaluation_options = study.evaluation.model_dump(mode="json")
+        self._evaluation_options = study.evaluation.measured
         self._digests: dict[Cell, str] = {}
         self._data: dict[Slice, str] = {}
 

@@ -79,7 +79,7 @@ def _answer_part(
     reader = model.reader(parameters)
     logits = reader.read(texts[..., : read_from + 1])  # (R, B, C)
     for place in range(read_from + 1, length + 1):
-        known &= logits.isfinite().all(-1).all(-1)
+        known &= (logits.isfinite().all(-1) | ended).all(-1)
         inside = place <= question_ends
         said = torch.where(ended, 0, logits.argmax(-1))
         texts[..., place] = torch.where(inside, texts[..., place], said)

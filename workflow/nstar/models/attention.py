@@ -122,7 +122,8 @@ class LinearAttention:
     -----
     ``o_i = S_i' phi(q_i) / z_i' phi(q_i)``, with ``S_i = S_{i-1} + phi(k_i) v_i'`` and
     ``z_i = z_{i-1} + phi(k_i)``. Queries are not scaled. Chunks of positions are computed at once, from
-    the state before them: time grows with T, not T^2.
+    the state before them: time grows with T, not T^2. A sum of weights below `LEAST_WEIGHT` counts as
+    that. Features of "exp" are not shifted, and overflow where queries or keys exceed 88.
 
     References
     ----------
