@@ -122,7 +122,7 @@ def check_t1(results: Results) -> Verdict:
     pairs = _pairs(table, "transformer", "supervision", "aligned", "chain_of_thought")
     cells = [(_times(*pair, MANY_TIMES), _told(*pair)) for pair in pairs]
     return combine(
-        _share(
+        count_share(
             f"transformer, m = 5, L = 20: N*(aligned) / N*(chain of thought) >= {MANY_TIMES}", cells
         )
     )
@@ -135,7 +135,7 @@ def check_t2(results: Results) -> Verdict:
         pairs = _pairs(results.thresholds, "RNN", "supervision", "aligned", other)
         sign = "<=" if order is _at_most else "<"
         cells = [(order(*pair), _told(*pair)) for pair in pairs]
-        parts.append(_share(f"RNN: N*(aligned) {sign} N*({other})", cells))
+        parts.append(count_share(f"RNN: N*(aligned) {sign} N*({other})", cells))
     return combine(*parts)
 
 
@@ -147,12 +147,12 @@ def check_t3(results: Results) -> Verdict:
     ]
     transformers, recurrent = (_of_family(table, name) for name in ("transformer", "RNN"))
     parts = [
-        _share(
+        count_share(
             "transformer, outcome, L >= 10, m >= 3: no budget is enough",
             [(np.isinf(row.upper), _n_star(row)) for row in transformers.itertuples()],
             least=HALF,
         ),
-        _share(
+        count_share(
             "RNN, the same: some budget is enough",
             [(np.isfinite(row.upper), _n_star(row)) for row in recurrent.itertuples()],
             least=HALF,
@@ -165,7 +165,9 @@ def check_t3(results: Results) -> Verdict:
     ]
     decided = [(holds, text) for holds, text in ratios if holds is not None]
     if decided:  # a transformer that fails at too few budgets says nothing about the ratio
-        parts.append(_share(f"N*(transformer) / N*(RNN) >= {MANY_TIMES}, where decided", decided))
+        parts.append(
+            count_share(f"N*(transformer) / N*(RNN) >= {MANY_TIMES}, where decided", decided)
+        )
     return combine(*parts)
 
 
@@ -177,12 +179,14 @@ def check_t4(results: Results) -> Verdict:
     for first, then in (("fixed", "uniform"), ("uniform", "short_to_long")):
         pairs = _pairs(aligned, "RNN", "length_distribution", first, then)
         cells = [(_at_most(*pair), _told(*pair)) for pair in pairs]
-        parts.append(_share(f"RNN, aligned: N*({first}) <= N*({then})", cells))
+        parts.append(count_share(f"RNN, aligned: N*({first}) <= N*({then})", cells))
     dense, transformers = _by_length(aligned, "Dense-SSM"), _by_length(thought, "transformer")
     falling = [(_at_most(long, short), _told(short, long)) for short, long in dense]
     rising = [(_at_most(short, long), _told(short, long)) for short, long in transformers]
-    parts.append(_share("Dense-SSM, aligned, uniform: N* does not grow with L", falling))
-    parts.append(_share("transformer, chain of thought, uniform: N* does not fall with L", rising))
+    parts.append(count_share("Dense-SSM, aligned, uniform: N* does not grow with L", falling))
+    parts.append(
+        count_share("transformer, chain of thought, uniform: N* does not fall with L", rising)
+    )
     return combine(*parts)
 
 
@@ -191,7 +195,7 @@ def check_t5(results: Results) -> Verdict:
     table = results.thresholds[results.thresholds["supervision"] == "outcome"]
     pairs = _pairs(table, "RNN", "length_distribution", "short_to_long", "uniform")
     cells = [(_less(*pair), _told(*pair)) for pair in pairs]
-    return combine(_share("RNN, outcome: N*(short_to_long) < N*(uniform)", cells))
+    return combine(count_share("RNN, outcome: N*(short_to_long) < N*(uniform)", cells))
 
 
 def check_t6(results: Results) -> Verdict:
@@ -371,7 +375,7 @@ def _sharing_pattern(results: Results, of_task: Callable[[Mapping], bool]) -> Ve
             ends = _kappa(row)
             text = f"{_place(row)}: kappa {_band(*ends)} {row.reason}".rstrip()
             cells.append((_within(*ends, *band), text))
-        parts.append(_share(f"{family}, {' or '.join(formats)}: kappa {words}", cells))
+        parts.append(count_share(f"{family}, {' or '.join(formats)}: kappa {words}", cells))
     return combine(*parts)
 
 
@@ -404,7 +408,7 @@ def _accuracies(
     ]
     bound = f">= {least}" if math.isfinite(least) else f"<= {most}"
     name = ", ".join(filter(None, [family, " or ".join(formats), where]))
-    return _share(f"{name}: accuracy above chance {bound}", cells)
+    return count_share(f"{name}: accuracy above chance {bound}", cells)
 
 
 def _learnt(extrapolation: pd.DataFrame) -> pd.DataFrame:
@@ -448,7 +452,7 @@ class Part:
     evidence: str
 
 
-def _share(name: str, cells: Iterable[tuple[Holds, str]], least: float = MOST) -> Part:
+def count_share(name: str, cells: Iterable[tuple[Holds, str]], least: float = MOST) -> Part:
     """Return whether a statement holds in enough cells, whatever the undecided ones would say."""
     cells = [(None if holds is None else bool(holds), text) for holds, text in cells]
     if not cells:

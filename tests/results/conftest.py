@@ -10,13 +10,15 @@ from results.claims import read_study
 def results_of(request):
     """Return what reads the tree of results, and skips where it is about another question."""
 
-    def read(results_class, functions):
+    def read(results_class, subject):
         folder = request.config.getoption("--results")
         if folder is None:
             pytest.skip("no results are given: pytest tests/results --results FOLDER")
-        about_functions = read_study(Path(folder))["evaluation"].get("function") is not None
-        if about_functions != functions:
-            pytest.skip(f"the results are about {'functions' if about_functions else 'demand'}")
+        evaluation = read_study(Path(folder))["evaluation"]
+        subjects = {"function": "functions", "answers": "widths"}
+        found = [name for key, name in subjects.items() if evaluation.get(key) is not None]
+        if subject not in (found or ["demand"]):
+            pytest.skip(f"the results are about {(found or ['demand'])[0]}")
         return results_class.read(Path(folder))
 
     return read

@@ -10,7 +10,7 @@ from results.claims import CLAIMS, Results
 
 @pytest.fixture(scope="module")
 def results(results_of):
-    return results_of(Results, functions=False)
+    return results_of(Results, "demand")
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -10,7 +10,7 @@ from results.function_claims import CLAIMS, Results
 
 @pytest.fixture(scope="module")
 def results(results_of):
-    return results_of(Results, functions=True)
+    return results_of(Results, "functions")
 
 
 @pytest.mark.parametrize("name", CLAIMS)
