@@ -1,9 +1,9 @@
 """Does a tree of results bear out the third study? One function per claim, tables in, verdict out.
 
-W1 to W5 are what figure 1 of Yang et al. (2024), arXiv:2402.13934, shows of sizes and orders; they are judged
-on any widths, as claims of orders are. W6 is the figure itself and W7 the public logs of its predecessor,
-arXiv:2305.15408; they are judged at that scale alone. S1 is no claim of a paper but what a reduced run is
-expected to show. Bands and shares are ours.
+W1 to W5 are what figure 1 of Yang et al. (2024), arXiv:2402.13934, shows of sizes and orders; they are
+judged on any widths, as claims of orders are. W6 is the figure itself and W7 the public logs of its
+predecessor, arXiv:2305.15408; they are judged at that scale alone. S1 is no claim of a paper but what a
+reduced run is expected to show. Bands and shares are ours.
 
 D* is that of the mean over seeds at 90 % of the chains, of arithmetic at 90 % of the answers, in its
 bracket (lower, upper]. Of two, one is the larger where the brackets do not overlap.
@@ -118,8 +118,7 @@ class Results:
 def _pairs(rows: pd.DataFrame, keys: list[str], first: str, second: str) -> Iterator[tuple]:
     """Yield rows of two kinds of attention that agree in all keys."""
     one, two = (rows[rows["attention"] == name] for name in (first, second))
-    for row in one.merge(two, on=keys, suffixes=("", "_2")).itertuples():
-        yield row
+    yield from one.merge(two, on=keys, suffixes=("", "_2")).itertuples()
 
 
 def _at_most(row) -> Holds:
@@ -262,7 +261,8 @@ def check_s1(results: Results) -> Verdict:
         holds: Holds = True if one["upper"] <= two["lower"] else None
         if one["lower"] >= two["upper"] or ((one == two).all() and np.isfinite(one["upper"])):
             holds = False
-        text = f"{first} ({one['lower']:g}, {one['upper']:g}], {second} ({two['lower']:g}, {two['upper']:g}]"
+        brackets = [f"({ends['lower']:g}, {ends['upper']:g}]" for ends in (one, two)]
+        text = f"{first} {brackets[0]}, {second} {brackets[1]}"
         parts.append(Part(holds, text))
     return combine(*parts)
 
