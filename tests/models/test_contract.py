@@ -103,11 +103,13 @@ def test_narrowest_replicate_is_bitwise_independent_of_the_pack(options):
 
 
 @every_variant
-@pytest.mark.parametrize(("length", "batch", "n_symbols"), [(1, 1, 5), (5, 64, 40)])
+@pytest.mark.parametrize(("length", "batch", "n_symbols"), [(1, 1, 5), (5, 64, 40), (130, 3, 5)])
 def test_wide_replicate_is_bitwise_independent_of_the_pack(options, length, batch, n_symbols):
-    """At sizes at which kernels change; both ways to feed symbols, and steps of one column."""
+    """At sizes at which kernels change; both ways to feed symbols, steps of one column, chunks."""
     wide = {**options, "width": 72}
-    model = build_model(wide, **{**SHAPES, "n_symbols": n_symbols})
+    n_positions = max(SHAPES["n_positions"], 2 * length)
+    shapes = {**SHAPES, "n_symbols": n_symbols, "n_positions": n_positions}
+    model = build_model(wide, **shapes)
     tokens = tokens_for(options, 1, batch, length_read(options, length), n_symbols)
     assert_same_alone(model, tokens, labels_for(options, tokens))
 
