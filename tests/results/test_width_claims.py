@@ -1,10 +1,14 @@
 """The judges of the claims about widths, on tables made up for each of their three verdicts."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from answered import answer, table, widths_of
-from results.figure_1 import ACCURACIES, SIZES
+from results.figure_1 import ACCURACIES, SIZES, SLOPES
 from results.width_claims import CLAIMS, Results
+
+from nstar.stats import find_slope_range
+from nstar.tables import TABLES
 
 LIS, DISTANCE = "longest_increasing_subsequence", "edit_distance"
 KINDS = {"lis": LIS, "ed": DISTANCE, "arithmetic": "arithmetic"}
@@ -25,9 +29,13 @@ def study_of(batch=512, steps=195_300):
     }
 
 
-def judge(claim, rows, **study):
-    results = Results.of(study_of(**study), table(rows), widths_of(rows))
-    return CLAIMS[claim](results).status
+def judge(claim, rows, exponents=(), **study):
+    return judge_in(study_of(**study), claim, rows, exponents)
+
+
+def judge_in(study, claim, rows, exponents=()):
+    fits = pd.DataFrame(exponents, columns=list(TABLES["width_exponents"]))
+    return CLAIMS[claim](Results.of(study, table(rows), widths_of(rows), fits)).status
 
 
 def cells(needed, widths=WIDTHS[:5], task="lis", **others):
@@ -51,6 +59,8 @@ def at(length, softmax=64, linear=128, sparse=256, **others):
         ("W2", at(10, softmax=256), "fail"),
         ("W2", at(10, softmax=4000, linear=4000, sparse=4000), "not covered"),
         ("W2", at(10, softmax=64, linear=64), "pass"),
+        ("W2", at(10, softmax=8, linear=8, sparse=8), "not covered"),
+        ("W2", at(10) + at(20, softmax=4000, linear=4000, sparse=4000), "not covered"),
         ("W2", [], "not covered"),
         ("W4", at(10) + at(4, task="ed"), "pass"),
         ("W4", at(10, linear=512), "fail"),
@@ -71,7 +81,8 @@ def test_orders_of_widths(claim, rows, status):
     [
         ({"softmax": 0.1, "linear": 0.6, "sparse": 0.7}, "pass"),
         ({"softmax": 0.6, "linear": 0.1, "sparse": 0.7}, "fail"),
-        ({"softmax": 0.6, "linear": 0.6, "sparse": 0.6}, "pass"),
+        ({"softmax": 0.6, "linear": 0.6, "sparse": 0.6}, "not covered"),
+        ({"softmax": 0.0, "linear": 0.0, "sparse": 0.0}, "not covered"),
         ({"softmax": 0.6, "linear": 0.6}, "not covered"),
     ],
 )
@@ -87,13 +98,25 @@ def test_a_size_that_nobody_solves_says_nothing_of_falls():
 
 
 @pytest.mark.parametrize(
-    ("arithmetic", "distance", "status"),
-    [(64, 256, "pass"), (512, 64, "fail")],
+    ("arithmetic", "distance", "lis", "status"),
+    [
+        (64, 256, 4000, "pass"),
+        (64, 64, 64, "pass"),
+        (512, 64, 4000, "fail"),
+        (64, 256, 128, "fail"),
+        (4000, 4000, 4000, "not covered"),
+    ],
 )
-def test_order_of_tasks(arithmetic, distance, status):
-    rows = at(16, sparse=arithmetic, task="arithmetic") + at(20, sparse=distance, task="ed")
-    assert judge("W3", rows + at(250, sparse=4000)) == status
-    assert judge("W3", rows + at(40, sparse=4000)) == "not covered"
+def test_order_of_tasks(arithmetic, distance, lis, status):
+    rows = at(3, sparse=arithmetic, task="arithmetic", n_tokens=24)
+    rows += at(3, sparse=distance, task="ed", n_tokens=30)
+    assert judge("W3", rows + at(12, sparse=lis, n_tokens=27)) == status
+
+
+def test_tasks_are_compared_at_comparable_sizes():
+    rows = at(3, task="arithmetic", n_tokens=24) + at(3, task="ed", n_tokens=30)
+    assert judge("W3", rows + at(12, n_tokens=27)) == "pass"
+    assert judge("W3", rows + at(40, n_tokens=83)) == "not covered"
 
 
 @pytest.mark.parametrize(("direct", "status"), [(0.2, "pass"), (0.95, "fail")])
@@ -107,7 +130,15 @@ def test_chains_against_direct_answers(direct, status):
 def figure(shift=0.0, budget=1_000_000):
     names = {kind: name for name, kind in KINDS.items()}
     return [
-        answer(width, n, min(1, value / 100 + shift), family, names[kind], budget=budget)
+        answer(
+            width,
+            n,
+            min(1, value / 100 + shift),
+            family,
+            names[kind],
+            budget=budget,
+            n_tokens=label,
+        )
         for (kind, family), sizes in ACCURACIES.items()
         for n, label in SIZES[kind].items()
         for width, value in zip(WIDTHS, sizes[label], strict=False)
@@ -133,34 +164,100 @@ def test_figure_1(rows, study, status):
     assert judge("W6", rows, **study) == status
 
 
-@pytest.mark.parametrize("claim", ["W2", "W3"])
+@pytest.mark.parametrize("claim", ["W1", "W2", "W3", "W4"])
 def test_figure_1_bears_its_own_claims_out(claim):
     assert judge(claim, figure()) == "pass"
 
 
-def test_figure_1_is_not_all_above_for_linear_attention():
-    """At 505 tokens of arithmetic linear attention needs more width than sparse; W4 leaves it out."""
-    assert judge("W4", figure()) == "pass"
+def exponents_of(shift=0.0, budget=1_000_000, ends=None):
+    """Return exponents whose ranges of slopes are the published ones, moved, or given."""
+    names = {kind: name for name, kind in KINDS.items()}
+    return [
+        {
+            "task": names[kind],
+            "family": family,
+            "minus_family": "",
+            "supervision": "chain_of_thought",
+            "budget": budget,
+            "measure": "answer" if kind == "arithmetic" else "chain",
+            "threshold": 0.9,
+            "quantity": "width",
+            "covariate": "n_tokens",
+            "slope_lower": ends[0] if ends else lower + shift,
+            "slope_upper": ends[1] if ends else upper + shift,
+        }
+        for (kind, family), (lower, upper) in SLOPES.items()
+    ]
 
 
-@pytest.mark.parametrize(("accuracy", "status"), [(0.9999, "pass"), (0.9, "fail")])
-def test_accuracies_of_the_predecessor(accuracy, status):
-    rows = [answer(256, 5, accuracy, "softmax", "arithmetic", budget=1_000_000)]
+@pytest.mark.parametrize(
+    ("fits", "status"),
+    [
+        (exponents_of(), "pass"),
+        (exponents_of(shift=2), "fail"),
+        (exponents_of(ends=(2, np.inf)), "fail"),
+        (exponents_of(ends=(-np.inf, np.inf)), "not covered"),
+        (exponents_of(ends=(np.nan, np.nan)), "not covered"),
+        (exponents_of(budget=1000), "not covered"),
+    ],
+    ids=["published", "steeper", "steeper without end", "any slope", "no line", "few questions"],
+)
+def test_ranges_of_slopes(fits, status):
+    assert judge("W8", figure(), fits) == status
+
+
+def test_ranges_of_slopes_are_judged_on_the_grid_of_figure_1_alone():
+    short = [row for row in figure() if row["width"] != 128]
+    assert judge("W8", short, exponents_of()) == "not covered"
+    assert judge("W8", figure(), exponents_of(), steps=2000) == "not covered"
+
+
+@pytest.mark.parametrize(("kind", "family"), SLOPES)
+def test_published_ranges_follow_from_figure_1(kind, family):
+    rows = [row for row in figure() if KINDS[row["task"]] == kind and row["family"] == family]
+    found = widths_of(rows).query("rule == 'mean' and measure == 'chain'")
+    with np.errstate(divide="ignore"):
+        x, lower, upper = np.log(found[["n_tokens", "lower", "upper"]].to_numpy(float)).T
+    slopes = find_slope_range(x, lower, upper)
+    assert (slopes.lower, slopes.upper) == pytest.approx(SLOPES[kind, family], abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "direct", "status"),
+    [
+        (0.9999, 0.4, "pass"),
+        (0.9, 0.4, "fail"),
+        (0.9999, 1.0, "fail"),
+        (0.9999, None, "not covered"),
+    ],
+)
+def test_accuracies_of_the_predecessor(accuracy, direct, status):
+    row = answer(256, 5, accuracy, "softmax", "arithmetic", budget=1_000_000)
+    rows = [row]
+    if direct is not None:
+        rows.append({**row, "supervision": "outcome", "answer_accuracy": direct})
     assert judge("W7", rows) == status
     assert judge("W7", rows, batch=64) == "not covered"
     assert judge("W7", [{**row, "width": 128} for row in rows]) == "not covered"
 
 
+def test_recurrent_networks_are_not_standard_transformers():
+    study = study_of()
+    for options in study["models"].values():
+        if options["attention"] is None:
+            options["kind"] = "lstm"
+    assert judge("W2", at(10)) == "pass"
+    assert judge_in(study, "W2", at(10)) == "not covered"
+
+
 def test_localities_are_not_the_task_of_the_paper():
-    rows = at(10, task="lis", locality=2)
     study = study_of()
     study["tasks"]["lis"]["locality"] = 2
-    results = Results.of(study, table(rows), widths_of(rows))
-    assert CLAIMS["W2"](results).status == "not covered"
+    assert judge_in(study, "W2", at(10, locality=2)) == "not covered"
 
 
 def test_tables_without_rows_cover_nothing():
-    answers = table([])
     widths = pd.DataFrame(columns=widths_of(at(10)).columns)
-    results = Results.of(study_of(), answers, widths)
+    fits = pd.DataFrame(columns=list(TABLES["width_exponents"]))
+    results = Results.of(study_of(), table([]), widths, fits)
     assert {CLAIMS[name](results).status for name in CLAIMS} == {"not covered"}

@@ -1,23 +1,25 @@
 """Does a tree of results bear out the third study? One function per claim, tables in, verdict out.
 
 W1 to W5 are what figure 1 of Yang et al. (2024), arXiv:2402.13934, shows of sizes and orders; they are
-judged on any widths, as claims of orders are. W6 is the figure itself and W7 the public logs of its
-predecessor, arXiv:2305.15408; they are judged at that scale alone. S1 is no claim of a paper but what a
-reduced run is expected to show. Bands and shares are ours.
+judged on any widths, as claims of orders are. W6 is the figure itself, W7 the public logs of its
+predecessor, arXiv:2305.15408, and W8 what the figure leaves of exponents; they are judged at that scale
+alone. S1 is no claim of a paper but what a reduced run is expected to show. Bands and shares are ours.
 
 D* is that of the mean over seeds at 90 % of the chains, of arithmetic at 90 % of the answers, in its
-bracket (lower, upper]. Of two, one is the larger where the brackets do not overlap.
+bracket (lower, upper]. Of two, one is the larger where the brackets do not overlap, and they are equal
+where the brackets are the same and neither is open. What is not decided may go either way.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from results.claims import Holds, Part, Verdict, combine, count_share, read_study
-from results.figure_1 import ACCURACIES, SIZES
+from results.figure_1 import ACCURACIES, SIZES, SLOPES
 
 from nstar.families import family_of
 from nstar.tables import read_table
@@ -25,7 +27,11 @@ from nstar.tables import read_table
 LIS, DISTANCE, ARITHMETIC = "longest_increasing_subsequence", "edit_distance", "arithmetic"
 EFFICIENT = ("linear", "sparse")
 SOLVED, ROOM = 0.5, 0.05
-"""Accuracy of the smaller size from which a fall says something; what two falls may differ by."""
+"""Accuracy of the smaller size from which a fall says something; a fall, or a difference of two, that is
+no larger says nothing."""
+
+COMPARABLE = 1.25
+"""Ratio of tokens up to which two problem sizes are comparable; in figure 1 it is 1.21 at most."""
 
 FAR_BETTER = 0.2
 """By how much answers with a chain of thought are better than direct ones, in the mean."""
@@ -54,15 +60,17 @@ PREDECESSOR = {
 class Results:
     """The tables of a tree; rows have the `kind` of their task, and the `attention` of their family.
 
-    `answers` has one row per seed, with its best learning rate, and its `accuracy` as figure 1 counts it.
+    `answers` has one row per seed, with its best learning rate, and its `accuracy` as figure 1 counts it;
+    `exponents` are those of the width in tokens. `attention` is empty for what is no transformer.
     """
 
     study: dict[str, Any]
     answers: pd.DataFrame
     widths: pd.DataFrame
+    exponents: pd.DataFrame
 
     @classmethod
-    def of(cls, study, answers: pd.DataFrame, widths: pd.DataFrame) -> "Results":
+    def of(cls, study, answers, widths, exponents) -> "Results":
         """Return the tables of a study with what its configuration says of models and tasks."""
         kinds = {
             name: options["kind"] if options.get("locality") is None else "local"
@@ -73,6 +81,7 @@ class Results:
                 "kind", "softmax"
             )
             for name, options in study["models"].items()
+            if options["kind"] == "transformer"
         }
 
         def known(table: pd.DataFrame) -> pd.DataFrame:
@@ -80,26 +89,35 @@ class Results:
                 kind=table["task"].map(kinds), attention=table["family"].map(attention)
             )
 
-        answers, widths = known(answers), known(widths)
+        def as_in_figure(table: pd.DataFrame) -> pd.DataFrame:
+            measure = np.where(table["kind"] == ARITHMETIC, "answer", "chain")
+            chosen = (table["threshold"] == 0.9) & (table["measure"] == measure)
+            return table[chosen & (table["supervision"] == "chain_of_thought")]
+
+        answers, widths, exponents = known(answers), known(widths), known(exponents)
         by_answer = answers["kind"] == ARITHMETIC
         answers["accuracy"] = answers["chain_accuracy"].where(
             ~by_answer, answers["answer_accuracy"]
         )
-        measure = np.where(widths["kind"] == ARITHMETIC, "answer", "chain")
-        chosen = (widths["rule"] == "mean") & (widths["threshold"] == 0.9)
-        chosen &= (widths["measure"] == measure) & (widths["supervision"] == "chain_of_thought")
+        of_width = (exponents["quantity"] == "width") & (exponents["covariate"] == "n_tokens")
         keys = ["family", "task", "supervision", "budget", "length", "width", "seed"]
         best = (
-            answers.fillna({"accuracy": 0.0})
+            answers.fillna({"accuracy": 0.0, "answer_accuracy": 0.0})
             .sort_values("accuracy")
             .drop_duplicates(keys, keep="last")
         )
-        return cls(study, best.sort_index(), widths[chosen])
+        return cls(
+            study,
+            best.sort_index(),
+            as_in_figure(widths[widths["rule"] == "mean"]),
+            as_in_figure(exponents[of_width & (exponents["minus_family"] == "")]),
+        )
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
         """Read the tree that a run of the workflow leaves in its folder ``results``."""
-        tables = (read_table(folder / f"tables/{name}.csv", name) for name in ("answers", "widths"))
+        names = ("answers", "widths", "width_exponents")
+        tables = (read_table(folder / "tables" / f"{name}.csv", name) for name in names)
         return cls.of(read_study(folder), *tables)
 
     def means(self, supervision: str = "chain_of_thought") -> pd.DataFrame:
@@ -123,12 +141,10 @@ def _pairs(rows: pd.DataFrame, keys: list[str], first: str, second: str) -> Iter
 
 def _at_most(row) -> Holds:
     """Return whether the first D* is at most the second, as far as their brackets tell."""
-    if row.upper <= row.lower_2 or row.upper == row.upper_2 < np.inf:
+    same = (row.lower, row.upper) == (row.lower_2, row.upper_2)
+    if row.upper <= row.lower_2 or (same and row.censoring == row.censoring_2 == "interval"):
         return True
-    if row.lower >= row.upper_2:
-        return False
-    # On a grid of widths, equal brackets are a tie, and a first that ends earlier is the smaller.
-    return True if row.upper < row.upper_2 else None
+    return False if row.lower >= row.upper_2 else None
 
 
 def _told(row, first: str, second: str) -> str:
@@ -149,23 +165,32 @@ def _order(results: Results, first: str, second: str, kinds: tuple[str, ...] = (
 
 
 def check_w1(results: Results) -> Verdict:
-    """(i) At fixed width, accuracy falls with the size faster for efficient transformers."""
+    """(i) At fixed width, accuracy falls with the size faster for efficient transformers.
+
+    Judged from the smallest to the largest size of both, where both solve half of the smallest and at
+    least one falls.
+    """
     means = results.means()
     parts = []
     for name in EFFICIENT:
         cells = []
         for (kind, width, _), part in means.groupby(["kind", "width", "budget"]):
             grid = part.pivot(index="length", columns="attention", values="accuracy")
-            if {"softmax", name} <= set(grid) and len(grid := grid[["softmax", name]].dropna()) > 1:
-                first, last = grid.iloc[0], grid.iloc[-1]
-                if first.min() >= SOLVED:
-                    fall = first - last
-                    text = (
-                        f"{kind} D={width}: {name} {fall[name]:.2f}, softmax {fall['softmax']:.2f}"
-                    )
-                    cells.append((fall[name] >= fall["softmax"] - ROOM, text))
+            if not {"softmax", name} <= set(grid):
+                continue
+            grid = grid[["softmax", name]].dropna()
+            if len(grid) > 1 and grid.iloc[0].min() >= SOLVED:
+                fall = grid.iloc[0] - grid.iloc[-1]
+                text = f"{kind} D={width}: {name} {fall[name]:.2f}, softmax {fall['softmax']:.2f}"
+                if fall.max() > ROOM:
+                    cells.append((_falls_more(fall[name], fall["softmax"]), text))
         parts.append(count_share(f"falls of {name}", cells))
     return combine(*parts)
+
+
+def _falls_more(one: float, other: float) -> Holds:
+    """Return whether one accuracy falls more than another, where they differ by more than `ROOM`."""
+    return bool(one > other) if abs(one - other) > ROOM else None
 
 
 def check_w2(results: Results) -> Verdict:
@@ -174,21 +199,21 @@ def check_w2(results: Results) -> Verdict:
 
 
 def check_w3(results: Results) -> Verdict:
-    """(iii) Of three tasks, sparse attention needs most width for subsequences, least for arithmetic."""
+    """(iii) Of three tasks, sparse attention needs most width for subsequences, least for arithmetic.
+
+    Compared at sizes of about as many tokens, without those where no width is enough for either task.
+    """
     rows = results.widths[results.widths["attention"] == "sparse"]
-    longest = {
-        kind: part.loc[part["length"].idxmax()] for kind, part in rows.groupby("kind") if len(part)
-    }
-    needed = {name: SIZES[name] for name in (ARITHMETIC, DISTANCE, LIS)}
-    if any(kind not in longest or longest[kind]["length"] < max(needed[kind]) for kind in needed):
-        return Verdict("not covered", "the largest sizes of figure 1 are not in the grid")
     parts = []
-    for easier, harder in ((ARITHMETIC, DISTANCE), (DISTANCE, LIS)):
-        one, two = longest[easier], longest[harder]
-        holds = True if one["upper"] <= two["upper"] else None
-        if one["lower"] >= two["upper"]:
-            holds = False
-        parts.append(Part(holds, f"{easier} to {one['upper']:g}, {harder} to {two['upper']:g}"))
+    for easier, harder in ((ARITHMETIC, DISTANCE), (DISTANCE, LIS), (ARITHMETIC, LIS)):
+        one, two = (rows[rows["kind"] == kind] for kind in (easier, harder))
+        cells = []
+        for row in one.merge(two, on="budget", suffixes=("", "_2")).itertuples():
+            tokens = sorted((row.n_tokens, row.n_tokens_2))
+            reached = np.isfinite(min(row.upper, row.upper_2))
+            if reached and tokens[1] <= COMPARABLE * tokens[0]:
+                cells.append((_at_most(row), f"L={tokens[0]}: {_told(row, easier, harder)}"))
+        parts.append(count_share(f"D*({easier}) <= D*({harder})", cells, least=1.0))
     return combine(*parts)
 
 
@@ -230,23 +255,62 @@ def check_w6(results: Results) -> Verdict:
 
 def check_w7(results: Results) -> Verdict:
     """The predecessor's accuracies at width 256, and direct answers below them."""
-    models = {
+    deep = [
         family_of(name, options["width"])
         for name, options in results.study["models"].items()
-        if options.get("depth") == 3 and not options.get("attention")
-    }
-    rows = results.answers[
-        results.answers["family"].isin(models)
-        & (results.answers["width"] == 256)
-        & (results.answers["budget"] >= QUESTIONS)
+        if options.get("depth") == 3
     ]
+    rows = results.answers
+    rows = rows[(rows["attention"] == "softmax") & rows["family"].isin(deep)]
+    rows = rows[(rows["width"] == 256) & (rows["budget"] >= QUESTIONS) & results.at_scale]
+    place = pd.MultiIndex.from_frame(rows[["kind", "length"]])
+    rows = rows[place.isin(list(PREDECESSOR))]
+    thought, direct = (
+        rows[rows["supervision"] == name] for name in ("chain_of_thought", "outcome")
+    )
     cells = []
-    for row in rows[rows["supervision"] == "chain_of_thought"].itertuples():
-        least = PREDECESSOR.get((row.kind, row.length))
-        if least is not None and results.at_scale:
-            text = f"{row.kind} n={row.length}: {row.accuracy:.4f}, at least {least}"
-            cells.append((row.accuracy >= least, text))
-    return combine(count_share("accuracies", cells, least=1.0))
+    for row in thought.itertuples():
+        least = PREDECESSOR[row.kind, row.length]
+        text = f"{row.kind} n={row.length}: {row.accuracy:.4f}, at least {least}"
+        cells.append((row.accuracy >= least, text))
+    keys = ["family", "task", "kind", "budget", "length", "seed"]
+    lower = [
+        (
+            row.answer_accuracy_2 < row.answer_accuracy,
+            f"{row.kind} n={row.length}: {row.answer_accuracy_2:.4f}, {row.answer_accuracy:.4f}",
+        )
+        for row in thought.merge(direct, on=keys, suffixes=("", "_2")).itertuples()
+    ]
+    return combine(
+        count_share("accuracies", cells, least=1.0),
+        count_share("direct answers are below", lower, least=1.0),
+    )
+
+
+def check_w8(results: Results) -> Verdict:
+    """The slopes of D* in tokens that the brackets of figure 1 leave overlap those of the run."""
+    cells = []
+    for row in results.exponents.itertuples():
+        published = SLOPES.get((row.kind, row.attention))
+        if published and row.budget >= QUESTIONS and _has_grid_of_figure(results, row):
+            ends = (row.slope_lower, row.slope_upper)
+            holds = None
+            if np.isfinite(ends).any():
+                holds = bool(ends[0] <= published[1] and published[0] <= ends[1])
+            text = "{} {}: [{:.2f}, {:.2f}]".format(row.kind, row.attention, *ends)
+            cells.append((holds, "{}, [{:.2f}, {:.2f}]".format(text, *published)))
+    return combine(count_share("ranges of slopes", cells, least=1.0))
+
+
+def _has_grid_of_figure(results: Results, row) -> bool:
+    """Return whether sizes and widths behind an exponent are those of figure 1, at its scale."""
+    rows = results.answers
+    rows = rows[(rows["family"] == row.family) & (rows["task"] == row.task)]
+    rows = rows[(rows["budget"] == row.budget) & (rows["supervision"] == "chain_of_thought")]
+    accuracies = ACCURACIES[row.kind, row.attention].values()
+    widths = {32 * 2**place for place in range(len(next(iter(accuracies))))}
+    found = set(zip(rows["length"], rows["width"], strict=True))
+    return results.at_scale and found == set(product(SIZES[row.kind], widths))
 
 
 def check_s1(results: Results) -> Verdict:
@@ -275,6 +339,7 @@ CLAIMS = {
     "W5": check_w5,
     "W6": check_w6,
     "W7": check_w7,
+    "W8": check_w8,
     "S1": check_s1,
 }
 """All claims by name."""
