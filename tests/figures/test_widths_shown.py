@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from answered import answer, exponents_of, steps, table, widths_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
 
 from nstar.figures import draw_locality, draw_operations, draw_width_accuracy, draw_widths, save
+from nstar.figures.marks import ARROW_DOWN, ARROW_UP
 
 SHOWN = {"measure": "chain", "threshold": 0.9}
 LENGTHS, WIDTHS = (5, 10, 20, 40), (8, 16, 32, 64)
@@ -41,6 +42,10 @@ def drawn(figure):
         warnings.simplefilter("error")
         FigureCanvasAgg(figure).draw()
     return figure
+
+
+def legend_of(figure):
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
 
 
 def panels_of(figure, title):
@@ -90,8 +95,7 @@ def test_widths_are_marked_and_exponents_told():
     assert sorted(set(marks(panel, "s"))) == [16, 32, 64]  # at n = 40 the bound, with an arrow
     heading = panel.get_title(loc="left")
     assert "standard: " in heading and "linear: " in heading
-    legend = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert {"standard", "linear", "no width tried is enough", "bracket"} <= set(legend)
+    assert {"standard", "linear", "no width tried is enough", "bracket"} <= set(legend_of(figure))
 
 
 def test_an_exponent_that_is_not_identified_is_told_as_that():
@@ -107,6 +111,55 @@ def test_operations_are_those_at_d_star_and_unsolved_sizes_have_none():
     (panel,) = panels_of(figure, "lis")
     assert sorted(set(marks(panel, "o"))) == [n * 16**2 for n in LENGTHS]
     assert sorted(set(marks(panel, "s"))) == [5 * 16**2, 10 * 32**2, 20 * 64**2]
+
+
+def test_sizes_without_operations_are_counted_and_their_task_keeps_its_panel():
+    rows = study() + steps(lambda n: 1000, (3, 4), WIDTHS, task="ed", family="linear")
+    figure = drawn(draw_operations(widths_of(rows), **SHOWN))
+    assert legend_of(figure) == ["standard", "linear (3 without D*)", "mean over seeds"]
+    (panel,) = panels_of(figure, "ed")
+    assert not marks(panel, "s")
+
+
+def test_seeds_are_small_and_lighter_than_their_mean():
+    figure = drawn(draw_widths(widths_of(study()), exponents_of(study()), **SHOWN))
+    (panel,) = panels_of(figure, "lis")
+    seeds, mean = (
+        line for line in panel.lines if line.get_marker() == "o" and len(line.get_ydata())
+    )
+    assert len(seeds.get_ydata()) == 3 * len(LENGTHS) and len(mean.get_ydata()) == len(LENGTHS)
+    assert seeds.get_markersize() < mean.get_markersize()
+    assert sum(to_rgb(seeds.get_color())) > sum(to_rgb(mean.get_color()))
+
+
+def test_brackets_and_arrows_are_those_of_the_table():
+    widths = widths_of(steps(lambda n: 2 * n, (2, 5, 10, 100), WIDTHS))
+    figure = drawn(draw_widths(widths, exponents_of(study())[:0], **SHOWN))
+    (panel,) = panels_of(figure, "lis")
+    (bars,) = panel.collections
+    assert [sorted(segment[:, 1]) for segment in bars.get_segments()] == [[8, 16], [16, 32]]
+    assert set(marks(panel, ARROW_DOWN)) == {8.0} and set(marks(panel, ARROW_UP)) == {64.0}
+
+
+@pytest.mark.parametrize("kept", ["nothing", "answers", "unknown"])
+def test_what_is_empty_or_unknown_is_said(kept):
+    rows = study()
+    answers, widths, exponents = table(rows), widths_of(rows), exponents_of(rows)
+    if kept == "unknown":
+        ends = ["d_star", "lower", "upper", "least_flops"]
+        widths = widths.assign(censoring="unknown", **dict.fromkeys(ends, np.nan))
+    else:
+        widths, exponents = widths[:0], exponents[:0]
+    figures = [
+        draw_width_accuracy(answers[:0] if kept == "nothing" else answers, widths, **SHOWN),
+        draw_widths(widths, exponents, **SHOWN),
+        draw_operations(widths, **SHOWN),
+        draw_locality(widths, **SHOWN),
+    ]
+    said = [drawn(figure).axes[0].texts[0].get_text() for figure in figures]
+    assert said[0] == ("No network answered." if kept == "nothing" else "0")
+    assert said[1] == "No D* is known."
+    assert said[2].startswith("No size reaches") and said[3].startswith("No size has")
 
 
 def test_operations_of_nothing_solved_say_so():

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -66,8 +67,10 @@ def draw_width_accuracy(
     Figure
         Columns are tasks and rows are families, as in figure 1 of arXiv:2402.13934: the width to the
         right, the problem size upwards, the mean accuracy over seeds as a colour and a number, in per
-        cent. The field of D* is outlined.
+        cent. The field of D* is outlined. Without answers it says so.
     """
+    if answers.empty:
+        return say_nothing("No network answered.", width_inches)
     means = _mean_accuracy(answers, f"{measure}_accuracy")
     found = _of_mean(widths, measure, threshold)
     tasks, families = (list(dict.fromkeys(means[key])) for key in ("task", "family"))
@@ -123,8 +126,9 @@ def draw_widths(
     Returns
     -------
     Figure
-        Large marks are D* of the mean with its bracket, small ones D* of single seeds, hollow ones with
-        an arrow are censored. Above each panel stands the exponent of every family.
+        Large marks are D* of the mean with its bracket, small light ones D* of single seeds, hollow ones
+        with an arrow are censored. Above each panel stands the exponent of every family. Without any D*
+        or bound it says so.
     """
     chosen = _chosen(widths, measure, threshold)
 
@@ -156,15 +160,15 @@ def draw_operations(
     Returns
     -------
     Figure
-        A mark for every size that some width solves; where the smallest one does, it is hollow.
+        A mark for every size that some width solves; where the smallest one does, it is hollow. The
+        legend counts the sizes of a family, of all tasks, that no width solves.
     """
     chosen = _of_mean(widths, measure, threshold)
-    known = chosen[chosen["least_flops"].notna()]
-    if known.empty:
+    if chosen["least_flops"].isna().all():
         return say_nothing("No size reaches the threshold at any width.", width_inches)
-    known = known.assign(lower=known["least_flops"], upper=known["least_flops"])
+    chosen = chosen.assign(lower=chosen["least_flops"], upper=chosen["least_flops"])
     label = "operations at D*"
-    return _draw_growth(known, "n_tokens", "least_flops", "tokens L", label, width_inches)
+    return _draw_growth(chosen, "n_tokens", "least_flops", "tokens L", label, width_inches)
 
 
 @styled
@@ -254,15 +258,21 @@ def _draw_growth(
     note: Callable[[str, str], str] = lambda task, family: "",
 ) -> Figure:
     """Draw what is known of a quantity against another, one panel per task, a mark per family."""
+    rows = rows.assign(x=rows[x], y=rows[y].where(rows["censoring"] != "right", rows["lower"]))
+    if rows["y"].isna().all():
+        return say_nothing("No D* is known.", width_inches)
     looks = model_looks(rows["family"])
     tasks = list(dict.fromkeys(rows["task"]))
-    families = [_family_handle(family, look) for family, look in looks.items()]
+    unknown = rows[(rows["rule"] == "mean") & rows["y"].isna()].groupby("family").size()
+    families = [
+        _family_handle(family, look, unknown.get(family, 0)) for family, look in looks.items()
+    ]
     meanings = _meanings(rows)
     n_columns = min(len(tasks), _MOST_COLUMNS)
     extra = legend_inches(families, width_inches) + legend_inches(meanings, width_inches)
     figure, panels = wrap_panels(len(tasks), _MOST_COLUMNS, width_inches, 2.6, extra, share_x=False)
     for panel, task in zip(panels, tasks, strict=True):
-        places = rows.loc[rows["task"] == task, x]
+        places = rows.loc[rows["task"] == task, "x"]
         set_length_axis(panel, places, most=8)
         slot, points = length_slot(places, len(looks), width_inches / n_columns)
         shifts = model_shifts(list(looks), slot)
@@ -272,10 +282,10 @@ def _draw_growth(
             own = rows[(rows["family"] == family) & (rows["task"] == task)]
             if own.empty:
                 continue
-            _draw_family(panel, own, x, y, look, shifts[family], slot, size)
+            _draw_family(panel, own, look, shifts[family], slot, size)
             notes.append(f"{family}: {text}" if (text := note(task, family)) else "")
         panel.set_title("\n".join([task, *filter(None, notes)]), loc="left")
-    _set_heights(panels, pd.concat([rows[y], rows["lower"], rows["upper"]]))
+    _set_heights(panels, pd.concat([rows["y"], rows["lower"], rows["upper"]]))
     label_outer(panels, x_label, y_label)
     add_legend(figure, families, "upper")
     add_legend(figure, meanings, "lower")
@@ -283,23 +293,23 @@ def _draw_growth(
 
 
 def _draw_family(
-    panel: Axes,
-    rows: pd.DataFrame,
-    x: str,
-    y: str,
-    look: Look,
-    shift: float,
-    slot: float,
-    size: float,
+    panel: Axes, rows: pd.DataFrame, look: Look, shift: float, slot: float, size: float
 ) -> None:
-    """Draw the marks of a family: of the mean at its place, of seeds beside it."""
+    """Draw the marks of a family: of the mean at its place, of seeds, lighter, beside it."""
     seeds = sorted(rows["seed"].dropna().unique())
-    places = dict(zip(seeds, np.linspace(0.12, 0.42, max(1, len(seeds))), strict=False))
+    places = dict(zip(seeds, np.linspace(0.42, 0.12, len(seeds)), strict=True))
     aside = rows["seed"].map(places, na_action="ignore").astype(float).fillna(-0.2)
-    known = rows[y].where(rows["censoring"] != "right", rows["lower"])
-    rows = rows.assign(x=rows[x].astype(float) * np.exp(shift + aside * slot), y=known)
-    for rule, share in (("seed", 0.5), ("mean", 1.0)):
-        draw_bounds(panel, rows[rows["rule"] == rule], look, share * size, bars=rule == "mean")
+    rows = rows.assign(x=rows["x"].astype(float) * np.exp(shift + aside * slot))
+    shown = rows[rows["y"].notna() | (rows["censoring"] == "unknown")]
+    by_rule = dict(iter(shown.groupby("rule")))
+    if "seed" in by_rule:
+        draw_bounds(panel, by_rule["seed"], _lighter(look), 0.5 * size, bars=False)
+    if "mean" in by_rule:
+        draw_bounds(panel, by_rule["mean"], look, size, bars=True)
+
+
+def _lighter(look: Look) -> Look:
+    return replace(look, colour=tuple(0.5 + 0.5 * part for part in to_rgb(look.colour)))
 
 
 def _set_heights(panels: list[Axes], values: pd.Series) -> None:
@@ -321,16 +331,19 @@ def _exponent(row) -> str:
     return text.replace("-", "\u2212").replace("inf", "\u221e")
 
 
-def _family_handle(family: str, look: Look) -> Line2D:
-    return mark_handle(family, color=look.colour, marker=look.marker, markersize=5)
+def _family_handle(family: str, look: Look, n_unknown: int) -> Line2D:
+    """Return the legend entry of a family, with how many sizes have nothing to draw."""
+    label = f"{family} ({n_unknown} without D*)" if n_unknown else family
+    return mark_handle(label, color=look.colour, marker=look.marker, markersize=5)
 
 
 def _meanings(rows: pd.DataFrame) -> list[Artist]:
     """Return legend entries for the marks that occur."""
+    rows = rows[rows["y"].notna()]
     kinds: Iterable[str] = set(rows["censoring"])
     handles: list[Artist] = [mark_handle("mean over seeds", marker="o", markersize=5)]
     if "seed" in set(rows["rule"]):
-        handles.append(mark_handle("one seed", marker="o", markersize=2.5))
+        handles.append(mark_handle("one seed", marker="o", markersize=2.5, alpha=0.5))
     if "interval" in kinds and (rows["lower"] < rows["upper"]).any():
         handles.append(mark_handle("bracket", marker="|", markersize=9, markeredgewidth=0.8))
     if "right" in kinds:
