@@ -75,6 +75,13 @@ def test_exponent_of_a_known_law():
     assert of_width["theory"].item() == 0.0  # of softmax attention
 
 
+@pytest.mark.parametrize(("supervision", "known"), [("chain_of_thought", True), ("outcome", False)])
+def test_theory_is_of_texts_with_their_steps(supervision, known):
+    rows = steps(lambda n: 20, (5, 10, 20), (8, 16, 32), supervision=supervision)
+    found = chosen(exponents_of(rows), covariate="n_tokens", minus_family="")
+    assert (found["theory"].notna() == known).all()
+
+
 def test_operations_grow_as_those_of_the_widths():
     """With a width that does not grow, operations grow as they do at that width: here with n."""
     rows = steps(lambda n: 20, (5, 10, 20, 40), (8, 16, 32, 64))

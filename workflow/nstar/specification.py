@@ -17,7 +17,7 @@ RECIPES: Mapping[str, int] = {
     "fit": 4,
     "comparison": 1,
     "functions": 1,
-    "widths": 1,
+    "widths": 2,
     "figures": 3,
     "findings": 4,
 }

@@ -41,7 +41,8 @@ THEORY = {
 """Exponents of L by kind of task and of attention: with b(L) bits to carry past the end of a question, a
 state of D^2 numbers needs ``D^2 >= b``, and sqrt(L) tokens of D numbers that are still seen
 ``D sqrt(L) >= b``. These are b = L for a subsequence and sqrt(L) for the others, whose steps need no more
-than the last sqrt(L) tokens. Derived by us from the argument of Yang et al. (2024), arXiv:2402.13934."""
+than the last sqrt(L) tokens. They are of texts with their steps, and of no answer alone. Derived by us
+from the argument of Yang et al. (2024), arXiv:2402.13934."""
 
 
 def fit_widths(job: Mapping[str, Any], results: Path) -> None:
@@ -163,7 +164,8 @@ def fit_exponents(
                 brackets = chosen[chosen["family"] == family]
                 slopes = _slope_range(brackets, own, quantity, covariate)
                 theory = np.nan
-                if covariate == "n_tokens" and named["locality"] is None:
+                of_chains = named["supervision"] == "chain_of_thought"
+                if of_chains and covariate == "n_tokens" and named["locality"] is None:
                     kinds = job["tasks"][named["task"]], job["families"][family]
                     theory = THEORY.get(kinds, {}).get(quantity, np.nan)
                 yield _row(shared, fits[family], family=family, theory=theory, **slopes)

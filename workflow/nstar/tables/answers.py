@@ -133,7 +133,7 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
         "float64",
         "1",
         "exponent of L that the bounds of arXiv:2402.13934 leave, up to logarithms, as derived by us; "
-        "empty where there is none",
+        "empty where there is none, as for answers without steps",
     ),
     "n_curves": Column("int64", "1", "problem sizes, or localities, in the fit"),
     "n_bracketed": Column("int64", "1", "those whose D* lies between two widths tried"),
