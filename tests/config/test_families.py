@@ -44,6 +44,7 @@ def test_a_name_that_ends_with_another_number_is_its_own_family():
             {"lstm": {"kind": "lstm", "width": [4, "a"]}},
             "models.lstm_a.width: 'a': must be a whole",
         ),
+        ({"lstm": {"kind": "lstm", "width": [[4], {"a": 4}]}}, "must be a whole number"),
         ({"lstm": LISTED, "lstm_4": {"kind": "lstm", "width": 4}}, "makes a model lstm_4"),
     ],
 )

@@ -43,12 +43,13 @@ def expand_families(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if not isinstance(widths, list):
             models[name] = options
             continue
-        if not widths or len(set(map(str, widths))) < len(widths):
+        distinct = {str(width): width for width in widths}
+        if not distinct or len(distinct) < len(widths):
             problems.append(
                 f"models.{name}.width: {widths}: must be a width, or a list of different widths"
             )
-        members[name] = [f"{name}_{width}" for width in dict.fromkeys(map(str, widths))]
-        for member, width in zip(members[name], dict.fromkeys(widths), strict=False):
+        members[name] = [f"{name}_{width}" for width in distinct]
+        for member, width in zip(members[name], distinct.values(), strict=True):
             if member in raw["models"]:
                 problems.append(
                     f"models.{name}.width: {width} makes a model {member}, and there is one of that "
