@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from nstar.jobs.widths import find_widths, fit_exponents, runs_by_width
+from nstar.jobs.widths import find_widths, fit_exponents
+from nstar.selection import runs_by_width
 from nstar.tables import ANSWERS, TABLES, WIDTHS
 
 THRESHOLDS = [0.9]

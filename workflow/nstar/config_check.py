@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from nstar.config import FRESH, GridBlock, Study
 from nstar.errors import ConfigError, all_mistakes, nearest
 from nstar.families import expand_families
-from nstar.grid import budgets_of, make_pool, names_in
+from nstar.grid import budgets_of, make_pool, names_in, used
 from nstar.options import Options
 from nstar.question_check import question_mistakes
 from nstar.tasks import LearntFunction
@@ -208,7 +208,7 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a model would see the answers, or the padding, that follow a position."""
-    for i, block, name, model in _used(parts, "models"):
+    for i, block, name, model in used(parts, "models"):
         if getattr(model, "causal", True):
             continue
         for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
@@ -223,7 +223,7 @@ def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
 def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where an encoder would not know its end, which is the separator, at one place for all."""
     legal = {"supervisions": "chain_of_thought", "length_distributions": "fixed"}
-    for i, block, name, model in _used(parts, "models"):
+    for i, block, name, model in used(parts, "models"):
         if model.kind != "encoder_decoder":
             continue
         for key, only in legal.items():
@@ -236,19 +236,11 @@ def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
                     )
 
 
-def _used(parts: Mapping[str, Any], key: str) -> Iterator[tuple[int, GridBlock, str, Any]]:
-    """Yield the ``models`` or ``tasks`` of every block, with its number, itself, and their names."""
-    for i, block in enumerate(parts["grid"]):
-        for name in names_in(block, key, parts[key]):
-            if name in parts[key]:
-                yield i, block, name, parts[key][name]
-
-
 def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where labels and objective do not fit."""
     training = parts["training"]
     squared = training.objective == "squared_error"
-    for i, block, name, task in _used(parts, "tasks"):
+    for i, block, name, task in used(parts, "tasks"):
         where = f"grid.{i}.tasks: {name}"
         if task.real_valued and not squared:
             yield f"{where} has real numbers as labels; set training.objective: squared_error"
@@ -286,7 +278,7 @@ def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
         )
     if parts["search"] != "all":
         yield f"search: {parts['search']} looks for demand, and evaluation.function does not; use all"
-    for i, _, name, task in _used(parts, "tasks"):
+    for i, _, name, task in used(parts, "tasks"):
         if task.n_symbols != 2:
             yield (
                 f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "

@@ -105,6 +105,23 @@ def names_in(
     return defined if chosen is None else chosen
 
 
+def used(
+    parts: Mapping[str, Any], key: Literal["models", "tasks"]
+) -> Iterator[tuple[int, GridBlock, str, Any]]:
+    """Yield the models or tasks of every block that are defined: number, block, name and options.
+
+    Parameters
+    ----------
+    parts : mapping
+        ``grid``, and the models or tasks by name.
+    key : {"models", "tasks"}
+    """
+    for i, block in enumerate(parts["grid"]):
+        for name in names_in(block, key, parts[key]):
+            if name in parts[key]:
+                yield i, block, name, parts[key][name]
+
+
 def strata_of(study: Study) -> tuple[tuple[Supervision, LengthDistribution], ...]:
     """Return the pairs of supervision and length distribution in the grid, each once, sorted."""
     found = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nstar.config import FRESH, GridBlock
-from nstar.grid import names_in
+from nstar.grid import used
 from nstar.tasks.question import QuestionTask
 
 
@@ -18,28 +18,26 @@ def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
         search are among them.
     """
     asked = parts["evaluation"].answers is not None
-    for i, block in enumerate(parts["grid"]):
-        for name in names_in(block, "tasks", parts["tasks"]):
-            task = parts["tasks"].get(name)
-            if isinstance(task, QuestionTask):
-                if not asked:
-                    yield (
-                        f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures "
-                        "the width that these need"
-                    )
-                yield from _impossible_questions(f"grid.{i}", block, name, task)
-            elif task is not None and asked:
+    for i, block, name, task in used(parts, "tasks"):
+        if not isinstance(task, QuestionTask):
+            if asked:
                 yield (
                     f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
                     "it out"
                 )
-        for name in names_in(block, "models", parts["models"]) if asked else ():
-            model = parts["models"].get(name)
-            if model and (model.kind == "encoder_decoder" or not getattr(model, "causal", True)):
-                yield (
-                    f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
-                    "token; use a causal model"
-                )
+            continue
+        if not asked:
+            yield (
+                f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures the "
+                "width that these need"
+            )
+        yield from _impossible_questions(f"grid.{i}", block, name, task)
+    for i, _, name, model in used(parts, "models") if asked else ():
+        if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
+            yield (
+                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
+                "token; use a causal model"
+            )
     if asked and parts["search"] != "all":
         yield (
             f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "

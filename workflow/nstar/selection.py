@@ -18,6 +18,9 @@ REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
 STRATUM = ["supervision", "length_distribution"]
 """What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
 
+SIZE = [*STRATUM, "budget", "task", "locality", "length"]
+"""The columns that name what questions a network answers, and their problem size."""
+
 PAPER_SHARPNESS = "sharpness_gaussian_0.02"
 """The sharpness that arXiv:2402.09963 measures."""
 
@@ -90,6 +93,39 @@ def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     keys = [*CURVE, "budget", "seed"]
     best = cells.groupby(keys, sort=False)["best_validation_sequence_accuracy"].max()
     return best.rename("accuracy").reset_index()
+
+
+def runs_by_width(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return what each seed made of each width, over its learning rates.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        Rows of the table of this name.
+
+    Returns
+    -------
+    DataFrame
+        One row per size, family, width and seed, in the order of the table, with `answer` and `chain`,
+        the best accuracies, 0 of a network whose outputs are not finite; `flops` of the width, and
+        `n_tokens` of the size, each the largest found.
+    """
+    keys = [*SIZE, "family", "width", "seed"]
+    known = answers.assign(
+        answer=answers["answer_accuracy"].fillna(0),
+        chain=answers["chain_accuracy"].fillna(0),
+        flops=answers.groupby([*SIZE, "family", "width"], dropna=False)["forward_flops"].transform(
+            "max"
+        ),
+        n_tokens=answers.groupby(SIZE, dropna=False)["n_tokens"].transform("max"),
+    )
+    columns = ["answer", "chain", "flops", "n_tokens"]
+    return known.groupby(keys, sort=False, dropna=False)[columns].max().reset_index()
+
+
+def of_measure(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
+    """Return the rows of a table of widths, or of their exponents, of a measure and a threshold."""
+    return table[(table["measure"] == measure) & (table["threshold"] == threshold)]
 
 
 def chosen_replicates(cells: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,7 @@ from nstar.figures.axes import (
 )
 from nstar.figures.marks import censored_handle, draw_bounds
 from nstar.figures.style import Look, model_looks, styled
+from nstar.selection import of_measure, runs_by_width
 
 _COLOURS = matplotlib.colormaps["viridis"]
 _MOST_COLUMNS = 3
@@ -71,7 +72,7 @@ def draw_width_accuracy(
     """
     if answers.empty:
         return say_nothing("No network answered.", width_inches)
-    means = _mean_accuracy(answers, f"{measure}_accuracy")
+    means = _mean_accuracy(answers, measure)
     found = _of_mean(widths, measure, threshold)
     tasks, families = (list(dict.fromkeys(means[key])) for key in ("task", "family"))
     width_inches = max(width_inches, _LEAST_INCHES * len(tasks) + _BAR_INCHES)
@@ -132,12 +133,16 @@ def draw_widths(
     """
     chosen = _chosen(widths, measure, threshold)
 
+    of_tokens = exponents[
+        (exponents["quantity"] == "width")
+        & (exponents["covariate"] == "n_tokens")
+        & (exponents["minus_family"] == "")
+    ]
+    rows = _chosen(of_tokens, measure, threshold).itertuples()
+    texts = {(row.task, row.family): _exponent(row) for row in rows}
+
     def exponent(task: str, family: str) -> str:
-        rows = _chosen(exponents, measure, threshold)
-        asked = {"task": task, "family": family, "quantity": "width", "covariate": "n_tokens"}
-        asked["minus_family"] = ""
-        rows = rows[(rows[list(asked)] == list(asked.values())).all(axis=1)]
-        return _exponent(rows.iloc[0]) if len(rows) else ""
+        return texts.get((task, family), "")
 
     return _draw_growth(
         chosen, "n_tokens", "d_star", "tokens L", "D*, width needed", width_inches, exponent
@@ -204,8 +209,11 @@ def draw_locality(
 
 def _chosen(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
     """Return the rows of a measure and threshold, at the largest budget of each task."""
-    rows = table[(table["measure"] == measure) & (table["threshold"] == threshold)]
-    return rows[rows["budget"] == rows.groupby("task")["budget"].transform("max")]
+    return _largest_budgets(of_measure(table, measure, threshold))
+
+
+def _largest_budgets(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["budget"] == table.groupby("task")["budget"].transform("max")]
 
 
 def _of_mean(widths: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
@@ -213,14 +221,12 @@ def _of_mean(widths: pd.DataFrame, measure: str, threshold: float) -> pd.DataFra
     return chosen[chosen["rule"] == "mean"]
 
 
-def _mean_accuracy(answers: pd.DataFrame, name: str) -> pd.DataFrame:
+def _mean_accuracy(answers: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return the mean over seeds of their best accuracy, in per cent, by task, family, size and width."""
-    largest = answers["budget"] == answers.groupby("task")["budget"].transform("max")
-    rows = answers[largest].assign(accuracy=100 * answers[name].fillna(0))
-    rows["n_tokens"] = rows.groupby(["task", "length"])["n_tokens"].transform("max")
+    runs = runs_by_width(_largest_budgets(answers))
     keys = ["task", "family", "length", "n_tokens", "width"]
-    best = rows.groupby([*keys, "seed"], sort=False)["accuracy"].max()
-    return best.groupby(keys, sort=False).mean().reset_index()
+    means = 100 * runs.groupby(keys, sort=False)[measure].mean()
+    return means.rename("accuracy").reset_index()
 
 
 def _draw_fields(panel: Axes, grid: pd.DataFrame, font_size: float) -> None:

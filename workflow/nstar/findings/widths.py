@@ -9,7 +9,7 @@ import pandas as pd
 from nstar.findings.page import render_page
 from nstar.findings.text import BLANK, has_interval, show_interval, show_signed, side_of_zero
 from nstar.naming import stratum_name
-from nstar.selection import STRATUM, stratum_of
+from nstar.selection import STRATUM, of_measure, stratum_of
 
 __all__ = ["write_width_findings"]
 
@@ -50,12 +50,12 @@ def write_width_findings(
     for stratum, of_stratum in answers.groupby(STRATUM, sort=False):
         of_widths, of_exponents = (stratum_of(table, stratum) for table in (widths, exponents))
         read = {"measure": measure, "threshold": threshold}
-        main = _chosen(of_exponents, **read)
+        main = of_measure(of_exponents, **read)
         main = main[main["covariate"] != "length"]
         parts.append(
             {
                 "asked": stratum_name(*stratum),
-                "demand": list(_demand(_chosen(of_widths, **read))),
+                "demand": list(_demand(of_measure(of_widths, **read))),
                 "exponents": [_exponent(row) for row in _rows(main[main["minus_family"] == ""])],
                 "differences": [
                     _difference(row) for row in _rows(main[main["minus_family"] != ""])
@@ -72,10 +72,6 @@ def write_width_findings(
     }
     asked = f"{100 * threshold:g} % of {'answers' if measure == 'answer' else 'chains'}"
     return render_page("widths.html", title=study_title, size=size, asked=asked, parts=parts)
-
-
-def _chosen(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
-    return table[(table["measure"] == measure) & (table["threshold"] == threshold)]
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:
@@ -206,7 +202,7 @@ def _others(exponents: pd.DataFrame, read: dict[str, Any]) -> Iterator[dict[str,
 
 def _warnings(answers: pd.DataFrame, widths: pd.DataFrame, read: dict[str, Any]) -> Iterator[str]:
     """Yield what is to be read with care."""
-    chosen = _chosen(widths, **read)
+    chosen = of_measure(widths, **read)
     means = chosen[chosen["rule"] == "mean"]
     for row in _rows(means[~means["monotone"]]):
         yield (

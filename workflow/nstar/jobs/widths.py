@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
-from nstar.selection import STRATUM
+from nstar.selection import SIZE, STRATUM, of_measure, runs_by_width
 from nstar.stats import (
     ScalingFit,
     compare_coefficients,
@@ -20,12 +20,10 @@ from nstar.stats import (
 from nstar.tables import TABLES, WIDTHS, read_table, write_table
 
 MEASURES = ("answer", "chain")
+COUNTS = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
 
-PLACE = [*STRATUM, "budget", "task", "length"]
-"""The columns that name what is answered: one problem size of a task."""
-
-SIZE = [*PLACE, "locality"]
-"""With the locality, which the task decides."""
+PLACE = [name for name in SIZE if name != "locality"]
+"""The columns that name a problem size of a task; the task decides its locality."""
 
 THEORY = {
     ("longest_increasing_subsequence", "softmax"): {"width": 0.0, "flops": 2.0},
@@ -65,34 +63,6 @@ def fit_widths(job: Mapping[str, Any], results: Path) -> None:
         fit_exponents(runs, widths, job), columns=list(TABLES["width_exponents"])
     )
     write_table(tables / "width_exponents.csv", "width_exponents", exponents)
-
-
-def runs_by_width(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return what each seed made of each width, over its learning rates.
-
-    Parameters
-    ----------
-    answers : DataFrame
-        Rows of the table of this name.
-
-    Returns
-    -------
-    DataFrame
-        One row per size, family, width and seed, in the order of the table, with `answer` and `chain`,
-        the best accuracies, 0 of a network whose outputs are not finite; `flops` of the width, and
-        `n_tokens` of the size, each the largest found.
-    """
-    keys = [*SIZE, "family", "width", "seed"]
-    known = answers.assign(
-        answer=answers["answer_accuracy"].fillna(0),
-        chain=answers["chain_accuracy"].fillna(0),
-        flops=answers.groupby([*SIZE, "family", "width"], dropna=False)["forward_flops"].transform(
-            "max"
-        ),
-        n_tokens=answers.groupby(SIZE, dropna=False)["n_tokens"].transform("max"),
-    )
-    columns = [*MEASURES, "flops", "n_tokens"]
-    return known.groupby(keys, sort=False, dropna=False)[columns].max().reset_index()
 
 
 def find_widths(runs: pd.DataFrame, thresholds: list[float]) -> Iterator[dict[str, Any]]:
@@ -155,8 +125,7 @@ def fit_exponents(
             MEASURES, job["thresholds"], ("width", "flops")
         ):
             asked = {"measure": measure, "threshold": threshold}
-            chosen = means[(means[list(asked)] == list(asked.values())).all(axis=1)]
-            chosen = chosen.merge(places, on=PLACE)
+            chosen = of_measure(means, **asked).merge(places, on=PLACE)
             shared = named | asked | {"quantity": quantity, "covariate": covariate}
             fits = {}
             for family, own in part.groupby("family", sort=False):
@@ -164,8 +133,7 @@ def fit_exponents(
                 brackets = chosen[chosen["family"] == family]
                 slopes = _slope_range(brackets, own, quantity, covariate)
                 theory = np.nan
-                of_chains = named["supervision"] == "chain_of_thought"
-                if of_chains and covariate == "n_tokens" and named["locality"] is None:
+                if covariate == "n_tokens" and _is_of_the_paper(own):
                     kinds = job["tasks"][named["task"]], job["families"][family]
                     theory = THEORY.get(kinds, {}).get(quantity, np.nan)
                 yield _row(shared, fits[family], family=family, theory=theory, **slopes)
@@ -173,15 +141,16 @@ def fit_exponents(
                 yield _difference(shared, fits, first, second, job["confidence"])
 
 
+def _is_of_the_paper(runs: pd.DataFrame) -> bool:
+    """Return whether texts have their steps, and these no bound on what they depend on."""
+    return (runs["supervision"] == "chain_of_thought").all() and runs["locality"].isna().all()
+
+
 def _growths(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], str, pd.DataFrame]]:
     """Yield what grows with what: the columns that name it, the covariate, and the runs."""
     keys = [*STRATUM, "budget", "task"]
     for key, part in runs.groupby(keys, sort=False):
-        locality = part["locality"].iloc[0]
-        named = dict(zip(keys, key, strict=True)) | {
-            "length": pd.NA,
-            "locality": None if pd.isna(locality) else locality,
-        }
+        named = dict(zip(keys, key, strict=True)) | {"length": pd.NA}
         for covariate in ("n_tokens", "length"):
             yield named, covariate, part
     local = runs[runs["locality"].notna()]
@@ -192,7 +161,7 @@ def _growths(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], str, pd.DataF
     keys = [*STRATUM, "budget", "shared", "length"]
     for key, part in local.assign(shared=names).groupby(keys, sort=False):
         named = dict(zip([*STRATUM, "budget", "task", "length"], key, strict=True))
-        yield named | {"locality": "all"}, "locality", part
+        yield named, "locality", part
 
 
 def _fit(
@@ -241,8 +210,7 @@ def _slope_range(
 def _row(shared: Mapping[str, Any], fit: ScalingFit, **others: Any) -> dict[str, Any]:
     """Return the row of one exponent."""
     slope = fit.coefficient(shared["covariate"])
-    counts = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
-    names = (*counts, "confidence", "identified", "converged", "reason", "method")
+    names = (*COUNTS, "confidence", "identified", "converged", "reason", "method")
     row = {name: getattr(slope, name) for name in ("estimate", "lower", "upper")}
     row |= {name: getattr(fit, name) for name in names}
     row["reason"] = _of_widths(fit.reason)
@@ -259,8 +227,7 @@ def _difference(
     """Return the row of the difference of two families."""
     one, two = fits[first], fits[second]
     found = compare_coefficients(one, two, shared["covariate"], confidence)
-    counts = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
-    row = {name: getattr(one, name) + getattr(two, name) for name in counts}
+    row = {name: getattr(one, name) + getattr(two, name) for name in COUNTS}
     row |= {name: getattr(found, name) for name in ("estimate", "lower", "upper", "identified")}
     row |= {"reason": _of_widths(found.reason), "method": found.method}
     converged = one.converged and two.converged

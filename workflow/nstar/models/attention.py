@@ -135,13 +135,10 @@ class LinearAttention:
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Return what the last positions see; see `SoftmaxAttention.mix`."""
-        return self._sum_up(query, key, value, {})
+        return self.read(query, key, value, {})
 
     def read(self, query: Tensor, key: Tensor, value: Tensor, memory: Memory) -> Tensor:
         """Return what positions see, and those in memory; see `SoftmaxAttention.read`."""
-        return self._sum_up(query, key, value, memory)
-
-    def _sum_up(self, query: Tensor, key: Tensor, value: Tensor, memory: Memory) -> Tensor:
         mixed, memory["state"] = sum_up(
             elementwise(self.features, query),
             elementwise(self.features, key),
