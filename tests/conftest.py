@@ -4,6 +4,7 @@ import os
 
 import pytest
 from hypothesis import settings
+from support import pretended_cuda
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -12,12 +13,45 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
 settings.load_profile("fixed")
 
+NO_COMPILER = pytest.StashKey[str]()
+
 
 def pytest_addoption(parser):
-    """Take the results that the claims of the source are checked on; see `tests/results`."""
+    """Take the results that `tests/results` checks claims on, and where tests of a GPU run."""
     parser.addoption(
         "--results", metavar="FOLDER", help="folder `results` of a finished run, to check claims on"
     )
+    parser.addoption(
+        "--pretended-cuda",
+        action="store_true",
+        help="run tests of a GPU on a pretended one; see tests/support/pretended_cuda",
+    )
+
+
+def pytest_configure(config):
+    """Pretend a GPU where that is asked for: before anything imports torch."""
+    if not config.getoption("--pretended-cuda"):
+        return
+    try:
+        pretended_cuda.install(config.cache.mkdir("pretended_cuda"))
+    except pretended_cuda.NoCompilerError as error:
+        if os.environ.get("NSTAR_REQUIRE_COMPILER") == "1":
+            raise pytest.UsageError(f"--pretended-cuda: {error}") from None
+        config.stash[NO_COMPILER] = str(error)
+
+
+def pytest_runtest_setup(item):
+    """Skip tests of a GPU where there is none that they can run on."""
+    if not any(map(item.get_closest_marker, ("cuda", "gpu"))):
+        return
+    import torch  # which most tests do without
+
+    if not torch.cuda.is_available():
+        reason = item.config.stash.get(NO_COMPILER, "torch finds no GPU; see --pretended-cuda")
+        pytest.skip(reason)
+    needs_gpu = item.get_closest_marker("gpu")
+    if needs_gpu and pretended_cuda.installed:
+        pytest.skip(f"needs a real GPU: {needs_gpu.args[0]}")
 
 
 @pytest.fixture(scope="module")

@@ -54,24 +54,27 @@ def supervision_of(options):
     return "chain_of_thought" if reads_chains(options) else "aligned"
 
 
-def model_for(options):
+def model_for(options, length=LENGTH):
     """Return the model for the data of `data_for`."""
     supervision = supervision_of(options)
     return build_model(
         options,
         n_symbols=n_token_kinds(supervision, TASK),
         n_classes=MODULUS,
-        n_positions=n_tokens(supervision, TASK, LENGTH),
+        n_positions=n_tokens(supervision, TASK, length),
     )
 
 
-def data_for(options, seeds, budget=20, device=CPU, read_from=0):
-    """Return sets of sequences whose labels from one on are asked for, as the variant reads them."""
+def data_for(options, seeds, budget=20, device=CPU, read_from=0, length=LENGTH):
+    """Return sets of sequences whose labels from one on are asked for, as the variant reads them.
+
+    Of length 5 there are 243 sequences, and 30 of them are for validation.
+    """
     tokens, labels = [], []
     for seed in seeds:
-        symbols = SequenceStream(MODULUS, LENGTH, seed).sequences(0, 30 + budget)
-        lengths = np.full(len(symbols), LENGTH)
-        taught = TASK, symbols, TASK.labels(symbols), lengths, LENGTH
+        symbols = SequenceStream(MODULUS, length, seed).sequences(0, 30 + budget)
+        lengths = np.full(len(symbols), length)
+        taught = TASK, symbols, TASK.labels(symbols), lengths, length
         read, asked = supervise(supervision_of(options), *taught)
         tokens.append(torch.from_numpy(read))
         labels.append(torch.from_numpy(asked[:, read_from:]))
@@ -90,10 +93,11 @@ def run(
     device=CPU,
     read_from=0,
     at_once=1000,
+    length=LENGTH,
 ):
     """Train members (seed, learning rate) or (seed, learning rate, budget)."""
     chosen_rules = chosen_rules or rules()
-    model = model_for(options)
+    model = model_for(options, length)
     members = [(*member, budget)[:3] for member in members]
     seeds = sorted({seed for seed, _, _ in members})
     replicates = [
@@ -107,7 +111,9 @@ def run(
     ]
     return train_pack(
         model,
-        data_for(options, seeds, max(budget for _, _, budget in members), device, read_from),
+        data_for(
+            options, seeds, max(budget for _, _, budget in members), device, read_from, length
+        ),
         replicates,
         chosen_rules,
         initial_state(model, [one.seed for one in replicates], device) if state is None else state,
