@@ -131,19 +131,6 @@ def test_diverged_replicate_is_an_outcome_and_leaves_the_others_alone():
         assert np.isnan(np.stack(state.curves[name])[:, 1]).all(), name
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU")
-@every_model
-def test_gpu_agrees_with_the_cpu(options):
-    on_cpu, on_gpu = (
-        run(options, [(0, 0.003), (1, 0.01)], device=torch.device(name)) for name in ("cpu", "cuda")
-    )
-    np.testing.assert_allclose(
-        np.stack(on_gpu.curves["train_loss"])[0],
-        np.stack(on_cpu.curves["train_loss"])[0],
-        rtol=1e-3,
-    )
-
-
 def test_ended_replicates_leave_the_pack_at_their_evaluation():
     sizes = []
     state = run(

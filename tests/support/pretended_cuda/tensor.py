@@ -21,10 +21,10 @@ NOT_LAUNCHED = {
     f"aten::{name}"
     for name in (
         *("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "resize_"),
-        *("alias", "detach", "lift_fresh", "set_", "is_same_size"),
+        *("_unsafe_view", "alias", "detach", "lift_fresh", "set_", "is_same_size"),
     )
 }
-"""Operations that are no views, and launch nothing."""
+"""Operations that launch nothing, although their schema does not call them views."""
 
 SYNCHRONISING = {
     f"aten::{name}"
