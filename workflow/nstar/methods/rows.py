@@ -205,9 +205,7 @@ def show_value(value: Any) -> str:
 
 
 def _kind_table(kind: str, members: Mapping[str, Any]) -> KindTable:
-    columns: dict[str, list[Any]] = {}
-    for name, options in members.items():
-        columns.setdefault(_column(name, options, members), []).append(options)
+    columns = _columns(members)
     rows: dict[str, list[list[Row]]] = {}
     for i, group in enumerate(columns.values()):
         for options in group:
@@ -239,18 +237,18 @@ def _meaning_of(rows: Iterable[Row]) -> str:
     return "; ".join(f"{value}: {meaning}" for value, meaning in meanings.items())
 
 
-def _column(name: str, options: Any, members: Mapping[str, Any]) -> str:
-    """Return the head of the column of a model or task: its family where that has several members."""
-    family = family_of(name, getattr(options, "width", 0))
-    if family == name:
-        return name
-    rest = options.model_dump(exclude={"width"})
-    others = [
-        other
-        for other, its in members.items()
-        if family_of(other, its.width) == family and its.model_dump(exclude={"width"}) == rest
-    ]
-    return f"{family}_<width>" if len(others) > 1 else name
+def _columns(members: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the columns of a table: one for a name, or for models that differ in the width alone."""
+    families: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, options in members.items():
+        family = family_of(name, getattr(options, "width", 0))
+        rest = options.model_dump_json(exclude={"width"} if family != name else None)
+        families.setdefault((family, rest), {})[name] = options
+    columns: dict[str, list[Any]] = {}
+    for (family, _), group in families.items():
+        names = [f"{family}_<width>"] if len(group) > 1 else list(group)
+        columns |= {name: list(group.values()) for name in names}
+    return columns
 
 
 def _idle(options: Any) -> set[str]:
