@@ -3,6 +3,7 @@
     generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
                                                                       -> compare_curves
                                                                       -> draw_figures, write_findings
+    write_methods, from the configuration alone
                                                        or analyse_functions, and figures and findings of them
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
@@ -11,7 +12,7 @@ is one store, named by its coordinates and by the digest of all that its numbers
     results/data/task~T/length~n/seed~s/split~S/shard~k/<digest>.zarr.zip
     results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>.zarr.zip
     results/evaluations/... as cells
-    results/tables, results/figures, results/findings.html, results/report.html
+    results/tables, results/figures, results/findings.html, results/methods.html, results/report.html
 
 Only stores that are missing have a rule: what exists is input, and nothing can make it run again.
 """
@@ -22,6 +23,7 @@ include: "workflow/rules/generate.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collect.smk"
+include: "workflow/rules/methods.smk"
 
 
 if STUDY.subject == "demand":
@@ -29,19 +31,16 @@ if STUDY.subject == "demand":
     include: "workflow/rules/fit.smk"
     include: "workflow/rules/report.smk"
 
-    report: "workflow/report/study.rst"
-
 elif STUDY.subject == "functions":
 
     include: "workflow/rules/functions.smk"
-
-    report: "workflow/report/function_study.rst"
 
 else:
 
     include: "workflow/rules/widths.smk"
 
-    report: "workflow/report/width_study.rst"
+
+report: "workflow/report/study.rst"
 
 
 # What takes seconds to minutes and no GPU runs beside snakemake itself.
@@ -62,6 +61,7 @@ rule all:
         else [
             *(batch.outputs[0] for batch in jobs_of("evaluate_cells")),
             *rules.collect_results.output,
+            *rules.write_methods.output,
             *ENDS,
             "results/config.json",
         ],

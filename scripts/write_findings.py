@@ -22,7 +22,7 @@ def main(arguments=None):
         options.job["title"],
     )
     with written_whole(options.results / "findings.html") as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

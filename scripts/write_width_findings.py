@@ -13,7 +13,7 @@ def main(arguments=None):
     read = (read_table(tables / f"{name}.csv", name) for name in ANSWER_TABLES)
     page = write_width_findings(*read, job["measure"], job["threshold"], job["title"])
     with written_whole(options.results / "findings.html") as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,23 @@ def changed(study, **changes):
     return study
 
 
+EXTREMES = tiny(
+    title="</script><img src=x onerror=alert(1)> of *all* |kinds|_ `\\` 'in' \"Ω, ж, 中\" 🎉",
+    models={
+        "dense": {"kind": "dense_ssm", "width": 8},
+        "attention": {"kind": "transformer", "width": 8, "depth": 1, "heads": 2},
+    },
+    **{
+        "grid": [
+            {"models": ["dense"], "lengths": [4, 5, 6], "budgets": [2, 4, 8]},
+            {"models": ["attention"], "lengths": [4, 5], "budgets": [2, 8]},
+        ],
+        "replicates.learning_rates": [0.01, 1e20],
+    },
+)
+"""A study with a curve that never reaches the threshold (one step size, far too small), one that reaches
+it at the smallest budget, and replicates that diverge; its title has signs of every markup."""
+
 QUESTIONS = tiny(
     models={
         "standard": {

@@ -45,7 +45,9 @@ MAY_IMPORT = {
     "tables": BASE,
     "selection": set(),
     "figures": {"selection", "tasks"},
-    "findings": {"naming", "selection"},
+    "pages": set(),
+    "findings": {"naming", "pages", "selection"},
+    "methods": {"config", "families", "grid", "options", "pages", "tasks"},
     "command_line": {"errors"},
     "reference": {"config", "options", "tables"},
 }

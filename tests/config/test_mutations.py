@@ -131,7 +131,7 @@ CONTRADICTIONS = [
     (tiny(**{"models.M-1": {"kind": "lstm", "width": 8}}), "models.M-1"),
     (tiny(**{"tasks.a b": {"kind": "modular_addition", "modulus": 2}}), "tasks.a b"),
     (tiny(name="9lives"), "name: '9lives'"),
-    (tiny(name="a" * 61), "at most 60 characters"),
+    (tiny(name="a" * 65), "at most 64 characters"),
     (tiny(**{"grid.0.models": ["lstm", "gru"]}), "grid.0.models.1: 'gru' is not defined"),
     (tiny(**{"grid.0.tasks": ["parit"]}), "did you mean parity?"),
     (tiny(**{"grid.0.models": ["lstm", "lstm"]}), "grid.0.models: ['lstm', 'lstm']"),

@@ -5,43 +5,44 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import docutils.core
+import docutils.nodes
 import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from studies import FUNCTIONS, QUESTIONS, changed, tiny
 
-from nstar.config import AnswerMeasures, Data, Evaluation, Fit, GeometricRange
+from nstar.config_check import load_study
+from nstar.options import EVERYTHING
 from nstar.tables import TABLES
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
 CAPTIONS = sorted(path.name for path in REPORT.glob("*.rst"))
-FULL = {
-    "name": "small",
-    "title": "Demand of *three* models_ for |data|",
-    "models": {"transformer_": {}, "lstm": {}},
-    "tasks": {"parity": {}, "addition_5": {}},
-    "grid": [
-        {"lengths": [4, 8], "budgets": {"smallest": 4, "largest": 64, "factor": 4}},
-        {"models": ["lstm"], "tasks": ["parity"], "lengths": [16], "budgets": [8, 32]},
-    ],
-    "replicates": {"seeds": [10, 20], "learning_rates": [0.001]},
-    "training": {
-        "batch_size": 64,
-        "max_steps": 1000,
-        "evaluate_every": 50,
-        "patience": 7,
-        "success": {"measure": "sequence_accuracy", "threshold": 0.99},
-    },
-}
+
+
+def resolved(study):
+    """Return a configuration as captions see it: with all defaults."""
+    return load_study(study).model_dump(mode="json", context=EVERYTHING)
+
+
+TITLE = "</script> Demand of *three* models_ for |data|, `x`_, a\\\\b :sub:`2` .. [1]_ -- Ωж中 🎉"
+FULL = tiny(title=TITLE, **{"training.max_steps": 1000, "training.patience": 7})
 LINKS = """
 
 .. _Workflow: javascript:show_panel('workflow')
 .. _Statistics: javascript:show_panel('statistics')
 .. _Figures: javascript:app.showCategory('Figures')
-.. _results/figures/demand.svg: javascript:app.showResultInfo('x')
+.. _Findings: javascript:app.showCategory('Findings')
+.. _Methods: javascript:app.showCategory('Methods')
+.. _demand.svg: javascript:app.showResultInfo('results/figures/demand.svg')
+.. _methods.html: javascript:app.showResultInfo('results/methods.html')
+.. _findings.html: javascript:app.showResultInfo('results/findings.html')
 """
 
 
-def render(name, config):
+def render(name, study):
     """Render a caption as snakemake.report does, but fail on a name that is not there."""
+    config = resolved(study)
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -49,9 +50,19 @@ def render(name, config):
     return environment.from_string(text).render(snakemake=SimpleNamespace(config=config))
 
 
-def with_success(measure, threshold):
-    training = FULL["training"] | {"success": {"measure": measure, "threshold": threshold}}
-    return FULL | {"training": training}
+def published(name, study, **settings):
+    """Return the document of a rendered caption, and what docutils complains of."""
+    complaints = io.StringIO()
+    document = docutils.core.publish_doctree(
+        render(name, study),
+        settings_overrides={"report_level": 2, "warning_stream": complaints, **settings},
+    )
+    return document, complaints.getvalue()
+
+
+def with_success(measure, threshold, **others):
+    success = {"measure": measure, "threshold": threshold, **others}
+    return changed(FULL, **{"training.success": success})
 
 
 def test_there_is_a_caption_for_everything():
@@ -59,54 +70,88 @@ def test_there_is_a_caption_for_everything():
     figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
     figures += ["width_accuracy", "widths", "operations", "locality"]
     tables = [f"{name}_table" for name in TABLES]
-    pages = ["study", "findings"]
-    pages += [f"{subject}_{page}" for subject in ("function", "width") for page in pages]
+    pages = ["study", "methods", "findings", "function_findings", "width_findings"]
     assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
 
 
 @pytest.mark.parametrize("name", CAPTIONS)
 @pytest.mark.parametrize(
-    "config",
+    "study",
     [
         FULL,
-        with_success("loss", "1e-4") | {"data": None, "fit": None, "evaluation": None},
-        with_success("token_accuracy", 1) | {"data": {"validation_share": 0.1}},
+        with_success("loss", 1e-4),
+        changed(
+            with_success("token_accuracy", 0.5, at="final"), **{"training.stop_on_success": False}
+        ),
+        FUNCTIONS,
+        QUESTIONS,
     ],
-    ids=["full", "loss", "token"],
+    ids=["full", "loss", "token", "functions", "widths"],
 )
-def test_a_caption_is_clean_restructuredtext(name, config):
-    complaints = io.StringIO()
+def test_a_caption_is_clean_restructuredtext(name, study):
+    assert published(name, study)[1] == ""
 
-    docutils.core.publish_doctree(
-        render(name, config),
-        settings_overrides={"report_level": 2, "warning_stream": complaints},
+
+def title_of(document):
+    (title,) = document.findall(docutils.nodes.title)
+    return title
+
+
+@given(
+    st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=200).filter(
+        lambda text: not text.isspace()
     )
-
-    assert complaints.getvalue() == ""
-
-
-@pytest.mark.parametrize("name", CAPTIONS)
-def test_values_left_out_are_told_with_the_defaults_of_the_configuration(name):
-    defaults = {
-        "data": Data().model_dump(),
-        "evaluation": Evaluation().model_dump(),
-        "fit": Fit().model_dump(),
-    }
-    assert render(name, FULL) == render(name, FULL | defaults)
+)
+def test_a_title_is_shown_as_it_is_written(text):
+    document, complaints = published("study.rst", changed(FULL, title=text))
+    assert complaints == ""
+    assert title_of(document).astext() == text.strip()
+    assert all(isinstance(node, docutils.nodes.Text) for node in title_of(document).children)
 
 
-def test_thresholds_left_out_are_those_of_the_configuration():
-    thresholds = ", ".join(map(str, AnswerMeasures().thresholds))
-    assert f"reaches a threshold ({thresholds});" in " ".join(
-        render("width_study.rst", FULL).split()
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        TITLE,
+        "1. a list",
+        "(a) another",
+        "- a bullet",
+        ":field: body",
+        ".. include:: /etc/passwd",
+        "::",
+        "=====",
+        ">>> doctest",
+        "|substitution|",
+        "https://example.org and someone@example.org",
+        "{{ 7 * 7 }} {% raw %} {# note #}",
+        "\\",
+        "A " * 100,
+        "W" * 200,
+    ],
+)
+def test_no_markup_of_a_title_is_read(text):
+    document, complaints = published("study.rst", changed(FULL, title=text))
+    assert complaints == ""
+    assert title_of(document).astext() == text.strip()
+    assert all(isinstance(node, docutils.nodes.Text) for node in title_of(document).children)
 
 
-def test_the_default_factor_is_that_of_the_configuration():
-    factor = GeometricRange(smallest=4, largest=64).factor
-    blocks = [{"lengths": [4], "budgets": {"smallest": 4, "largest": 64}}]
-
-    assert f"each {factor} times" in render("study.rst", FULL | {"grid": blocks})
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        (FULL, ("how many training sequences N*", "2602.18333")),
+        (FUNCTIONS, ("as functions of bits", "2402.09963")),
+        (QUESTIONS, ("what width D* networks need", "2402.13934")),
+    ],
+    ids=["demand", "functions", "widths"],
+)
+def test_the_first_page_has_two_sentences_and_links(study, words):
+    text = " ".join(published("study.rst", study)[0].astext().split())
+    for word in (*words, "Read the findings or read the methods."):
+        assert word in text
+    sentences = text.partition(" This study ")[2].partition("Read the findings")[0]
+    assert sentences.replace("et al.", "").count(". ") + sentences.count(".\n") <= 2
+    assert ("N*" in text) == (study is FULL)
 
 
 @pytest.mark.parametrize(
@@ -117,53 +162,37 @@ def test_the_default_factor_is_that_of_the_configuration():
         ("sequence_accuracy", 0.99, "at least 0.99"),
     ],
 )
-@pytest.mark.parametrize("name", ["study.rst", "demand.rst", "outcomes.rst"])
+@pytest.mark.parametrize("name", ["demand.rst", "outcomes.rst"])
 def test_success_is_told_as_configured(name, measure, threshold, sentence):
     assert sentence in " ".join(render(name, with_success(measure, threshold)).split())
 
 
-def test_the_study_is_described_by_its_sizes():
-    text = " ".join(render("study.rst", FULL).split())
-
-    assert "all models, all tasks: lengths 4, 8; budgets 4 to 64, each 4 times" in text
-    assert "``lstm``, ``parity``: lengths 16; budgets 8, 32" in text
-    assert "2 seeds (10, 20) and 1 learning rate (0.001)" in text
-    assert "The paper fits no exponents" in text
-    assert "reduced study" in text
-
-
-def test_a_study_of_functions_is_told_as_what_it_is():
-    blocks = [
-        {"lengths": [4, 7], "budgets": "fresh"},
-        {"models": ["lstm"], "lengths": [7], "budgets": [32]},
-    ]
-    text = " ".join(render("function_study.rst", FULL | {"grid": blocks}).split())
-
-    assert "all models, all tasks: lengths 4, 7; every batch drawn anew" in text
-    assert "``lstm``, all tasks: lengths 7; training sets of 32 sequences" in text
-    assert "Weights are measured at the end." in text
-    assert "N*" not in text
-
-
-def test_a_study_of_widths_is_told_as_what_it_is():
-    blocks = [{"lengths": [4, 7], "supervisions": ["outcome", "chain_of_thought"], "budgets": [32]}]
-    answers = {"answers": {"measure": "answer", "thresholds": [0.2, 0.7]}}
-    text = " ".join(
-        render("width_study.rst", FULL | {"grid": blocks, "evaluation": answers}).split()
+@pytest.mark.parametrize(
+    ("name", "at_best", "at_final"),
+    [
+        ("demand.rst", "at some evaluation.", "at its last evaluation."),
+        ("outcomes.rst", "at some evaluation.", "at the last evaluation."),
+        ("extrapolation.rst", "the first evaluation that passed", "success does not end it"),
+    ],
+)
+def test_the_evaluation_that_decides_is_told_as_configured(name, at_best, at_final):
+    final = changed(
+        with_success("loss", 0.1, at="final"),
+        **{"training.stop_on_success": False, "training.objective": "squared_error"},
     )
-
-    assert "sizes n = 4, 7; the answer alone, and steps and answer; training sets of 32 q" in text
-    assert "Shown is the accuracy of the answer;" in text
-    assert "reaches a threshold (0.2, 0.7);" in text
-    assert "N*" not in text
+    best, last = (
+        " ".join(render(name, study).split()) for study in (with_success("loss", 0.1), final)
+    )
+    assert at_best in best and at_final not in best
+    assert at_final in last and at_best not in last and "nats" not in last
 
 
 @pytest.mark.parametrize("name", ["exponents.rst", "sharing.rst"])
 def test_the_interval_is_told_with_its_confidence(name):
-    text = render(name, FULL | {"fit": {"confidence": 0.9}})
+    text = render(name, changed(FULL, **{"fit.confidence": 0.9}))
     assert "90 % intervals" in " ".join(text.split())
 
 
 def test_the_shortest_length_of_the_sum_is_told_as_configured():
-    text = render("sharing.rst", FULL | {"data": {"shortest_length": 4}})
+    text = render("sharing.rst", changed(FULL, **{"data.shortest_length": 4}))
     assert "n from 4 to L" in " ".join(text.split())

@@ -12,39 +12,11 @@ import pytest
 import xarray as xr
 import yaml
 from running import ROOT, STABLE_TABLES, make_run, snakemake, write_config
-from studies import changed, tiny
+from studies import EXTREMES, changed, tiny
 
 from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, TABLES, read_table
 
-# A curve that never reaches the threshold (one step size, far too small), one that reaches it at the
-# smallest budget, and replicates that diverge.
-STUDY = tiny(
-    models={
-        "dense": {"kind": "dense_ssm", "width": 8},
-        "attention": {"kind": "transformer", "width": 8, "depth": 1, "heads": 2},
-    },
-    **{
-        "grid": [
-            {"models": ["dense"], "lengths": [4, 5, 6], "budgets": [2, 4, 8]},
-            {"models": ["attention"], "lengths": [4, 5], "budgets": [2, 8]},
-        ],
-        "replicates.learning_rates": [0.01, 1e20],
-    },
-)
-
 ASKED = "supervision~aligned/length_distribution~fixed"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("finished"), STUDY)
-
-
-@pytest.fixture
-def folder(finished, tmp_path):
-    """A copy of the finished run that a test may change; times of files are kept."""
-    shutil.copytree(finished, tmp_path / "run", symlinks=True)
-    return tmp_path / "run"
 
 
 def planned(folder, study):
@@ -64,7 +36,8 @@ AFTER_CELLS = {
     *("collect_results", "fit_exponents", "compare_curves"),
     *("draw_figures", "write_findings"),
 }
-ALL = {"generate_data", "train_cells", "evaluate_cells", *AFTER_CELLS}
+METHODS = {"write_methods"}  # of another configuration, whatever it has
+ALL = {"generate_data", "train_cells", "evaluate_cells", *AFTER_CELLS, *METHODS}
 
 
 def test_second_run_does_nothing(folder):
@@ -100,7 +73,7 @@ def test_second_run_does_nothing(folder):
     ids=["length", "budget", "model", "seed"],
 )
 def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates):
-    found, cells = planned(folder, changed(STUDY, **change))
+    found, cells = planned(folder, changed(EXTREMES, **change))
     assert found == rules
     assert len(cells) == len(coordinates)
     for wanted in coordinates:
@@ -115,11 +88,11 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         ({"replicates.learning_rates": [0.02]}, ALL - {"generate_data"}),
         ({"training.max_steps": 120}, ALL - {"generate_data"}),
         ({"evaluation.test_examples": 60}, ALL - {"train_cells"}),
-        ({"fit.confidence": 0.9}, AFTER_CELLS - {"collect_results"}),
-        ({"fit.bootstrap_replicates": 200}, AFTER_CELLS - {"collect_results"}),
+        ({"fit.confidence": 0.9}, AFTER_CELLS - {"collect_results"} | METHODS),
+        ({"fit.bootstrap_replicates": 200}, AFTER_CELLS - {"collect_results"} | METHODS),
         ({"figures.width_inches": 6.0}, {"draw_figures"}),
-        ({"grid.0.lengths": [4, 5]}, AFTER_CELLS),
-        ({"title": "Another title"}, AFTER_CELLS),
+        ({"grid.0.lengths": [4, 5]}, AFTER_CELLS | METHODS),
+        ({"title": "Another title"}, AFTER_CELLS | METHODS),
         ({"device": "cpu"}, set()),
     ],
     ids=[
@@ -135,11 +108,11 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
     ],
 )
 def test_what_a_change_makes_again(folder, change, rules):
-    assert planned(folder, changed(STUDY, **change))[0] == rules
+    assert planned(folder, changed(EXTREMES, **change))[0] == rules
 
 
 def test_dry_run_and_plan_agree_store_by_store(folder):
-    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 8, 10]})
+    study = changed(EXTREMES, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 8, 10]})
     write_config(folder, study)
     shown = snakemake(folder, "--dry-run")
     missing = re.findall(r"Missing output files: (.*?)(?:; |\n)", shown.stdout + shown.stderr)
@@ -158,7 +131,7 @@ def test_dry_run_and_plan_agree_store_by_store(folder):
 def test_touching_every_file_retrains_nothing(folder):
     for path in folder.joinpath("results").rglob("*"):
         os.utime(path)
-    assert not planned(folder, STUDY)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
 
 
 def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_path, monkeypatch):
@@ -175,7 +148,7 @@ def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_pa
 
 def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
     shutil.rmtree(folder / ".snakemake")
-    assert not planned(folder, STUDY)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
 
 
 def test_lost_cell_is_made_again_alone(folder):
@@ -183,7 +156,7 @@ def test_lost_cell_is_made_again_alone(folder):
         folder.glob(f"results/cells/model~dense/task~parity/{ASKED}/length~5/budget~4/*/*/*.zip")
     )
     lost.unlink()
-    rules, cells = planned(folder, STUDY)
+    rules, cells = planned(folder, EXTREMES)
     assert rules == {"train_cells", *AFTER_CELLS}
     assert cells == {str(lost.relative_to(folder))}
 
@@ -194,14 +167,14 @@ def test_dry_run_imports_no_torch(folder, tmp_path):
     (trap / "torch.py").write_text("raise SystemExit('torch was imported')")
     os.environ["PYTHONPATH"] = str(trap)
     try:
-        rules, _ = planned(folder, changed(STUDY, **{"training.max_steps": 120}))
+        rules, _ = planned(folder, changed(EXTREMES, **{"training.max_steps": 120}))
     finally:
         del os.environ["PYTHONPATH"]
     assert "train_cells" in rules
 
 
 def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
-    other = make_run(tmp_path / "other", STUDY)
+    other = make_run(tmp_path / "other", EXTREMES)
     for name in STABLE_TABLES:
         first, second = (run / "results/tables" / name for run in (finished, other))
         assert first.read_bytes() == second.read_bytes(), name
@@ -212,14 +185,14 @@ def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
 
 
 def test_extended_study_is_finished_too(folder):
-    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7]})
+    study = changed(EXTREMES, **{"replicates.seeds": [0, 1, 7]})
     make_run(folder, study)
     again = snakemake(folder)
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
 def test_extended_study_equals_the_same_study_from_scratch(folder, tmp_path):
-    study = changed(STUDY, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 6, 8]})
+    study = changed(EXTREMES, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 6, 8]})
     extended, scratch = make_run(folder, study), make_run(tmp_path / "scratch", study)
     tables = [read_table(run / "results/tables/cells.csv", "cells") for run in (extended, scratch)]
     keys = ["model", "task", "length", "budget", "seed", "learning_rate"]
@@ -301,16 +274,8 @@ def test_every_number_leads_back_to_its_store(finished):
     assert (sources["commit"] != "").all() and (sources["device"] != "").all()
 
 
-def test_report_is_one_file_with_figures_and_findings(folder):
-    made = snakemake(folder, "--report", "results/report.html")
-    assert made.returncode == 0, made.stderr
-    text = (folder / "results/report.html").read_text()
-    for words in ("demand", "exponents", "extrapolation", "findings"):
-        assert words in text
-
-
 def test_wrong_configuration_stops_before_any_job(tmp_path):
-    wrong = changed(STUDY, **{"training.max_step": 5, "grid.0.budgets": [2, 400]})
+    wrong = changed(EXTREMES, **{"training.max_step": 5, "grid.0.budgets": [2, 400]})
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(wrong))
     stopped = snakemake(tmp_path)
     assert stopped.returncode == 1

@@ -22,6 +22,7 @@ from nstar.options import (
     Options,
     PositiveFloat,
     PositiveInt,
+    Title,
     refuse_repeats,
     tagged_union,
 )
@@ -428,7 +429,9 @@ class Study(Options):
     """One study: everything that decides its numbers and its report."""
 
     name: Name = Field(description="short name; no unit")
-    title: str = Field(description="title of the report; no unit")
+    title: Title = Field(
+        description="title of the report, one line of visible text of at most 200 characters; no unit"
+    )
     models: Annotated[dict[Name, ModelOptions], Field(min_length=1), Few] = Field(
         description="the models by name"
     )

@@ -68,9 +68,22 @@ def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     lines = [f"{subject} has {count}; nothing was started"]
     half = LONGEST_LINE // 2
-    for mistake in mistakes[:MOST_LINES]:
+    for mistake in map(_visible, mistakes[:MOST_LINES]):
         long = len(mistake) > LONGEST_LINE
         lines.append(f"{mistake[:half]} ... {mistake[-half:]}" if long else mistake)
     if len(mistakes) > MOST_LINES:
         lines.append(f"... and {len(mistakes) - MOST_LINES} more")
     return ConfigError("\n  ".join(lines))
+
+
+def _visible(text: str) -> str:
+    r"""Return text with every character that a terminal does not print as it is, escaped.
+
+    Examples
+    --------
+    >>> _visible("a" + chr(27) + "[31m" + chr(0x202E))
+    'a\\x1b[31m\\u202e'
+    """
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )

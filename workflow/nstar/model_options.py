@@ -52,7 +52,7 @@ class ModelKind(Options):
 
     weight_decay: Annotated[NonNegativeFloat | None, LATER] = Field(
         None,
-        description="weight decay of this model in place of training.optimiser.weight_decay; no unit",
+        description="weight decay of this model; null: that of the optimiser; no unit",
     )
 
     @abstractmethod
@@ -115,7 +115,7 @@ AttentionOptions = tagged_union(SparseAttentionOptions, LinearAttentionOptions)
 
 
 class TransformerOptions(_Heads):
-    """Transformer in the style of GPT-2."""
+    """Transformer: layers of self-attention and a perceptron, with residual connections."""
 
     kind: Literal["transformer"] = Field(description="transformer; no unit")
     positions: Literal["learned", "sinusoidal", "rotary", "none"] = Field(
@@ -148,7 +148,8 @@ class TransformerOptions(_Heads):
         False, description="whether a LayerNorm follows the embedding; no unit"
     )
     attention: Annotated[AttentionOptions | None, LATER] = Field(
-        None, description="what positions see, and how; null: all, or all before them, by a softmax"
+        None,
+        description="how positions attend to others; null: softmax",
     )
 
     @model_validator(mode="after")

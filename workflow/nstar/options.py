@@ -1,6 +1,7 @@
 """How nstar reads options: frozen, no unknown keys, no silent conversions, and no boundless numbers."""
 
 import math
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Union
@@ -84,6 +85,64 @@ def refuse_repeats(values):
     return values
 
 
+_NOT_TEXT = {
+    "Cc": "a control character",
+    "Cf": "an invisible formatting character",
+    "Cs": "half of a surrogate pair",
+    "Co": "a private-use character",
+    "Cn": "an unassigned code point",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+}
+"""Unicode categories without a visible glyph, and what their members are."""
+
+
+@dataclass(frozen=True)
+class Visible:
+    """Text of one line in which every character can be seen, or is a space.
+
+    Letters, marks, digits, punctuation, symbols and spaces of every script can. Characters of the
+    categories C (control, format, surrogate, private use, unassigned), Zl and Zp break lines, reverse
+    the reading direction or hide; they are refused with their position and code point.
+
+    Attributes
+    ----------
+    allowed : str
+        What the message calls legal.
+    """
+
+    allowed: str
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        # Before pydantic's own check, whose message for half of a surrogate pair names no character.
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def _check(self, value):
+        if not isinstance(value, str):
+            return value
+        for position, character in enumerate(value, start=1):
+            if kind := _NOT_TEXT.get(unicodedata.category(character)):
+                raise ValueError(
+                    f"character {position} is {_code_point(character)}, {kind}; "
+                    f"{self.allowed} are allowed; remove or replace it"
+                )
+        if value.isspace():
+            raise ValueError("must not be blank; write at least one visible character")
+        return value
+
+
+def _code_point(character: str) -> str:
+    """Return the code of a character, with its name where it has one.
+
+    Examples
+    --------
+    >>> _code_point(chr(0x202E)), _code_point(chr(0x85))
+    ('U+202E (RIGHT-TO-LEFT OVERRIDE)', 'U+0085')
+    """
+    name = unicodedata.name(character, "")
+    return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
+
+
 Float = StrictFloat
 PositiveFloat = Annotated[Float, Field(gt=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
@@ -91,8 +150,19 @@ OpenFraction = Annotated[Float, Field(gt=0, lt=1)]
 Countable = AtMost(10**9, "no machine holds or goes through more of anything here")
 PositiveInt = Annotated[StrictInt, Field(gt=0), Countable]
 NonNegativeInt = Annotated[StrictInt, Field(ge=0), Countable]
-Name = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Name = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=64),
+    Visible("small letters, digits and _"),
+]
 """A name that a user gives: it becomes a segment of paths and a label of figures."""
+
+Title = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=200),
+    Visible("letters, digits, punctuation, symbols and spaces"),
+]
+"""What a study is called in its report."""
 
 Few = AtMost(1000, "every entry multiplies the cells of a plan")
 """Bound of a list that spans the grid."""

@@ -52,7 +52,7 @@ rule write_config:
     benchmark:
         "results/benchmarks/write_config.tsv"
     params:
-        job=text(json.dumps(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2)),
+        job=json_text(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2),
     message:
         "Write the configuration with all defaults."
     shell:

@@ -50,6 +50,10 @@ except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
 
 
+# Captions of the report read the configuration with all defaults, so that none repeats a default.
+config.clear()
+config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
+
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
     JOBS = [read_batch("results", rule) for rule in target_rules()]
@@ -114,11 +118,16 @@ def report_figure(stem, name, asked):
     )
 
 
-def text(value):
-    """Return a params function: the braces of a JSON text are no wildcards."""
-    return lambda wildcards: value
+def json_text(value, **layout):
+    """Return a params function with a value as JSON.
+
+    It is a function because the braces of JSON would be taken for wildcards. Snakemake copies params into
+    a <script> of report.html, which a text that holds </script> or <!-- would end: there is no < in it.
+    """
+    embedded = json.dumps(value, **layout).replace("<", "\\u003c")
+    return lambda wildcards: embedded
 
 
 def part_of_study(stage, **options):
     """Return a params function with parts of the study, in their order, and the recipe of the stage."""
-    return text(json.dumps({"recipe": RECIPES[stage], **options}))
+    return json_text({"recipe": RECIPES[stage], **options})

@@ -7,10 +7,10 @@ import pandas as pd
 from nstar.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.findings.factors import ratio_tables, sharing_tables
 from nstar.findings.functions import write_function_findings
-from nstar.findings.page import render_page
 from nstar.findings.readings import check_table, comparisons, form_table, readings, robustness
 from nstar.findings.widths import write_width_findings
 from nstar.naming import stratum_name
+from nstar.pages import render_page
 from nstar.selection import CURVE, STRATUM, stratum_of
 
 __all__ = ["write_findings", "write_function_findings", "write_width_findings"]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from nstar.findings.page import render_page
 from nstar.findings.regressions import (
     contrast_lines,
     growth_lines,
@@ -16,6 +15,7 @@ from nstar.findings.regressions import (
 )
 from nstar.findings.text import BLANK, show_signed
 from nstar.naming import stratum_name
+from nstar.pages import render_page
 from nstar.selection import REPLICATE, STRATUM, main_sharpness, stratum_of
 
 __all__ = ["function_findings", "write_function_findings"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from nstar.findings.page import render_page
 from nstar.findings.text import BLANK, has_interval, show_interval, show_signed, side_of_zero
 from nstar.naming import stratum_name
+from nstar.pages import render_page
 from nstar.selection import STRATUM, of_measure, stratum_of
 
 __all__ = ["write_width_findings"]

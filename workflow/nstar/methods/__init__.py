@@ -1,0 +1,78 @@
+"""The methods page: how a study was made, with every statement derived from its configuration."""
+
+from nstar.config import FRESH, Study
+from nstar.grid import cells_of
+from nstar.methods.rows import CHOICES, Row, kind_tables, option_rows, show_value
+from nstar.pages import render_page
+from nstar.tasks import QuestionTask
+
+__all__ = ["write_methods"]
+
+
+def write_methods(study: Study) -> str:
+    """Return the methods of a study as one self-contained HTML page.
+
+    Every option that a number depends on is listed with its value, defaults included; `name`, `figures`,
+    `jobs` and `device` are not. Sentences that hold for some values only are conditions on these values.
+
+    Parameters
+    ----------
+    study : Study
+        The study, with all defaults filled in.
+
+    Returns
+    -------
+    str
+        The page; its text is escaped for HTML.
+    """
+    cells = cells_of(study)
+    tasks = study.tasks.values()
+    return render_page(
+        "methods.html",
+        title=study.title,
+        study=study,
+        n_cells=len(cells),
+        supervisions={cell.supervision for cell in cells},
+        length_distributions={cell.length_distribution for cell in cells},
+        fresh=any(cell.budget == FRESH for cell in cells),
+        sized=any(cell.budget != FRESH for cell in cells),
+        asks_questions=any(isinstance(task, QuestionTask) for task in tasks),
+        labels_symbols=any(not isinstance(task, QuestionTask) for task in tasks),
+        own_decay=any(model.weight_decay is not None for model in study.models.values()),
+        models=kind_tables(study.models),
+        tasks=kind_tables(study.tasks),
+        show=show_value,
+        rows={
+            "data": option_rows(study.data, "data."),
+            "training": [
+                *option_rows(study.replicates, "replicates."),
+                Row("search", study.search, CHOICES["search"][study.search]),
+                *option_rows(study.training, "training.", but=_idle_in_training(study)),
+            ],
+            "success": option_rows(study.training.success, "training.success."),
+            "evaluation": option_rows(
+                study.evaluation, "evaluation.", but=_idle_in_evaluation(study)
+            ),
+            "fit": option_rows(
+                study.fit,
+                "fit.",
+                but=() if study.subject == "demand" else {"fit.bootstrap_replicates"},
+            ),
+        },
+    )
+
+
+def _idle_in_training(study: Study) -> set[str]:
+    """Return the options of training that nothing reads, and success, which has a section of its own."""
+    idle = {"training.success"}
+    if study.training.schedule.decay == "constant":
+        idle.add("training.schedule.final_factor")
+    return idle
+
+
+def _idle_in_evaluation(study: Study) -> set[str]:
+    """Return the options of the evaluation that nothing reads: other subjects, a test set of no task."""
+    blocks = {name for name in ("function", "answers") if getattr(study.evaluation, name) is None}
+    if not any(task.extrapolates for task in study.tasks.values()):
+        blocks.add("test_examples")
+    return {f"evaluation.{name}" for name in blocks}

@@ -1,0 +1,277 @@
+"""Options as rows of a table: key, value in words, and what the value means."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nstar.families import family_of
+from nstar.options import Options
+
+CHOICES: Mapping[str, Mapping[Any, str]] = {
+    # models
+    "positions": {
+        "learned": "a table of position embeddings is trained",
+        "sinusoidal": "fixed sines and cosines of the position",
+        "rotary": "queries and keys are rotated by angles that grow with the position",
+        "none": "the model is told no positions",
+    },
+    "norm": {
+        "pre": "LayerNorm before each part of a layer, and before the head",
+        "post": "LayerNorm after each residual sum",
+    },
+    "causal": {True: "a position sees itself and earlier ones", False: "a position sees all"},
+    "activation": {
+        "gelu": "nonlinearity of the perceptrons: GELU",
+        "gelu_tanh": "nonlinearity of the perceptrons: GELU, approximated with tanh",
+        "relu": "nonlinearity of the perceptrons: ReLU",
+    },
+    "embedding": {
+        "added": "positions are added to token embeddings",
+        "concatenated": "half of the width embeds the token, half the position",
+    },
+    "initialisation": {
+        "gpt2": "initial weights drawn as GPT-2's",
+        "torch": "initial weights drawn as those of torch's own modules",
+    },
+    "embedding_norm": {
+        True: "a LayerNorm follows the embedding",
+        False: "no LayerNorm follows the embedding",
+    },
+    "kind": {
+        "sparse": "a position sees a window of blocks and the last positions of earlier blocks",
+        "linear": "weights are products of features of queries and keys",
+    },
+    "feature_map": {
+        "elu": "features elu(x) + 1",
+        "relu": "features max(x, 0)",
+        "exp": "features exp(x)",
+    },
+    "normalise": {
+        True: "the state is divided by its root mean square after each step",
+        False: "the state is not normalised",
+    },
+    "positive": {True: "entries of the diagonal in (0, 1)", False: "any real numbers"},
+    "negative_eigenvalues": {
+        True: "eigenvalues of the transition in [-1, 1]",
+        False: "eigenvalues of the transition in [0, 1]",
+    },
+    # tasks
+    "border": {"unit": "a gap at the border costs 1", "gap": "a gap at the border costs 2"},
+    # replicates and training
+    "search": {
+        "all": "every budget of the grid is trained",
+        "bracket": "budgets are trained in rounds, until those next to the demand are",
+        "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
+    },
+    "objective": {
+        "cross_entropy": "cross-entropy of one output per state",
+        "squared_error": "squared error of a single output against a label in [0, 1]",
+    },
+    "precision": {
+        "float32": "matrix products in float32",
+        "tf32": "matrix products in TF32, on a GPU",
+        "bfloat16": "matrix products of transformers and DeltaNet in bfloat16, of others in float32",
+    },
+    "stop_on_success": {
+        True: "a replicate ends at the evaluation at which it has learnt",
+        False: "success does not end a replicate",
+    },
+    "decoupled": {
+        True: "AdamW: parameters decay beside the gradient",
+        False: "Adam: the weight decay is part of the gradient",
+    },
+    "decay": {
+        "constant": "constant learning rate after the warm-up, if there is one",
+        "linear": "linear decay of the learning rate after the warm-up, if there is one",
+        "cosine": "cosine decay of the learning rate after the warm-up, if there is one",
+    },
+    "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
+    # evaluation; "measure" is that of training.success as well
+    "measure": {
+        "loss": "mean loss of a label",
+        "token_accuracy": "share of right labels",
+        "sequence_accuracy": "share of sequences with every label right",
+        "answer": "share of right answers",
+        "chain": "share of texts with all steps and the answer right",
+    },
+}
+"""What a value of an option with a few legal ones means, by the name of the option."""
+
+BLANK = "\u2013"
+"""In place of an option that a model of the table does not have."""
+
+_NULL = re.compile(r"[,;] null(?: for|:) ([^;]+)")
+"""What stands in a description for the value null."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One option.
+
+    Attributes
+    ----------
+    key : str
+        Dotted key, as in the configuration.
+    value : str
+        The value; of null, what it stands for.
+    meaning : str
+        What this value means, or of a number what it counts or measures; of other values never.
+    unit : str
+        Plural of the unit, or nothing.
+    """
+
+    key: str
+    value: str
+    meaning: str
+    unit: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The value with its unit."""
+        return _with_unit([self.value], self.unit)
+
+
+@dataclass(frozen=True)
+class KindTable:
+    """The models, or the tasks, of one kind: options as rows, names as columns.
+
+    Attributes
+    ----------
+    kind, meaning : str
+        Name of the kind, and the first line about it.
+    names : list of str
+        Heads of the columns: one name, or a family of models that differ in nothing but their width.
+    lines : list of (key, values, meaning)
+        Per option its key, one value per column, and what these values mean.
+    """
+
+    kind: str
+    meaning: str
+    names: list[str]
+    lines: list[tuple[str, list[str], str]]
+
+
+def option_rows(options: Options, prefix: str = "", but: Collection[str] = ()) -> Iterator[Row]:
+    """Yield a row for every option of a block and of the blocks inside it, in their order.
+
+    Parameters
+    ----------
+    options : Options
+    prefix : str
+        What precedes the name of an option in its key, as ``training.``.
+    but : collection of str
+        Keys that are left out, with all below them.
+    """
+    for name, field in type(options).model_fields.items():
+        key, value = f"{prefix}{name}", getattr(options, name)
+        if key in but:
+            continue
+        if isinstance(value, Options):
+            if hasattr(value, "kind"):
+                yield Row(key, value.kind, CHOICES["kind"].get(value.kind, ""))
+            yield from option_rows(value, f"{key}.", {f"{key}.kind", *but})
+            continue
+        meaning, unit = _described(field.description or "")
+        if isinstance(value, bool | str):
+            meaning = CHOICES.get(name, {}).get(value, "")
+        if value is None:
+            yield Row(key, _NULL.search(field.description)[1], meaning)
+        else:
+            yield Row(key, show_value(value), meaning, "" if value == () else unit)
+
+
+def kind_tables(blocks: Mapping[str, Any]) -> list[KindTable]:
+    """Return the options of models or tasks by name, one table for each kind."""
+    kinds: dict[str, dict[str, Any]] = {}
+    for name, options in blocks.items():
+        kinds.setdefault(options.kind, {})[name] = options
+    return [_kind_table(kind, members) for kind, members in kinds.items()]
+
+
+def show_value(value: Any) -> str:
+    """Return a value in words.
+
+    Examples
+    --------
+    >>> show_value((0.9, 1.0)), show_value(True), show_value(()), show_value(1e-3)
+    ('0.9, 1', 'yes', 'none', '0.001')
+    """
+    if isinstance(value, tuple):
+        return ", ".join(map(show_value, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _kind_table(kind: str, members: Mapping[str, Any]) -> KindTable:
+    columns = _columns(members)
+    rows: dict[str, list[list[Row]]] = {}
+    for i, group in enumerate(columns.values()):
+        for options in group:
+            for row in option_rows(options, but=_idle(options)):
+                rows.setdefault(row.key, [[] for _ in columns])[i].append(row)
+    return KindTable(
+        kind,
+        (type(next(iter(members.values()))).__doc__ or "").splitlines()[0],
+        list(columns),
+        [
+            (
+                key,
+                [
+                    _with_unit([row.value for row in cell], cell[0].unit) if cell else BLANK
+                    for cell in cells
+                ],
+                _meaning_of([row for cell in cells for row in cell]),
+            )
+            for key, cells in rows.items()
+        ],
+    )
+
+
+def _meaning_of(rows: Iterable[Row]) -> str:
+    """Return the meaning that rows share, or the meaning of each value."""
+    meanings = {row.value: row.meaning for row in rows if row.meaning}
+    if len(set(meanings.values())) == 1:
+        return next(iter(meanings.values()))
+    return "; ".join(f"{value}: {meaning}" for value, meaning in meanings.items())
+
+
+def _columns(members: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the columns of a table: one for a name, or for models that differ in the width alone."""
+    families: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, options in members.items():
+        family = family_of(name, getattr(options, "width", 0))
+        rest = options.model_dump_json(exclude={"width"} if family != name else None)
+        families.setdefault((family, rest), {})[name] = options
+    columns: dict[str, list[Any]] = {}
+    for (family, _), group in families.items():
+        names = [f"{family}_<width>"] if len(group) > 1 else list(group)
+        columns |= {name: list(group.values()) for name in names}
+    return columns
+
+
+def _idle(options: Any) -> set[str]:
+    """Return the options of a model or task that nothing reads, and its kind, the head of its table."""
+    if getattr(options, "positions", None) in ("rotary", "none"):
+        return {"kind", "embedding"}  # which says how position embeddings are combined with tokens
+    return {"kind"}
+
+
+def _described(text: str) -> tuple[str, str]:
+    """Return what a description says first, without the meaning of null, and the unit at its end."""
+    meaning, *others = _NULL.sub("", text).split("; ")
+    unit = others[-1] if others else ""
+    return meaning, "" if unit in ("no unit", "fraction", "squared error") else unit
+
+
+def _with_unit(values: Iterable[str], unit: str) -> str:
+    """Return different values with the unit they share.
+
+    Examples
+    --------
+    >>> _with_unit(["1", "1"], "layers"), _with_unit(["8", "16"], "units")
+    ('1 layer', '8, 16 units')
+    """
+    shown = ", ".join(dict.fromkeys(values))
+    return f"{shown} {unit.removesuffix('s') if shown == '1' else unit}".rstrip()
