@@ -57,6 +57,15 @@ def test_the_best_learning_rate_of_a_seed_counts_and_what_is_not_finite_is_wrong
     assert found["d_star"] == 16 and not found["monotone"]
 
 
+def test_models_whose_operations_are_not_counted_have_exponents_of_width_alone():
+    rows = steps(lambda n: 4 * n, (4, 8, 16), (16, 32, 64))
+    rows += [row | {"family": "lstm", "forward_flops": np.nan} for row in rows]
+    found = exponents_of(rows)
+    assert set(chosen(found, quantity="flops")["family"]) == {"standard"}
+    assert set(chosen(found, quantity="width")["family"]) == {"standard", "lstm"}
+    assert not chosen(found, quantity="flops")["minus_family"].any()
+
+
 def test_answers_and_chains_are_read_apart():
     rows = [answer(width, 5, 1.0, chain_accuracy=0.2) for width in (16, 32)]
     found = widths_of(rows, [0.9])

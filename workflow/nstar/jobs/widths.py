@@ -129,6 +129,8 @@ def fit_exponents(
             shared = named | asked | {"quantity": quantity, "covariate": covariate}
             fits = {}
             for family, own in part.groupby("family", sort=False):
+                if own[quantity].isna().any():  # operations are counted of transformers alone
+                    continue
                 fits[family] = _fit(own, quantity, covariate, measure, threshold, job["confidence"])
                 brackets = chosen[chosen["family"] == family]
                 slopes = _slope_range(brackets, own, quantity, covariate)
