@@ -2,7 +2,7 @@
 
 import functools
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -10,7 +10,6 @@ from support.pretended_cuda import attention
 from support.pretended_cuda.ledger import COUNTS, MEMORY, out_of_memory
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
-from torch.utils._pytree import tree_leaves, tree_map
 
 CUDA = torch.device("cuda:0")
 CPU = torch.device("cpu")
@@ -92,7 +91,8 @@ class PretendedDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if names_cuda(kwargs.get("device")) or any(map(is_pretended, tree_leaves((args, kwargs)))):
+        tensors = (*tensors_in(args), *tensors_in(kwargs.values()))
+        if names_cuda(kwargs.get("device")) or any(map(is_pretended, tensors)):
             return dispatch(operation, args, kwargs)
         return operation(*args, **kwargs)
 
@@ -122,6 +122,24 @@ def names_cuda(device: Any) -> bool:
     return device is not None and torch.device(device).type == "cuda"
 
 
+def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Yield the tensors in the arguments of an operation, of both devices."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors_in(value)
+
+
+def each_tensor(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """Return a value with every tensor replaced; torch's own trees take most of the time of a test."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, list | tuple):
+        return type(value)(each_tensor(function, part) for part in value)
+    return value
+
+
 def held_by(value: Any) -> Any:
     """Return the tensor of the CPU that a tensor of the device holds; anything else as it is."""
     return value.held if is_pretended(value) else value
@@ -130,7 +148,7 @@ def held_by(value: Any) -> Any:
 def dispatch(operation: Callable, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Check an operation as CUDA does, count it, and compute it on the tensors that are held."""
     name = operation._schema.name
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    tensors = [*tensors_in(args), *tensors_in(kwargs.values())]
     on_device = [tensor for tensor in tensors if is_pretended(tensor)]
     on_host = [tensor for tensor in tensors if not is_pretended(tensor)]
     target = kwargs.get("device")
@@ -141,12 +159,11 @@ def dispatch(operation: Callable, args: Sequence[Any], kwargs: Mapping[str, Any]
         _refuse_generator_of_host(name, kwargs.get("generator"))
         _refuse_chance(name, tensors)
     _count(operation, args, on_device, on_host, to_device)
-    made = _compute(operation, *tree_map(held_by, (args, kwargs)))
+    held = {key: each_tensor(held_by, value) for key, value in kwargs.items()}
+    made = _compute(operation, each_tensor(held_by, args), held)
     if not to_device:
         return made
-    wrapped = tree_map(
-        lambda leaf: PretendedTensor(leaf) if isinstance(leaf, Tensor) else leaf, made
-    )
+    wrapped = each_tensor(PretendedTensor, made)
     return return_and_correct_aliasing(operation, args, kwargs, wrapped)
 
 
