@@ -39,6 +39,9 @@ MEMORY_TESTS = {
 
 N_TEST_PROCESSES = 6
 
+ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Of every stage: logs reach up to a kill, and pytest loads no plugins that happen to be installed."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -96,10 +99,10 @@ def measure(stage, device, scale):
 
 def pytest(parallel=False):
     """Return the command of a stage of tests, in several processes where pytest-xdist is installed."""
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "gpu_records")
+    plugins = ("-p", "no:cacheprovider", "-p", "gpu_records")
     if parallel and importlib.util.find_spec("xdist"):
-        command += ("-n", str(N_TEST_PROCESSES))
-    return command
+        plugins += ("-p", "xdist", "-n", str(N_TEST_PROCESSES))
+    return (sys.executable, "-m", "pytest", "-q", "--tb=short", *plugins)
 
 
 def run_stage(stage, out):
@@ -111,8 +114,7 @@ def run_stage(stage, out):
         process = subprocess.Popen(
             stage.command,
             cwd=ROOT,
-            env={**os.environ, PATH_VARIABLE: str(records), "TMPDIR": folder}
-            | {"PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **ENVIRONMENT, PATH_VARIABLE: str(records), "TMPDIR": folder},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

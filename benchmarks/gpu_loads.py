@@ -90,7 +90,7 @@ SCALES = {
         cell_steps=3000,
     ),
     "small": Scale(
-        seconds=0.03,
+        seconds=0.01,
         chunk=1,
         copied_bytes=2**22,
         product_size=128,
@@ -98,7 +98,7 @@ SCALES = {
         small=Load((1, 2), length=4, batch_size=4),
         presets=Load((1,), length=2, batch_size=2),
         n_steps=2,
-        cell_steps=100,
+        cell_steps=20,
     ),
 }
 

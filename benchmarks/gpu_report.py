@@ -6,8 +6,8 @@ HEADER = ("stage", "case", "R", "ms", "rate", "of R = 1", "of product", "result"
 def report(content):
     """Return the table as Markdown, given what `gpu_check.json` holds.
 
-    *Of R = 1* compares the rate of a pack with that of one replicate, *of product* its operations per second
-    with those of the square product in the same precision.
+    *Of R = 1* compares the rate of a pack with that of one replicate, *of product* its operations per
+    second with those of the square product in the same precision.
     """
     lines = [line for stage in content["stages"] for line in stage_lines(stage)]
     table = [HEADER, ["---"] * len(HEADER), *lines]

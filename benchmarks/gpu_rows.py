@@ -25,7 +25,7 @@ def train_eagerly(everything, n_steps):
 
 
 WAYS = {"eager": train_eagerly}
-"""Ways to take steps, by name: what makes, of a pack and a number of steps, the function that is timed."""
+"""Ways to take steps, by name: functions of a pack and a number of steps that return what is timed."""
 
 
 def rows(device, scale):
@@ -113,8 +113,8 @@ def teraflops(flops):
 def time_calls(call, device, seconds):
     """Return the median time of a call over rounds of many, ms, and the spread of the rounds, relative.
 
-    The time is that of the processor on a CPU, that of the clock on a GPU. The first call is not timed: it
-    loads kernels.
+    The time is that of the processor on a CPU, that of the clock on a GPU. The first call is not
+    timed: it loads kernels.
     """
     call()
     started = plain.now(device)

@@ -79,7 +79,7 @@ def two_steps(name, device):
     losses = train_steps(*pack(SMALL_MODELS[name], Load((3,), 16, 8), range(3), device), 0, 2)[0]
     if not losses.isfinite().all():
         raise ArithmeticError(f"losses of {losses.tolist()}")
-    return {"result": f"mean loss {losses.mean():.4f}"}
+    return {"result": f"mean loss {losses.mean().item():.4f}"}
 
 
 def independence(device, scale):
@@ -136,6 +136,7 @@ def cell(device, scale):
         raw[kind] = {name: raw[kind][name]}
     raw["grid"] = [{"lengths": [12], "budgets": [512]}]
     raw["training"]["max_steps"] = scale.cell_steps
+    raw["training"]["evaluate_every"] = min(scale.cell_steps, 100)
     results = Path(tempfile.mkdtemp())
     batches = make_batches(make_plan(load_study(raw), results))
     return {
