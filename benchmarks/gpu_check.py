@@ -28,14 +28,20 @@ HERE = Path(__file__).parent
 PASSED, FAILED, CUT_OFF, NOT_RUN = "passed", "failed", "cut off", "not run"
 """How a stage ends."""
 
-TESTS = {"cuda": "tests/training/test_cuda.py", "cpu": "tests/training/test_step.py"}
-"""The tests of the stage `test_cuda`, whose file needs a GPU."""
+WATCH_MEMORY = "memory or full_gpu"
+"""Names of the tests for CUDA that watch the memory of the whole device, and run one at a time."""
 
-MEMORY_TESTS = {
-    "cuda": ["tests/training/test_cuda.py", "-k", "memory or full_gpu"],
-    "cpu": ["tests/training/test_launch.py", "-k", "planned_memory"],
+TESTS = {
+    "cuda": {
+        "test_cuda": ("tests/training/test_cuda.py", "-k", f"not ({WATCH_MEMORY})"),
+        "test_memory": ("tests/training/test_cuda.py", "-k", WATCH_MEMORY),
+    },
+    "cpu": {
+        "test_cuda": ("tests/training/test_step.py",),
+        "test_memory": ("tests/training/test_launch.py", "-k", "planned_memory"),
+    },
 }
-"""Those of the stage `test_memory`, which watch the memory of the whole device and run one at a time."""
+"""Arguments of pytest in the two stages of tests, by device; a CPU runs tests that do not need a GPU."""
 
 N_TEST_PROCESSES = 6
 
@@ -79,12 +85,11 @@ class Result:
 
 def stages(device, scale):
     """Return the stages for a device and a scale; their limits sum to less than 545 s."""
-    memory = MEMORY_TESTS[device]
-    others = ("-k", f"not ({memory[-1]})") if memory[0] == TESTS[device] else ()
+    parallel = device == "cuda"
     return (
         Stage("environment", 60, measure("environment", device, scale), required=True),
-        Stage("test_cuda", 170, (*pytest(parallel=device == "cuda"), TESTS[device], *others)),
-        Stage("test_memory", 50, (*pytest(), *memory)),
+        Stage("test_cuda", 170, (*pytest(parallel), *TESTS[device]["test_cuda"])),
+        Stage("test_memory", 50, (*pytest(), *TESTS[device]["test_memory"])),
         Stage("independence", 50, measure("independence", device, scale)),
         Stage("rows", 160, measure("rows", device, scale)),
         Stage("cell", 50, measure("cell", device, scale)),

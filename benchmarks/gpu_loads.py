@@ -118,8 +118,7 @@ def pack(options, load, seeds, device, precision="float32"):
     )
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(N_SYMBOLS, (N_SETS, N_EXAMPLES, load.length), generator=generator)
-    tokens = tokens.to(device)
-    labels = tokens.cumsum(-1) % N_SYMBOLS
+    tokens, labels = tokens.to(device), (tokens.cumsum(-1) % N_SYMBOLS).to(device)
     members = [
         Replicate(seed, 1e-3, seed % N_SETS, EpochSampler(N_EXAMPLES, load.batch_size, {"s": seed}))
         for seed in seeds

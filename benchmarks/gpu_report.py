@@ -18,14 +18,17 @@ def stage_lines(stage):
     """Return the cells of the lines of a stage."""
     done = {record["case"] for record in stage["records"]}
     failed = [record for record in stage["records"] if "failed" in record]
+    is_test = stage["name"].startswith("test_")
     summary = f"{stage['ended']} after {stage['seconds']:.0f} of {stage['limit_s']:.0f} s, "
     summary += f"{len(done) - len(failed)} of {len(stage['planned'])} cases passed"
+    if is_test:
+        files = sorted({case.partition("::")[0] for case in stage["planned"]})
+        summary += f" of {', '.join(files)}"
     if stage["ended"] == "not run":
         summary = "not run"
     elif stage["ended"] != "passed":
         summary += f"; last line of its log: {stage['last_line']}"
     yield cells(stage["name"], "all", result=summary)
-    is_test = stage["name"].startswith("test_")
     shown = failed if is_test else stage["records"]
     for record in shown:
         yield record_line(stage, record)

@@ -24,7 +24,7 @@ from gpu_loads import PRECISIONS, SCALES, SMALL_MODELS, Load, pack
 from gpu_records import write_plan, write_record
 from packaging.requirements import Requirement
 
-from nstar.artifacts import CELL, EVALUATION, read_store
+from nstar.artifacts import CELL, EVALUATION, provenance, read_store
 from nstar.batches import make_batches
 from nstar.config_check import load_study
 from nstar.config_file import read_config
@@ -65,13 +65,14 @@ def packages():
 
 
 def describe(device):
-    """Return the name of the device, and what torch says of it."""
+    """Return what torch says of the device, with the commit and the system."""
     result = f"{describe_device(device)}, {os.cpu_count()} cores"
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         result += f", {properties.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}, "
         result += f"compute capability {properties.major}.{properties.minor}"
-    return {"device": describe_device(device), "result": result}
+    origin = provenance()
+    return {"provenance": origin, "result": f"{result}, commit {origin['commit']}"}
 
 
 def two_steps(name, device):

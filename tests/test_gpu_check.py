@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 
 import gpu_check
+import gpu_stages
 import psutil
 import pytest
 import torch
 from gpu_check import CUT_OFF, FAILED, NOT_RUN, PASSED, Stage
+from gpu_loads import SCALES, SMALL_MODELS
 
 ROOT = Path(__file__).parents[1]
 NAMES = ["environment", "test_cuda", "test_memory", "independence", "rows", "cell"]
@@ -95,6 +97,8 @@ def test_limits_sum_to_less_than_545_seconds(device, scale):
     plan = gpu_check.stages(device, scale)
     assert [stage.name for stage in plan] == NAMES
     assert sum(stage.limit_s for stage in plan) < 545
+    documented = (ROOT / "docs/benchmarks.md").read_text()
+    assert all(f"| `{stage.name}` | {stage.limit_s} s |" in documented for stage in plan)
 
 
 def test_a_stage_that_hangs_is_killed_with_its_children_and_marked(tmp_path):
@@ -153,6 +157,18 @@ def test_tests_are_recorded_one_by_one_and_a_skipped_one_did_not_run(tmp_path):
     assert wrong["case"].endswith("test_wrong") and "assert 1 == 2" in wrong["failed"]
 
 
+def test_a_replicate_that_feels_the_size_of_its_pack_fails_on_a_cpu(monkeypatch, one_thread):
+    def feels_the_size(model, data, members, rules, parameters, *rest):
+        parameters += 1e-3 * len(members)
+
+    options, scale = SMALL_MODELS["lstm_32"], SCALES["small"]
+    monkeypatch.setattr(gpu_stages, "train_steps", feels_the_size)
+    record = gpu_stages.compare_packs(options, "float32", torch.device("cpu"), scale)
+    assert record["failed"] == "bits change: of 1, of 2, of 5, of 15"
+    assert record["distances"]["of 1"] > record["distances"]["of 15"] > 0
+    assert record["result"].endswith("same bits: again, others, slot")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_the_check_ends_within_seconds(tmp_path):
     finished = run(tmp_path)
@@ -165,8 +181,8 @@ def test_without_a_gpu_the_check_ends_within_seconds(tmp_path):
 
 def test_tests_that_watch_the_memory_of_the_device_run_alone():
     """The others run in several processes, which share the memory."""
-    pattern = gpu_check.MEMORY_TESTS["cuda"][-1].split(" or ")
-    tree = ast.parse((ROOT / gpu_check.TESTS["cuda"]).read_text())
+    pattern = gpu_check.WATCH_MEMORY.split(" or ")
+    tree = ast.parse((ROOT / "tests/training/test_cuda.py").read_text())
     tests = [node for node in tree.body if getattr(node, "name", "").startswith("test_")]
     watched = re.compile(r"free_memory_bytes|launch_bytes|set_per_process_memory_fraction")
     watching = [node.name for node in tests if watched.search(ast.unparse(node))]
