@@ -10,7 +10,11 @@ trap 'rm -rf "$site"' EXIT
 export PYTHONPATH=$site:$PWD/workflow:$PWD/tests:$PWD/benchmarks${PYTHONPATH:+:$PYTHONPATH}
 export CUBLAS_WORKSPACE_CONFIG=:4096:8
 
-if ! "$PYTHON" -c 'import nstar.artifacts, nstar.config' 2> /dev/null && compgen -G '.whl/*.whl' > /dev/null; then
-    "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" .whl/*.whl
+if ! "$PYTHON" -c 'import nstar.artifacts, nstar.config' 2> /dev/null; then
+    if compgen -G '.whl/*.whl' > /dev/null; then
+        "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" .whl/*.whl
+    else
+        echo "$PYTHON lacks packages, and .whl/ is empty: fill it with benchmarks/fetch_wheels.sh" >&2
+    fi
 fi
 "$PYTHON" benchmarks/gpu_check.py "$@"
