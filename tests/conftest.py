@@ -45,16 +45,16 @@ def pytest_runtest_setup(item):
 
     ``pytest --pretended-cuda -m gpu`` tries on the pretended one what needs a real one.
     """
-    if not any(map(item.get_closest_marker, ("cuda", "gpu"))):
+    cuda, gpu, pretended = map(item.get_closest_marker, ("cuda", "gpu", "pretended"))
+    if not (cuda or gpu or pretended):
         return
     import torch  # which most tests do without
 
-    if not torch.cuda.is_available():
-        reason = item.config.stash.get(NO_COMPILER, "torch finds no GPU; see --pretended-cuda")
-        pytest.skip(reason)
-    needs_gpu = item.get_closest_marker("gpu")
-    if needs_gpu and pretended_cuda.installed and item.config.option.markexpr != "gpu":
-        pytest.skip(f"needs a real GPU: {needs_gpu.args[0]}")
+    if not torch.cuda.is_available() or (pretended and not pretended_cuda.installed):
+        missing = "there is no pretended GPU" if pretended else "torch finds no GPU"
+        pytest.skip(item.config.stash.get(NO_COMPILER, f"{missing}; see --pretended-cuda"))
+    if gpu and pretended_cuda.installed and item.config.option.markexpr != "gpu":
+        pytest.skip(f"needs a real GPU: {gpu.args[0]}")
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,7 @@ import torch
 import torch.nn.functional as F
 from support import pretended_cuda
 
-pytestmark = [
-    pytest.mark.cuda,
-    pytest.mark.skipif(not pretended_cuda.installed, reason="--pretended-cuda is not given"),
-]
+pytestmark = pytest.mark.pretended
 
 if pretended_cuda.installed:
     from support.pretended_cuda.ledger import COUNTS, MEMORY, TOTAL_BYTES

@@ -3,16 +3,11 @@
 import operations
 import pytest
 import torch
-from support import pretended_cuda
 from variants import VARIANTS
 
 COUNTS = ("operations", "kernels", "synchronisations", "host_copies", "host_generators")
 VARIANTS_COUNTED = operations.counted_variants()
 TABLE = operations.read_rows()
-
-on_pretended_gpu = pytest.mark.skipif(
-    not pretended_cuda.installed, reason="operations are counted on a pretended GPU only"
-)
 
 
 of_this_torch = pytest.mark.skipif(
@@ -21,8 +16,7 @@ of_this_torch = pytest.mark.skipif(
 )
 
 
-@pytest.mark.cuda
-@on_pretended_gpu
+@pytest.mark.pretended
 @of_this_torch
 @pytest.mark.parametrize("name", VARIANTS_COUNTED)
 def test_no_count_has_changed(name):
