@@ -5,7 +5,6 @@ Reads the configuration and the names of the files below results/; imports no to
 
 import itertools
 import json
-import math
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -85,13 +84,8 @@ def job_file(batch):
 
 
 def minutes(batch):
-    """Return a resource function: the time a job stays below with 95 %, and more with each attempt."""
-    return lambda wildcards, attempt: math.ceil((batch.seconds[1] / 60 + 10) * attempt)
-
-
-def megabytes(batch):
-    """Return a resource function: the memory expected, and more with each attempt."""
-    return lambda wildcards, attempt: math.ceil(batch.memory_bytes / 2**20 * attempt)
+    """Return a resource function: the time that an attempt asks for."""
+    return lambda wildcards, attempt: batch.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
 def report_table(name):
