@@ -8,8 +8,10 @@ import json
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
+from nstar.attempts import Retries, list_checkpoints
 from nstar.batches import make_batches, read_batch
 from nstar.config_check import load_study
 from nstar.config_file import read_config, read_override
@@ -71,6 +73,16 @@ def save_jobs():
         raise WorkflowError(
             f"{error}: nothing was started; free space or change who may write"
         ) from None
+
+
+def limit_retries():
+    """Let a job give up when its attempts leave no newer checkpoint, before all --retries are used."""
+    checkpoints = list_checkpoints("results")
+    for batch in JOBS:
+        its_rule = workflow.get_rule(batch.rule)
+        its_rule.restart_times = Retries(
+            its_rule.restart_times, batch, "results", checkpoints, tell=logger.error
+        )
 
 
 def jobs_of(script):
