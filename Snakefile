@@ -71,6 +71,7 @@ rule all:
 
 onstart:
     save_jobs()
+    limit_retries()
 
 
 onsuccess:

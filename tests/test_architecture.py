@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "plan": BASE | {"config", "grid", "header", "paths", "search"},
     "costs": BASE | {"config", "grid", "header", "model_options", "model_sizes", "paths", "tasks"},
     "batches": BASE | {"costs", "grid", "plan", "tasks"},
+    "attempts": {"batches", "naming", "paths"},
     "whole_study": {"config", "costs", "grid", "search"},
     "forecast": BASE
     | {"batches", "costs", "grid", "header", "naming", "paths", "plan", "whole_study"},

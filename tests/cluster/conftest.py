@@ -9,7 +9,7 @@ from cluster.slurm import Cluster, missing_programs
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[Cluster]:
-    """A cluster with two nodes; where SLURM is not installed, skipped, or failed if it is required."""
+    """A cluster with three nodes; where SLURM is not installed, skipped, or failed if it is required."""
     missing = missing_programs()
     if missing:
         reason = f"SLURM is not installed: no {', '.join(missing)}"

@@ -1,4 +1,4 @@
-"""A throw-away SLURM on this machine: two nodes with pretended GPUs, a partition, no accounting."""
+"""A throw-away SLURM on this machine: three nodes with pretended GPUs, two partitions, no accounting."""
 
 import contextlib
 import getpass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 CLIENTS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 DAEMONS = ("munged", "slurmctld", "slurmd")
-NODES = ("node1", "node2")
+NODES = ("node1", "node2", "node3")
 ACTIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING")
 SEARCH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 
@@ -46,10 +46,12 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 KillWait={kill_wait_s}
+MinJobAge=3600
 ReturnToService=0
 GresTypes=gpu
 {nodes}
-PartitionName=main Nodes={node_names} Default=YES LLN=YES MaxTime=INFINITE State=UP
+PartitionName=main Nodes=node1,node2 Default=YES LLN=YES MaxTime=INFINITE State=UP
+PartitionName=limited Nodes=node3 MaxTime=1 State=UP
 """
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
@@ -186,7 +188,6 @@ class Cluster:
             folder=folder,
             kill_wait_s=self.kill_wait_s,
             nodes="\n".join(nodes),
-            node_names=",".join(NODES),
         )
         configuration = folder / "slurm.conf"
         configuration.write_text(text)

@@ -7,14 +7,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import xarray as xr
 import yaml
-from cluster.slurm import Cluster, wait_until
+from cluster.slurm import ACTIVE, Cluster, wait_until
 from running import ROOT, STABLE_TABLES, make_run
-from studies import tiny
+from studies import changed, tiny
+
+from nstar.artifacts import CELL, read_store
+from nstar.attempts import list_checkpoints
+from nstar.batches import read_batch
+from nstar.jobs.training import train_cells
 
 SNAKEMAKE = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
 # The profile is made for jobs of hours: it looks after 40 s, and again 50 s later.
@@ -30,6 +37,23 @@ STUDY = tiny(
     device="cpu",
     models={"dense": {"kind": "dense_ssm", "width": 8}},
     **{"grid.0.lengths": [4, 5, 6, 7], "training.max_steps": 400},
+)
+
+# A partition whose time limit is a minute; the option replaces the default resources of the profile.
+LIMITED = (
+    *("--default-resources", "slurm_partition=limited", "mem_mb=2000", "runtime=1", "disk_mb=1000"),
+    *(
+        "--config",
+        "jobs={shortest_minutes: 0, longest_minutes: 1, most_minutes: 1, checkpoint_seconds: 0.2}",
+    ),
+)
+LONG_STUDY = changed(
+    STUDY,
+    **{
+        "grid.0.lengths": [6, 7],
+        "training.max_steps": 2000,
+        "training.stop_on_success": False,
+    },
 )
 
 
@@ -204,8 +228,71 @@ class EventfulRun:
         wait_until(lambda: states() == [state], timeout_s, f"{job['Comment']} is {state}")
 
 
+class LimitedRun:
+    """A run in a partition whose limit is a minute. It lasts minutes, most of them without work.
+
+    The job of length 6 is suspended so often that it needs more than two minutes. The one of length 7
+    fails in every attempt.
+
+    Attributes
+    ----------
+    folder : Path
+    main : Popen
+        Snakemake.
+    slow, hopeless : str
+        Start of the names of the rules of the two jobs.
+    """
+
+    def __init__(self, slurm: Cluster, folder: Path):
+        self.slurm, self.folder = slurm, folder
+        self.slow, self.hopeless = (
+            f"train_cells-dense-parity-aligned-fixed-{length}" for length in (6, 7)
+        )
+        for store in folder.glob("results/data/*/*/length~7/**/*.zarr.zip"):
+            store.write_bytes(b"damaged")
+
+    @contextlib.contextmanager
+    def started(self) -> Iterator["LimitedRun"]:
+        """Run in the background until the context ends."""
+        self.over = threading.Event()
+        holder = threading.Thread(target=self._hold_back)
+        with started(self.slurm, self.folder, *LIMITED) as self.main:
+            holder.start()
+            try:
+                yield self
+            finally:
+                self.over.set()
+                holder.join()
+
+    def states(self, rule: str) -> list[str]:
+        """Return the states of the jobs of a rule, oldest first."""
+        return [job["JobState"] for job in self.slurm.jobs(rule, self.folder)]
+
+    def _hold_back(self) -> None:
+        """Suspend the slow job in two attempts, from its first new checkpoint to its time limit."""
+        for n_attempts in (1, 2):
+            before = list_checkpoints(self.folder / "results")
+            while not self.over.wait(0.1):
+                jobs = self.slurm.jobs(self.slow, self.folder)
+                process = training_process(self.slurm, jobs[-1]) if jobs else None
+                newer = list_checkpoints(self.folder / "results") != before
+                if process and newer and len(jobs) == n_attempts:
+                    os.kill(process, signal.SIGSTOP)
+                    break
+            while not self.over.wait(1) and self.states(self.slow)[-1] in ACTIVE:
+                pass
+
+
 @pytest.fixture(scope="module")
-def run(slurm, reference, tmp_path_factory) -> EventfulRun:
+def limited(slurm, reference, tmp_path_factory) -> Iterator[LimitedRun]:
+    """The limited run; the tests that need no end of it run meanwhile."""
+    folder = prepared(tmp_path_factory.mktemp("limited"), reference, LONG_STUDY)
+    with LimitedRun(slurm, folder).started() as run:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def run(slurm, reference, limited, tmp_path_factory) -> EventfulRun:
     return EventfulRun(slurm, tmp_path_factory.mktemp("run"))
 
 
@@ -237,3 +324,32 @@ def test_tables_are_those_of_one_machine(run, reference):
     assert run.exit_code == 0, (run.folder / "snakemake.log").read_text()
     assert_same(STABLE_TABLES, run.folder, reference)
     assert not list(run.folder.glob("results/checkpoints/*.pt"))
+
+
+def test_training_beyond_the_time_limit_ends_in_several_jobs(limited, tmp_path):
+    jobs_folder = limited.folder / "results/jobs"
+    wait_until(lambda: list(jobs_folder.glob(f"{limited.slow}*.json")), 60, "jobs are planned")
+    (path,) = jobs_folder.glob(f"{limited.slow}*.json")
+    shutil.copytree(limited.folder / "results/data", tmp_path / "data")
+    train_cells(read_batch(limited.folder / "results", path.stem).job, tmp_path, "cpu", 60)
+
+    limited.main.wait(timeout=400)
+    assert limited.states(limited.slow) == ["TIMEOUT", "TIMEOUT", "COMPLETED"]
+    jobs = limited.slurm.jobs(limited.slow, limited.folder)
+    assert {minutes(job["TimeLimit"]) for job in jobs} == {1}
+    assert len({job["MinMemoryNode"] for job in jobs}) == 1
+    uninterrupted = list(tmp_path.glob("cells/**/*.zarr.zip"))
+    assert len(uninterrupted) == 2
+    for store in uninterrupted:
+        interrupted = limited.folder / "results" / store.relative_to(tmp_path)
+        xr.testing.assert_equal(read_store(interrupted, CELL), read_store(store, CELL))
+
+
+def test_job_without_progress_gives_up_after_three_attempts(limited):
+    assert limited.main.wait(timeout=400) == 1
+    assert limited.states(limited.hopeless) == ["FAILED"] * 3
+    words = (limited.folder / "snakemake.log").read_text()
+    assert words.count("gives up after 3 attempts without a newer checkpoint") == 1
+    assert "curves: dense, parity, length 7" in words
+    assert "checkpoints: none" in words
+    assert "is damaged" in words, "the log of the job is shown"

@@ -185,6 +185,7 @@ CONTRADICTIONS = [
     (tiny(figures={"width_inches": 1000}), "figures.width_inches: 1000: must be at most 50"),
     (tiny(figures={"dots_per_inch": 2400}), "figures.dots_per_inch: 2400: must be at most 1200"),
     (tiny(jobs={"shortest_minutes": 9, "longest_minutes": 8}), "jobs: longest_minutes 8"),
+    (tiny(jobs={"most_minutes": 60}), "jobs: longest_minutes 480 is above most_minutes 60"),
     (tiny(search="bisect"), "search: 'bisect' is not legal"),
 ]
 

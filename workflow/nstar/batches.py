@@ -6,6 +6,7 @@ named by its content, which a job on another machine reads without reading the s
 """
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,18 @@ class Batch:
     outputs: tuple[str, ...]
     seconds: tuple[float, float]
     memory_bytes: int
+
+    def requested_minutes(self, most: int, attempt: int = 1) -> int:
+        """Return the time that a scheduler is asked for: at most `most`; minutes.
+
+        It is what the job stays below with 95 %, and ten minutes, times the number of the attempt.
+        """
+        return math.ceil(min((self.seconds[1] / 60 + 10) * attempt, most))
+
+    @property
+    def requested_megabytes(self) -> int:
+        """The memory that a scheduler is asked for, the same for every attempt; MiB."""
+        return math.ceil(self.memory_bytes / 2**20)
 
     def path(self, results: Path | str) -> Path:
         """Return the path of the file that holds the batch."""

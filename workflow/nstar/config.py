@@ -300,7 +300,11 @@ class Jobs(Options):
         description="curves that are expected to take longer are shared out to several jobs, but a "
         "cell is never divided; minutes",
     )
-
+    most_minutes: PositiveInt = Field(
+        1440,
+        description="longest time that a job asks a scheduler for, at most that of the partition; "
+        "training that takes longer is resubmitted and goes on from its checkpoints; minutes",
+    )
     checkpoint_seconds: PositiveFloat = Field(
         60.0,
         description="training time that a kill can cost, up to the next evaluation; seconds",
@@ -312,6 +316,12 @@ class Jobs(Options):
             raise ValueError(
                 f"longest_minutes {self.longest_minutes} is below shortest_minutes "
                 f"{self.shortest_minutes}"
+            )
+        if self.most_minutes < self.longest_minutes:
+            raise ValueError(
+                f"longest_minutes {self.longest_minutes:g} is above most_minutes {self.most_minutes}: "
+                "jobs would be made that are expected to exceed their time limit; set longest_minutes "
+                f"to {self.most_minutes} or less (a third leaves room for a wrong estimate)"
             )
         return self
 

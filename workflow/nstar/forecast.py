@@ -41,7 +41,8 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
     -------
     dict
         Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
-        median; of ``steps`` and ``flops``, which count on no replicate ending early, the most.
+        median; of ``steps`` and ``flops``, which count on no replicate ending early, the most. Of each
+        job, ``requested_minutes`` is what its first attempt asks a scheduler for.
         ``whole_study`` has the fields of `nstar.whole_study.WholeCost`, one entry per strategy.
     """
     curves: dict[tuple, list[CellState]] = {}
@@ -57,6 +58,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
         "searching": plan.searching,
         "device": device,
         "n_learnt_from": batches.n_experience,
+        "most_minutes": plan.study.jobs.most_minutes,
         "curves": [_curve(plan, batches, states, evaluations) for states in curves.values()],
         "data": _data(plan),
         "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
@@ -78,6 +80,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
                 "rule": batch.rule,
                 "stores": list(batch.outputs),
                 "seconds": batch.seconds[0],
+                "requested_minutes": batch.requested_minutes(plan.study.jobs.most_minutes),
                 "memory_bytes": batch.memory_bytes,
             }
             for batch in jobs
@@ -205,9 +208,27 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"{duration(totals['data_s'])}; largest job {largest / 2**30:.2g} GiB of memory; disk "
             f"{totals['disk_bytes'] / 2**20:.3g} MiB"
         )
+    lines += _over_the_cap(found)
     if totals["cells_missing"] and found["whole_study"]:
         lines += ["", *_whole_study(found)]
     return "\n".join(lines)
+
+
+def _over_the_cap(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a scheduler does with jobs that are expected to exceed their time limit."""
+    most = found["most_minutes"]
+    too_long = [job["rule"] for job in found["jobs"] if job["seconds"] > 60 * most]
+    n_training = sum(rule.startswith("train_cells-") for rule in too_long)
+    if n_training:
+        yield (
+            f"{n_training} training jobs are expected to take longer than jobs.most_minutes ({most}): a "
+            "cluster runs them in several attempts, which go on from checkpoints"
+        )
+    if len(too_long) > n_training:
+        yield (
+            f"{len(too_long) - n_training} jobs of data or evaluation are expected to take longer than "
+            f"jobs.most_minutes ({most}): they have no checkpoints, so raise it for a cluster"
+        )
 
 
 def _whole_study(found: Mapping[str, Any]) -> Iterator[str]:

@@ -5,12 +5,13 @@ Reads the configuration and the names of the files below results/; imports no to
 
 import itertools
 import json
-import math
 import sys
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import update_config
 
+from nstar.attempts import Retries, list_checkpoints
 from nstar.batches import make_batches, read_batch
 from nstar.config_check import load_study
 from nstar.config_file import read_config, read_override
@@ -78,6 +79,16 @@ def save_jobs():
         ) from None
 
 
+def limit_retries():
+    """Let a job give up when its attempts leave no newer checkpoint, before all --retries are used."""
+    checkpoints = list_checkpoints("results")
+    for batch in JOBS:
+        its_rule = workflow.get_rule(batch.rule)
+        its_rule.restart_times = Retries(
+            its_rule.restart_times, batch, "results", checkpoints, tell=logger.error
+        )
+
+
 def jobs_of(script):
     """Return the jobs that run a script, `train_cells` or another."""
     return [batch for batch in JOBS if batch.rule.startswith(f"{script}-")]
@@ -89,13 +100,8 @@ def job_file(batch):
 
 
 def minutes(batch):
-    """Return a resource function: the time a job stays below with 95 %, and more with each attempt."""
-    return lambda wildcards, attempt: math.ceil((batch.seconds[1] / 60 + 10) * attempt)
-
-
-def megabytes(batch):
-    """Return a resource function: the memory expected, and more with each attempt."""
-    return lambda wildcards, attempt: math.ceil(batch.memory_bytes / 2**20 * attempt)
+    """Return a resource function: the time that an attempt asks for."""
+    return lambda wildcards, attempt: batch.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
 def report_table(name):

@@ -18,7 +18,7 @@ for batch in jobs_of("evaluate_cells"):
             f"results/benchmarks/evaluate_cells/{batch.rule}.tsv"
         resources:
             runtime=minutes(batch),
-            mem_mb=megabytes(batch),
+            mem_mb=batch.requested_megabytes,
             gpu=N_GPUS,
         params:
             job=job_file(batch),

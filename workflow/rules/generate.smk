@@ -19,7 +19,7 @@ for batch in jobs_of("generate_data"):
             f"results/benchmarks/generate_data/{batch.rule}.tsv"
         resources:
             runtime=minutes(batch),
-            mem_mb=megabytes(batch),
+            mem_mb=batch.requested_megabytes,
         params:
             job=job_file(batch),
         message:
