@@ -68,7 +68,7 @@ def model_for(options, length=LENGTH):
 def data_for(options, seeds, budget=20, device=CPU, read_from=0, length=LENGTH):
     """Return sets of sequences whose labels from one on are asked for, as the variant reads them.
 
-    Of length 5 there are 243 sequences, and 30 of them are for validation.
+    There are 243 sequences of length 5, and 30 of them are for validation.
     """
     tokens, labels = [], []
     for seed in seeds:

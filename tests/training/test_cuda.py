@@ -128,7 +128,7 @@ def assert_same_run(one, other):
 @every_variant
 @pytest.mark.parametrize(
     ("n_symbols", "length"),
-    [(5, 7), pytest.param(5, 70, marks=gpu("on a CPU, tests/models do that")), (40, 7)],
+    [(5, 7), pytest.param(5, 70, marks=gpu("tests/models cover long sequences on a CPU")), (40, 7)],
 )
 def test_logits_and_gradients_are_those_of_the_reference(options, n_symbols, length):
     model = build_model(options, n_symbols=n_symbols, **SHAPES)
@@ -186,7 +186,7 @@ large_grid = pytest.mark.parametrize(
         pytest.param(
             options,
             id=name,
-            marks=() if name in LARGE_GRIDS else gpu("limits of grids are pretended of attention"),
+            marks=() if name in LARGE_GRIDS else gpu("only attention pretends the limits of grids"),
         )
         for name, options in VARIANTS.items()
     ],

@@ -72,7 +72,7 @@ def _compiled_guard(cache: Path) -> Path:
 
 
 def _replace() -> None:
-    """Put the pretended device in the place of what a CPU build of torch has not."""
+    """Replace what a CPU build of torch lacks, or does below the dispatcher."""
     import torch
     from support.pretended_cuda import attention
     from support.pretended_cuda.ledger import MEMORY, TOTAL_BYTES
@@ -86,7 +86,7 @@ def _replace() -> None:
     from torch.utils._pytree import tree_map
 
     def placed(make):
-        """Return a function that makes tensors below the dispatcher, and moves them afterwards."""
+        """Return a function that makes tensors on the host and then moves them to the device."""
 
         def made(content, *args, device=None, **options):
             if is_pretended(content) or names_cuda(device):

@@ -82,7 +82,7 @@ class PretendedTensor(Tensor):
 
 
 class PretendedDevice(TorchDispatchMode):
-    """Catches what makes tensors of the device out of none: factories, and copies from the host."""
+    """Catches operations that make tensors of the device: factories, and copies from the host."""
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -98,10 +98,10 @@ class PretendedDevice(TorchDispatchMode):
 
 
 class Generator(torch.Generator):
-    """A generator that draws what one of the CPU draws, and is known by the device it was made for."""
+    """A generator that draws the numbers of the CPU, and knows the device it was made for."""
 
     of_device: ClassVar[set[int]] = set()
-    """Those of the pretended device; the dispatcher hands on their address, and not the object."""
+    """Addresses of those of the pretended device: the dispatcher passes on no Python object."""
 
     def __new__(cls, device: torch.device | str = CPU):
         generator = super().__new__(cls, CPU)
@@ -132,7 +132,7 @@ def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
 
 
 def each_tensor(function: Callable[[Tensor], Tensor], value: Any) -> Any:
-    """Return a value with every tensor replaced; torch's own trees take most of the time of a test."""
+    """Return a value with every tensor replaced; torch's own trees take half the time of a test."""
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, list | tuple):
