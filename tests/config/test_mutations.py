@@ -3,10 +3,8 @@
 import copy
 import os
 import re
-import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "config.yaml").read_text()
 DEFAULT = read_config(ROOT / "config.yaml")
 
-LONGEST_CHECK_S = 3
 NULL_IS_LEGAL = {
     *("grid.0.models", "grid.0.tasks", "training.patience", "training.optimiser.gradient_clip"),
 }
@@ -386,13 +383,11 @@ def test_what_is_mutated_is_legal(tmp_path):
 
 
 @pytest.mark.parametrize("label", MUTATIONS)
-def test_mutation_is_refused_at_once_by_a_line_that_names_the_key(label, tmp_path):
+def test_mutation_is_refused_by_a_line_that_names_the_key(label, tmp_path):
     text, words = MUTATIONS[label]
     path = write(tmp_path, text)
-    start = time.process_time()
     with pytest.raises(ConfigError) as caught:
         load_study(read_config(path))
-    assert time.process_time() - start < LONGEST_CHECK_S
     message = str(caught.value)
     assert words in message
     assert not JARGON.search(message.replace(str(tmp_path), "")), message
@@ -425,12 +420,9 @@ COMMAND_LINE = [
 
 
 def run(folder, *command):
-    """Return exit code, output and CPU seconds of a command."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Return exit code and output of a command."""
     finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return finished.returncode, finished.stdout + finished.stderr, seconds
+    return finished.returncode, finished.stdout + finished.stderr
 
 
 def snakemake(folder, *arguments):
@@ -443,11 +435,10 @@ def plan_study(folder, *arguments):
 
 
 def assert_refused(folder, finished, words):
-    code, output, seconds = finished
+    code, output = finished
     assert code == 1
     assert output.count("error: ") == 1 and words in output
     assert "Traceback" not in output and "rule " not in output and ".smk" not in output
-    assert seconds < LONGEST_CHECK_S
     assert not set(os.listdir(folder)) - {"config.yaml", "other.yaml", ".snakemake"}
 
 

@@ -1,0 +1,60 @@
+"""Compare the time in which wrong configurations are refused with that in which the default one is read.
+
+The wrong ones are those of ``tests/config/test_mutations.py``, with long lists, deep nesting and large
+texts among them. A plan has to refuse each at once.
+
+Run: ``python benchmarks/configuration.py``. Times are of the processor.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+N_SHOWN = 10
+
+
+def seconds_of(act: Callable[[], object]) -> float:
+    """Return the processor time of a call."""
+    started = time.process_time()
+    act()
+    return time.process_time() - started
+
+
+def main() -> None:
+    """Time every configuration once, the default one between them; print the slowest and their ratio."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from config.test_mutations import MUTATIONS
+
+    from nstar.config_check import load_study
+    from nstar.config_file import read_config
+    from nstar.errors import ConfigError
+
+    def refuse(path: Path) -> None:
+        try:
+            load_study(read_config(path))
+        except ConfigError:
+            return
+        raise AssertionError(f"{path.read_text()[:200]} is legal")
+
+    def read() -> None:
+        load_study(read_config(ROOT / "config.yaml"))
+
+    read()
+    legal, refused = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        for label, (text, _) in MUTATIONS.items():
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+            refused[label] = seconds_of(lambda: refuse(path))
+            legal.append(seconds_of(read))
+    usual = sorted(legal)[len(legal) // 2]
+    print(f"{'default':<60}{usual:8.3f} s")
+    for label in sorted(refused, key=refused.get, reverse=True)[:N_SHOWN]:
+        print(f"{label[:58]:<60}{refused[label]:8.3f} s{refused[label] / usual:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
