@@ -11,6 +11,9 @@ PLAN := $(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 # Only who runs on a cluster installs the plugin for SLURM, which every start of Snakemake pays for.
 INSTALLED := $(VENV)/installed$(if $(filter-out default,$(PROFILE)),-slurm)
 
+# Processes that share the tests.
+TEST_PROCESSES ?= 2
+
 # Tests of a GPU, which the second run of pytest makes on a pretended one.
 CUDA_TESTS := tests/support tests/training/test_cuda.py tests/training/test_operations.py
 
@@ -34,8 +37,8 @@ unlock: $(INSTALLED)  ## Free the folder after a run was killed, so that make ru
 	$(SNAKEMAKE) --configfile $(CONFIG) --unlock
 
 test: $(VENV)/installed-test check  ## Run the whole test suite.
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --pretended-cuda $(CUDA_TESTS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --pretended-cuda $(CUDA_TESTS)
 
 check: $(VENV)/installed-test  ## Lint, formatting, generated files.
 	$(BIN)/ruff check
