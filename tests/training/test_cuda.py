@@ -291,11 +291,12 @@ def test_planned_memory_holds_a_launch_of_many(options):
 @wide_models
 def test_largest_launch_fits_into_a_full_gpu(options, monkeypatch):
     model, data = wide(options)
-    members = [(0, 0.003)] * (8 if pretended_cuda.installed else 200)
+    plan = plan_memory(model, data, ONE_LARGE_BATCH)
+    n_fitting = 4 if pretended_cuda.installed else plan.most_replicates(2**30)
+    members = [(0, 0.003)] * (2 * n_fitting)
     state = initial_state(model, [0] * len(members), GPU)
-    half = plan_memory(model, data, ONE_LARGE_BATCH).of(len(members) // 2)
     torch.cuda.empty_cache()
-    limit = torch.cuda.memory_reserved() + half
+    limit = torch.cuda.memory_reserved() + plan.of(n_fitting)
     torch.cuda.set_per_process_memory_fraction(limit / torch.cuda.mem_get_info()[1])
     monkeypatch.setattr(
         launch, "free_memory_bytes", lambda _: limit - torch.cuda.memory_allocated()
