@@ -11,7 +11,7 @@ PLAN := $(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 # Only who runs on a cluster installs the plugin for SLURM, which every start of Snakemake pays for.
 INSTALLED := $(VENV)/installed$(if $(filter-out default,$(PROFILE)),-slurm)
 
-# Processes that share the tests.
+# Processes that share the tests; those of a file stay together, since they share what takes long to make.
 TEST_PROCESSES ?= 2
 
 # Tests of a GPU, which the second run of pytest makes on a pretended one.

@@ -15,6 +15,9 @@ settings.load_profile("fixed")
 
 NO_COMPILER = pytest.StashKey[str]()
 
+LONGEST = ("test_slurm.py", "test_kills.py")
+"""Files that take minutes, the first of which mostly waits."""
+
 
 def pytest_addoption(parser):
     """Take the results that `tests/results` checks claims on, and where tests of a GPU run."""
@@ -38,6 +41,11 @@ def pytest_configure(config):
         if os.environ.get("NSTAR_REQUIRE_COMPILER") == "1":
             raise pytest.UsageError(f"--pretended-cuda: {error}") from None
         config.stash[NO_COMPILER] = str(error)
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files, so that processes which share the tests end at about the same time."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_runtest_setup(item):
