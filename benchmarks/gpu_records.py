@@ -36,27 +36,32 @@ def read_records(path):
 
 
 def _append(record):
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        return  # the main process of pytest hears of every test
     with Path(os.environ[PATH_VARIABLE]).open("a") as file:
         file.write(json.dumps(record) + "\n")
 
 
-def pytest_collection_finish(session):
-    """Plan the tests of a run in one process."""
-    write_plan(item.nodeid for item in session.items)
+def pytest_configure(config):
+    """Record in the main process of pytest alone, which hears of the tests of all its workers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node, ids):
-    """Plan the tests of a run in several processes, which all collect the same."""
-    if node.gateway.id == "gw0":
-        write_plan(ids)
+class Recorder:
+    """Records the tests of a run, in one process or in several."""
 
+    def pytest_collection_finish(self, session):
+        """Plan the tests of a run in one process."""
+        write_plan(item.nodeid for item in session.items)
 
-def pytest_runtest_logreport(report):
-    """Record a test that ran; a skipped test stays a case without a record."""
-    if report.failed:
-        write_record(report.nodeid, failed=report.longreprtext[-LONGEST_ERROR:])
-    elif report.passed and report.when == "call":
-        write_record(report.nodeid, seconds=report.duration)
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node, ids):
+        """Plan the tests of a run in several processes, which all collect the same."""
+        if node.gateway.id == "gw0":
+            write_plan(ids)
+
+    def pytest_runtest_logreport(self, report):
+        """Record a test that ran; a skipped test stays a case without a record."""
+        if report.failed:
+            write_record(report.nodeid, failed=report.longreprtext[-LONGEST_ERROR:])
+        elif report.passed and report.when == "call":
+            write_record(report.nodeid, seconds=report.duration)

@@ -44,7 +44,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the longest files, so that processes which share the tests end at about the same time."""
+    """Begin with the longest files, so that processes that share the tests end together."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
