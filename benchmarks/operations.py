@@ -77,16 +77,16 @@ def kernel_costs() -> dict[str, int]:
 
 def count_variant(name: str, options: Mapping[str, Any]) -> Iterator[Row]:
     """Yield the rows of a variant; needs a pretended GPU."""
+    costs = kernel_costs()
     for length in LENGTHS:
-        counts = _count(options, length)
-        for stage, (operations, *host) in counts.items():
-            costs = kernel_costs()
+        for stage, (operations, host) in _count(options, length).items():
             kernels = sum(costs.get(key, 1) * n for key, n in operations.items())
-            yield Row(name, options["kind"], length, stage, operations.total(), kernels, *host)
+            totals = {"operations": operations.total(), "kernels": kernels, **host}
+            yield Row(name, options["kind"], length, stage, **totals)
 
 
-def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, int, int, int]]:
-    """Return operations, synchronisations, copies and generators of the host, of each stage."""
+def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, Counter]]:
+    """Return the operations of each stage, and what the host does meanwhile; see `Counts.of_host`."""
     import torch
     from support.pretended_cuda.ledger import COUNTS
 
@@ -100,12 +100,7 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
     def counted(act: Callable[[], object]) -> tuple[Counter, Counter]:
         COUNTS.clear()
         act()
-        host = Counter(
-            synchronisations=COUNTS.synchronisations.total(),
-            host_copies=COUNTS.host_copies.total(),
-            host_generators=COUNTS.host_generators,
-        )
-        return COUNTS.operations.copy(), host
+        return COUNTS.operations.copy(), Counter(COUNTS.of_host)
 
     def steps(n: int) -> Callable[[], object]:
         return lambda: train_steps(model, data, members, rules, parameters, adam, 0, n)
@@ -131,13 +126,9 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
     two, three = counted(steps(2)), counted(steps(3))
     validation = data.validation_tokens, data.validation_labels
     scored = counted(lambda: score(model, model.views(parameters), *validation, rows))
-    step = tuple(more - less for more, less in zip(three, two, strict=True))
-    stages = {"step": step, "evaluation": scored}
-    names = ("synchronisations", "host_copies", "host_generators")
-    return {
-        stage: (operations, *(host[name] for name in names))
-        for stage, (operations, host) in stages.items()
-    }
+    for more, less in zip(three, two, strict=True):
+        more.subtract(less)
+    return {"step": three, "evaluation": scored}
 
 
 def _data(options: Mapping[str, Any], length: int) -> Any:

@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 from support import pretended_cuda
+from support.required import is_required
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -38,7 +39,7 @@ def pytest_configure(config):
     try:
         pretended_cuda.install(config.cache.mkdir("pretended_cuda"))
     except pretended_cuda.NoCompilerError as error:
-        if os.environ.get("NSTAR_REQUIRE_COMPILER") == "1":
+        if is_required("COMPILER"):
             raise pytest.UsageError(f"--pretended-cuda: {error}") from None
         config.stash[NO_COMPILER] = str(error)
 

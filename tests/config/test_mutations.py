@@ -1,4 +1,4 @@
-"""Wrong configurations, by the hundred: each is refused at once, in words that name the key."""
+"""Wrong configurations, by the hundred: each is refused in words that name the key."""
 
 import copy
 import os

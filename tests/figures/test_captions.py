@@ -92,9 +92,12 @@ def test_a_caption_is_clean_restructuredtext(name, study):
     assert published(name, study)[1] == ""
 
 
-def title_of(document):
+def assert_shown_as_written(text):
+    document, complaints = published("study.rst", changed(FULL, title=text))
+    assert complaints == ""
     (title,) = document.findall(docutils.nodes.title)
-    return title
+    assert title.astext() == text.strip()
+    assert all(isinstance(node, docutils.nodes.Text) for node in title.children)
 
 
 @given(
@@ -103,10 +106,7 @@ def title_of(document):
     )
 )
 def test_a_title_is_shown_as_it_is_written(text):
-    document, complaints = published("study.rst", changed(FULL, title=text))
-    assert complaints == ""
-    assert title_of(document).astext() == text.strip()
-    assert all(isinstance(node, docutils.nodes.Text) for node in title_of(document).children)
+    assert_shown_as_written(text)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,7 @@ def test_a_title_is_shown_as_it_is_written(text):
     ],
 )
 def test_no_markup_of_a_title_is_read(text):
-    document, complaints = published("study.rst", changed(FULL, title=text))
-    assert complaints == ""
-    assert title_of(document).astext() == text.strip()
-    assert all(isinstance(node, docutils.nodes.Text) for node in title_of(document).children)
+    assert_shown_as_written(text)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,7 @@ def counted(function):
     """Return what a call did: operations, synchronisations, copies from the host, generators."""
     COUNTS.clear()
     function()
-    counters = (COUNTS.operations, COUNTS.synchronisations, COUNTS.host_copies)
-    return *(counter.total() for counter in counters), COUNTS.host_generators
+    return COUNTS.operations.total(), *COUNTS.of_host.values()
 
 
 def on_gpu(*shape):

@@ -1,11 +1,11 @@
 """A finished run of the workflow, and a real browser, for the tests of this folder."""
 
-import os
 import shutil
 
 import pytest
 from running import make_run
 from studies import EXTREMES
+from support.required import do_without
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +29,7 @@ def browser():
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        reason = f"there is no browser: none of {', '.join(names)} is installed"
-        (pytest.fail if os.environ.get("NSTAR_REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
+        do_without("BROWSER", f"there is no browser: none of {', '.join(names)} is installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser

@@ -33,6 +33,15 @@ class Counts:
     host_copies: Counter = field(default_factory=Counter)
     host_generators: int = 0
 
+    @property
+    def of_host(self) -> dict[str, int]:
+        """Synchronisations, copies and generators of the host, by name."""
+        return {
+            "synchronisations": self.synchronisations.total(),
+            "host_copies": self.host_copies.total(),
+            "host_generators": self.host_generators,
+        }
+
     def clear(self) -> None:
         """Set everything to zero."""
         for counter in (self.operations, self.synchronisations, self.host_copies):

@@ -248,11 +248,10 @@ def _has_mask(name: str, args: Sequence[Any]) -> bool:
     """
     if name not in INDEXING:
         return False
-    masks = [part for part in args[1] if part is not None and part.dtype == torch.bool]
+    indices = [part for part in args[1] if part is not None]
+    has_mask = any(part.dtype == torch.bool for part in indices)
     filled = name != "aten::index" and args[2].numel() == 1 and not is_pretended(args[2])
-    return bool(masks) and not (
-        filled and len(masks) == sum(part is not None for part in args[1]) == 1
-    )
+    return has_mask and not (filled and len(indices) == 1)
 
 
 @functools.cache
