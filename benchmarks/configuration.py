@@ -1,6 +1,6 @@
 """Compare the time in which wrong configurations are refused with that in which the default one is read.
 
-The wrong ones are those of ``tests/config/test_mutations.py``, with long lists, deep nesting and large
+The wrong ones are those of ``tests/reading/test_mutations.py``, with long lists, deep nesting and large
 texts among them. A plan has to refuse each at once.
 
 Run: ``python benchmarks/configuration.py``. Times are of the processor.
@@ -28,9 +28,9 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "tests"))
     from config.test_mutations import MUTATIONS
 
-    from nstar.config_check import load_study
-    from nstar.config_file import read_config
     from nstar.errors import ConfigError
+    from nstar.reading.check import load_study
+    from nstar.reading.file import read_config
 
     def refuse(path: Path) -> None:
         try:

@@ -7,7 +7,7 @@ import plain
 import torch
 from gpu_loads import N_SYMBOLS, PRECISIONS, PRESETS, SMALL_MODELS, pack, resolve
 
-from nstar.model_sizes import Shape
+from nstar.kinds.size import Shape
 from nstar.training.device import prepare_device
 from nstar.training.step import train_steps
 

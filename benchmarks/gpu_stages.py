@@ -24,16 +24,18 @@ from gpu_loads import PRECISIONS, SCALES, SMALL_MODELS, Load, pack
 from gpu_records import write_plan, write_record
 from packaging.requirements import Requirement
 
-from nstar.artifacts import CELL, EVALUATION, provenance, read_store
-from nstar.batches import make_batches
-from nstar.config_check import load_study
-from nstar.config_file import read_config
 from nstar.errors import DeviceError
 from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.outcomes import OUTCOMES
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+from nstar.store.archive import read_store
+from nstar.store.provenance import provenance
+from nstar.store.schemas import CELL, EVALUATION
 from nstar.training.device import describe_device, prepare_device
 from nstar.training.step import train_steps
 

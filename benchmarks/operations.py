@@ -133,7 +133,7 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
 
 def _data(options: Mapping[str, Any], length: int) -> Any:
     """Return sets of random sequences on the pretended GPU, as the variant reads them."""
-    from reading import labels_for, tokens_for
+    from support.tokens import labels_for, tokens_for
 
     from nstar.training.step import PackData
 
@@ -144,7 +144,7 @@ def _data(options: Mapping[str, Any], length: int) -> Any:
 
 def counted_variants() -> dict[str, Mapping[str, Any]]:
     """Return the options of all that is counted, by name: every variant of the tests, and dropout."""
-    from variants import VARIANTS
+    from support.variants import VARIANTS
 
     return {**VARIANTS, "transformer_dropout": VARIANTS["transformer"] | {"dropout": 0.1}}
 

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import yaml
 
-from nstar.batches import make_batches
-from nstar.config_check import load_study
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
 
 ROOT = Path(__file__).parents[1]
 N_BUDGETS, LENGTHS_PER_MODEL = 10, 100

@@ -1,8 +1,8 @@
 """What does a search save, and what does it cost in precision? Simulated studies with known N*.
 
-Prints for every scenario and strategy of `nstar.search`: runs trained and training cost, as shares of
-those of the full grid; that cost times the ratio of the mean square errors, as more seeds would make it;
-rounds of a curve (mean, share with more than five, most). By `nstar.stats.fit_demand`: share of the
+Prints for every scenario and strategy of `nstar.study.search`: runs trained and training cost, as shares
+of those of the full grid; that cost times the ratio of the mean square errors, as more seeds would make
+it; rounds of a curve (mean, share with more than five, most). By `nstar.stats.fit_demand`: share of the
 curves with an estimate, bias and root mean square error of log2 N*, coverage of nominal 95 % intervals,
 and its difference from that of the full grid with its standard error over studies. By
 `nstar.stats.fit_scaling`: share of the studies with an exponent of length, its error and coverage.
@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from nstar.search import STRATEGIES, Outcome, replay
 from nstar.stats import fit_demand, fit_scaling
+from nstar.study.search import STRATEGIES, Outcome, replay
 
 COST_LEARNT = 0.3
 """Steps of a run that learnt, over those of a run that failed, which go to the limit of steps.

@@ -1,7 +1,7 @@
 """Fit what was measured of trained networks as functions (rule analyse_functions)."""
 
-from nstar.command_line import parser, run
-from nstar.jobs.functions import analyse_functions
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.functions.analysis import analyse_functions
 
 
 def main(arguments=None):

@@ -1,7 +1,7 @@
 """Collect the stores of a study into its tables (rule collect_results)."""
 
-from nstar.command_line import parser, run
 from nstar.jobs.collection import collect_results
+from nstar.jobs.command_line import parser, run
 
 
 def main(arguments=None):

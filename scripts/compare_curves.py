@@ -1,7 +1,7 @@
 """Compare the curves of a study: what lengths share, ratios of demands (rule compare_curves)."""
 
-from nstar.command_line import parser, run
-from nstar.jobs.comparison import compare_curves
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.demand.comparison import compare_curves
 
 
 def main(arguments=None):

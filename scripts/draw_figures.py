@@ -1,18 +1,16 @@
 """Draw the figures of a study from its tables (rule draw_figures)."""
 
-from nstar.command_line import parser, run
-from nstar.figures import (
-    draw_accuracy,
-    draw_demand,
-    draw_exponents,
-    draw_extrapolation,
-    draw_outcomes,
-    draw_sharing,
-)
-from nstar.figures.style import save
-from nstar.naming import stratum_suffix
-from nstar.selection import STRATUM, stratum_of
+from nstar.cells.naming import stratum_suffix
+from nstar.jobs.command_line import parser, run
+from nstar.report.style import save
+from nstar.subjects.demand.figures.demand import draw_demand
+from nstar.subjects.demand.figures.exponents import draw_exponents
+from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
+from nstar.subjects.demand.figures.learning import draw_accuracy
+from nstar.subjects.demand.figures.outcomes import draw_outcomes
+from nstar.subjects.demand.figures.sharing import draw_sharing
 from nstar.tables import read_table
+from nstar.tables.selection import STRATUM, stratum_of
 
 
 def main(arguments=None):

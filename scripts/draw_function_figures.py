@@ -1,17 +1,13 @@
 """Draw the figures of networks measured as functions (rule draw_function_figures)."""
 
-from nstar.command_line import parser, run
-from nstar.figures import (
-    draw_degrees,
-    draw_dynamics,
-    draw_growth,
-    draw_sensitivity,
-    draw_tradeoff,
-    save,
-)
-from nstar.naming import stratum_suffix
-from nstar.selection import STRATUM, stratum_of
+from nstar.cells.naming import stratum_suffix
+from nstar.jobs.command_line import parser, run
+from nstar.report.style import save
+from nstar.subjects.functions.figures.dynamics import draw_dynamics
+from nstar.subjects.functions.figures.functions import draw_degrees, draw_sensitivity, draw_tradeoff
+from nstar.subjects.functions.figures.growth import draw_growth
 from nstar.tables import read_table
+from nstar.tables.selection import STRATUM, stratum_of
 
 
 def main(arguments=None):

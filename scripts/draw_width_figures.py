@@ -1,16 +1,16 @@
 """Draw the figures of a study of widths (rule draw_width_figures)."""
 
-from nstar.command_line import parser, run
-from nstar.figures import (
+from nstar.cells.naming import stratum_suffix
+from nstar.jobs.command_line import parser, run
+from nstar.report.style import save
+from nstar.subjects.widths.figures import (
     draw_locality,
     draw_operations,
     draw_width_accuracy,
     draw_widths,
-    save,
 )
-from nstar.naming import stratum_suffix
-from nstar.selection import STRATUM, stratum_of
 from nstar.tables import ANSWER_TABLES, read_table
+from nstar.tables.selection import STRATUM, stratum_of
 
 
 def main(arguments=None):

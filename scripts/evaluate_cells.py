@@ -1,6 +1,6 @@
 """Evaluate trained cells (rule evaluate_cells)."""
 
-from nstar.command_line import parser, run
+from nstar.jobs.command_line import parser, run
 from nstar.jobs.evaluation import evaluate_cells
 
 

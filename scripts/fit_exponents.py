@@ -1,7 +1,7 @@
 """Fit the scaling exponents of every model, and their differences (rule fit_exponents)."""
 
-from nstar.command_line import parser, run
-from nstar.jobs.fitting import fit_exponents
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.demand.exponents import fit_exponents
 
 
 def main(arguments=None):

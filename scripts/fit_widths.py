@@ -1,7 +1,7 @@
 """Find the widths that answering questions needs, and fit how they grow (rule fit_widths)."""
 
-from nstar.command_line import parser, run
-from nstar.jobs.widths import fit_widths
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.widths.exponents import fit_widths
 
 
 def main(arguments=None):

@@ -1,6 +1,6 @@
 """Generate stores of sequences (rule generate_data)."""
 
-from nstar.command_line import parser, run
+from nstar.jobs.command_line import parser, run
 from nstar.jobs.generation import generate_data
 
 

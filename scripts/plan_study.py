@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from nstar.batches import make_batches
-from nstar.command_line import parser, run
-from nstar.config_check import load_study
-from nstar.config_file import read_config
-from nstar.forecast import as_text, forecast
-from nstar.plan import make_plan
+from nstar.jobs.command_line import parser, run
+from nstar.plan.forecast import forecast
+from nstar.plan.forecast_text import as_text
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
 
 
 def main(arguments=None):

@@ -6,11 +6,11 @@ configurations, names of files, and files of jobs; imports no torch.
 
 from pathlib import Path
 
-from nstar.command_line import parser, run
-from nstar.config_check import load_study
-from nstar.config_file import read_config
 from nstar.errors import ConfigError
-from nstar.pruning import as_text, find_surplus, remove
+from nstar.jobs.command_line import parser, run
+from nstar.plan.pruning import as_text, find_surplus, remove
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
 
 
 def main(arguments=None):

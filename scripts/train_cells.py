@@ -1,6 +1,6 @@
 """Train the cells of some curves: model, task and length at several budgets (rule train_cells)."""
 
-from nstar.command_line import StopSignals, parser, run
+from nstar.jobs.command_line import StopSignals, parser, run
 from nstar.jobs.training import train_cells
 
 

@@ -5,7 +5,7 @@ Names a command for each file that is damaged, moved, left over or foreign.
 
 import sys
 
-from nstar.command_line import parser, run
+from nstar.jobs.command_line import parser, run
 from nstar.jobs.verification import verify_results
 
 

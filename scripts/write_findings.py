@@ -1,8 +1,8 @@
 """Write what the numbers of a study say, as a page (rule write_findings)."""
 
-from nstar.command_line import parser, run
 from nstar.files import written_whole
-from nstar.findings import write_findings
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.demand.findings.page import write_findings
 from nstar.tables import read_table
 
 

@@ -1,8 +1,8 @@
 """Write what is found of networks as functions, as a page (rule write_function_findings)."""
 
-from nstar.command_line import parser, run
 from nstar.files import written_whole
-from nstar.findings import write_function_findings
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.functions.findings.page import write_function_findings
 from nstar.tables import FUNCTION_TABLES, read_table
 
 

@@ -1,9 +1,9 @@
 """Write how a study was made, as a page (rule write_methods)."""
 
-from nstar.command_line import parser, run
-from nstar.config_check import load_study
 from nstar.files import written_whole
+from nstar.jobs.command_line import parser, run
 from nstar.methods import write_methods
+from nstar.reading.check import load_study
 
 
 def main(arguments=None):

@@ -4,8 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from nstar.command_line import run
-from nstar.reference import pages
+from nstar.jobs.command_line import run
+from nstar.reference.pages import pages
 
 
 def main(arguments=None):
@@ -14,13 +14,14 @@ def main(arguments=None):
     flags.add_argument("--check", action="store_true", help="write nothing; exit 1 if one is stale")
     check = flags.parse_args(arguments).check
     root = Path(__file__).resolve().parent.parent
-    stale = [name for name, text in pages().items() if not _is_fresh(root / name, text)]
+    texts = pages(root)
+    stale = [name for name, text in texts.items() if not _is_fresh(root / name, text)]
     if check and stale:
         print(f"stale: {', '.join(stale)}; run: make reference", file=sys.stderr)
         sys.exit(1)
     for name in stale:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(pages()[name])
+        (root / name).write_text(texts[name])
         print(f"wrote {name}")
 
 

@@ -1,8 +1,8 @@
 """Write what is found of the widths that questions need, as a page (rule write_width_findings)."""
 
-from nstar.command_line import parser, run
 from nstar.files import written_whole
-from nstar.findings import write_width_findings
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.widths.findings import write_width_findings
 from nstar.tables import ANSWER_TABLES, read_table
 
 

@@ -1,93 +1,67 @@
 """Who may import whom, and what a dry run must not pay for."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
-import nstar
+from nstar.reference.architecture import ROOT, arrows, imported_modules, modules, room_of
 
-ROOT = Path(nstar.__file__).parent
-BASE = {"errors", "files", "options", "outcomes", "seeds", "specification"}
+SUBJECT = {"cells", "report", "stats", "study", "tables", "tasks"}
+NETWORKS = {"measures", "models"}
 MAY_IMPORT = {
-    "errors": set(),
-    "files": {"errors"},
-    "options": set(),
-    "naming": set(),
-    "outcomes": set(),
-    "progress": set(),
-    "search": set(),
-    "specification": set(),
-    "seeds": {"specification"},
-    "tasks": BASE,
-    "model_sizes": set(),
-    "model_options": {"model_sizes", "options"},
-    "config": BASE | {"model_options", "search", "tasks"},
-    "config_check": BASE | {"config", "families", "grid", "question_check", "tasks"},
-    "question_check": {"config", "grid", "tasks"},
-    "families": set(),
-    "config_file": {"config_check", "errors"},
-    "paths": {"errors"},
-    "grid": BASE | {"config", "tasks"},
-    "plan": BASE | {"config", "grid", "header", "paths", "search"},
-    "costs": BASE | {"config", "grid", "header", "model_options", "model_sizes", "paths", "tasks"},
-    "batches": BASE | {"costs", "grid", "plan", "tasks"},
-    "attempts": {"batches", "naming", "paths"},
-    "whole_study": {"config", "costs", "grid", "search"},
-    "forecast": BASE
-    | {"batches", "costs", "grid", "header", "naming", "paths", "plan", "whole_study"},
-    "pruning": {"config", "errors", "files", "grid", "paths", "plan"},
-    "models": BASE | {"model_sizes"},
-    "measures": {"model_sizes", "models", "seeds"},
-    "training": BASE | {"measures", "models"},
-    "header": {"errors"},
-    "artifacts": BASE | {"header"},
+    "cells": {"study", "tasks"},
+    "jobs": NETWORKS
+    | {"cells", "plan", "store", "study", "tables", "tasks", "training"}
+    | {"subjects.demand", "subjects.functions", "subjects.widths"},
+    "kinds": set(),
+    "measures": {"kinds", "models"},
+    "methods": {"cells", "report", "study", "tasks"},
+    "models": {"kinds"},
+    "plan": {"cells", "kinds", "store", "study", "tasks"},
+    "reading": {"cells", "study", "tasks"},
+    "reference": {"study", "tables"},
+    "report": set(),
     "stats": set(),
-    "tables": BASE,
-    "selection": set(),
-    "figures": {"selection", "tasks"},
-    "pages": set(),
-    "findings": {"naming", "pages", "selection"},
-    "methods": {"config", "families", "grid", "options", "pages", "tasks"},
-    "command_line": {"errors"},
-    "reference": {"config", "options", "tables"},
+    "store": set(),
+    "study": {"kinds", "tasks"},
+    "subjects.demand": SUBJECT,
+    "subjects.functions": SUBJECT | NETWORKS | {"store"},
+    "subjects.widths": SUBJECT | NETWORKS,
+    "tables": set(),
+    "tasks": set(),
+    "training": {"measures", "models"},
 }
-"""Everything that a part may import from nstar; ``jobs`` bring the parts together."""
+"""Every room, and the other rooms that it imports; a row that allows more than it needs is wrong too."""
+
+LOOSE = {"errors", "files", "options", "outcomes", "progress", "seeds", "specification"}
 
 
-def imports_of(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+def test_rooms_import_what_their_row_says():
+    assert arrows() == MAY_IMPORT
 
 
-def part_of(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def test_rooms_import_no_room_that_imports_them():
+    def below(room):
+        return MAY_IMPORT[room].union(*map(below, MAY_IMPORT[room]))
+
+    assert not [room for room in MAY_IMPORT if room in below(room)]
 
 
-def test_arrows_between_the_parts():
-    wrong = []
-    for path in ROOT.rglob("*.py"):
-        part = part_of(path)
-        if part in ("jobs", "__init__"):
-            continue
-        for module in imports_of(path):
-            top, _, rest = module.partition(".")
-            if top == "nstar" and rest.split(".")[0] not in MAY_IMPORT[part] | {part}:
-                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
-    assert not wrong
+def test_loose_modules_are_few_and_import_no_room():
+    loose = {name for name in modules() if name.count(".") == 1 and room_of(name) is None}
+    assert loose == {f"nstar.{name}" for name in LOOSE}
+    for name in loose:
+        wrong = [module for module in imported_modules(modules()[name]) if room_of(module)]
+        assert not wrong, f"{name} imports {wrong}"
 
 
 def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
-    banned = {"stats": {"torch", "zarr", "xarray"}, "figures": {"torch", "zarr", "xarray"}}
-    banned |= {part: {"zarr", "xarray", "pandas"} for part in ("models", "training", "measures")}
+    banned = {room: {"torch", "zarr", "xarray"} for room in ("kinds", "report", "stats")}
+    banned |= {room: {"zarr", "xarray", "pandas"} for room in ("measures", "models", "training")}
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
-        for path in ROOT.rglob("*.py")
-        for module in imports_of(path)
-        if module.split(".")[0] in banned.get(part_of(path), ())
+        for name, path in modules().items()
+        for module in imported_modules(path)
+        if module.split(".")[0] in banned.get(room_of(name), {"torch"} if "figures" in name else ())
     ]
     assert not wrong
 
@@ -105,7 +79,7 @@ def test_training_does_not_import_the_compiler_of_torch():
 
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys, nstar.config_check, nstar.plan, nstar.pruning;"
+        "import sys, nstar.reading.check, nstar.plan.forecast, nstar.plan.pruning;"
         "print([m for m in ('torch', 'xarray', 'zarr', 'pandas', 'scipy', 'matplotlib')"
         " if m in sys.modules])"
     )

@@ -15,13 +15,14 @@ import pytest
 import xarray as xr
 import yaml
 from cluster.slurm import ACTIVE, Cluster, wait_until
-from running import ROOT, STABLE_TABLES, make_run
-from studies import changed, tiny
+from support.studies import changed, tiny
+from support.workflow import ROOT, STABLE_TABLES, make_run
 
-from nstar.artifacts import CELL, read_store
-from nstar.attempts import list_checkpoints
-from nstar.batches import read_batch
 from nstar.jobs.training import train_cells
+from nstar.plan.attempts import list_checkpoints
+from nstar.plan.jobs import read_batch
+from nstar.store.archive import read_store
+from nstar.store.schemas import CELL
 
 SNAKEMAKE = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
 # The profile is made for jobs of hours: it looks after 40 s, and again 50 s later.

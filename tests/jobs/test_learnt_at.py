@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from making import make_stores
-from studies import tiny
+from support.stores import make_stores
+from support.studies import tiny
 
-from nstar.batches import make_batches
-from nstar.config import Success
-from nstar.config_check import load_study
 from nstar.jobs.collection import collect_results, find_learnt_at
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.study import Success
 from nstar.tables import read_table
 
 NAN = np.nan

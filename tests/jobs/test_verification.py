@@ -9,15 +9,15 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from making import make_stores
-from studies import tiny
+from support.stores import make_stores
+from support.studies import tiny
 
-from nstar.batches import make_batches
-from nstar.config_check import load_study
 from nstar.errors import PathError
 from nstar.files import QUIET_S
 from nstar.jobs.verification import verify_results
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "verify_results.py"
 CHANGES = {

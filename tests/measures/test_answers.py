@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from reciting import Recites
-from variants import VARIANTS
+from support.reciting import Recites
+from support.variants import VARIANTS
 
 from nstar.measures import answers
 from nstar.measures.answers import answer

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import network
+from support.networks import network
 
 from nstar.measures import accuracy
 from nstar.measures.blowup import EPSILON, amplification, blowup

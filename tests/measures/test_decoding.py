@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from variants import VARIANTS
+from support.variants import VARIANTS
 
 from nstar.measures import accuracy
 from nstar.measures.accuracy import decode, score

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from networks import Linear, Positions, network
+from support.networks import Linear, Positions, network
 
 from nstar.measures.blowup import blowup
 from nstar.measures.sensitivity import cube

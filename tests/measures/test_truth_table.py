@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from networks import Linear, network
+from support.networks import Linear, network
 
 from nstar.measures import accuracy
 from nstar.measures.sensitivity import average_sensitivity, cube

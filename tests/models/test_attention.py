@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from variants import VARIANTS
+from support.variants import VARIANTS
 
 from nstar.models import attention, build_model
 

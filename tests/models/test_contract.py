@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from reading import first_output, labels_for, length_read, tokens_for
+from support.tokens import first_output, labels_for, length_read, tokens_for
+from support.variants import VARIANTS
 from torch import nn
-from variants import VARIANTS
 
-from nstar.model_options import KINDS, PRESETS
+from nstar.kinds.options import KINDS, PRESETS
 from nstar.models import MODELS, build_model
 from nstar.models.reference import reference_logits
 from nstar.models.stacked import LANES

@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-from variants import VARIANTS
+from support.variants import VARIANTS
 
+from nstar.kinds.options import ModelOptions
 from nstar.measures.flops import n_seen
-from nstar.model_options import ModelOptions
 from nstar.models import build_model
 from nstar.models.attention import (
     CHUNK,

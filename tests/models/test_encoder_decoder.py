@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from distributions import assert_same_distribution
-from reading import tokens_for
+from support.initial_values import assert_same_distribution
+from support.tokens import tokens_for
 from torch import nn
 
 from nstar.models import build_model

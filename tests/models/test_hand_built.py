@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nstar.model_options import PRESETS
+from nstar.kinds.options import PRESETS
 from nstar.models import build_model
 from nstar.tasks import build_task
 

@@ -1,21 +1,21 @@
-"""Whether the formulas of `nstar.model_sizes` say what the models really have, compute and hold."""
+"""Whether the formulas of `nstar.kinds.size` say what the models really have, compute and hold."""
 
 import inspect
 
 import pytest
 import torch
 import torch.nn.functional as F
-from packs import CPU, rules
 from pydantic import TypeAdapter
-from reading import labels_for, length_read, tokens_for
+from support.packs import CPU, rules
+from support.tokens import labels_for, length_read, tokens_for
+from support.variants import VARIANTS
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
-from variants import VARIANTS
 
-from nstar import model_sizes
+from nstar.kinds import size
+from nstar.kinds.options import KINDS, PRESETS, ModelKind, ModelOptions
+from nstar.kinds.size import Shape
 from nstar.measures.accuracy import score
-from nstar.model_options import KINDS, PRESETS, ModelKind, ModelOptions
-from nstar.model_sizes import Shape
 from nstar.models import Dropout, build_model, deltanet, linear_rnn
 from nstar.training import launch, optimiser
 from nstar.training.memory import peak_bytes
@@ -49,10 +49,10 @@ def test_every_kind_has_a_size():
 
 
 def test_constants_are_those_of_the_models():
-    assert model_sizes.CHUNK == deltanet.CHUNK
-    assert model_sizes.LARGEST_TABLE == linear_rnn.LARGEST_TABLE
-    assert model_sizes.ELEMENTWISE_BLOCK == linear_rnn.ELEMENTWISE_BLOCK
-    assert model_sizes.OPTIMISER_CHUNK == optimiser.CHUNK
+    assert size.CHUNK == deltanet.CHUNK
+    assert size.LARGEST_TABLE == linear_rnn.LARGEST_TABLE
+    assert size.ELEMENTWISE_BLOCK == linear_rnn.ELEMENTWISE_BLOCK
+    assert size.OPTIMISER_CHUNK == optimiser.CHUNK
 
 
 @every_variant

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from distributions import assert_same_distribution
+from support.initial_values import assert_same_distribution
 from torch import nn
 
 from nstar.models import build_model

@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from nstar.cells import TEST_LENGTH_FACTOR
 from nstar.errors import ArtifactError
-from nstar.grid import TEST_LENGTH_FACTOR
 from nstar.tables import read_table
 from nstar.tasks import SUPERVISIONS
 

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from results.claims import Part, Verdict, combine, read_study
 
-from nstar.selection import PAPER_SHARPNESS, with_sharpness
 from nstar.stats import fit_linear
+from nstar.subjects.functions.selection import PAPER_SHARPNESS, with_sharpness
 from nstar.tables import read_table
 
 PAPER_ENCODER = {

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from answered import answer, table, widths_of
 from results.figure_1 import ACCURACIES, SIZES, SLOPES
 from results.width_claims import CLAIMS, Results
+from support.answer_tables import answer, table, widths_of
 
 from nstar.stats import find_slope_range
 from nstar.tables import TABLES

@@ -21,7 +21,7 @@ import pandas as pd
 from results.claims import Holds, Part, Verdict, combine, count_share, read_study
 from results.figure_1 import ACCURACIES, SIZES, SLOPES
 
-from nstar.families import family_of
+from nstar.study.families import family_of
 from nstar.tables import read_table
 
 LIS, DISTANCE, ARITHMETIC = "longest_increasing_subsequence", "edit_distance", "arithmetic"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from published import points
+from support.published import points
 
 from nstar.stats import compare_shapes, find_slope_range, find_threshold, fit_linear, fit_scaling
 

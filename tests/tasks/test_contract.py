@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from questions import QUESTIONS
+from support.questions import QUESTIONS
 
 from nstar.tasks import TASKS, QuestionTask, build_task
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from studies import tiny
+from support.studies import tiny
 
-from nstar.config import Data
-from nstar.config_check import load_study
-from nstar.grid import cells_of, data_specification, make_pool, slices_of
+from nstar.cells import cells_of, data_specification, make_pool, slices_of
+from nstar.reading.check import load_study
+from nstar.study import Data
 from nstar.tasks import LENGTH_DISTRIBUTIONS, build_task, share_out
 
 LENGTH = 5

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from questions import VARIANTS
+from support.questions import VARIANTS
 
-from nstar.config import Data
-from nstar.grid import make_pool
+from nstar.cells import make_pool
+from nstar.study import Data
 from nstar.tasks import SUPERVISIONS, build_task
-from nstar.tasks.question import END
+from nstar.tasks.questions.question import END
 from nstar.tasks.supervision import (
     NO_LABEL,
     first_read,

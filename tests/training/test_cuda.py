@@ -11,15 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 import xarray as xr
-from packs import CPU, data_for, model_for, rules, run
-from reading import first_output, labels_for, tokens_for
-from studies import tiny
 from support import pretended_cuda
-from variants import VARIANTS
+from support.packs import CPU, data_for, model_for, rules, run
+from support.studies import tiny
+from support.tokens import first_output, labels_for, tokens_for
+from support.variants import VARIANTS
 
-from nstar.artifacts import CELL, EVALUATION, read_store
-from nstar.batches import make_batches
-from nstar.config_check import load_study
 from nstar.errors import DeviceError, StoppedError
 from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
@@ -27,7 +24,11 @@ from nstar.jobs.training import train_cells
 from nstar.measures.accuracy import decode, score
 from nstar.models import build_model
 from nstar.models.reference import reference_logits
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.store.archive import read_store
+from nstar.store.schemas import CELL, EVALUATION
 from nstar.tasks.supervision import NO_LABEL
 from nstar.training import launch
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint

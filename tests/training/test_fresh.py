@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from packs import CPU, KilledError, killed_at, rules
-from variants import VARIANTS
+from support.packs import CPU, KilledError, killed_at, rules
+from support.variants import VARIANTS
 
-from nstar.config import Data
-from nstar.grid import make_pool
+from nstar.cells import make_pool
 from nstar.measures.accuracy import compare, score
 from nstar.models import build_model
 from nstar.outcomes import LEARNT
+from nstar.study import Data
 from nstar.tasks import build_task
 from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint

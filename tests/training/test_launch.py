@@ -2,16 +2,12 @@
 
 import pytest
 import torch
-from packs import CPU, MODULUS, data_for, rules
+from support.packs import CPU, MODULUS, data_for, rules
 
 from nstar.errors import DeviceError
 from nstar.models import build_model
 from nstar.training import launch
-from nstar.training.device import (
-    _left_in_control_group,
-    memory_errors_named,
-    prepare_device,
-)
+from nstar.training.device import _left_in_control_group, memory_errors_named, prepare_device
 from nstar.training.launch import MemoryPlan, launch_bytes, launch_size, plan_memory
 from nstar.training.memory import peak_bytes
 

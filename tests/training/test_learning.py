@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from packs import CPU, rules
-from reading import reads_chains
-from variants import VARIANTS
+from support.packs import CPU, rules
+from support.tokens import reads_chains
+from support.variants import VARIANTS
 
 from nstar.models import build_model
 from nstar.outcomes import LEARNT

@@ -5,8 +5,18 @@ import copy
 import numpy as np
 import pytest
 import torch
-from packs import CPU, LENGTH, MODULUS, KilledError, data_for, killed_at, model_for, rules, run
-from variants import VARIANTS
+from support.packs import (
+    CPU,
+    LENGTH,
+    MODULUS,
+    KilledError,
+    data_for,
+    killed_at,
+    model_for,
+    rules,
+    run,
+)
+from support.variants import VARIANTS
 
 from nstar.models import Dropout, build_model
 from nstar.models.reference import reference_logits

@@ -3,7 +3,7 @@
 import operations
 import pytest
 import torch
-from variants import VARIANTS
+from support.variants import VARIANTS
 
 COUNTS = ("operations", "kernels", "synchronisations", "host_copies", "host_generators")
 VARIANTS_COUNTED = operations.counted_variants()

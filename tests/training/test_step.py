@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from packs import CPU, rules
-from variants import VARIANTS
+from support.packs import CPU, rules
+from support.variants import VARIANTS
 
-from nstar.config import Data
-from nstar.grid import make_pool
+from nstar.cells import make_pool
 from nstar.measures.accuracy import score
 from nstar.models import build_model
 from nstar.models.reference import reference_logits
+from nstar.study import Data
 from nstar.tasks import SUPERVISIONS, build_task
 from nstar.tasks.supervision import first_read, n_token_kinds, n_tokens, supervise
 from nstar.training.loop import initial_state

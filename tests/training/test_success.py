@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from packs import rules, run
-from variants import VARIANTS
+from support.packs import rules, run
+from support.variants import VARIANTS
 
 from nstar.outcomes import LEARNT
 

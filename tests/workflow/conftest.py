@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
-from running import make_run
-from studies import EXTREMES
 from support.required import do_without
+from support.studies import EXTREMES
+from support.workflow import make_run
 
 
 @pytest.fixture(scope="session")

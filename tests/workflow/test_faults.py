@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from running import make_run, snakemake, snakemake_command, tables_of, write_config
-from studies import tiny
+from support.studies import tiny
+from support.workflow import make_run, snakemake, snakemake_command, tables_of, write_config
 
 STUDY = tiny(**{"models": {"dense": {"kind": "dense_ssm", "width": 8}}, "grid.0.lengths": [4]})
 

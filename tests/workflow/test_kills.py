@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from running import make_run, snakemake_command, tables_of, write_config
-from studies import tiny
+from support.studies import tiny
+from support.workflow import make_run, snakemake_command, tables_of, write_config
 
-from nstar.artifacts import CELL, DATA, EVALUATION, read_store
 from nstar.files import is_partial
-from nstar.header import read_header
+from nstar.store.archive import read_store
+from nstar.store.header import read_header
+from nstar.store.schemas import CELL, DATA, EVALUATION
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 import pytest
-from running import snakemake
-from studies import EXTREMES
+from support.studies import EXTREMES
+from support.workflow import snakemake
 
 WINDOWS = [(1400, 1000), (1920, 1080), (390, 844)]
 """Width and height in pixels: a laptop, a monitor, a telephone."""

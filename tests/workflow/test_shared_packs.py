@@ -3,14 +3,15 @@
 import shutil
 
 import xarray as xr
-from studies import tiny
+from support.studies import tiny
 
-from nstar.artifacts import CELL, read_store
-from nstar.batches import make_batches
-from nstar.config_check import load_study
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
-from nstar.plan import make_plan
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.store.archive import read_store
+from nstar.store.schemas import CELL
 
 STUDY = tiny(
     **{

@@ -1,8 +1,8 @@
 """The smoke studies go through the workflow to their figures: every supervision, every measure."""
 
-from running import ROOT, make_run, snakemake
+from support.workflow import ROOT, make_run, snakemake
 
-from nstar.config_file import read_config
+from nstar.reading.file import read_config
 from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, read_table
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 

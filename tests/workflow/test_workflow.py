@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 import yaml
-from running import ROOT, STABLE_TABLES, make_run, snakemake, write_config
-from studies import EXTREMES, changed, tiny
+from support.studies import EXTREMES, changed, tiny
+from support.workflow import ROOT, STABLE_TABLES, make_run, snakemake, write_config
 
 from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, TABLES, read_table
 

@@ -16,7 +16,7 @@ class ConfigError(NstarError):
 
 
 class PathError(NstarError):
-    """A path or a coordinate that does not follow the ``key~value/`` layout of ``nstar.paths``."""
+    """A path or a coordinate that does not follow the ``key~value/`` layout of ``nstar.cells.paths``."""
 
 
 class ArtifactError(NstarError):

@@ -11,18 +11,18 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import update_config
 
-from nstar.attempts import Retries, list_checkpoints
-from nstar.batches import make_batches, read_batch
-from nstar.config_check import load_study
-from nstar.config_file import read_config, read_override
-from nstar.costs import device_kind, planned_device
+from nstar.plan.attempts import Retries, list_checkpoints
+from nstar.plan.jobs import make_batches, read_batch
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config, read_override
+from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
-from nstar.families import family_of
-from nstar.forecast import compare_with_truth, next_round
-from nstar.grid import strata_of
-from nstar.naming import stratum_name, stratum_suffix
+from nstar.study.families import family_of
+from nstar.plan.forecast_text import compare_with_truth, next_round
+from nstar.cells import strata_of
+from nstar.cells.naming import stratum_name, stratum_suffix
 from nstar.options import EVERYTHING
-from nstar.plan import make_plan
+from nstar.plan.missing import make_plan
 from nstar.specification import RECIPES
 
 

@@ -1,1 +1,1 @@
-"""What each script does: read stores, call the science, write stores. May import everything."""
+"""What does each stage do with stores?"""

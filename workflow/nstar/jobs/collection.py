@@ -12,20 +12,22 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nstar.artifacts import CELL, EVALUATION, check_replicates, read_store
-from nstar.config import Study, Success
+from nstar.cells import Block, tested_length
+from nstar.cells.paths import encode
 from nstar.errors import ArtifactError
-from nstar.grid import Block, make_pool, source_of, tested_length
-from nstar.jobs.answer_tables import answer_rows
-from nstar.jobs.function_tables import function_rows
 from nstar.measures.chance import above_chance
-from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
-from nstar.paths import encode
-from nstar.plan import Stores, make_plan
-from nstar.selection import CURVE, REPLICATE
-from nstar.stats import find_threshold
-from nstar.tables import CELLS, LENGTHS, PROVENANCE, THRESHOLDS, write_table
-from nstar.tasks import LearntFunction, Task
+from nstar.outcomes import OUTCOMES
+from nstar.plan.missing import Stores, make_plan
+from nstar.store.archive import check_replicates, read_store
+from nstar.store.schemas import CELL, EVALUATION
+from nstar.study import Study, Success
+from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
+from nstar.subjects.functions.rows import function_rows
+from nstar.subjects.functions.sources import find_source_outcomes
+from nstar.subjects.widths.rows import answer_rows
+from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
+from nstar.tables.selection import CURVE, REPLICATE
+from nstar.tasks import Task
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
@@ -155,20 +157,6 @@ def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
-    """Return how the network ended that each row's function comes from; empty where there is none."""
-    rate = study.replicates.learning_rates[0]
-    outcomes = cells.set_index(REPLICATE)["outcome"]
-
-    def outcome(row) -> str:
-        task = study.tasks[row.task]
-        if not isinstance(task, LearntFunction):
-            return ""
-        return outcomes[(*vars(source_of(task)).values(), row.seed, rate)]
-
-    return pd.Series(map(outcome, rows.itertuples()), index=rows.index, dtype="str")
-
-
 def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerArray:
     """Return the step of the evaluation from which a replicate counts as learnt (R,), Int64.
 
@@ -186,53 +174,6 @@ def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerAr
     if success.at == "final":
         passed &= steps == trained["n_steps"].values[:, None]
     return pd.Series(steps[passed.argmax(axis=1)], dtype="Int64").where(passed.any(axis=1)).array
-
-
-def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of lengths: how many sequences of each the training sets of a pool have."""
-    rows = []
-    keys = ["task", "length_distribution", "length", "seed"]
-    several = cells[cells["length_distribution"] != "fixed"]
-    for key, part in several.groupby(keys, sort=False):
-        shared = dict(zip(keys, key, strict=True))
-        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
-        pool = make_pool(task, lengths, shared["length"], study.data)
-        order = pool.order(shared["seed"], int(part["budget"].max()))
-        for budget in sorted(part["budget"].unique()):
-            counts = np.bincount(order[:budget], minlength=len(pool.lengths))
-            for sequence_length, n_sequences in zip(pool.lengths, counts, strict=True):
-                counted = {"sequence_length": sequence_length, "n_sequences": n_sequences}
-                rows.append({**shared, "budget": budget, **counted})
-    return pd.DataFrame(rows, columns=list(LENGTHS))
-
-
-def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
-    rows = []
-    keys = [*CURVE, "n_states"]
-    for key, curve in cells.groupby(keys, sort=False):
-        shared = dict(zip(keys, key, strict=True))
-        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
-        pool = make_pool(task, lengths, shared["length"], study.data)
-        shared["n_available"] = min(pool.n_training, np.iinfo(np.int64).max)
-        for seed, replicates in curve.groupby("seed"):
-            rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
-        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
-    return pd.DataFrame(rows)
-
-
-def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
-    """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
-    by_budget = replicates.groupby("budget")["outcome"]
-    learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
-    fitted = by_budget.agg(lambda outcomes: (outcomes != OUTCOMES[NOT_FITTED]).any())
-    found = vars(find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy()))
-    return {
-        **{name: value for name, value in found.items() if name in THRESHOLDS},
-        "limited_by_steps": not fitted.all(),
-        "n_replicates": len(replicates),
-        "n_diverged": int(replicates["diverged"].sum()),
-    }
 
 
 def _write_study_store(

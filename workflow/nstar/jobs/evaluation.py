@@ -8,38 +8,21 @@ import numpy as np
 import torch
 import xarray as xr
 
-from nstar.artifacts import (
-    CELL,
-    EVALUATION,
-    check_replicates,
-    provenance,
-    read_store,
-    specification_of,
-    write_store,
-)
-from nstar.grid import (
-    Block,
-    Cell,
-    evaluation_specification,
-    test_slice,
-    validation_slice,
-)
-from nstar.jobs.answers import measure_answers
+from nstar.cells import Block, Cell, evaluation_specification, test_slice, validation_slice
+from nstar.cells.paths import checkpoints_of, store_path
 from nstar.jobs.generation import task_of_seed
-from nstar.jobs.measurement import measure_functions
 from nstar.jobs.networks import model_of
 from nstar.jobs.training import pool_of, read_sets
 from nstar.measures.accuracy import decode, score
-from nstar.paths import checkpoints_of, store_path
 from nstar.progress import Progress
 from nstar.specification import digest
-from nstar.tasks.question import QuestionTask
-from nstar.training.device import (
-    describe_device,
-    memory_errors_named,
-    prepare_device,
-    reduced,
-)
+from nstar.store.archive import check_replicates, read_store, specification_of, write_store
+from nstar.store.provenance import provenance
+from nstar.store.schemas import CELL, EVALUATION
+from nstar.subjects.functions.measurement import measure_functions
+from nstar.subjects.widths.answering import measure_answers
+from nstar.tasks.questions.question import QuestionTask
+from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
@@ -94,7 +77,7 @@ def _evaluate_block(
     results: Path,
     device: torch.device,
 ) -> xr.Dataset:
-    """Return what the store of an evaluation holds; see `nstar.artifacts.EVALUATION`."""
+    """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
     n_test = options["test_examples"]
     specification, cell = specification_of(trained), block.cell
     precision = specification["training"]["precision"]

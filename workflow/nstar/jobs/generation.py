@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nstar.artifacts import DATA, provenance, read_store, write_store
-from nstar.grid import Slice, data_specification, table_slice
-from nstar.plan import data_store
+from nstar.cells import Slice, data_specification, table_slice
+from nstar.plan.missing import data_store
 from nstar.progress import Progress
+from nstar.store.archive import read_store, write_store
+from nstar.store.provenance import provenance
+from nstar.store.schemas import DATA
 from nstar.tasks import LearntFunction, Supervision, Task, TruthTable, build_task
-from nstar.tasks.boolean_function import all_inputs
-from nstar.tasks.question import QuestionTask
+from nstar.tasks.functions.boolean_function import all_inputs
+from nstar.tasks.questions.question import QuestionTask
 from nstar.tasks.supervision import supervise, supervise_texts
 
 
@@ -24,7 +26,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``tasks`` (options by name) and ``slices`` (fields of `nstar.grid.Slice`); for truth tables of
+        ``tasks`` (options by name) and ``slices`` (fields of `nstar.cells.Slice`); for truth tables of
         networks ``sources``, of each its ``store`` and ``learning_rate``.
     results : Path
     """
@@ -64,7 +66,7 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
 def _dataset(
     task: Task, symbols: np.ndarray, states: np.ndarray, lengths: np.ndarray
 ) -> xr.Dataset:
-    """Return what a store of data holds, in the smallest types; see `nstar.artifacts.DATA`."""
+    """Return what a store of data holds, in the smallest types; see `nstar.store.schemas.DATA`."""
     axes = ("sequence", "position")
     type_of_states = np.float32 if task.real_valued else np.min_scalar_type(task.n_states)
     return xr.Dataset(
@@ -103,7 +105,7 @@ def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path
     Parameters
     ----------
     options : mapping
-        As specifications hold them, see `nstar.grid.task_options`.
+        As specifications hold them, see `nstar.cells.task_options`.
     name : str
     seed : int
     results : Path

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from nstar.artifacts import CELL, read_store, specification_of
+from nstar.cells import tested_length
 from nstar.errors import ArtifactError
-from nstar.grid import tested_length
 from nstar.measures.truth_table import truth_table
 from nstar.models import StackedModel, build_model
+from nstar.store.archive import read_store, specification_of
+from nstar.store.schemas import CELL
 from nstar.tasks import build_task
 from nstar.tasks.supervision import n_token_kinds, n_tokens
 
@@ -36,7 +37,7 @@ def rounded_outputs(store: str, seed: int, learning_rate: float, n_bits: int) ->
     seed, learning_rate
         Which of its networks.
     n_bits : int
-        n; inputs are in the order of `nstar.tasks.boolean_function.all_inputs`.
+        n; inputs are in the order of `nstar.tasks.functions.boolean_function.all_inputs`.
 
     Returns
     -------

@@ -11,27 +11,22 @@ import xarray as xr
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from nstar.artifacts import CELL, provenance, write_store
+from nstar.cells import Block, Cell, Slice, batch_size, training_slices, validation_slice
+from nstar.cells.naming import curve_name
+from nstar.cells.paths import checkpoint_path, store_path
 from nstar.errors import StoppedError
-from nstar.grid import (
-    FRESH,
-    Block,
-    Cell,
-    Slice,
-    batch_size,
-    training_slices,
-    validation_slice,
-)
 from nstar.jobs.generation import read_sequences, task_of_seed
 from nstar.jobs.networks import model_of
-from nstar.naming import curve_name
 from nstar.outcomes import OUTCOMES
-from nstar.paths import checkpoint_path, store_path
 from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
+from nstar.store.archive import write_store
+from nstar.store.provenance import provenance
+from nstar.store.schemas import CELL
+from nstar.study import FRESH
 from nstar.tasks import Pool, build_task
-from nstar.tasks.question import QuestionTask
+from nstar.tasks.questions.question import QuestionTask
 from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
@@ -341,7 +336,7 @@ def _replicates(block: Block) -> list[tuple[int, float]]:
 def _dataset(
     block: Block, state: PackState, n_parameters: int, training: Mapping[str, Any]
 ) -> xr.Dataset:
-    """Return what the store of a block holds; see `nstar.artifacts.CELL`."""
+    """Return what the store of a block holds; see `nstar.store.schemas.CELL`."""
     evaluate_every = training["evaluate_every"]
     seeds, rates = zip(*_replicates(block), strict=True)
     last_step = state.n_steps.max()

@@ -5,20 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nstar.artifacts import (
-    CELL,
-    DATA,
-    EVALUATION,
-    check_replicates,
-    read_store,
-    specification_of,
-)
+from nstar.cells import FIRST_SHARD, Block, Cell, Slice, training_slices
+from nstar.cells.paths import STAGES, parse_store_path, store_path
 from nstar.errors import ArtifactError, NstarError
 from nstar.files import is_left_over, is_partial, list_files
-from nstar.grid import FIRST_SHARD, Block, Cell, Slice, training_slices
-from nstar.paths import STAGES, parse_store_path, store_path
 from nstar.progress import Progress
 from nstar.specification import RECIPES
+from nstar.store.archive import check_replicates, read_store, specification_of
+from nstar.store.schemas import CELL, DATA, EVALUATION
 from nstar.tasks import Task, build_task
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}

@@ -1,1 +1,1 @@
-"""What is measured on a trained pack; `chance` needs no torch."""
+"""What is measured on a network?"""

@@ -1,9 +1,9 @@
-"""The methods page: how a study was made, with every statement derived from its configuration."""
+"""How was a study made? The methods page of its report."""
 
-from nstar.config import FRESH, Study
-from nstar.grid import cells_of
+from nstar.cells import cells_of
 from nstar.methods.rows import CHOICES, Row, kind_tables, option_rows, show_value
-from nstar.pages import render_page
+from nstar.report.page import render_page
+from nstar.study import FRESH, Study
 from nstar.tasks import QuestionTask
 
 __all__ = ["write_methods"]

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nstar.families import family_of
 from nstar.options import Options
+from nstar.study.families import family_of
 
 CHOICES: Mapping[str, Mapping[Any, str]] = {
     # models

@@ -1,4 +1,4 @@
-"""The architectures: one file each, one registry line each; the contract tests run over the registry."""
+"""How does each kind of model compute its outputs, and their gradients?"""
 
 from collections.abc import Mapping
 from typing import Any

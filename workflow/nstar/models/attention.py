@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nstar.model_sizes import default_block_size
+from nstar.kinds.size import default_block_size
 from nstar.models.stacked import elementwise, in_float32
 
 MOST_AT_ONCE = 2**16 - 1

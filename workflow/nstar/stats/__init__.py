@@ -1,4 +1,4 @@
-"""What the outcomes of training runs say about demand: arrays in, frozen results out."""
+"""What do observations say, and how surely?"""
 
 from nstar.stats.bootstrap import BootstrapFit, bootstrap_scaling
 from nstar.stats.comparison import (
@@ -12,12 +12,7 @@ from nstar.stats.crossing import Crossing, find_crossings, fit_crossings
 from nstar.stats.demand import Demand, fit_demand
 from nstar.stats.fieller import RatioOfEstimates, ratio_of_estimates
 from nstar.stats.forms import FormFit, compare_forms
-from nstar.stats.interval_regression import (
-    IntervalFit,
-    SlopeRange,
-    find_slope_range,
-    fit_intervals,
-)
+from nstar.stats.interval_regression import IntervalFit, SlopeRange, find_slope_range, fit_intervals
 from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
 from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
 from nstar.stats.logistic import LogisticFit, fit_logistic

@@ -7,12 +7,7 @@ import numpy as np
 from scipy import stats
 
 from nstar.stats.checks import check_confidence
-from nstar.stats.design import (
-    curve_design,
-    observe_complete,
-    orthonormalise,
-    why_not_identified,
-)
+from nstar.stats.design import curve_design, observe_complete, orthonormalise, why_not_identified
 from nstar.stats.results import ScalingFit, t_interval, tabulate
 from nstar.stats.success_model import Optimum, SuccessModel, find_optimum
 

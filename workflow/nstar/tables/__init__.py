@@ -1,4 +1,4 @@
-"""The tables of a study, column by column: the one place that names, explains and checks them."""
+"""Which tables and columns are there, and how are they written and read?"""
 
 from pathlib import Path
 

@@ -1,29 +1,29 @@
-"""The tasks: one file each, one registry line each; the contract tests run over the registry."""
+"""What is to be learnt, from which sequences?"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from nstar.tasks.arithmetic import Arithmetic
+from nstar.tasks.automata.cycle_navigation import CycleNavigation
+from nstar.tasks.automata.group_product import GroupProduct
+from nstar.tasks.automata.modular_addition import ModularAddition
+from nstar.tasks.automata.permutation_composition import PermutationComposition
+from nstar.tasks.automata.random_automaton import RandomAutomaton
+from nstar.tasks.automata.swap_composition import SwapComposition
 from nstar.tasks.base import Task
-from nstar.tasks.cycle_navigation import CycleNavigation
-from nstar.tasks.edit_distance import EditDistance
-from nstar.tasks.first import First
-from nstar.tasks.group_product import GroupProduct
-from nstar.tasks.k_parity import KParity
-from nstar.tasks.learnt_function import LearntFunction
-from nstar.tasks.linear_equations import LinearEquations
-from nstar.tasks.longest_increasing_subsequence import LongestIncreasingSubsequence
-from nstar.tasks.majority import Majority
-from nstar.tasks.mean import Mean
-from nstar.tasks.modular_addition import ModularAddition
-from nstar.tasks.permutation_composition import PermutationComposition
+from nstar.tasks.functions.first import First
+from nstar.tasks.functions.k_parity import KParity
+from nstar.tasks.functions.learnt_function import LearntFunction
+from nstar.tasks.functions.majority import Majority
+from nstar.tasks.functions.mean import Mean
+from nstar.tasks.functions.random_function import RandomFunction
+from nstar.tasks.functions.truth_table import TruthTable
 from nstar.tasks.pool import LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
-from nstar.tasks.question import QuestionTask
-from nstar.tasks.random_automaton import RandomAutomaton
-from nstar.tasks.random_function import RandomFunction
+from nstar.tasks.questions.arithmetic import Arithmetic
+from nstar.tasks.questions.edit_distance import EditDistance
+from nstar.tasks.questions.linear_equations import LinearEquations
+from nstar.tasks.questions.longest_increasing_subsequence import LongestIncreasingSubsequence
+from nstar.tasks.questions.question import QuestionTask
 from nstar.tasks.supervision import SUPERVISIONS, Supervision
-from nstar.tasks.swap_composition import SwapComposition
-from nstar.tasks.truth_table import TruthTable
 
 TASKS: dict[str, type[Task]] = {
     "modular_addition": ModularAddition,

@@ -23,7 +23,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from nstar.tasks.base import Task
-from nstar.tasks.question import END, QuestionTask
+from nstar.tasks.questions.question import END, QuestionTask
 
 Supervision = Literal["outcome", "chain_of_thought", "aligned"]
 SUPERVISIONS: tuple[Supervision, ...] = get_args(Supervision)

@@ -1,1 +1,1 @@
-"""Training of packs: optimiser, order of examples, loop, checkpoints."""
+"""How are the replicates of a pack trained?"""

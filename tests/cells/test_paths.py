@@ -1,0 +1,106 @@
+"""Coordinates and paths are each other's inverse, and bad ones are refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nstar.cells.paths import (
+    COORDINATES,
+    STAGES,
+    checkpoint_path,
+    decode,
+    encode,
+    parse_store_path,
+    store_path,
+)
+from nstar.errors import PathError
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
+NUMBERS = st.integers(0, 10**12)
+RATES = st.floats(1e-12, 1e12, allow_nan=False)
+VALUES = {
+    str: NAMES,
+    int: NUMBERS,
+    tuple[int, ...]: st.lists(NUMBERS, min_size=1, max_size=5).map(tuple),
+    tuple[float, ...]: st.lists(RATES, min_size=1, max_size=5).map(tuple),
+}
+ANY_COORDINATES = st.fixed_dictionaries(
+    {}, optional={key: VALUES[kind] for key, kind in COORDINATES.items()}
+)
+
+PLACE = "data/task~parity/length_distribution~fixed"
+
+
+@given(ANY_COORDINATES)
+def test_decoding_undoes_encoding(coordinates):
+    assert decode(encode(coordinates)) == coordinates
+
+
+@given(ANY_COORDINATES, ANY_COORDINATES)
+def test_different_coordinates_have_different_paths(first, second):
+    assert (encode(first) == encode(second)) == (list(first.items()) == list(second.items()))
+
+
+def test_path_of_a_store():
+    path = store_path("results", "cells", {"model": "lstm", "seeds": (0, 1)}, "0123456789ab")
+    assert str(path) == "results/cells/model~lstm/seeds~0+1/0123456789ab.zarr.zip"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@given(data=st.data())
+def test_parsing_undoes_the_path_of_a_store(stage, data):
+    coordinates = {key: data.draw(VALUES[COORDINATES[key]]) for key in STAGES[stage]}
+    path = store_path("", stage, coordinates, "0123456789ab")
+    assert parse_store_path(path) == (stage, coordinates, "0123456789ab")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tables/cells.csv",
+        "data/notes.txt",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0",
+        f"{PLACE}/length~8/seed~0/split~train/0123456789ab.zarr.zip",
+        "data/length_distribution~fixed/task~parity/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        f"{PLACE}/length~08/seed~0/split~train/shard~0/0123456789ab.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/old/0123456789ab.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/copy.zarr.zip",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip.bak",
+    ],
+)
+def test_a_path_where_no_store_lies_is_refused(path):
+    with pytest.raises(PathError, match="no store lies"):
+        parse_store_path(path)
+
+
+def test_a_checkpoint_is_of_one_store_and_one_device_wherever_the_results_lie():
+    curve = "model~lstm/task~parity/supervision~aligned/length_distribution~fixed/length~8"
+    store = f"cells/{curve}/budget~2/seeds~0/learning_rates~0.1/0a.zarr.zip"
+    path = checkpoint_path("a/results", f"a/results/{store}", "NVIDIA H100 80GB/HBM3")
+    name, _, device = path.name.partition("-")
+    assert path.parent.as_posix() == "a/results/checkpoints"
+    assert device == "NVIDIA-H100-80GB-HBM3.pt"
+    assert checkpoint_path("", store, "cpu").name == f"{name}-cpu.pt"
+    assert checkpoint_path("", store.replace("seeds~0", "seeds~1"), "cpu").name != f"{name}-cpu.pt"
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "words"),
+    [
+        ({"modell": "lstm"}, "unknown coordinate 'modell'"),
+        ({"length": "8"}, "length: '8' is not of type int"),
+        ({"length": True}, "length: True is not of type int"),
+        ({"seeds": (0.5,)}, r"seeds: \(0.5,\) is not a sequence of int"),
+        ({"model": "a/b"}, "cannot be part of a path"),
+        ({"model": ""}, "cannot be part of a path"),
+    ],
+)
+def test_bad_coordinates_are_refused_by_name(coordinates, words):
+    with pytest.raises(PathError, match=words):
+        encode(coordinates)
+
+
+@pytest.mark.parametrize("path", ["modell~lstm", "length~eight", "seeds~0+x"])
+def test_bad_paths_are_refused(path):
+    with pytest.raises(PathError):
+        decode(path)

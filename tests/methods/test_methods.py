@@ -1,0 +1,321 @@
+"""The methods page: every option is told with its value, and no sentence that the values do not bear."""
+
+import copy
+import html
+import re
+from html.parser import HTMLParser
+
+from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
+from support.variants import VARIANTS
+
+from nstar.errors import ConfigError
+from nstar.methods import write_methods
+from nstar.methods.rows import CHOICES
+from nstar.options import EVERYTHING
+from nstar.reading.check import load_study
+from nstar.study import Study
+
+UNUSUAL = {
+    "name": "mine",
+    "title": "Mine",
+    "models": {
+        "t": {
+            **{"kind": "transformer", "width": 16, "depth": 2, "heads": 2, "dropout": 0.1},
+            **{"positions": "rotary", "norm": "post", "activation": "relu"},
+        },
+        "g": {"kind": "gru", "width": 8},
+    },
+    "tasks": {"parity": {"kind": "modular_addition", "modulus": 2}},
+    "grid": [{"lengths": [8, 10], "budgets": {"smallest": 16, "largest": 64}}],
+    "replicates": {"seeds": [0], "learning_rates": [1e-3]},
+    "training": {
+        "batch_size": 16,
+        "max_steps": 200,
+        "evaluate_every": 100,
+        "schedule": {"decay": "cosine", "warmup_steps": 10},
+        "stop_on_success": False,
+        "optimiser": {"decoupled": True, "weight_decay": 0.1},
+        "success": {"measure": "sequence_accuracy", "threshold": 0.9, "at": "final"},
+    },
+}
+"""A study in which the methods text of the first version stated four things that were not so."""
+
+ONE_OF_EACH = {
+    (options["kind"], str(options.get("attention", {}).get("kind"))): (name, options)
+    for name, options in VARIANTS.items()
+}
+EVERY_MODEL = tiny(
+    models={"plain": {"kind": "lstm", "width": 8}, **dict(ONE_OF_EACH.values())},
+    **{
+        "grid.0.models": ["plain"],
+        "grid.0.length_distributions": ["fixed", "uniform"],
+        "grid.0.lengths": [6, 7],
+        "training.schedule": {"decay": "linear", "warmup_steps": 10, "final_factor": 0.1},
+        "training.patience": 3,
+        "training.optimiser.gradient_clip": 1.0,
+    },
+)
+EVERY_TASK = tiny(
+    tasks={
+        "parity": {"kind": "modular_addition", "modulus": 2},
+        "permutation": {"kind": "permutation_composition", "degree": 3},
+        "group": {"kind": "group_product", "group": "Z_4"},
+        "swap": {"kind": "swap_composition", "degree": 3},
+        "cycle": {"kind": "cycle_navigation", "size": 4},
+        "automaton": {"kind": "random_automaton", "states": 3, "symbols": 2, "seed": 1},
+        "majority": {"kind": "majority"},
+        "first": {"kind": "first"},
+        "k_parity": {"kind": "k_parity", "bits": 2},
+        "function": {"kind": "random_function", "seed": 1},
+        "table": {"kind": "truth_table", "values": "01100110"},
+    },
+    **{"grid.0.tasks": ["parity"]},
+)
+EVERY_QUESTION = changed(
+    QUESTIONS,
+    **{
+        "tasks.words": {"kind": "edit_distance", "letters": 20},
+        "tasks.equations": {"kind": "linear_equations", "modulus": 5},
+        "grid.0.tasks": ["lis", "arithmetic"],
+    },
+)
+STUDIES = {
+    "unusual": UNUSUAL,
+    "every model": EVERY_MODEL,
+    "every task": EVERY_TASK,
+    "functions": changed(FUNCTIONS, **{"training.snapshot_every": 20}),
+    "widths": EVERY_QUESTION,
+}
+
+
+def page_of(study):
+    return write_methods(load_study(study))
+
+
+def text_of(page):
+    """Return the words of the body of a page."""
+    body = page[page.index("<body>") :]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+class Rows(HTMLParser):
+    """The rows of all tables of a page whose first entry is the key of an option."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self.row = {}, []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "tr":
+            self.row = []
+        elif tag in ("td", "th"):
+            self.row.append("")
+
+    def handle_data(self, data):
+        if self.row:
+            self.row[-1] += data
+
+    def handle_endtag(self, tag):
+        if tag == "tr":
+            key, *rest = self.row
+            self.rows.setdefault(key, rest)
+
+
+def test_a_study_of_unusual_values_is_told_as_it_is():
+    page = page_of(UNUSUAL)
+    text, rows = text_of(page), Rows(page).rows
+    for false in (
+        *("pre-LayerNorm", "GELU", "learned", "no dropout", "Optimiser: Adam with", "part of the"),
+        *("constant", "some evaluation", "has learnt ends", "at which it has learnt", "stops"),
+        *("GPT-2 style", "LayerNorm before"),
+    ):
+        assert false not in text, false
+    for key, value in {
+        **{"positions": "rotary", "norm": "post", "dropout": "0.1", "activation": "relu"},
+        **{"causal": "yes", "depth": "2 layers", "training.optimiser.weight_decay": "0.1"},
+        **{"training.schedule.decay": "cosine", "training.schedule.warmup_steps": "10 steps"},
+        **{"training.success.at": "final", "training.stop_on_success": "no"},
+        **{"training.success.threshold": "0.9", "training.optimiser.gradient_clip": "no limit"},
+        **{"training.precision": "float32", "search": "all", "data.validation_share": "0.2"},
+    }.items():
+        assert rows[key][0] == value, key
+    for true in (
+        "Optimiser: AdamW with betas 0.9 and 0.999, weight decay 0.1, and no clipping of gradients.",
+        "grows linearly over the first 10 steps, then cosine decay to 0 times its peak at step 200.",
+        "has learnt when, at its last evaluation, its share of validation sequences with every label "
+        "right is at least 0.9.",
+        "all all aligned fixed 8, 10 16 to 64, each 2 times the one before",
+        "has 12 cells",
+    ):
+        assert true in text, true
+
+
+def test_the_opposite_values_are_told_as_they_are():
+    study = changed(
+        UNUSUAL,
+        **{
+            "models.t": {"kind": "transformer", "width": 16, "depth": 2, "heads": 2},
+            "training.optimiser": {"decoupled": False, "gradient_clip": 1.5},
+            "training.schedule": {},
+            "training.success": {"measure": "loss", "threshold": 1e-4},
+            "training.stop_on_success": True,
+            "training.patience": 7,
+        },
+    )
+    text = text_of(page_of(study))
+    for true in (
+        "Optimiser: Adam with betas 0.9 and 0.999, weight decay 0, and the gradient of each replicate "
+        "clipped to norm 1.5.",
+        "Learning rate: constant.",
+        "at some evaluation, its loss on the validation set is at most 0.0001 nats per label.",
+        "or at the evaluation at which it has learnt, or after 7 evaluations without a new best",
+        *("LayerNorm before each part of a layer", "GELU", "position embeddings is trained"),
+    ):
+        assert true in text, true
+    for false in ("AdamW", "cosine", "rotary", "ReLU", "last evaluation", "does not end"):
+        assert false not in text, false
+
+
+def test_supervisions_and_length_distributions_of_every_block_are_told():
+    blocks = [
+        {"lengths": [4], "supervisions": ["outcome", "chain_of_thought"], "budgets": [2]},
+        {"models": ["lstm"], "lengths": [5], "length_distributions": ["uniform"], "budgets": [4]},
+    ]
+    text = text_of(page_of(tiny(grid=blocks)))
+    assert "all all outcome , chain_of_thought fixed 4 2" in text
+    assert "lstm all aligned uniform 5 4" in text
+    assert "has 5 cells" in text
+    assert "uniform : a data set has all lengths from 2 to n" in text
+
+
+def leaves_of(node, key=()):
+    """Yield the dotted key of every value in a resolved configuration; a list of values is one."""
+    if isinstance(node, dict) and node:
+        for name, value in node.items():
+            yield from leaves_of(value, (*key, name))
+    elif isinstance(node, list) and node and isinstance(node[0], dict):
+        for i, value in enumerate(node):
+            yield from leaves_of(value, (*key, str(i)))
+    else:
+        yield ".".join(key), node
+
+
+def words_in(schema):
+    """Yield every list of legal words in a JSON schema."""
+    if isinstance(schema, dict):
+        if "enum" in schema:
+            yield schema["enum"]
+        schema = list(schema.values())
+    for value in schema if isinstance(schema, list) else ():
+        yield from words_in(value)
+
+
+LEGAL_WORDS = list(words_in(Study.model_json_schema()))
+NOT_TOLD = ("name", "figures", "jobs", "device")  # no number depends on them
+IDLE = {
+    "training.schedule.final_factor": "there is no decay",
+    "fit.bootstrap_replicates": "there are no fits of demand to check",
+    "evaluation.test_examples": "no task extrapolates",
+}
+"""Options that some studies do not read, and whose change need not show there."""
+
+
+def other_values(value):
+    """Yield what a value could be changed to; not all of it is legal everywhere."""
+    if value is None:
+        yield from (1, 2, 4, 20, 0.5, {"kind": "linear"})
+    elif isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int | float):
+        yield from (value + 1, value * 2, value * 3, value / 2, value - 1, value + 0.05, 0.5)
+        yield from (int(value / 2), int(value + 100))
+    elif isinstance(value, str):
+        yield from (word for words in LEGAL_WORDS if value in words for word in words)
+        yield from ("Z_5", "10010110", "another")
+    else:
+        yield value[:-1]
+        yield from ([*value, extra] for extra in (0.3, 6, 7, 16))
+        yield from ([other, *value[1:]] for first in value[:1] for other in other_values(first))
+
+
+def legal_change(raw, dotted, value):
+    """Return a legal study that differs in one value, or nothing where every other one is refused."""
+    others = other_values(value)
+    if dotted in ("grid.0.models", "grid.0.tasks") and value is None:
+        others = ([name] for name in raw[dotted.rpartition(".")[2]])
+    for other in others:
+        study = copy.deepcopy(raw)
+        try:
+            study = load_study(changed(study, **{dotted: other}))
+        except ConfigError:
+            continue
+        if study.model_dump(mode="json", context=EVERYTHING) != raw:
+            return study
+    return None
+
+
+def option_of(raw, dotted):
+    """Return which option a key is: models and tasks by their kind, blocks of the grid without number."""
+    first, *rest = dotted.split(".")
+    if first in ("models", "tasks"):
+        return ".".join((first, raw[first][rest[0]]["kind"], *rest[1:]))
+    return ".".join((first, *rest[first == "grid" :]))
+
+
+def test_a_change_of_any_option_changes_the_page():
+    options, told = set(), set()
+    for name, study in STUDIES.items():
+        raw = load_study(study).model_dump(mode="json", context=EVERYTHING)
+        page = page_of(raw)
+        for dotted, value in leaves_of(raw):
+            option = option_of(raw, dotted)
+            if dotted.split(".")[0] in NOT_TOLD or dotted.endswith(".kind"):
+                continue
+            options.add(option)
+            study = legal_change(raw, dotted, value)
+            if study is not None and write_methods(study) != page:
+                told.add(option)
+            else:
+                assert study is None or option in IDLE, f"{name}: {dotted}"
+    # What cannot change alone: the first two make another subject, the last needs another source.
+    assert options - told == {
+        *("evaluation.function", "evaluation.answers"),
+        *(f"tasks.learnt_function.{key}" for key in ("model", "task", "length", "budget")),
+    }
+
+
+def choices_of(definitions):
+    """Yield name and legal values of every option of a JSON schema with a few of them, but `kind`."""
+    for part in definitions.values():
+        for name, option in part.get("properties", {}).items():
+            if name == "kind" or part["title"] in ("PresetOptions", "Figures", "Jobs"):
+                continue
+            if "enum" in option:
+                yield name, option["enum"]
+            elif option.get("type") == "boolean":
+                yield name, [True, False]
+
+
+def test_every_choice_is_put_into_words():
+    """A new option with a few legal values says in `CHOICES` what each of them means."""
+    schema = Study.model_json_schema()
+    choices = list(choices_of(schema["$defs"]))
+    assert len(choices) > 20
+    told_in_the_grid = {"cut"}
+    silent = [
+        (name, value)
+        for name, values in choices
+        for value in values
+        if name not in told_in_the_grid and not CHOICES.get(name, {}).get(value)
+    ]
+    assert silent == []
+
+
+def test_the_title_is_text():
+    title = (
+        "</h1><script>alert(1)</script><img src=x onerror=alert(1)> & 'quotes' \"Ω\" 🎉 {{ 7 * 7 }}"
+    )
+    plain, loud = (page_of(changed(UNUSUAL, title=text)) for text in ("Mine", title))
+    assert loud.count("<") == plain.count("<")
+    assert f"Methods: {title} This page" in text_of(loud)

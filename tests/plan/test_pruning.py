@@ -1,0 +1,385 @@
+"""What no study needs is found and removed, and nothing else."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from support.stores import make_stores
+from support.studies import changed, tiny, write_header_only
+
+from nstar.cells import training_specification
+from nstar.cells.paths import checkpoint_path
+from nstar.errors import ArtifactError, PathError
+from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
+from nstar.jobs.training import train_cells
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.plan.pruning import PARTIAL, find_surplus, remove
+from nstar.reading.check import load_study
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "prune_results.py"
+STUDY = tiny(**{"grid.0.budgets": [2, 8], "training.max_steps": 20})
+ONE_LENGTH = {"grid.0.lengths": [4]}
+ONE_SEED = {"replicates.seeds": [0]}
+SEARCH = {"search": "bracket"}
+
+
+def study(**changes):
+    return load_study(changed(STUDY, **changes))
+
+
+def make(results, **changes):
+    """Run all jobs of a study, as the workflow would."""
+    batches = make_batches(make_plan(study(**changes), results))
+    for batch in (*batches.generation, *batches.training, *batches.evaluation):
+        batch.save(results)
+    make_stores(batches, results)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    results = tmp_path_factory.mktemp("finished") / "results"
+    make(results)
+    return results
+
+
+@pytest.fixture
+def results(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def surplus_of(results, *studies, kinds=("data", "cells", "evaluations")):
+    found = find_surplus(studies, results)
+    return {str(part.path.relative_to(results)) for part in found if part.kind in kinds}
+
+
+def contents(results):
+    return {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+
+
+def stores(results, stage):
+    return {str(path.relative_to(results)) for path in (results / stage).rglob("*.zarr.zip")}
+
+
+def state(results, one):
+    """Return what a plan says, as far as pruning could change it."""
+    plan = make_plan(one, results)
+    return plan.cells, set(plan.missing_data), plan.missing_evaluations
+
+
+def test_a_study_needs_every_store_it_made(results):
+    assert len(stores(results, "cells")) == 8
+    assert surplus_of(results, study()) == set()
+
+
+def test_a_smaller_grid_does_not_need_the_rest(results):
+    found = surplus_of(results, study(**ONE_LENGTH))
+    rest = {
+        path
+        for stage in ("data", "cells", "evaluations")
+        for path in stores(results, stage)
+        if "length~5/" in path or "length~10/" in path
+    }
+    assert found == rest and len(rest) == 2 * 4 + 2 * 2 + 2
+
+
+def test_a_block_is_needed_whole_with_the_data_of_all_its_seeds(results):
+    assert surplus_of(results, study(**ONE_SEED)) == set()
+
+
+def test_other_options_need_other_stores(results):
+    wider = surplus_of(results, study(**{"models.lstm.width": 16}))
+    kept = {path for path in stores(results, "cells") if "model~dense/" in path}
+    assert wider == {
+        path
+        for stage in ("cells", "evaluations")
+        for path in stores(results, stage)
+        if "model~lstm/" in path
+    }
+    assert kept and not kept & wider
+    retest = surplus_of(results, study(**{"evaluation.test_examples": 6}))
+    tests = {path for path in stores(results, "data") if "split~test" in path}
+    assert retest == stores(results, "evaluations") | tests
+
+
+def test_two_studies_need_what_each_needs(results):
+    first, second = study(**ONE_LENGTH), study(**{"grid.0.lengths": [5], "grid.0.budgets": [8]})
+    both = surplus_of(results, first, second)
+    assert both == surplus_of(results, first) & surplus_of(results, second)
+    assert {path for path in both if path.startswith("cells/")} == {
+        path for path in stores(results, "cells") if "length~5/budget~2/" in path
+    }
+    assert surplus_of(results) > both
+
+
+def test_a_search_needs_cells_that_it_has_not_asked_for(tmp_path):
+    grid = {"grid.0.lengths": [10], "grid.0.budgets": {"smallest": 1, "largest": 512}}
+    everything, searching = study(**grid), study(**SEARCH, **grid)
+    plan = make_plan(everything, tmp_path)
+    for block in plan.missing_blocks:
+        summary = {"outcome": ["learnt"] * len(block.replicates)}
+        specification = training_specification(everything, block.cell)
+        write_header_only(plan.stores.cell(block), specification, summary=summary)
+    assert len(make_plan(searching, tmp_path).cells) < len(plan.cells)
+    assert len(surplus_of(tmp_path)) == len(plan.cells)
+    assert surplus_of(tmp_path, searching) == set()
+
+
+def test_overlapping_blocks_are_all_needed(results):
+    """One that is not used now is used once the other is found to be damaged."""
+    (results / "jobs").rename(results / "elsewhere")
+    make(results, **{"replicates.seeds": [0, 1, 2]})
+    one = study(**{"replicates.seeds": [1, 2]})
+    assert surplus_of(results, one) == set()
+    beside = surplus_of(results, study(**{"replicates.seeds": [2]}))
+    assert {p for p in beside if p.startswith("cells/")} == {
+        path for path in stores(results, "cells") if "seeds~0+1/" in path
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        ONE_LENGTH,
+        ONE_SEED,
+        {"grid.0.budgets": [8]},
+        {"grid.0.lengths": [4, 7]},
+        {"replicates.seeds": [1, 3]},
+        {"replicates.learning_rates": [0.01, 0.1]},
+        {"models.lstm.width": 16},
+        {"evaluation.test_examples": 6},
+        {"data.validation_share": 0.3},
+        {"training.max_steps": 40},
+        {**SEARCH, "grid.0.budgets": {"smallest": 2, "largest": 8}},
+    ],
+    ids=lambda changes: "+".join(changes) or "nothing",
+)
+@pytest.mark.parametrize("part_lost", [False, True])
+def test_no_plan_is_changed(changes, part_lost, results):
+    if part_lost:
+        for stage in ("data", "cells", "evaluations"):
+            for path in sorted(stores(results, stage))[::3]:
+                (results / path).unlink()
+    one = study(**changes)
+    before = state(results, one)
+    remove(find_surplus([one], results), results)
+    assert state(results, one) == before
+    assert find_surplus([one], results) == []
+
+
+def test_removing_leaves_no_empty_folder_and_nothing_else_is_touched(results):
+    others = [results / name for name in ("tables/cells.csv", "logs/a.log", "notes.txt")]
+    others += [results / "cells/notes.txt", results / "cells/copies/0123456789ab.zarr.zip"]
+    others += [results / "jobs/notes.txt", results / "checkpoints/notes.txt"]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    before = contents(results)
+    surplus = find_surplus([study(**ONE_LENGTH)], results)
+    remove(surplus, results)
+    gone = {part.path for part in surplus}
+    assert gone and contents(results) == {p: c for p, c in before.items() if p not in gone}
+    assert set(others) <= set(contents(results))
+    assert all(any(path.iterdir()) for path in results.rglob("*") if path.is_dir())
+
+
+def test_the_results_folder_may_lie_anywhere(results, tmp_path):
+    elsewhere = tmp_path / "data" / "seeds~x"
+    shutil.move(results, elsewhere)
+    assert len(surplus_of(elsewhere, study(**ONE_LENGTH))) == 14
+    (elsewhere / sorted(stores(elsewhere, "cells"))[0]).unlink()
+    assert len(kept(elsewhere, study(**ONE_LENGTH))[0]) == 1
+
+
+def test_folders_behind_links_are_left_alone(results, tmp_path):
+    shutil.move(results / "cells/model~lstm", tmp_path / "other_disk")
+    (results / "cells/model~lstm").symlink_to(tmp_path / "other_disk")
+    found = surplus_of(results, study(**ONE_LENGTH), kinds=("cells",))
+    assert found and all("model~dense/" in path for path in found)
+
+
+def old(path, age_s=2 * QUIET_S):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"half")
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age_s))
+    return path
+
+
+def ended_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert not psutil.pid_exists(process.pid)
+    return process.pid
+
+
+def test_partial_files_go_once_their_process_has_ended_and_they_are_quiet(results):
+    ended, name = ended_process(), "0123456789ab.zarr.zip"
+    left = [
+        old(results / folder / f".{ended}.partial.{name}")
+        for folder in ("data", "cells/model~lstm", "evaluations", "checkpoints", "jobs")
+    ]
+    old(results / "cells" / f".{os.getpid()}.partial.{name}")
+    old(results / "cells" / f".{ended}.partial.fresh.zarr.zip", age_s=0)  # of another machine
+    old(results / "tables" / f".{ended}.partial.cells.csv")
+    found = find_surplus([study()], results)
+    assert {part.path for part in found if part.kind == PARTIAL} == set(left)
+    assert len(found) == len(left) + len(list((results / "jobs").glob("*.json")))
+
+
+def test_partial_files_are_those_that_are_written(tmp_path):
+    with written_whole(tmp_path / "a.zarr.zip") as temporary:
+        temporary.touch()
+        assert is_partial(temporary) and not is_left_over(temporary)
+    assert not is_partial(tmp_path / "a.zarr.zip")
+    assert not is_left_over(temporary.with_name(f".{ended_process()}.partial.gone"))
+
+
+def jobs(results):
+    return {path.name for path in (results / "jobs").iterdir()}
+
+
+def checkpoint(results, store, device):
+    return old(checkpoint_path(results, results / store, device), 0)
+
+
+def kept(results, *studies):
+    """Return the jobs and the checkpoints that stay."""
+    remove(find_surplus(studies, results), results)
+    checkpoints = results / "checkpoints"
+    return jobs(results), set(checkpoints.iterdir()) if checkpoints.exists() else set()
+
+
+def test_jobs_and_checkpoints_of_a_finished_study_go(results):
+    for store in stores(results, "cells"):
+        checkpoint(results, store, "cpu")
+    old(results / "checkpoints" / "0123456789ab.pt")  # named as by an older version
+    assert len(jobs(results)) > 2
+    assert kept(results, study()) == (set(), set())
+
+
+def test_what_a_missing_block_could_use_stays_on_any_device(results):
+    """Also the checkpoints of the other blocks of its job: if the job fails, it takes their stores."""
+    (job,) = [
+        path for path in (results / "jobs").glob("train_cells-lstm-parity-aligned-fixed-4-*.json")
+    ]
+    outputs = json.loads(job.read_text())["outputs"]
+    first, *others = (path[path.rindex("cells/") :] for path in outputs)
+    assert others
+    (results / first).unlink()
+    devices = ("cpu", "NVIDIA H100 80GB HBM3", "a device that no store was made on")
+    stay = {checkpoint(results, store, name) for store in (first, *others) for name in devices}
+    for store in stores(results, "cells") - {first, *others}:
+        checkpoint(results, store, "cpu")
+    assert kept(results, study()) == ({job.name}, stay)
+
+
+def test_without_its_job_a_checkpoint_stays_while_its_block_is_missing(results):
+    shutil.rmtree(results / "jobs")
+    lost, *others = sorted(stores(results, "cells"))
+    (results / lost).unlink()
+    stay = checkpoint(results, lost, "NVIDIA H100 80GB HBM3")
+    for store in others:
+        checkpoint(results, store, "cpu")
+    one = study()
+    assert {part.path for part in find_surplus([one], results)} == {
+        path for path in (results / "checkpoints").iterdir() if path != stay
+    }
+    without = study(**{"models": {"lstm": STUDY["models"]["lstm"]}})  # `lost` is of the other model
+    assert stay in {part.path for part in find_surplus([without], results)}
+
+
+def test_training_and_pruning_name_checkpoints_alike(results, monkeypatch):
+    for path in stores(results, "cells"):
+        (results / path).unlink()
+    batches = make_batches(make_plan(study(), results))
+
+    monkeypatch.setattr("nstar.jobs.training.write_store", lambda *arguments, **options: 1 / 0)
+    for batch in batches.training:
+        with pytest.raises(ZeroDivisionError):
+            train_cells(batch.job, results, "cpu", 0.0)
+    shutil.rmtree(results / "jobs")
+    written = set((results / "checkpoints").iterdir())
+    assert len(written) >= 4
+    assert {part.kind for part in find_surplus([study()], results)} == set()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"outputs": ["elsewhere"]}'])
+def test_an_unreadable_job_stops_before_anything_is_removed(text, results):
+    (results / "jobs" / "train_cells-x.json").write_text(text)
+    with pytest.raises(ArtifactError, match=r"train_cells-x.json is no job of a run .*: rm '"):
+        find_surplus([study()], results)
+
+
+def test_a_folder_without_results_is_refused(tmp_path):
+    with pytest.raises(PathError, match="has none of the folders data, cells"):
+        find_surplus([study()], tmp_path)
+
+
+def prune(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, SCRIPT, *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+def write_config(folder, name="config.yaml", **changes):
+    (folder / name).write_text(yaml.safe_dump(changed(STUDY, **changes)))
+
+
+def test_the_script_lists_and_then_removes(results, tmp_path):
+    write_config(tmp_path, **ONE_LENGTH)
+    before, n_jobs = contents(results), len(jobs(results))
+    dry = prune(tmp_path)
+    assert dry.returncode == 0 and contents(results) == before
+    *lines, last = dry.stdout.splitlines()
+    assert last.startswith(f"would remove {14 + n_jobs} files, ") and last.endswith("add --remove")
+    listed = [line for line in lines if line.startswith("results/")]
+    sizes = [(tmp_path / line).stat().st_size for line in listed if "/cells/" in line]
+    assert f"cells: 4 files, {sum(sizes):,} bytes" in lines
+    done = prune(tmp_path, "--remove", "--results", "results")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].startswith(f"removed {14 + n_jobs} files, ")
+    assert set(before) - set(contents(results)) == {tmp_path / line for line in listed}
+    assert prune(tmp_path, "--remove").stdout == "nothing to remove\n"
+
+
+def test_the_script_takes_several_studies(results, tmp_path):
+    write_config(tmp_path, "a.yaml", **ONE_LENGTH)
+    write_config(tmp_path, "b.yaml", **{"grid.0.lengths": [5]})
+    assert prune(tmp_path, "--configfile", "a.yaml", "b.yaml", "--remove").returncode == 0
+    assert len(stores(results, "cells")) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "configuration b.yaml does not exist"),
+        ("a: [", "configuration b.yaml has 1 mistake; nothing was started"),
+        ("name: x", "b.yaml: the configuration has"),
+    ],
+)
+def test_one_wrong_configuration_of_two_removes_nothing(text, words, results, tmp_path):
+    write_config(tmp_path, "a.yaml", **ONE_LENGTH)
+    if text is not None:
+        (tmp_path / "b.yaml").write_text(text)
+    before = contents(results)
+    process = prune(tmp_path, "--configfile", "a.yaml", "b.yaml", "--remove")
+    assert process.returncode == 1 and contents(results) == before
+    assert process.stderr.startswith("error: ") and words in process.stderr.splitlines()[0]
+    assert "Traceback" not in process.stderr
+
+
+def test_the_script_refuses_wrong_arguments(tmp_path):
+    write_config(tmp_path)
+    process = prune(tmp_path, "--results", "nowhere")
+    assert process.returncode == 1
+    assert process.stderr.startswith("error: results folder nowhere has none of the folders")
+    assert prune(tmp_path, "--delete").returncode == 2
+    assert prune(tmp_path, "--configfile").returncode == 2

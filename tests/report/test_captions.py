@@ -1,0 +1,195 @@
+"""Captions of the report: they render with Snakemake's settings and are clean reStructuredText."""
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import docutils.core
+import docutils.nodes
+import jinja2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
+
+from nstar.options import EVERYTHING
+from nstar.reading.check import load_study
+from nstar.tables import TABLES
+
+REPORT = Path(__file__).parents[2] / "workflow" / "report"
+CAPTIONS = sorted(path.name for path in REPORT.glob("*.rst"))
+
+
+def resolved(study):
+    """Return a configuration as captions see it: with all defaults."""
+    return load_study(study).model_dump(mode="json", context=EVERYTHING)
+
+
+TITLE = "</script> Demand of *three* models_ for |data|, `x`_, a\\\\b :sub:`2` .. [1]_ -- Ωж中 🎉"
+FULL = tiny(title=TITLE, **{"training.max_steps": 1000, "training.patience": 7})
+LINKS = """
+
+.. _Workflow: javascript:show_panel('workflow')
+.. _Statistics: javascript:show_panel('statistics')
+.. _Figures: javascript:app.showCategory('Figures')
+.. _Findings: javascript:app.showCategory('Findings')
+.. _Methods: javascript:app.showCategory('Methods')
+.. _demand.svg: javascript:app.showResultInfo('results/figures/demand.svg')
+.. _methods.html: javascript:app.showResultInfo('results/methods.html')
+.. _findings.html: javascript:app.showResultInfo('results/findings.html')
+"""
+
+
+def render(name, study):
+    """Render a caption as snakemake.report does, but fail on a name that is not there."""
+    config = resolved(study)
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    text = (REPORT / name).read_text(encoding="utf-8") + LINKS
+    return environment.from_string(text).render(snakemake=SimpleNamespace(config=config))
+
+
+def published(name, study, **settings):
+    """Return the document of a rendered caption, and what docutils complains of."""
+    complaints = io.StringIO()
+    document = docutils.core.publish_doctree(
+        render(name, study),
+        settings_overrides={"report_level": 2, "warning_stream": complaints, **settings},
+    )
+    return document, complaints.getvalue()
+
+
+def with_success(measure, threshold, **others):
+    success = {"measure": measure, "threshold": threshold, **others}
+    return changed(FULL, **{"training.success": success})
+
+
+def test_there_is_a_caption_for_everything():
+    figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
+    figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
+    figures += ["width_accuracy", "widths", "operations", "locality"]
+    tables = [f"{name}_table" for name in TABLES]
+    pages = ["study", "methods", "findings", "function_findings", "width_findings"]
+    assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+@pytest.mark.parametrize(
+    "study",
+    [
+        FULL,
+        with_success("loss", 1e-4),
+        changed(
+            with_success("token_accuracy", 0.5, at="final"), **{"training.stop_on_success": False}
+        ),
+        FUNCTIONS,
+        QUESTIONS,
+    ],
+    ids=["full", "loss", "token", "functions", "widths"],
+)
+def test_a_caption_is_clean_restructuredtext(name, study):
+    assert published(name, study)[1] == ""
+
+
+def assert_shown_as_written(text):
+    document, complaints = published("study.rst", changed(FULL, title=text))
+    assert complaints == ""
+    (title,) = document.findall(docutils.nodes.title)
+    assert title.astext() == text.strip()
+    assert all(isinstance(node, docutils.nodes.Text) for node in title.children)
+
+
+@given(
+    st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1, max_size=200).filter(
+        lambda text: not text.isspace()
+    )
+)
+def test_a_title_is_shown_as_it_is_written(text):
+    assert_shown_as_written(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TITLE,
+        "1. a list",
+        "(a) another",
+        "- a bullet",
+        ":field: body",
+        ".. include:: /etc/passwd",
+        "::",
+        "=====",
+        ">>> doctest",
+        "|substitution|",
+        "https://example.org and someone@example.org",
+        "{{ 7 * 7 }} {% raw %} {# note #}",
+        "\\",
+        "A " * 100,
+        "W" * 200,
+    ],
+)
+def test_no_markup_of_a_title_is_read(text):
+    assert_shown_as_written(text)
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        (FULL, ("how many training sequences N*", "2602.18333")),
+        (FUNCTIONS, ("as functions of bits", "2402.09963")),
+        (QUESTIONS, ("what width D* networks need", "2402.13934")),
+    ],
+    ids=["demand", "functions", "widths"],
+)
+def test_the_first_page_has_two_sentences_and_links(study, words):
+    text = " ".join(published("study.rst", study)[0].astext().split())
+    for word in (*words, "Read the findings or read the methods."):
+        assert word in text
+    sentences = text.partition(" This study ")[2].partition("Read the findings")[0]
+    assert sentences.replace("et al.", "").count(". ") + sentences.count(".\n") <= 2
+    assert ("N*" in text) == (study is FULL)
+
+
+@pytest.mark.parametrize(
+    ("measure", "threshold", "sentence"),
+    [
+        ("loss", 0.0001, "at most 0.0001 nats"),
+        ("token_accuracy", 0.9, "at least 0.9"),
+        ("sequence_accuracy", 0.99, "at least 0.99"),
+    ],
+)
+@pytest.mark.parametrize("name", ["demand.rst", "outcomes.rst"])
+def test_success_is_told_as_configured(name, measure, threshold, sentence):
+    assert sentence in " ".join(render(name, with_success(measure, threshold)).split())
+
+
+@pytest.mark.parametrize(
+    ("name", "at_best", "at_final"),
+    [
+        ("demand.rst", "at some evaluation.", "at its last evaluation."),
+        ("outcomes.rst", "at some evaluation.", "at the last evaluation."),
+        ("extrapolation.rst", "the first evaluation that passed", "success does not end it"),
+    ],
+)
+def test_the_evaluation_that_decides_is_told_as_configured(name, at_best, at_final):
+    final = changed(
+        with_success("loss", 0.1, at="final"),
+        **{"training.stop_on_success": False, "training.objective": "squared_error"},
+    )
+    best, last = (
+        " ".join(render(name, study).split()) for study in (with_success("loss", 0.1), final)
+    )
+    assert at_best in best and at_final not in best
+    assert at_final in last and at_best not in last and "nats" not in last
+
+
+@pytest.mark.parametrize("name", ["exponents.rst", "sharing.rst"])
+def test_the_interval_is_told_with_its_confidence(name):
+    text = render(name, changed(FULL, **{"fit.confidence": 0.9}))
+    assert "90 % intervals" in " ".join(text.split())
+
+
+def test_the_shortest_length_of_the_sum_is_told_as_configured():
+    text = render("sharing.rst", changed(FULL, **{"data.shortest_length": 4}))
+    assert "n from 4 to L" in " ".join(text.split())

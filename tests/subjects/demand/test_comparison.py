@@ -1,0 +1,197 @@
+"""Comparisons of curves, from demands and cells worked out by hand."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nstar.subjects.demand.comparison import (
+    KEYS,
+    any_demands,
+    compare_curves,
+    half_demands,
+    ratio_rows,
+    sharing_rows,
+    step_rows,
+)
+from nstar.tables import CELLS, DEMAND, THRESHOLDS, read_table, write_table
+
+NAN, INF = np.nan, np.inf
+BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": pd.NA}
+TRAINING = {"max_steps": 800, "evaluate_every": 20, "decay": "constant", "at": "best"}
+
+
+def curve(model="lstm", supervision="aligned", distribution="fixed", length=2):
+    return (model, "parity", supervision, distribution, 2, length)
+
+
+def blank(columns, key, **values):
+    row = {name: BLANKS[column.dtype] for name, column in columns.items()}
+    return row | dict(zip(KEYS, key, strict=True)) | values
+
+
+DEMANDS = {
+    curve(length=2): (16.0, 8.0, 16.0),
+    curve(length=3): (64.0, 32.0, 64.0),
+    curve(distribution="uniform", length=3): (40.0, 20.0, 40.0),
+}
+
+
+def sharing(demands, rule="any", shortest=2):
+    joint = curve(distribution="uniform", length=3)
+    rows = list(sharing_rows(joint, shortest, rule, demands))
+    assert len(rows) <= 1
+    return rows[0] if rows else None
+
+
+def test_brackets_bound_kappa_from_least_to_greatest():
+    row = sharing(DEMANDS)
+    assert (row["kappa"], row["lower"], row["upper"]) == (2, 1, 4)
+    assert (row["kind"], row["n_used"], row["shortest"], row["length"]) == ("estimate", 2, 2, 3)
+
+
+def test_the_interval_of_the_rule_half_is_narrower_than_what_brackets_allow():
+    half, bracketed = sharing(DEMANDS, "half"), sharing(DEMANDS, "any")
+    assert half["kappa"] == bracketed["kappa"]
+    assert bracketed["lower"] < half["lower"] and half["upper"] <= bracketed["upper"]
+
+
+def test_a_missing_length_is_named_and_no_length_at_all_makes_no_row():
+    joint = DEMANDS[curve(distribution="uniform", length=3)]
+    row = sharing(
+        {curve(length=3): (64.0, 32.0, 64.0), curve(distribution="uniform", length=3): joint}
+    )
+    assert (row["kind"], row["reason"]) == ("unknown", "No curve of length 2 alone.")
+    assert np.isnan(row["kappa"])
+    assert sharing({curve(distribution="uniform", length=3): joint}) is None
+    assert list(sharing_rows(curve(length=3), 2, "any", DEMANDS)) == [], "no joint curve"
+
+
+def test_shortest_length_limits_the_sum():
+    assert sharing(DEMANDS, shortest=3)["kappa"] == 64 / 40
+
+
+def test_all_sequences_that_exist_bound_the_demand_that_they_do_not_meet():
+    thresholds = pd.DataFrame(
+        [
+            blank(
+                THRESHOLDS,
+                curve(length=2),
+                lower=13.0,
+                upper=INF,
+                censoring="right",
+                n_available=13,
+            ),
+            blank(
+                THRESHOLDS,
+                curve(length=3),
+                lower=13.0,
+                upper=INF,
+                censoring="right",
+                n_available=99,
+            ),
+        ]
+    )
+    demand = pd.DataFrame(
+        [
+            blank(DEMAND, curve(length=n), estimate=NAN, lower=7.0, upper=INF, censoring="right")
+            for n in (2, 3)
+        ]
+    )
+    found = half_demands(demand, thresholds)
+    assert [found[curve(length=n)][1] for n in (2, 3)] == [13, 7]
+    assert any_demands(thresholds)[curve(length=3)][1:] == (13, INF)
+
+
+def test_a_left_censored_threshold_has_no_estimate():
+    row = blank(THRESHOLDS, curve(), n_star=4.0, lower=0.0, upper=4.0, censoring="left")
+    (ends,) = any_demands(pd.DataFrame([row])).values()
+    assert np.isnan(ends[0]) and ends[1:] == (0, 4)
+
+
+def test_every_pair_once_in_the_order_of_the_study():
+    coordinates = itertools.product(("lstm", "dense"), ("outcome", "aligned"), ("fixed", "uniform"))
+    demands = {curve(*values): (16.0, 8.0, 16.0) for values in coordinates}
+    demands[curve("dense", "aligned", "uniform")] = (NAN, 64.0, INF)
+    rows = pd.DataFrame(ratio_rows(["dense", "lstm"], {"any": demands}))
+
+    counts = rows.groupby("kind", sort=False)["numerator"].agg(["count", "first"])
+    assert counts["count"].to_dict() == {"supervision": 4, "length_distribution": 4, "model": 4}
+    assert counts["first"].tolist() == ["outcome", "fixed", "dense"]
+    models = rows[rows["kind"] == "model"]
+    assert set(models["model"]) == {""} and set(models["denominator"]) == {"lstm"}
+    censored = rows[rows["bound"] != "estimate"]
+    assert censored["bound"].tolist() == ["upper bound", "upper bound", "lower bound"]
+    assert (rows.drop(censored.index)[["ratio", "lower", "upper"]] == [1, 0.5, 2]).all(axis=None)
+
+
+def replicates(*rows):
+    names = ("budget", "learnt_at", "outcome")
+    return pd.DataFrame(rows, columns=names).astype({"learnt_at": "Int64"})
+
+
+HISTORY = replicates(
+    *((4, pd.NA, "not_generalised"), (8, 700, "learnt"), (16, 200, "learnt"), (16, 90, "learnt"))
+)
+
+
+def test_fewer_steps_need_more_data():
+    rows = list(step_rows(curve(), HISTORY, TRAINING))
+    found = [(row["max_steps"], row["lower"], row["n_star"]) for row in rows]
+    assert found == [(100, 8, 16), (200, 8, 16), (400, 8, 16), (800, 4, 8)]
+
+
+def test_a_smaller_budget_of_steps_ends_at_an_evaluation():
+    rows = list(step_rows(curve(), HISTORY, TRAINING | {"max_steps": 700}))
+    assert [row["max_steps"] for row in rows] == [80, 160, 340, 700]
+    assert [row["censoring"] for row in rows] == ["right", "interval", "interval", "interval"]
+    rows = list(step_rows(curve(), HISTORY, TRAINING | {"max_steps": 100}))
+    assert [row["max_steps"] for row in rows] == [20, 40, 100]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"decay": "cosine"}, "its decay is cosine"), ({"at": "final"}, "final evaluation decides")],
+)
+def test_fewer_steps_are_unknown_where_the_history_does_not_tell(change, words):
+    *fewer, whole = step_rows(curve(), HISTORY, TRAINING | change)
+    assert {row["censoring"] for row in fewer} == {"unknown"}
+    assert all(words in row["reason"] for row in fewer) and len(fewer) == 3
+    assert (whole["n_star"], whole["reason"]) == (8, "")
+
+
+def test_tables_of_a_study(tmp_path):
+    (tmp_path / "tables").mkdir()
+    cells, thresholds, demand = [], [], []
+    for key, (n_star, lower, upper) in DEMANDS.items():
+        ends = {"lower": lower, "upper": upper, "censoring": "interval"}
+        thresholds.append(
+            blank(THRESHOLDS, key, rule="any", seed=pd.NA, n_star=n_star, n_available=99, **ends)
+        )
+        demand.append(blank(DEMAND, key, estimate=n_star, **ends))
+        for budget, seed, rate in itertools.product((8, 64), (0, 1), (0.1, 0.2)):
+            learnt = budget >= n_star and seed == 0
+            cells.append(
+                blank(CELLS, key, budget=budget, seed=seed, learning_rate=rate)
+                | {"outcome": "learnt" if learnt else "not_fitted", "diverged": rate == 0.2}
+                | {"learnt_at": 100 if learnt else pd.NA}
+                | {"best_validation_sequence_accuracy": 1 - rate}
+                | {"extrapolation_above_chance": 0.5 + 0.25 * seed if rate == 0.1 else 0.0}
+            )
+    made = {"cells.parquet": cells, "thresholds.csv": thresholds, "demand.csv": demand}
+    for name, rows in made.items():
+        write_table(tmp_path / "tables" / name, name.partition(".")[0], pd.DataFrame(rows))
+    compare_curves({"models": ["lstm"], "shortest_length": 2, "training": TRAINING}, tmp_path)
+    names = ("sharing", "ratios", "steps", "extrapolation", "composition")
+    tables = {name: read_table(tmp_path / f"tables/{name}.csv", name) for name in names}
+
+    assert tables["sharing"][["rule", "kappa"]].to_numpy().tolist() == [["half", 2.0], ["any", 2.0]]
+    assert tables["ratios"]["ratio"].tolist() == [64 / 40] * 2
+    assert len(tables["steps"]) == 4 * len(DEMANDS)
+    shown = ["budget", "n_seeds", "n_learnt", "median", "least", "most"]
+    assert tables["extrapolation"][shown].to_numpy().tolist() == [[64, 2, 1, 0.625, 0.5, 0.75]] * 3
+    shown = ["budget", "n_replicates", "n_learnt", "n_not_fitted", "n_diverged"]
+    assert (
+        tables["composition"][shown].to_numpy().tolist() == [[8, 4, 0, 4, 2], [64, 4, 2, 2, 2]] * 3
+    )

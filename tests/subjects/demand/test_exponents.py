@@ -1,0 +1,273 @@
+"""From the table of cells to fits: what enters, how pairs are compared, and what a check says."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nstar.subjects.demand.checks import _compare
+from nstar.subjects.demand.exponents import fit_exponents
+from nstar.subjects.demand.observations import scaling_data
+from nstar.subjects.demand.selection import as_score, runs_by_seed
+from nstar.tables import CELLS, THRESHOLDS, read_table, write_table
+
+ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
+KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]
+BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
+JOB = {
+    "models": ["transformer", "lstm"],
+    "success": {"measure": "sequence_accuracy", "threshold": 0.9},
+    "fit": {"confidence": 0.95, "bootstrap_replicates": 100},
+}
+
+
+def make_cells(exponents=(("transformer", 1.5), ("lstm", 0.2)), lengths=(4, 6, 8, 12, 16), seeds=5):
+    """Return cells of two models whose demand follows a power law, with scatter between seeds."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for model, exponent in exponents:
+        for length in lengths:
+            place = 0.15 * generator.normal()
+            for seed in range(seeds):
+                log_n_star = 2.5 + exponent * np.log(length / 4) + place
+                log_n_star += 0.3 * generator.normal()
+                for budget in 2 ** np.arange(1, 9):
+                    distance = np.log(budget) - log_n_star
+                    accuracy = 1 / (1 + np.exp(-2 * distance) / 9)
+                    rows.append(
+                        {
+                            **{name: BLANKS[column.dtype] for name, column in CELLS.items()},
+                            **{"model": model, "task": "parity", "n_states": 2, "length": length},
+                            **{"budget": budget, "seed": seed, "learning_rate": 0.01},
+                            **ASKED,
+                            "outcome": "learnt" if distance > 0 else "not_generalised",
+                            "best_validation_sequence_accuracy": accuracy,
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def make_thresholds(cells):
+    """Return the brackets of each seed; only the columns that fits read are real."""
+    rows = [
+        {
+            **{name: BLANKS[column.dtype] for name, column in THRESHOLDS.items()},
+            **dict(zip(KEYS, key, strict=True)),
+            **{"rule": "seed", "censoring": "interval", "n_available": 10**6},
+            "n_star": float(curve.loc[curve["outcome"] == "learnt", "budget"].min()),
+        }
+        for key, curve in cells.groupby(KEYS)
+    ]
+    return pd.DataFrame(rows)
+
+
+def fit(folder, cells, job=JOB, thresholds=None):
+    """Fit written tables, and return what was made by name, with the fit cards."""
+    tables = folder / "tables"
+    thresholds = make_thresholds(cells) if thresholds is None else thresholds
+    write_table(tables / "cells.parquet", "cells", cells)
+    write_table(tables / "thresholds.csv", "thresholds", thresholds)
+    fit_exponents(job, folder)
+    names = ("exponents", "sensitivity", "checks", "forms", "demand")
+    made = {name: read_table(tables / f"{name}.csv", name) for name in names}
+    return made | {"cards": json.loads((tables / "fits.json").read_text())}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("fits"), make_cells())
+
+
+def row(table, **wanted):
+    """Return the one row with these values."""
+    mask = np.logical_and.reduce([table[name] == value for name, value in wanted.items()])
+    (found,) = table[mask].to_dict("records")
+    return found
+
+
+def test_exponents_and_their_difference_are_found(made):
+    for model, truth in (("transformer", 1.5), ("lstm", 0.2)):
+        found = row(made["exponents"], kind="exponent", model=model, quantity="length")
+        assert found["lower"] < truth < found["upper"]
+        assert found["converged"]
+        assert (found["n_used"], found["n_curves"]) == (200, 5)
+    pair = row(made["exponents"], kind="difference", quantity="length")
+    assert pair["lower"] < 1.3 < pair["upper"]
+    assert pair["p_value_holm"] == pair["p_value"]  # the only pair
+
+
+def test_every_exponent_and_difference_is_checked(made):
+    found = made["checks"].groupby("kind")["check"].agg(sorted).to_dict()
+    assert found == {
+        "exponent": ["bootstrap", "bootstrap", "crossing", "crossing", "scatter", "scatter"],
+        "difference": ["crossing", "joint", "paired"],
+    }
+    assert (made["checks"]["verdict"] == "agrees").all()
+    assert made["checks"][["estimate", "lower", "upper"]].notna().all(axis=None)
+
+
+def test_demand_of_every_curve_falls_with_the_number_of_seeds(made):
+    demand = made["demand"]
+    assert len(demand) == 10
+    assert (demand["any_estimate"] < demand["estimate"]).all()
+    assert ((demand["lower"] < demand["estimate"]) & (demand["estimate"] < demand["upper"])).all()
+    assert set(demand["n_seeds"]) == {5}
+
+
+def test_every_form_is_compared(made):
+    assert list(made["forms"]["form"]) == ["power", "exponential", "broken_power"] * 2
+    assert (made["forms"].groupby("model")["delta_aic"].min() == 0).all()
+
+
+def test_cards_say_how_every_number_was_obtained(made):
+    assert set(made["cards"]) == {"versions", "aligned fixed"}
+    cards = made["cards"]["aligned fixed"]
+    assert set(cards) == {
+        "exponents",
+        "sensitivity",
+        "joint",
+        "forms",
+        "demand",
+        "checks",
+    }
+    card = cards["exponents"]["lstm"]
+    for name in ("method", "score_norm", "n_starts_agreeing", "n_used", "n_censored", "aic"):
+        assert card[name] not in (None, "")
+    assert card["score_norm"] < 1e-3
+    assert cards["demand"]["lstm"][0]["n_starts_agreeing"] == 3
+    assert cards["checks"]["bootstrap"]["lstm"]["n_replicates"] == 100
+    assert cards["checks"]["crossing"]["lstm"]["method"].startswith("crossing")
+    assert [one["name"] for one in cards["joint"]["fit"]["coefficients"]][2:] == [
+        "lstm",
+        "length:lstm",
+    ]
+
+
+def test_the_same_tables_give_the_same_numbers(made, tmp_path):
+    again = fit(tmp_path, make_cells())
+    assert again.pop("cards") == made["cards"]
+    for name, table in again.items():
+        pd.testing.assert_frame_equal(table, made[name], check_exact=True)
+
+
+def test_runs_that_fitted_nothing_are_left_out_and_counted(tmp_path):
+    cells = make_cells()
+    lost = (cells["model"] == "lstm") & (cells["seed"] == 4) & (cells["budget"] <= 4)
+    cells.loc[lost, "outcome"] = "not_fitted"
+    made = fit(tmp_path, cells)
+    found = row(made["exponents"], kind="exponent", model="lstm", quantity="length")
+    other = row(made["exponents"], kind="exponent", model="transformer", quantity="length")
+
+    assert (found["n_not_fitted"], found["n_used"]) == (10, 190)
+    assert (other["n_not_fitted"], other["n_used"]) == (0, 200)
+    demand = made["demand"]
+    assert set(demand.loc[demand["model"] == "lstm", "n_not_fitted"]) == {2}
+
+
+def test_doubtful_thresholds_are_left_out_with_their_seed(tmp_path):
+    cells = make_cells()
+    thresholds = make_thresholds(cells)
+    doubtful = (thresholds["model"] == "lstm") & (thresholds["seed"] == 0)
+    thresholds.loc[doubtful, "limited_by_steps"] = True
+    made = fit(tmp_path, cells, thresholds=thresholds)
+    without = row(made["sensitivity"], kind="exponent", model="lstm", quantity="length")
+
+    assert set(made["sensitivity"]["left_out"]) == {"limited_by_steps"}
+    assert without["n_used"] == 160
+    assert row(made["exponents"], kind="exponent", model="lstm", quantity="length")["n_used"] == 200
+
+
+def test_what_is_asked_for_is_fitted_for_itself(made, tmp_path):
+    """A second supervision with other exponents changes no number of the first."""
+    other = make_cells(exponents=(("transformer", 0.2), ("lstm", 1.5)))
+    both = fit(tmp_path, pd.concat([make_cells(), other.assign(supervision="outcome")]))
+
+    for name, table in both.items():
+        if name != "cards":
+            first = table[table["supervision"] == "aligned"]
+            pd.testing.assert_frame_equal(first, made[name], check_exact=True)
+            assert len(table) == 2 * len(first)
+    assert both["cards"]["aligned fixed"] == made["cards"]["aligned fixed"]
+    found = row(both["exponents"], supervision="outcome", model="lstm", quantity="length")
+    assert found["lower"] < 1.5 < found["upper"]
+
+
+def test_one_model_has_no_pair_and_one_length_has_no_exponent(tmp_path):
+    cells = make_cells(exponents=(("lstm", 0.2),), lengths=(8,))
+    made = fit(tmp_path, cells)
+
+    assert list(made["exponents"]["quantity"]) == ["intercept"]
+    assert "Only 1 of 1 curves" in made["exponents"]["reason"][0]
+    assert made["checks"].empty
+    assert made["forms"].empty
+    assert made["cards"]["aligned fixed"]["joint"] is None
+    assert len(made["demand"]) == 1
+
+
+def test_models_without_a_common_place_are_not_paired(tmp_path):
+    cells = make_cells()
+    lengths = {"transformer": (4, 6, 8), "lstm": (12, 16)}
+    kept = [
+        length in lengths[model]
+        for model, length in zip(cells["model"], cells["length"], strict=True)
+    ]
+    made = fit(tmp_path, cells[kept])
+
+    assert set(made["checks"]["kind"]) == {"exponent", "difference"}
+    paired = row(made["checks"], check="paired")
+    assert paired["verdict"] == "no answer"
+    assert paired["reason"].startswith("0 rows are too few")
+
+
+def test_adjusted_p_values_grow_with_the_number_of_pairs(tmp_path):
+    cells = make_cells(exponents=(("a", 1.5), ("b", 0.2), ("c", 0.2)))
+    made = fit(tmp_path, cells, JOB | {"models": ["a", "b", "c"]})
+    pairs = made["exponents"][made["exponents"]["kind"] == "difference"]
+
+    assert len(pairs) == 3
+    assert (pairs["p_value_holm"] >= pairs["p_value"]).all()
+    assert pairs["p_value_holm"].min() == pytest.approx(3 * pairs["p_value"].min())
+
+
+def test_a_seed_learns_when_one_of_its_learning_rates_does():
+    cells = make_cells(lengths=(4,), seeds=1)
+    twice = pd.concat([cells, cells.assign(learning_rate=0.1, outcome="not_fitted", diverged=True)])
+    twice.loc[twice["learning_rate"] == 0.1, "best_validation_sequence_accuracy"] = np.nan
+    runs, once = (runs_by_seed(part, "sequence_accuracy") for part in (twice, cells))
+
+    pd.testing.assert_frame_equal(runs, once)
+    assert scaling_data(runs)["n_runs"].max() == 1
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "score"),
+    [
+        ("sequence_accuracy", 0.5, 0.0),
+        ("token_accuracy", 1.0, math.log(999)),
+        ("loss", 1e-2, -math.log(1e-2)),
+        ("loss", 0.0, -math.log(1e-6)),
+    ],
+)
+def test_scores_are_unbounded_and_grow_with_success(measure, value, score):
+    assert as_score(value, measure) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "verdict"),
+    [
+        ((1.0, 0.5, 1.5), (1.2, 0.6, 1.8), "agrees"),
+        ((1.0, 0.5, 1.5), (0.6, -0.2, 1.4), "other conclusion"),
+        ((-1.0, -1.5, -0.5), (-0.6, -1.4, 0.2), "other conclusion"),
+        ((1.0, 0.5, 1.5), (1.6, 0.6, 2.6), "disagrees"),
+        ((1.0, 0.0, 2.0), (1.6, 1.2, 2.0), "disagrees"),
+        ((1.0, 0.5, 1.5), (1.2, math.nan, math.nan), "no answer"),
+        ((math.nan, math.nan, math.nan), (1.2, 0.6, 1.8), "no answer"),
+    ],
+)
+def test_verdict_of_a_check(one, two, verdict):
+    names = ("estimate", "lower", "upper")
+    assert (
+        _compare(dict(zip(names, one, strict=True)), dict(zip(names, two, strict=True))) == verdict
+    )

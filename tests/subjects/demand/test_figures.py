@@ -1,0 +1,149 @@
+"""Figures of any kind: they survive every table, look alike and are written the same twice."""
+
+import itertools
+import re
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+
+from nstar.report.axes import geometric_ticks, round_ticks
+from nstar.report.style import length_looks, model_looks, save
+from nstar.subjects.demand.figures.demand import draw_demand
+from nstar.subjects.demand.figures.exponents import draw_exponents
+from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
+from nstar.subjects.demand.figures.learning import draw_accuracy
+from nstar.subjects.demand.figures.outcomes import draw_outcomes
+from nstar.subjects.demand.figures.sharing import draw_sharing
+
+EIGHT = tuple(f"model_with_a_long_name_{i}" for i in range(8))
+CASES = {
+    "plain": lambda make: (make.cells(), make.thresholds(), make.exponents()),
+    "single": lambda make: (
+        make.cells(["lstm"], ["parity"], [8], [16], [1], [0.01]),
+        make.thresholds(["lstm"], ["parity"], [1]).query("length == 8"),
+        make.exponents(["lstm"]).query("quantity == 'intercept'"),
+    ),
+    "right": lambda make: (
+        make.cells(lengths=[500], budgets=[16, 32]),
+        make.censor(make.thresholds(), slice(None), "right"),
+        make.unknown_exponents(),
+    ),
+    "left": lambda make: (
+        make.cells(lengths=[4], budgets=[64, 128]),
+        make.censor(make.thresholds(), slice(None), "left"),
+        make.unknown_exponents(),
+    ),
+    "unknown": lambda make: (
+        make.cells(lengths=[4], budgets=[64, 128]).assign(outcome="not_fitted"),
+        make.thresholds().assign(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown"),
+        make.exponents().iloc[:0],
+    ),
+    "trap": lambda make: (
+        make.trap_cells(),
+        make.thresholds().assign(monotone=False),
+        make.exponents(),
+    ),
+    "nan": lambda make: (
+        make.cells(seeds=[1]).assign(**dict.fromkeys(make.accuracies, np.nan), diverged=True),
+        make.thresholds(seeds=[1]).assign(limited_by_steps=True),
+        make.exponents(converged=False, lower=np.nan, upper=np.nan),
+    ),
+    "eight": lambda make: (
+        make.cells(EIGHT, lengths=[4, 8]),
+        make.thresholds(EIGHT),
+        make.exponents(EIGHT),
+    ),
+}
+DRAWINGS = {
+    "demand": lambda make, cells, thresholds, exponents: draw_demand(
+        thresholds, exponents, make.demand(thresholds), 7.0
+    ),
+    "exponents": lambda make, cells, thresholds, exponents: draw_exponents(
+        exponents, make.checks(exponents), 7.0
+    ),
+    "accuracy": lambda make, cells, thresholds, exponents: draw_accuracy(cells, 7.0),
+    "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
+    "outcomes": lambda make, cells, thresholds, exponents: draw_outcomes(cells, 7.0),
+    "sharing": lambda make, cells, thresholds, exponents: draw_sharing(
+        make.sharing(thresholds), make.extrapolation(make.sharing(thresholds)), 7.0
+    ),
+}
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+@pytest.mark.parametrize("case", CASES)
+def test_every_figure_survives_every_case_without_warning(make, case, drawing):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # collapsed layouts, empty medians, limits that coincide
+        figure = DRAWINGS[drawing](make, *CASES[case](make))
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        figure.draw_without_rendering()
+
+    assert figure.get_figwidth() == 7.0
+    canvas = figure.bbox.padded(1)
+    for panel in figure.axes:
+        box = panel.get_tightbbox(renderer)
+        assert canvas.containsx(box.x0) and canvas.containsx(box.x1), "a panel is cut off"
+        assert canvas.containsy(box.y0) and canvas.containsy(box.y1), "a panel is cut off"
+    for legend in figure.legends:
+        box = legend.get_window_extent(renderer)
+        assert canvas.containsx(box.x0) and canvas.containsx(box.x1), "a legend is cut off"
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_saving_twice_gives_the_same_bytes(make, drawing, tmp_path):
+    once = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "once.a", 60)
+    with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.grid": True}):
+        twice = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "twice", 60)
+
+    assert [path.name for path in once] == ["once.a.svg", "once.a.png"]
+    for first, second in zip(once, twice, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert re.search(r"<text[^>]*>[^<]*(training|exponent|sharing)", once[0].read_text()), (
+        "text is outlines"
+    )
+
+
+def test_the_first_models_differ_in_lightness_and_all_in_marker():
+    looks = list(model_looks(f"model {i}" for i in range(9)).values())
+    grey = [np.dot(to_rgb(look.colour), [0.299, 0.587, 0.114]) for look in looks[:3]]
+
+    assert min(abs(a - b) for a, b in itertools.combinations(grey, 2)) > 0.2
+    assert len({look.marker for look in looks}) == 9
+
+
+def test_lengths_run_from_dark_to_light():
+    looks = length_looks([16, 4, 8, 4])
+
+    assert list(looks) == [4, 8, 16]
+    grey = [np.dot(to_rgb(look.colour), [0.299, 0.587, 0.114]) for look in looks.values()]
+    assert grey == sorted(grey)
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([8], [8]),
+        ([4, 8, 64], [4, 8, 16, 32, 64]),
+        ([2**k for k in range(2, 15)], [4, 32, 256, 2048, 16384]),
+        ([100, 130, 900], [100, 200, 500, 1000]),
+    ],
+)
+def test_ticks_are_plain_budgets(values, ticks):
+    assert geometric_ticks(values, most=5) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("smallest", "largest", "ticks"),
+    [
+        (0.5, 2, [0.5, 1, 2]),
+        (0.12, 9, [0.1, 0.3, 1, 3, 10]),
+        (1e-4, 1e9, [1e-3, 1, 1e3, 1e6, 1e9]),
+    ],
+)
+def test_ticks_about_one_are_round(smallest, largest, ticks):
+    assert round_ticks(smallest, largest, most=5) == ticks

@@ -1,0 +1,465 @@
+"""The findings: every sentence follows from the numbers, and none says more."""
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nstar.subjects.demand.findings.page import write_findings
+from nstar.tables import RATIOS, SHARING
+
+ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
+REASON = "Only 1 of 3 curves have N* inside their budgets."
+
+
+def cell(model="lstm", length=4, budget=64, seed=1, **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length, "budget": budget}
+    row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
+    row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
+    return row | {"extrapolation_above_chance": 0.5} | ASKED | changes
+
+
+def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interval", **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length, "rule": "any"}
+    row |= {"seed": pd.NA, "n_star": n_star, "lower": lower, "censoring": censoring}
+    row |= {"upper": np.inf if censoring == "right" else n_star}
+    row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6}
+    return row | ASKED | changes
+
+
+def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
+    row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": "length"}
+    row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
+    row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
+    row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4}
+    row |= {"quantised": False, "p_value_holm": np.nan}
+    return row | {"reason": ""} | ASKED | changes
+
+
+def difference(estimate, lower, upper, **changes):
+    pair = {"kind": "difference", "minus_model": "lstm"}
+    return exponent("transformer", estimate, lower, upper, **pair, **changes)
+
+
+def check(model="lstm", name="crossing", verdict="agrees", **changes):
+    row = {key: exponent(model)[key] for key in ("kind", "model", "minus_model", "quantity")}
+    row |= {"check": name, "estimate": 1.1, "lower": 0.4, "upper": 1.8, "verdict": verdict}
+    return row | ASKED | changes
+
+
+def form(model="lstm", name="power", delta_aic=0.0, **changes):
+    row = {"model": model, "form": name, "delta_aic": delta_aic, "knot": np.nan}
+    return row | {"identified": True, "reason": ""} | ASKED | changes
+
+
+FORMS = [form(), form(name="exponential", delta_aic=1.26), form(name="broken_power", knot=8.9)]
+
+
+def demand(model="lstm", length=4, estimate=48.2, censoring="interval", **changes):
+    row = {"model": model, "task": "parity", "n_states": 2, "length": length}
+    row |= {"estimate": estimate, "lower": 30.0, "upper": 77.0, "censoring": censoring}
+    return row | ASKED | changes
+
+
+BOUNDS = {
+    "estimate": (4.0, 2.0, 9.0),
+    "interval": (np.nan, 2.0, 9.0),
+    "lower bound": (np.nan, 2.0, np.inf),
+    "upper bound": (np.nan, 0.0, 9.0),
+    "unknown": (np.nan, 0.0, np.inf),
+}
+
+
+def sharing_factor(kind="estimate", model="lstm", length=8, **changes):
+    row = dict.fromkeys(SHARING, "") | {"model": model, "task": "parity", "rule": "half"}
+    row |= dict(zip(("kappa", "lower", "upper"), BOUNDS[kind], strict=True))
+    row |= {"kind": kind, "reason": "" if kind == "estimate" else REASON, "length": length}
+    return row | {"supervision": "aligned", "length_distribution": "uniform"} | changes
+
+
+def ratio(bound="estimate", kind="supervision", model="lstm", **changes):
+    row = dict.fromkeys(RATIOS, "") | {"kind": kind, "model": model, "rule": "half"}
+    row |= {"numerator": "outcome", "denominator": "aligned", "length_distribution": "fixed"}
+    row |= dict(zip(("ratio", "lower", "upper"), BOUNDS[bound], strict=True))
+    return row | {"bound": bound, "reason": "" if bound == "estimate" else REASON} | changes
+
+
+def page(
+    cells=None,
+    thresholds=None,
+    exponents=None,
+    sensitivity=None,
+    checks=None,
+    forms=None,
+    demands=None,
+    sharing=None,
+    ratios=None,
+    title="A study",
+):
+    """Return the page for the given rows and a plain row where a table is left out."""
+    tables = [
+        pd.DataFrame(rows or [plain()])
+        for rows, plain in ((cells, cell), (thresholds, threshold), (exponents, exponent))
+    ]
+    tables[1] = tables[1].astype({"seed": "Int64"})
+    without = pd.DataFrame(sensitivity or [exponent() | {"left_out": "near_space"}])
+    others = [
+        pd.DataFrame(rows or plain)
+        for rows, plain in ((checks, [check()]), (forms, FORMS), (demands, [demand()]))
+    ]
+    others += [
+        pd.DataFrame(rows or [], columns=list(columns))
+        for rows, columns in ((sharing, SHARING), (ratios, RATIOS))
+    ]
+    return write_findings(*tables, without[without["left_out"] != ""], *others, title)
+
+
+def text(markup):
+    """Return the words of a page, without tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def section(markup, heading):
+    """Return the words below one heading of the second or third level."""
+    found = re.search(rf"<h([23])>{heading}.*?(?=<h2>|<h\1>|</body>)", markup, re.DOTALL)
+    return text(found.group())
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected", "refused"),
+    [
+        (
+            (0.9, 0.2, 1.6),
+            "the study shows that the demand of transformer grows faster with the length than that "
+            "of lstm.",
+            "does not show that the demand",
+        ),
+        (
+            (-0.9, -1.6, -0.2),
+            "the study shows that the demand of lstm grows faster with the length than that of "
+            "transformer.",
+            "does not show that the demand",
+        ),
+        (
+            (0.9, -0.1, 1.9),
+            "the study does not show that the demand of transformer grows faster with the length",
+            "excludes 0: at this size the study shows that the demand",
+        ),
+        ((0.9, 0.0, 1.8), "The interval includes 0", "excludes 0"),
+    ],
+)
+def test_a_difference_is_stated_only_where_its_interval_excludes_zero(bounds, expected, refused):
+    words = section(page(exponents=[difference(*bounds)]), "Differences")
+
+    assert expected in words
+    assert refused not in words
+
+
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ((1.0, 0.5, 1.5), "shows that demand grows with the length"),
+        ((-1.0, -1.5, -0.5), "shows that demand shrinks with the length"),
+        ((1.0, -0.5, 2.5), "does not show that demand grows with the length"),
+    ],
+)
+def test_an_exponent_is_read_by_its_interval(bounds, expected):
+    assert expected in text(page(exponents=[exponent("lstm", *bounds)]))
+
+
+def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
+    curves = [threshold(length=length) for length in (4, 8)]
+    words = text(page(thresholds=curves, exponents=[exponent("lstm", 2.0, -1.0, 3.0)]))
+
+    assert "2.00 (95 % interval \u22121.00 to 3.00)" in words
+    assert "Twice the length multiplies N* by 4 (interval 0.5 to 8)" in words
+    assert "Two values are a contrast: they do not test the power law." in words
+    assert "6 runs on 3 curves, 1 of them censored; 4 runs left out as not fitted" in words
+    assert "2 thresholds limited by steps, 0 near the size of the space" in words
+
+
+def test_exponents_without_doubtful_thresholds_stand_beside_all():
+    nothing = {"identified": False, "converged": False, "estimate": np.nan}
+    without = [
+        exponent("lstm", 0.5, -0.2, 1.2) | {"left_out": "near_space"},
+        exponent("lstm") | nothing | {"left_out": "near_space_lengths"},
+    ]
+    rows = [exponent("lstm", 1.0, 0.5, 1.5)]
+    words = section(page(exponents=rows, sensitivity=without), "Exponents of length without")
+
+    assert "lstm 1.00 [0.50, 1.50] 0.50 [\u22120.20, 1.20] not identified" in words
+    clean = page(sensitivity=[exponent() | {"left_out": ""}])
+    assert "None is doubtful." in section(clean, "Exponents of length without")
+
+
+@pytest.mark.parametrize("kind", ["exponent", "difference"])
+def test_without_an_estimate_the_reason_stands_and_nothing_is_concluded(kind):
+    unknown = {"identified": False, "converged": False, "reason": REASON}
+    nothing = (np.nan, np.nan, np.nan)
+    row = difference(*nothing, **unknown) if kind != "exponent" else exponent("a", *nothing)
+    words = text(page(exponents=[row | unknown]))
+
+    assert f"Not identified, so nothing is concluded. {REASON}" in words
+    assert "not identified" in words
+    assert "the study shows" not in words
+
+
+def test_a_fit_that_did_not_converge_is_warned_about_and_concludes_nothing():
+    row = exponent("lstm", 1.0, np.nan, np.nan, converged=False, reason="The fit did not converge.")
+    markup = page(exponents=[row])
+
+    assert "1.00 (no interval)" in text(markup)
+    assert "No interval, so nothing is concluded. The fit did not converge." in text(markup)
+    assert "1 fit" in section(markup, "Not converged")
+    assert "lstm: The fit did not converge." in section(markup, "Not converged")
+
+
+def test_the_table_of_demand_shows_censoring():
+    words = section(
+        page(
+            thresholds=[
+                threshold(length=4, n_star=4.0, lower=0.0, censoring="left"),
+                threshold(length=8, n_star=128.0, lower=64.0),
+                threshold(length=16, n_star=np.nan, lower=2048.0, censoring="right"),
+                threshold("gru", length=8, n_star=256.0, monotone=False, limited_by_steps=True),
+            ]
+        ),
+        "parity",
+    )
+
+    assert "n = 4 n = 8 n = 16" in words
+    assert "lstm any replicate \u2264 4 128 > 2048" in words
+    assert "gru any replicate \u2013 256 * \u2020 \u2013" in words
+
+
+def test_the_table_of_demand_shows_what_half_of_the_seeds_need():
+    demands = [
+        demand(length=4, upper=5.25, censoring="left"),
+        demand(length=8),
+        demand(length=16, lower=2048.0, censoring="right"),
+        demand("gru", length=8, censoring="unknown"),
+    ]
+    lengths = [threshold(length=length) for length in (4, 8, 16)] + [threshold("gru", length=8)]
+    words = section(page(thresholds=lengths, demands=demands), "parity")
+
+    assert "lstm half of the seeds < 5.2 48 [30, 77] > 2000" in words
+    assert "gru half of the seeds \u2013 ? \u2013" in words
+
+
+def test_other_estimators_stand_beside_every_exponent():
+    checks = [check(), check(name="bootstrap", estimate=np.nan, verdict="no answer")]
+    words = section(page(checks=checks), "The same by other estimators")
+
+    assert "estimate score crossing bootstrap lstm length 1.00 [0.50, 1.50]" in words
+    assert "1.10 [0.40, 1.80] not identified" in words
+    assert "Doubtful" not in text(page(checks=checks))
+    assert "Contradicted: none" in text(page(checks=checks))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mark"), [("disagrees", "\u2021"), ("other conclusion", "\u2020")]
+)
+def test_an_estimator_that_contradicts_is_told_with_the_reading(verdict, mark):
+    markup = page(checks=[check(verdict=verdict, estimate=2.0, lower=1.6, upper=2.4)])
+
+    reading = section(markup, "How fast demand grows")
+    assert "Doubtful, by a check: score crossing 2.00 [1.60, 2.40]." in reading
+    assert f"2.00 [1.60, 2.40] {mark}" in section(markup, "The same by other estimators")
+    warning = section(markup, "Contradicted")
+    assert "Contradicted: 1 check" in warning
+    assert (
+        f"lstm, exponent in length: score crossing gives 2.00 [1.60, 2.40] ({verdict})" in warning
+    )
+
+
+def test_a_check_is_set_against_its_own_row_only():
+    checks = [check("gru", verdict="disagrees")]
+    rows = [exponent("lstm"), exponent("gru")]
+    markup = page(thresholds=[threshold(), threshold("gru")], exponents=rows, checks=checks)
+
+    assert text(markup).count("Doubtful") == 1
+    assert "lstm length 1.00 [0.50, 1.50] \u2013 gru" in section(markup, "The same by other")
+
+
+def test_forms_are_told_by_their_distance_and_the_bend():
+    words = section(page(), "Form of the law")
+    assert "lstm 0.0 1.3 0.0 (bend at n = 8.9)" in words
+    open_forms = [form(identified=False), *FORMS[1:]]
+    assert "lstm not identified 1.3" in section(page(forms=open_forms), "Form of the law")
+
+
+def test_a_quantised_fit_is_warned_about():
+    assert "Quantised: 1 fit" in text(page(exponents=[exponent(quantised=True)]))
+
+
+@pytest.mark.parametrize(
+    ("p_value", "expected"),
+    [
+        (0.0132, "0.013 The interval excludes 0: at this size the study shows"),
+        (
+            0.0612,
+            "but not once the number of comparisons counts (p = 0.061): the study does not show",
+        ),
+    ],
+)
+def test_a_difference_is_stated_only_if_it_holds_for_the_number_of_pairs(p_value, expected):
+    rows = [difference(0.9, 0.2, 1.6, p_value_holm=p_value)]
+    assert expected in section(page(exponents=rows), "Differences")
+
+
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        ("Right-censored", threshold(n_star=np.nan, lower=64.0, censoring="right")),
+        ("Left-censored", threshold(n_star=4.0, lower=0.0, censoring="left")),
+        ("Not monotone", threshold(monotone=False)),
+        ("Near the size of the space", threshold(n_available=100)),
+        ("Near the smallest training set", threshold(n_star=2.0, lower=1.0)),
+        ("Unknown", threshold(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown")),
+        ("Limited by steps", threshold(limited_by_steps=True)),
+    ],
+)
+def test_a_doubtful_curve_is_counted_and_named_with_its_seeds(heading, row):
+    seeds = [row | {"rule": "seed", "seed": seed} for seed in (3, 1)]
+    words = section(page(thresholds=[row, *seeds, threshold(length=8)]), heading)
+
+    assert f"{heading}: 1 curve " in words
+    assert "lstm, parity, length 4: any replicate; seeds 1, 3" in words
+    assert "length 8" not in words
+
+
+def test_a_diverged_replicate_is_named():
+    cells = [cell(), cell(length=8, budget=32, seed=2, diverged=True, learning_rate=0.01)]
+    words = section(page(cells=cells), "Diverged")
+
+    assert "Diverged: 1 replicate" in words
+    assert "lstm, parity, length 8, budget 32, seed 2, learning rate 0.01" in words
+
+
+def test_a_clean_study_has_no_warnings():
+    words = section(page(), "Warnings")
+
+    assert words.count(": none") == 12
+
+
+def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
+    cells = [
+        cell(budget=32, extrapolation_above_chance=0.9),
+        cell(seed=1, extrapolation_above_chance=0.2),
+        cell(seed=2, extrapolation_above_chance=-0.1, outcome="not_generalised"),
+        cell(seed=3, extrapolation_above_chance=np.nan),
+    ]
+    words = section(page(cells=cells), "Twice the length")
+
+    assert words.endswith("lstm 0.05 \u22120.10 0.20 2 1 2")
+
+
+def test_a_model_without_any_extrapolation_has_blanks():
+    words = section(page(cells=[cell(extrapolation_above_chance=np.nan)]), "Twice the length")
+
+    assert words.endswith("lstm \u2013 \u2013 \u2013 0 1 1")
+
+
+def test_names_are_escaped_and_the_page_needs_no_other_file():
+    markup = page(title="<script>alert('x')</script> & more")
+
+    assert "<script" not in markup
+    assert "&lt;script&gt;" in markup
+    assert not re.search(r"(src|href)=", markup)
+
+
+def test_a_study_of_one_length_says_that_there_is_no_exponent():
+    words = text(page(exponents=[exponent(quantity="intercept")]))
+
+    assert "No exponent was fitted" in words
+    assert "None: there is no pair of fits to compare." in words
+
+
+def test_what_is_asked_for_is_read_for_itself():
+    """Two strata are two parts of the page, and no number of one is in the other."""
+    outcome = {"supervision": "outcome"}
+    markup = page(
+        cells=[cell(), cell(**outcome)],
+        thresholds=[threshold(), threshold(n_star=128.0, lower=64.0, **outcome)],
+        exponents=[exponent(), exponent(estimate=2.0, lower=1.9, upper=2.1, **outcome)],
+        sensitivity=[exponent(left_out="near_space", **outcome)],
+        checks=[check(), check(**outcome)],
+        forms=FORMS + [form(**outcome) | {"form": row["form"]} for row in FORMS],
+        demands=[demand(), demand(estimate=99.0, **outcome)],
+    )
+    aligned, other = (text(part) for part in markup.split("<h1>")[2:])
+    assert aligned.startswith("Aligned, fixed lengths")
+    assert other.startswith("Outcome, fixed lengths")
+    assert "1.00 (95 % interval" in aligned and "2.00 (95 % interval" not in aligned
+    assert "2.00 (95 % interval" in other and "48 [30, 77]" not in other
+
+
+def test_a_study_that_compares_no_curves_has_no_comparisons():
+    assert "Comparisons" not in page()
+
+
+def test_sharing_factors_stand_with_their_bounds():
+    kinds = {4: "estimate", 5: "interval", 6: "lower bound", 8: "upper bound", 9: "unknown"}
+    rows = [sharing_factor(kind, length=length) for length, kind in kinds.items()]
+    rows += [sharing_factor("estimate", "gru", 5, supervision="outcome")]
+    words = section(page(sharing=rows), "Sharing between lengths")
+
+    assert "L = 4 L = 5 L = 6 L = 8 L = 9 lstm" in words
+    assert "lstm aligned, uniform lengths 4 [2, 9] 2 to 9 > 2 < 9 ? gru" in words
+    assert "gru outcome, uniform lengths \u2013 4 [2, 9] \u2013 \u2013 \u2013" in words
+    assert f"Without an estimate: 4 factors: {REASON}" in words
+
+
+def test_a_table_of_estimates_gives_no_reasons():
+    markup = page(sharing=[sharing_factor()], ratios=[ratio()])
+
+    assert "4 [2, 9]" in section(markup, "Sharing between lengths")
+    assert "Without an estimate" not in markup
+
+
+@pytest.mark.parametrize(
+    ("bound", "changes", "counts"),
+    [
+        ("estimate", {}, "1 1 0 0 0 4 [2, 9]"),
+        ("estimate", {"lower": 0.5}, "1 0 0 1 0 4 [0.5, 9]"),
+        ("estimate", {"ratio": 0.4, "lower": 0.2, "upper": 0.8}, "1 0 1 0 0 0.4 [0.2, 0.8]"),
+        ("estimate", {"lower": 1.0}, "1 0 0 1 0 4 [1, 9]"),
+        ("interval", {}, "1 1 0 0 0 \u2013"),
+        ("lower bound", {}, "1 1 0 0 0 \u2013"),
+        ("lower bound", {"lower": 0.5}, "1 0 0 1 0 \u2013"),
+        ("upper bound", {}, "1 0 0 1 0 \u2013"),
+        ("upper bound", {"upper": 0.5}, "1 0 1 0 0 \u2013"),
+        ("unknown", {}, "1 0 0 0 1 \u2013"),
+    ],
+)
+def test_a_ratio_counts_only_where_its_bounds_leave_no_other_side(bound, changes, counts):
+    words = section(page(ratios=[ratio(bound, **changes)]), "By what is asked for")
+
+    assert f"estimates outcome / aligned lstm {counts}" in words
+
+
+def test_ratios_are_counted_by_pair_and_place_with_the_range_of_the_estimates():
+    rows = [
+        *(ratio(length=4), ratio(length=8, ratio=0.4, lower=0.1, upper=0.9)),
+        *(ratio("unknown", length=16), ratio("unknown", "supervision", "gru")),
+        ratio("unknown", "length_distribution", numerator="fixed", denominator="uniform")
+        | {"supervision": "outcome"},
+        ratio(kind="model", model="", numerator="gru", denominator="lstm", supervision="outcome"),
+    ]
+    markup = page(ratios=rows)
+
+    words = section(markup, "By what is asked for")
+    assert "outcome / aligned lstm 3 1 1 0 1 0.4 to 4 [0.1, 9]" in words
+    assert "outcome / aligned gru 1 0 0 0 1 \u2013" in words
+    assert f"2 factors: {REASON}" in words
+    assert "fixed / uniform lstm, outcome 1 0 0 0 1" in section(markup, "By the lengths")
+    assert "gru / lstm outcome 1 1 0 0 0 4 [2, 9]" in section(markup, "By model")
+
+
+def test_comparisons_are_by_half_of_the_seeds_alone():
+    rows = {"sharing": [sharing_factor(rule="any")], "ratios": [ratio(rule="any")]}
+
+    assert "Comparisons" not in page(**rows)
+    assert "By model" not in page(ratios=[ratio()])

@@ -1,0 +1,218 @@
+"""Networks measured as functions: from trained stores to tables."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from support.stores import make_stores
+from support.studies import FUNCTIONS, changed
+
+from nstar.subjects.functions import measurement
+from nstar.jobs.collection import collect_results
+from nstar.jobs.generation import task_of_seed
+from nstar.jobs.networks import model_of, rounded_outputs
+from nstar.measures.sensitivity import average_sensitivity
+from nstar.plan.jobs import make_batches
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.store.archive import read_store, specification_of
+from nstar.store.schemas import CELL, EVALUATION
+from nstar.tables import read_table
+from nstar.tasks.functions.boolean_function import all_inputs
+
+ENCODER = {
+    "kind": "transformer",
+    "width": 8,
+    "depth": 1,
+    "heads": 2,
+    "perceptron_width": 8,
+    "embedding": "concatenated",
+    "norm": "post",
+    "activation": "relu",
+    "causal": False,
+    "initialisation": "torch",
+}
+STUDY = changed(
+    FUNCTIONS,
+    **{
+        "models.encoder": ENCODER,
+        "replicates.learning_rates": [0.01],
+        "training.snapshot_every": 40,
+        "evaluation.function": {
+            "gaussian": [0.02, 0.1],
+            "relative": [0.05],
+            "draws": 3,
+            "converged_loss": 0.2,
+        },
+    },
+)
+DRAWS = 3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The stores and tables of the study, made in this process."""
+    results = tmp_path_factory.mktemp("functions")
+    study = load_study(STUDY)
+    plan = make_plan(study, results)
+    make_stores_in_stages(plan, results)
+    collect_results({"study": study.model_dump(mode="json")}, results)
+    return plan, results
+
+
+def make_stores_in_stages(plan, results):
+    """Run all jobs as the workflow does: a job when what it reads is there."""
+    waiting = make_batches(plan)
+    for learnt in (False, True):
+        chosen = {
+            stage: [
+                batch for batch in getattr(waiting, stage) if ("learnt" in batch.rule) == learnt
+            ]
+            for stage in ("generation", "training", "evaluation")
+        }
+        make_stores(type("Chosen", (), chosen), results)
+
+
+@pytest.fixture
+def measures(made):
+    return read_table(made[1] / "tables/measures.csv", "measures")
+
+
+def blocks_of(plan, **coordinates):
+    return [
+        block
+        for block in plan.missing_blocks
+        if all(getattr(block.cell, key) == value for key, value in coordinates.items())
+    ]
+
+
+def test_every_replicate_is_measured_at_its_snapshots_and_at_its_end(measures):
+    assert len(measures) == 3 * 3 * 2 * 3  # models, cells of a model, seeds, moments
+    assert sorted(measures["step"].unique()) == [40, 80, 100]
+    assert (measures["final"] == (measures["step"] == 100)).all()
+    assert measures["loss"].notna().all()
+
+
+def test_what_was_taught_has_its_exact_sensitivity(measures):
+    assert (measures.loc[measures["task"] == "parity", "target_sensitivity"] == 5).all()
+    random = measures.loc[measures["task"] == "random", "target_sensitivity"]
+    assert random.nunique() == 1 and 1.5 < random.iloc[0] < 3.5
+
+
+def test_a_learnt_function_is_what_its_source_computes(made, measures):
+    plan, results = made
+    source = measures[
+        (measures["task"] == "random") & (measures["model"] == "lstm") & measures["final"]
+    ].set_index("seed")
+    learnt = measures[measures["task"] == "learnt"]
+    for row in learnt.itertuples():
+        assert row.target_sensitivity == source.loc[row.seed, "rounded_sensitivity"]
+        assert row.source_outcome in ("learnt", "not_generalised", "not_fitted")
+    assert (measures.loc[measures["task"] != "learnt", "source_outcome"] == "").all()
+    (block,) = blocks_of(plan, model="lstm", task="random")
+    store = plan.stores.cell(block)
+    for seed in (0, 1):
+        task = task_of_seed(plan.stores.tasks["learnt"], "learnt", seed, results)
+        table = rounded_outputs(store, seed, 0.01, 5)
+        assert task.labels(all_inputs(5))[:, -1].tolist() == table.tolist()
+
+
+def test_degree_weights_sum_to_mean_squares_and_their_mean_degree_is_the_sensitivity(
+    made, measures
+):
+    degrees = read_table(made[1] / "tables/degrees.csv", "degrees")
+    keys = ["model", "task", "seed", "step", "budget"]
+    parts = degrees.assign(product=degrees["degree"] * degrees["weight"]).groupby(keys)
+    sums = parts["product"].sum().rename("by_degrees").reset_index()
+    joined = measures.merge(sums, on=keys)
+    assert len(joined) == len(measures)
+    np.testing.assert_allclose(joined["by_degrees"], joined["average_sensitivity"], atol=1e-10)
+    taught = degrees[degrees["task"] == "parity"].groupby("degree")["target_weight"].max()
+    assert taught.tolist() == [0, 0, 0, 0, 0, 1]
+
+
+def test_blow_up_is_measured_where_there_is_a_layernorm(measures):
+    encoder = measures[measures["model"] == "encoder"]
+    assert (encoder["blowup"] > encoder["plain_blowup"] * 0.9).all()
+    assert measures.loc[measures["model"] != "encoder", "blowup"].isna().all()
+
+
+def test_sharpness_has_a_row_for_each_size(made):
+    sharpness = read_table(made[1] / "tables/sharpness.csv", "sharpness")
+    kinds = sharpness.groupby(["perturbation", "size"]).size()
+    assert set(kinds.index) == {("gaussian", 0.02), ("gaussian", 0.1), ("relative", 0.05)}
+    assert kinds.nunique() == 1
+    small, large = (
+        sharpness[(sharpness["perturbation"] == "gaussian") & (sharpness["size"] == size)]
+        for size in (0.02, 0.1)
+    )
+    np.testing.assert_allclose(large["radius"], 5 * small["radius"].to_numpy(), rtol=1e-6)
+
+
+def measure_again(made, task="parity", **options):
+    plan, _ = made
+    (block,) = blocks_of(plan, model="encoder", task=task)
+    trained = read_store(plan.stores.cell(block), CELL)
+    specification = specification_of(trained)
+    own = plan.study.tasks[task]
+    function = plan.study.evaluation.function.model_dump() | options
+    found = measurement.measure_functions(
+        trained,
+        dict.fromkeys(block.seeds, own),
+        model_of(specification),
+        specification,
+        function,
+        torch.device("cpu"),
+    )
+    return found, read_store(plan.stores.evaluation(block), EVALUATION)
+
+
+def test_how_many_are_measured_together_changes_no_number(made, monkeypatch):
+    monkeypatch.setattr(measurement, "NETWORKS_AT_ONCE", 1)
+    found, stored = measure_again(made)
+    for name in ("sharpness", "loss_increase", "blowup", "average_sensitivity", "parameter_norm"):
+        np.testing.assert_array_equal(found[name], stored[name], err_msg=name)
+
+
+def test_a_further_size_does_not_change_the_others(made):
+    found, stored = measure_again(made, sphere=(1.0,))
+    assert found["perturbation_kind"].values.tolist() == [0, 0, 1, 2]
+    chosen = found["sharpness"].isel(perturbation=[0, 1, 3])
+    np.testing.assert_array_equal(chosen, stored["sharpness"])
+
+
+def test_from_samples_sensitivity_is_within_its_error_of_the_exact_one(made):
+    found, stored = measure_again(made, exact_bits=4, inputs=2000)
+    assert np.isnan(found["degree_weight"]).all()
+    error = found["average_sensitivity_error"]
+    assert (error >= 0).all() and (found["target_sensitivity"] == 5).all()
+    difference = np.abs(found["average_sensitivity"] - stored["average_sensitivity"])
+    assert (difference <= 4 * error + 1e-6).all()
+
+
+def test_jobs_come_in_stages_that_wait_for_each_other(tmp_path):
+    plan = make_plan(load_study(STUDY), tmp_path)
+    batches = make_batches(plan)
+    (block,) = blocks_of(plan, model="lstm", task="random")
+    source = plan.stores.cell(block)
+    tables = [batch for batch in batches.generation if source in batch.inputs]
+    assert [output for batch in tables for output in batch.outputs if "split~table" in output]
+    made_first = {output for batch in tables for output in batch.outputs}
+    for batch in batches.training:
+        learnt = {"learnt" in output for output in batch.outputs}
+        assert len(learnt) == 1  # a job that waits for networks trains none of them
+        assert bool(made_first & set(batch.inputs)) == learnt.pop()
+
+
+def test_average_sensitivity_of_a_row_is_that_of_its_table(made, measures):
+    plan, _ = made
+    (block,) = blocks_of(plan, model="lstm", task="random")
+    table = 2.0 * rounded_outputs(plan.stores.cell(block), 1, 0.01, 5) - 1
+    row = measures[
+        (measures["model"] == "lstm")
+        & (measures["task"] == "random")
+        & (measures["seed"] == 1)
+        & measures["final"]
+    ]
+    assert isinstance(row, pd.DataFrame) and len(row) == 1
+    assert row["rounded_sensitivity"].item() == average_sensitivity(table)

@@ -1,0 +1,79 @@
+"""Scripts that draw and write of networks as functions: tables on disk in, figures and a page out."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from support.function_tables import make_degrees, make_measured, make_regressions, table
+from support.workflow import ROOT
+
+from nstar.tables import write_table
+
+JOB = {
+    "figures": {"width_inches": 6.0, "dots_per_inch": 50},
+    "settled_steps": 1000,
+    "title": "A study",
+}
+FIGURES = ("growth", "tradeoff", "dynamics", "sensitivity", "degrees")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return results with tables of two strata, the second of them with measures alone."""
+    results = tmp_path_factory.mktemp("study") / "results"
+    for folder in ("tables", "figures"):
+        (results / folder).mkdir(parents=True)
+    small = make_measured(models=["transformer"], lengths=[4, 22], seeds=[1, 2])
+    measures = [small["measures"], small["measures"].assign(supervision="outcome")]
+    tables = small | {
+        "measures": pd.concat(measures),
+        "degrees": make_degrees(),
+        "regressions": make_regressions(["transformer"]),
+        "shapes": table("shapes", []),
+        "contrasts": table("contrasts", []),
+    }
+    for name, rows in tables.items():
+        write_table(results / "tables" / f"{name}.csv", name, rows)
+    return results
+
+
+def run(script, results, **job):
+    command = [sys.executable, ROOT / "scripts" / script, "--results", results]
+    command += ["--job", json.dumps(JOB | job)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_every_figure_of_every_stratum_is_written(results):
+    finished = run("draw_function_figures.py", results)
+
+    assert finished.returncode == 0, finished.stderr
+    assert {path.name for path in (results / "figures").iterdir()} == {
+        f"{name}{stratum}.{ending}"
+        for name in FIGURES
+        for stratum in ("", "_outcome_fixed")
+        for ending in ("svg", "png")
+    }
+    drawn = {name: (results / "figures" / f"{name}.svg").read_text() for name in FIGURES}
+    assert all("was measured" not in drawn[name] for name in FIGURES)
+    assert (
+        "no degree profile was measured"
+        in (results / "figures/degrees_outcome_fixed.svg").read_text()
+    )
+
+
+def test_the_page_is_written_with_what_was_fitted(results):
+    finished = run("write_function_findings.py", results)
+
+    assert finished.returncode == 0, finished.stderr
+    page = (results / "findings.html").read_text()
+    assert "<title>Findings: A study</title>" in page
+    assert page.count("at this size the study shows that sharpness grows with n.") == 1  # parity
+
+
+def test_a_missing_table_is_one_readable_line(tmp_path):
+    finished = run("write_function_findings.py", tmp_path)
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("error: table ") and "is missing" in finished.stderr

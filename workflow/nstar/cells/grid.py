@@ -1,0 +1,92 @@
+"""From a study to its cells, and from a cell to the specification of each of its stores."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from nstar.cells.cell import Cell
+from nstar.cells.pools import make_pool
+from nstar.study import Data, GridBlock, Study
+from nstar.tasks import (
+    LENGTH_DISTRIBUTIONS,
+    SUPERVISIONS,
+    LengthDistribution,
+    Supervision,
+    Task,
+)
+
+
+def cells_of(study: Study) -> tuple[Cell, ...]:
+    """Return all cells of the grid, each once, sorted by its coordinates."""
+    cells: set[Cell] = set()
+    for block in study.grid:
+        for model, task, supervision, *lengths in itertools.product(
+            names_in(block, "models", study.models),
+            names_in(block, "tasks", study.tasks),
+            block.supervisions,
+            block.length_distributions,
+            block.lengths,
+        ):
+            budgets = budgets_of(block, study.tasks[task], *lengths, study.data)
+            cells.update(Cell(model, task, supervision, *lengths, n) for n in budgets)
+    models, tasks = list(study.models), list(study.tasks)
+    return tuple(
+        sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), *_rank(c)))
+    )
+
+
+def names_in(
+    block: GridBlock, key: Literal["models", "tasks"], defined: Iterable[str]
+) -> Iterable[str]:
+    """Return the names of the models or tasks of a block, among those that are defined."""
+    chosen = getattr(block, key)
+    return defined if chosen is None else chosen
+
+
+def used(
+    parts: Mapping[str, Any], key: Literal["models", "tasks"]
+) -> Iterator[tuple[int, GridBlock, str, Any]]:
+    """Yield the models or tasks of every block that are defined: number, block, name and options.
+
+    Parameters
+    ----------
+    parts : mapping
+        ``grid``, and the models or tasks by name.
+    key : {"models", "tasks"}
+    """
+    for i, block in enumerate(parts["grid"]):
+        for name in names_in(block, key, parts[key]):
+            if name in parts[key]:
+                yield i, block, name, parts[key][name]
+
+
+def strata_of(study: Study) -> tuple[tuple[Supervision, LengthDistribution], ...]:
+    """Return the pairs of supervision and length distribution in the grid, each once, sorted."""
+    found = {
+        pair
+        for block in study.grid
+        for pair in itertools.product(block.supervisions, block.length_distributions)
+    }
+    every = itertools.product(SUPERVISIONS, LENGTH_DISTRIBUTIONS)
+    return tuple(pair for pair in every if pair in found)
+
+
+def _rank(cell: Cell) -> tuple[int, ...]:
+    return (
+        SUPERVISIONS.index(cell.supervision),
+        LENGTH_DISTRIBUTIONS.index(cell.length_distribution),
+        cell.length,
+        cell.budget,
+    )
+
+
+def budgets_of(
+    block: GridBlock, task: Task, length_distribution: LengthDistribution, length: int, data: Data
+) -> Sequence[int]:
+    """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
+    budgets = block.listed_budgets
+    if not getattr(block.budgets, "cut", False):
+        return budgets
+    available = make_pool(task, length_distribution, length, data).n_training
+    kept = [budget for budget in budgets if budget <= available]
+    return kept if len(kept) == len(budgets) else [*kept, *{available} - {*kept, 0}]

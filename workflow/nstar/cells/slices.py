@@ -1,0 +1,97 @@
+"""Slices: the stretches of a pool that are stored as data."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nstar.cells.cell import Cell
+from nstar.cells.pools import pool_of
+from nstar.study import Study
+from nstar.tasks import LearntFunction, LengthDistribution, Pool, Task
+
+TEST_LENGTH_FACTOR = 2
+"""Extrapolation is measured at this multiple of the training length; models are built to reach it."""
+
+FIRST_SHARD = 1024
+"""Sequences in the first shard of a training stream; each later shard ends at twice the previous end."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A stretch of the sequences of one pool and seed: one store of data, or a truth table.
+
+    `held_out` makes the pool (see `nstar.tasks.Pool`). The splits ``validation`` and ``test`` are what
+    is held out of it; `start` and `stop` are positions among that, or in the order of training.
+    """
+
+    task: str
+    length_distribution: LengthDistribution
+    length: int
+    held_out: tuple[int, ...]
+    seed: int
+    split: str
+    shard: int
+    start: int
+    stop: int
+
+    @property
+    def coordinates(self) -> dict[str, Any]:
+        """The coordinates in the path of the store; see `nstar.cells.paths`."""
+        keys = ("task", "length_distribution", "length", "seed", "split", "shard")
+        return {key: getattr(self, key) for key in keys}
+
+    def pool(self, task: Task) -> Pool:
+        """Return the pool of this slice, whose task has this name."""
+        return Pool(task, self.length_distribution, self.length, self.held_out)
+
+
+def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]:
+    """Yield the stores of data of a cell: validation set, shards of training data, test set."""
+    pool = pool_of(study, cell)
+    for seed in seeds:
+        if isinstance(pool.task, LearntFunction):
+            yield table_slice(pool.task, cell.task, seed)
+        yield validation_slice(pool, cell.task, seed)
+        yield from training_slices(pool, cell.task, seed, cell.budget)
+        if pool.task.extrapolates:
+            yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
+
+
+def tested_length(task: Task, length: int) -> int:
+    """Return the longest length of which a model sees sequences, after training at a length."""
+    return TEST_LENGTH_FACTOR * length if task.extrapolates else length
+
+
+def table_slice(task: LearntFunction, name: str, seed: int) -> Slice:
+    """Return the truth table of a learnt function: all inputs, in the order of `all_inputs`."""
+    size = task.n_sequences(task.length)
+    pool = Pool(task, "fixed", task.length, (size,))
+    return _slice(pool, name, seed, "table", 0, 0, size)
+
+
+def validation_slice(pool: Pool, task: str, seed: int) -> Slice:
+    """Return the validation set of a seed; `task` is the name of the pool's task."""
+    return _slice(pool, task, seed, "validation", 0, 0, pool.n_validation)
+
+
+def training_slices(pool: Pool, task: str, seed: int, budget: int) -> Iterator[Slice]:
+    """Yield the shards that hold the first `budget` training sequences.
+
+    Shards have sizes that do not depend on the budget: budgets nest, and a larger one adds shards.
+    """
+    start, stop, shard = 0, FIRST_SHARD, 0
+    while start < budget:
+        yield _slice(pool, task, seed, "train", shard, start, min(stop, pool.n_training))
+        start, stop, shard = stop, 2 * stop, shard + 1
+
+
+def test_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
+    """Return the test set: sequences of `tested_length` of the longest length of the pool."""
+    longer = tested_length(pool.task, pool.length)
+    n_examples = min(n_examples, pool.task.n_sequences(longer))
+    longer_pool = Pool(pool.task, "fixed", longer, (n_examples,))
+    return _slice(longer_pool, task, seed, "test", 0, 0, n_examples)
+
+
+def _slice(pool: Pool, task: str, seed: int, *stretch: Any) -> Slice:
+    return Slice(task, pool.length_distribution, pool.length, pool.held_out, seed, *stretch)

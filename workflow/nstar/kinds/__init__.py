@@ -1,0 +1,1 @@
+"""Which kinds of models are there, with which options, and how large are they? Without torch."""

@@ -1,0 +1,1 @@
+"""What is missing, what will it cost, and which job makes it?"""

@@ -1,0 +1,174 @@
+"""What a run of a study would do and cost, as numbers and as text; and afterwards, how wrong that was."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nstar.cells import (
+    Block,
+    Cell,
+    Slice,
+    data_specification,
+    slices_of,
+    training_specification,
+)
+from nstar.cells.paths import STORE_SUFFIX, encode
+from nstar.errors import ArtifactError
+from nstar.plan.costs import data_bytes, device_kind, planned_device
+from nstar.plan.jobs import Batches
+from nstar.plan.missing import CellState, Plan
+from nstar.plan.whole_study import whole_costs
+from nstar.store.header import read_header
+
+QUANTILES = (0.05, 0.5, 0.95)
+"""Of an expected time: the bounds of its 90 % interval, and its middle."""
+
+
+def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
+    """Return what is there, what is missing and why, and what that costs.
+
+    Parameters
+    ----------
+    plan : Plan
+    batches : Batches
+        Of the plan.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
+        median; of ``steps`` and ``flops``, which count on no replicate ending early, the most. Of each
+        job, ``requested_minutes`` is what its first attempt asks a scheduler for.
+        ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
+    """
+    curves: dict[tuple, list[CellState]] = {}
+    for state in plan.cells:
+        curves.setdefault(state.cell.curve, []).append(state)
+    evaluations = set(plan.missing_evaluations)
+    jobs = [*batches.generation, *batches.training, *batches.evaluation]
+    device = planned_device(plan.study)
+    return {
+        "study": plan.study.name,
+        "search": plan.study.search,
+        "search_round": plan.n_round,
+        "searching": plan.searching,
+        "device": device,
+        "n_learnt_from": batches.n_experience,
+        "most_minutes": plan.study.jobs.most_minutes,
+        "curves": [_curve(plan, batches, states, evaluations) for states in curves.values()],
+        "data": _data(plan),
+        "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
+        "totals": {
+            "cells": len(plan.cells),
+            "cells_missing": sum(bool(state.missing) for state in plan.cells),
+            "replicates_missing": sum(len(block.replicates) for block in plan.missing_blocks),
+            "evaluations_missing": len(plan.missing_evaluations),
+            "data_stores_missing": len(plan.missing_data),
+            **_cost(batches, list(plan.missing_blocks)),
+            "evaluation_s": sum(batch.seconds[0] for batch in batches.evaluation),
+            "data_s": sum(batch.seconds[0] for batch in batches.generation),
+            "disk_bytes": sum(cost.disk_bytes for cost in batches.costs.values())
+            + sum(data_bytes(plan.study.tasks[piece.task], piece) for piece in plan.missing_data),
+            "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
+        },
+        "jobs": [
+            {
+                "rule": batch.rule,
+                "stores": list(batch.outputs),
+                "seconds": batch.seconds[0],
+                "requested_minutes": batch.requested_minutes(plan.study.jobs.most_minutes),
+                "memory_bytes": batch.memory_bytes,
+            }
+            for batch in jobs
+        ],
+    }
+
+
+def _curve(
+    plan: Plan, batches: Batches, states: Sequence[CellState], evaluations: set[Block]
+) -> dict[str, Any]:
+    """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
+    first = states[0].cell
+    training: dict[str, Any] = {"cached": [], "partial": [], "missing": [], "stale": {}}
+    evaluation: dict[str, list[int]] = {"cached": [], "missing": []}
+    for state in states:
+        budget, why = state.cell.budget, None
+        if state.missing and not state.finished:
+            why = _why_stale(plan, state.cell)
+        if why:
+            training["stale"][str(budget)] = why
+        elif state.missing:
+            training["partial" if state.finished else "missing"].append(budget)
+        else:
+            training["cached"].append(budget)
+        blocks = (*state.finished, *state.missing)
+        missing = any(block in evaluations for block in blocks)
+        evaluation["missing" if missing else "cached"].append(budget)
+    return {
+        **{name: value for name, value in vars(first).items() if name != "budget"},
+        "training": training,
+        "evaluation": evaluation,
+        "cost": _cost(batches, [block for state in states for block in state.missing]),
+    }
+
+
+def _cost(batches: Batches, blocks: Sequence[Block]) -> dict[str, Any]:
+    costs = [batches.costs[block] for block in blocks]
+    draws = np.sum([batches.seconds[block] for block in blocks], axis=0) if blocks else np.zeros(1)
+    return {
+        "steps": sum(cost.steps for cost in costs),
+        "flops": float(sum(cost.flops for cost in costs)),
+        "training_s": [float(np.quantile(draws, share)) for share in QUANTILES],
+        "memory_bytes": max((cost.memory_bytes for cost in costs), default=0),
+        "disk_bytes": sum(cost.disk_bytes for cost in costs),
+    }
+
+
+def _data(plan: Plan) -> list[dict[str, Any]]:
+    """Return how many stores of data of each task and lengths are there, or needed: missing or stale."""
+    missing = set(plan.missing_data)
+    counts: dict[tuple[str, str, int], dict[str, int]] = {}
+    seen: set[Slice] = set()
+    for state in plan.cells:
+        for piece in slices_of(plan.study, state.cell, plan.study.replicates.seeds):
+            if piece in seen:
+                continue
+            seen.add(piece)
+            key = (piece.task, piece.length_distribution, piece.length)
+            row = counts.setdefault(key, {"cached": 0, "missing": 0, "stale": 0})
+            if Path(plan.stores.piece(piece)).exists():
+                row["cached"] += 1
+            elif piece in missing:
+                wanted = data_specification(plan.stores.tasks[piece.task], piece)
+                folder = plan.results / "data" / encode(piece.coordinates)
+                why = _changed_recipes(folder.glob(f"*{STORE_SUFFIX}"), wanted)
+                row["stale" if why else "missing"] += 1
+    names = ("task", "length_distribution", "length")
+    return [dict(zip(names, key, strict=True)) | row for key, row in counts.items()]
+
+
+def _why_stale(plan: Plan, cell: Cell) -> str | None:
+    """Return why a cell that was trained has to be trained again, or None if it never was."""
+    folder = plan.results / "cells" / encode(vars(cell))
+    stores = folder.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")
+    return _changed_recipes(stores, training_specification(plan.study, cell))
+
+
+def _changed_recipes(stores: Iterable[Path], wanted: Mapping[str, Any]) -> str | None:
+    """Return the recipes that were raised since a store was made from the same options otherwise."""
+    for path in stores:
+        try:
+            made_from = read_header(path)["specification"]
+        except ArtifactError:
+            continue
+        if {**made_from, "recipes": None} == {**wanted, "recipes": None}:
+            return ", ".join(_changes(made_from["recipes"], wanted["recipes"]))
+    return None
+
+
+def _changes(before: Mapping[str, int], now: Mapping[str, int]) -> Iterator[str]:
+    for stage in now:
+        if before.get(stage) != now[stage]:
+            yield f"{stage} recipe {before.get(stage)} -> {now[stage]}"

@@ -1,0 +1,356 @@
+"""Which jobs make what a study is short of: missing stores gathered into batches.
+
+A process pays seconds before it trains or evaluates anything, and a cluster's scheduler minutes, so
+stores share jobs; a curve that takes days is shared out to several. What a job makes stands in a file
+named by its content, which a job on another machine reads without reading the study again.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nstar.cells import Block, Cell, source_of, table_slice, training_specification
+from nstar.files import written_whole
+from nstar.plan.costs import (
+    BASE_BYTES,
+    START_SECONDS,
+    Cost,
+    block_cost,
+    data_seconds,
+    device_kind,
+    evaluation_seconds,
+    planned_device,
+)
+from nstar.plan.experience import Experience, TrainingTime, read_experience
+from nstar.plan.missing import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
+from nstar.specification import canonical_json, digest
+from nstar.study import FRESH
+from nstar.tasks import LearntFunction
+
+MOST_STORES = 200
+"""Stores of a job at most: the workflow system compares every file with every output of its job."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The stores that one job makes.
+
+    Attributes
+    ----------
+    rule : str
+        Name of its rule: what is done, to what, and the digest of `job`.
+    job : dict
+        What to make, for the script.
+    inputs, outputs : tuple of str
+        Paths.
+    seconds : tuple of float
+        Expected time, and what it stays below with 95 %.
+    memory_bytes : int
+        Expected.
+    """
+
+    rule: str
+    job: dict[str, Any]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    seconds: tuple[float, float]
+    memory_bytes: int
+
+    def requested_minutes(self, most: int, attempt: int = 1) -> int:
+        """Return the time that a scheduler is asked for: at most `most`; minutes.
+
+        It is what the job stays below with 95 %, and ten minutes, times the number of the attempt.
+        """
+        return math.ceil(min((self.seconds[1] / 60 + 10) * attempt, most))
+
+    @property
+    def requested_megabytes(self) -> int:
+        """The memory that a scheduler is asked for, the same for every attempt; MiB."""
+        return math.ceil(self.memory_bytes / 2**20)
+
+    def path(self, results: Path | str) -> Path:
+        """Return the path of the file that holds the batch."""
+        return Path(results) / "jobs" / f"{self.rule}.json"
+
+    def save(self, results: Path | str) -> None:
+        """Write the file, unless it is there."""
+        path = self.path(results)
+        if not path.exists():
+            with written_whole(path) as temporary:
+                temporary.write_text(canonical_json(vars(self)))
+
+
+def read_batch(results: Path | str, rule: str) -> Batch:
+    """Return the batch of a rule, as it was saved by the run that started its job."""
+    fields = json.loads((Path(results) / "jobs" / f"{rule}.json").read_text())
+    for name in ("inputs", "outputs", "seconds"):
+        fields[name] = tuple(fields[name])
+    return Batch(**fields)
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The jobs of a plan; see `make_batches`.
+
+    Attributes
+    ----------
+    generation, training, evaluation : tuple of Batch
+    costs : dict of Block to Cost
+        Of the blocks to be trained or evaluated.
+    seconds : dict of Block to ndarray (n_draws,)
+        Draws of the training time of each block to be trained.
+    n_experience : int
+        Finished stores that the times were learnt from.
+    """
+
+    generation: tuple[Batch, ...]
+    training: tuple[Batch, ...]
+    evaluation: tuple[Batch, ...]
+    costs: dict[Block, Cost]
+    seconds: dict[Block, np.ndarray]
+    n_experience: int
+
+
+def make_batches(plan: Plan) -> Batches:
+    """Gather what is missing into jobs, and say what each will take.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    Batches
+
+    Notes
+    -----
+    Stores that belong together (training: of a curve; evaluation: of a model and task; data: of a task)
+    share a job unless it would be longer than ``jobs.longest_minutes``; neighbours that are shorter
+    together than ``jobs.shortest_minutes`` share one. Times are those expected.
+    """
+    study = plan.study
+    device = planned_device(study)
+    missing = list(plan.missing_blocks)
+    costs = {
+        block: block_cost(study, block, device)
+        for block in dict.fromkeys((*missing, *plan.missing_evaluations))
+    }
+    experience = read_experience(study, plan.results, device) if missing else []
+    draws = _draw_seconds(plan, missing, costs, experience)
+    return Batches(
+        generation=tuple(_generation(plan)),
+        training=tuple(_training(plan, missing, costs, draws, device)),
+        evaluation=tuple(_evaluation(plan, costs, device)),
+        costs=costs,
+        seconds=draws,
+        n_experience=len(experience),
+    )
+
+
+def _draw_seconds(
+    plan: Plan,
+    missing: Sequence[Block],
+    costs: dict[Block, Cost],
+    experience: Sequence[Experience],
+) -> dict[Block, np.ndarray]:
+    names = {
+        name: canonical_json(model.model_dump(mode="json"))
+        for name, model in plan.study.models.items()
+    }
+    time = TrainingTime(list(names.values()), experience)
+    draws = time.draw(
+        [names[block.cell.model] for block in missing],
+        [block.cell.length for block in missing],
+        [block.cell.budget for block in missing],
+        [costs[block].guessed_seconds for block in missing],
+    )
+    return dict(zip(missing, draws, strict=True))
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What a job makes at least: one store, what it belongs to, and its expected time."""
+
+    thing: Any
+    key: tuple[str | int, ...]
+    seconds: float
+
+
+def _gather(plan: Plan, units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
+    """Yield the units of each job, in their order; see the notes of `make_batches`."""
+    shortest, longest = (
+        60 * minutes
+        for minutes in (plan.study.jobs.shortest_minutes, plan.study.jobs.longest_minutes)
+    )
+    parts: list[list[_Unit]] = []
+    for unit in units:
+        last = parts[-1] if parts else []
+        belongs = bool(last) and last[-1].key == unit.key
+        if belongs and len(last) < MOST_STORES and _seconds(last) + unit.seconds <= longest:
+            last.append(unit)
+        else:
+            parts.append([unit])
+    jobs: list[list[_Unit]] = []
+    for part in parts:
+        short = bool(jobs) and _seconds(jobs[-1]) < shortest
+        if short and len(jobs[-1]) + len(part) <= MOST_STORES:
+            jobs[-1].extend(part)
+        else:
+            jobs.append(part)
+    if len(jobs) > 1 and _seconds(jobs[-1]) < shortest:
+        if len(jobs[-2]) + len(jobs[-1]) <= MOST_STORES:
+            jobs[-2].extend(jobs.pop())
+    return jobs
+
+
+def _gather_in_stages(plan: Plan, units: Sequence[_Unit]) -> Iterable[list[_Unit]]:
+    """Yield the units of each job; networks that learn what others learnt are in jobs of their own."""
+    for learnt in (False, True):
+        yield from _gather(
+            plan,
+            [
+                unit
+                for unit in units
+                if isinstance(plan.study.tasks[unit.thing.cell.task], LearntFunction) == learnt
+            ],
+        )
+
+
+def _seconds(units: Sequence[_Unit]) -> float:
+    return START_SECONDS + sum(unit.seconds for unit in units)
+
+
+def _rule_name(verb: str, units: Sequence[_Unit], job: dict[str, Any]) -> str:
+    """Return ``train_cells-lstm-parity-8-and-2-more-0123abcd``."""
+    keys = list(dict.fromkeys(unit.key for unit in units))
+    more = [f"and-{len(keys) - 1}-more"] if len(keys) > 1 else []
+    return "-".join([verb, *map(str, keys[0]), *more, digest(job)[:8]])
+
+
+def _generation(plan: Plan) -> Iterable[Batch]:
+    """Yield the jobs that make missing data: first what needs no network, then tables, then the rest."""
+    tasks = plan.study.tasks
+    stages: dict[int, list[_Unit]] = {0: [], 1: [], 2: []}
+    for piece in plan.missing_data:
+        learnt = isinstance(tasks[piece.task], LearntFunction)
+        stage = 0 if not learnt else 1 if piece.split == "table" else 2
+        stages[stage].append(_Unit(piece, (piece.task,), data_seconds(piece)))
+    for stage, units in stages.items():
+        units.sort(key=lambda unit: unit.key)
+        for chosen in _gather(plan, units):
+            yield _generation_job(plan, stage, chosen)
+
+
+def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Batch:
+    """Return the job that makes some data: of stage 1 from networks, of stage 2 from their tables."""
+    stores, tasks = plan.stores, plan.study.tasks
+    pieces = [unit.thing for unit in chosen]
+    job = {
+        "tasks": {piece.task: stores.tasks[piece.task] for piece in pieces},
+        "slices": [vars(piece) | {"held_out": list(piece.held_out)} for piece in pieces],
+    }
+    inputs: dict[str, None] = {}
+    if stage == 1:
+        cells = [(source_of(tasks[piece.task]), piece.seed) for piece in pieces]
+        job["sources"] = [stores.source(*cell) for cell in cells]
+        inputs = dict.fromkeys(source["store"] for source in job["sources"])
+    if stage == 2:
+        tables = (table_slice(tasks[piece.task], piece.task, piece.seed) for piece in pieces)
+        inputs = dict.fromkeys(map(stores.piece, tables))
+    return Batch(
+        rule=_rule_name("generate_data", chosen, job),
+        job=job,
+        inputs=tuple(inputs),
+        outputs=tuple(map(stores.piece, pieces)),
+        seconds=(_seconds(chosen), 3 * _seconds(chosen)),
+        memory_bytes=BASE_BYTES["cpu"]
+        + 64 * max(p.stop * tasks[p.task].n_positions(p.length) for p in pieces),
+    )
+
+
+def _training(
+    plan: Plan,
+    missing: Sequence[Block],
+    costs: dict[Block, Cost],
+    draws: dict[Block, np.ndarray],
+    device: str,
+) -> Iterable[Batch]:
+    """Yield the jobs that train missing blocks."""
+    stores = plan.stores
+    units = [
+        _Unit(block, _pack_key(cell), float(np.median(draws[block])))
+        for block in missing
+        for cell in [block.cell]
+    ]
+    for chosen in _gather_in_stages(plan, units):
+        blocks = [unit.thing for unit in chosen]
+        curves: dict[tuple, list[Block]] = {}
+        for unit in chosen:
+            curves.setdefault(unit.key, []).append(unit.thing)
+        job = {"curves": [_curve_job(plan, part) for part in curves.values()]}
+        total = sum(draws[block] for block in blocks) + START_SECONDS
+        together = max(sum(costs[block].memory_bytes for block in part) for part in curves.values())
+        yield Batch(
+            rule=_rule_name("train_cells", chosen, job),
+            job=job,
+            inputs=stores.data(blocks, TRAINING_SPLITS),
+            outputs=tuple(map(stores.cell, blocks)),
+            seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
+            memory_bytes=BASE_BYTES[device_kind(device)] + together,
+        )
+
+
+def _pack_key(cell: Cell) -> tuple[str | int, ...]:
+    """Return what cells share that are trained together: a curve, and whether it has training sets."""
+    return (*cell.curve, "fresh") if cell.budget == FRESH else cell.curve
+
+
+def _curve_job(plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:
+    """Return what the training of blocks of one curve is told."""
+    first = blocks[0].cell
+    specification = training_specification(plan.study, first)
+    del specification["budget"]
+    fields = [{"budget": block.cell.budget, **_replicates(block)} for block in blocks]
+    return {
+        "model": first.model,
+        "task": first.task,
+        "specification": specification,
+        "blocks": fields,
+    }
+
+
+def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[Batch]:
+    """Yield the jobs that make missing evaluations."""
+    stores = plan.stores
+    units = [
+        _Unit(block, (block.cell.model, block.cell.task), evaluation_seconds(costs[block], device))
+        for block in plan.missing_evaluations
+    ]
+    for chosen in _gather_in_stages(plan, units):
+        blocks = [unit.thing for unit in chosen]
+        job = {
+            "evaluation": plan.study.evaluation.measured,
+            "blocks": [
+                {**vars(block.cell), **_replicates(block), "training": name}
+                for block in blocks
+                for name in [stores.training_digest(block.cell)]
+            ],
+        }
+        yield Batch(
+            rule=_rule_name("evaluate_cells", chosen, job),
+            job=job,
+            inputs=(*map(stores.cell, blocks), *stores.data(blocks, EVALUATION_SPLITS)),
+            outputs=tuple(map(stores.evaluation, blocks)),
+            seconds=(_seconds(chosen), 3 * _seconds(chosen)),
+            memory_bytes=BASE_BYTES[device_kind(device)]
+            + max(costs[block].memory_bytes for block in blocks),
+        )
+
+
+def _replicates(block: Block) -> dict[str, Any]:
+    return {"seeds": list(block.seeds), "learning_rates": list(block.learning_rates)}

@@ -1,0 +1,108 @@
+"""What a study costs from nothing, by each way to search it; and what packing and early ends save."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from nstar.cells import Block, Cell, cells_of
+from nstar.plan.costs import block_cost
+from nstar.study import Study
+from nstar.study.search import STRATEGIES, Outcome, replay
+
+__all__ = ["WholeCost", "whole_costs"]
+
+
+@dataclass(frozen=True)
+class WholeCost:
+    """What a study costs by one strategy, on average over where N* may be.
+
+    Attributes
+    ----------
+    search : str
+        The strategy.
+    cells, replicates : float
+        How many are trained.
+    steps : float
+        Optimiser steps of all replicates, if none ends before the last one.
+    packed_steps : float
+        Steps of the device for these, where the replicates of a cell are trained together.
+    failing_steps : float
+        Steps of the replicates that do not learn: what ``stop_on_success`` cannot shorten.
+    flops : float
+        Operations of all steps, and of the evaluations on the validation set.
+    """
+
+    search: str
+    cells: float
+    replicates: float
+    steps: float
+    packed_steps: float
+    failing_steps: float
+    flops: float
+
+
+def whole_costs(study: Study, device: str) -> list[WholeCost]:
+    """Return what a study costs by every strategy, with nothing trained yet.
+
+    Parameters
+    ----------
+    study : Study
+    device : str
+        As `nstar.plan.costs.planned_device` returns it.
+
+    Returns
+    -------
+    list of WholeCost
+        One per strategy of `nstar.study.search`, in its order; none of a study that is not about demand.
+
+    Notes
+    -----
+    Before a run nobody knows N*. The mean is over all its places on the grid of a curve, from the first
+    budget to beyond the last, each as likely, where no replicate learns below N* and all do from there
+    on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
+    """
+    if study.subject != "demand":
+        return []
+    curves: dict[tuple, list[Cell]] = {}
+    for cell in cells_of(study):
+        curves.setdefault(cell.curve, []).append(cell)
+    replicates = study.replicates
+    n = len(replicates.seeds) * len(replicates.learning_rates)
+    totals = np.zeros((len(STRATEGIES), 3))  # cells asked for, cells that fail, operations
+    for cells in curves.values():
+        budgets = tuple(cell.budget for cell in cells)
+        blocks = [Block(cell, replicates.seeds, replicates.learning_rates) for cell in cells]
+        flops = [block_cost(study, block, device).flops for block in blocks]
+        for i, strategy in enumerate(STRATEGIES):
+            asked, failing = _shares(budgets, strategy)
+            totals[i] += asked.sum(), failing.sum(), asked @ flops
+    steps = study.training.max_steps
+    return [
+        WholeCost(
+            search=strategy,
+            cells=float(n_cells),
+            replicates=float(n * n_cells),
+            steps=float(n * n_cells * steps),
+            packed_steps=float(n_cells * steps),
+            failing_steps=float(n * n_failing * steps),
+            flops=float(n_flops),
+        )
+        for strategy, (n_cells, n_failing, n_flops) in zip(STRATEGIES, totals, strict=True)
+    ]
+
+
+@cache
+def _shares(budgets: Sequence[int], strategy: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return how often each budget is asked for, and fails then, over all places of N*; shape (n,)."""
+    n = len(budgets)
+    asked, failing = np.zeros((2, n))
+    learnt, failed = Outcome(1, 1, 1), Outcome(0, 1, 1)
+    for place in range(n + 1):
+        outcomes = {budget: failed if i < place else learnt for i, budget in enumerate(budgets)}
+        used = replay(budgets, outcomes, strategy).used
+        for i, budget in enumerate(budgets):
+            asked[i] += budget in used
+            failing[i] += budget in used and i < place
+    return asked / (n + 1), failing / (n + 1)

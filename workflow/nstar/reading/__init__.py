@@ -1,0 +1,1 @@
+"""How is a configuration read, and how is a wrong one refused?"""

@@ -1,0 +1,59 @@
+"""How a configuration is checked: every mistake at once, each as one readable line."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from nstar.errors import ConfigError, all_mistakes
+from nstar.reading.contradictions import contradictions
+from nstar.reading.messages import describe_error
+from nstar.study import Study
+from nstar.study.families import expand_families
+
+REQUIRED_KEYS = tuple(name for name, field in Study.model_fields.items() if field.is_required())
+
+
+def load_study(raw: Any) -> Study:
+    """Return the study that a configuration describes.
+
+    Parameters
+    ----------
+    raw : mapping
+        The parsed YAML.
+
+    Raises
+    ------
+    ConfigError
+        With every mistake at once: dotted key, value, what is allowed, the nearest legal name.
+    """
+    if not isinstance(raw, Mapping) or not raw:
+        raise ConfigError(f"the configuration is empty; it needs {', '.join(REQUIRED_KEYS)}")
+    raw, problems = expand_families(raw)
+    study, errors = None, []
+    try:
+        study = Study.model_validate(raw)
+    except ValidationError as error:
+        errors = [entry for entry in error.errors(include_url=False) if not _follows(entry)]
+    problems += dict.fromkeys(describe_error(raw, error) for error in errors)
+    problems += contradictions(_valid_parts(raw, errors))
+    if problems:
+        raise all_mistakes("the configuration", problems)
+    return study
+
+
+def _follows(error: Mapping[str, Any]) -> bool:
+    """Return whether an error only follows from others: a list is empty after its wrong entries."""
+    return error["type"] == "too_short" and len(error["input"]) > 0
+
+
+def _valid_parts(raw: Mapping, errors: list) -> dict[str, Any]:
+    """Return the top-level fields that are valid on their own, with defaults for those left out."""
+    wrong = {error["loc"][0] for error in errors if error["loc"]}
+    return {
+        name: TypeAdapter(field.annotation).validate_python(raw[name])
+        if name in raw
+        else field.get_default(call_default_factory=True)
+        for name, field in Study.model_fields.items()
+        if name not in wrong
+    }

@@ -1,0 +1,237 @@
+"""Contradictions between the fields of a configuration."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nstar.cells import budgets_of, make_pool, names_in, used
+from nstar.errors import nearest
+from nstar.reading.messages import show
+from nstar.reading.questions import question_mistakes
+from nstar.study import FRESH, GridBlock
+from nstar.tasks import LearntFunction
+
+LONGEST_SEGMENT = 200
+"""Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
+
+MOST_REPLICATES = 1_000_000
+"""Cells times seeds times learning rates. A plan of 400,000 in 4,000 cells takes seven seconds on one
+core; of a million in as many cells, minutes."""
+
+
+def contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between fields: unknown names, budgets that a space cannot hold."""
+    for i, block in enumerate(parts.get("grid", ())):
+        for key in ("models", "tasks"):
+            for j, name in enumerate(getattr(block, key) or ()):
+                if key in parts and name not in parts[key]:
+                    legal = list(parts[key])
+                    yield (
+                        f"grid.{i}.{key}.{j}: {show(name)} is not defined under {key}; "
+                        f"legal are {', '.join(legal)}{nearest(name, legal)}"
+                    )
+    replicates = parts.get("replicates")
+    if {"grid", "models", "tasks", "replicates"} <= set(parts):
+        n_replicates = _n_replicates(**parts)
+        if n_replicates > MOST_REPLICATES:
+            yield (
+                f"grid: {n_replicates} replicates (cells times replicates.seeds times "
+                f"replicates.learning_rates); at most {MOST_REPLICATES}, because planning alone would "
+                f"take minutes; divide it into several studies"
+            )
+            return
+    if {"grid", "tasks", "data"} <= set(parts):
+        yield from _impossible_budgets(parts)
+    if {"grid", "models"} <= set(parts):
+        yield from _sees_ahead(parts)
+        yield from _no_separator(parts)
+    if {"grid", "models", "tasks", "data"} <= set(parts):
+        yield from _no_source(parts)
+    if {"grid", "tasks", "training"} <= set(parts):
+        yield from _wrong_objective(parts)
+    if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
+        yield from _no_function(parts)
+    if {"grid", "models", "tasks", "training", "evaluation", "search"} <= set(parts):
+        yield from question_mistakes(parts)
+    for key in ("seeds", "learning_rates") if replicates is not None else ():
+        values = getattr(replicates, key)
+        if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
+            yield (
+                f"replicates.{key}: {len(values)} values do not fit into the name of a folder; use "
+                f"values that take at most {LONGEST_SEGMENT} characters when joined by +"
+            )
+    training = parts.get("training")
+    if training is not None and training.evaluate_every > training.max_steps:
+        yield (
+            f"training.evaluate_every: {training.evaluate_every} is more than training.max_steps "
+            f"{training.max_steps}, so nothing would ever be evaluated; make it smaller"
+        )
+
+
+def _n_replicates(grid, models, tasks, replicates, **others) -> int:
+    """Return how many replicates the blocks of a grid have, those in several blocks counted for each."""
+    n_cells = sum(
+        len(names_in(block, "models", models))
+        * len(names_in(block, "tasks", tasks))
+        * len(block.supervisions)
+        * len(block.length_distributions)
+        * len(block.lengths)
+        * len(block.listed_budgets)
+        for block in grid
+    )
+    return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
+
+
+def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
+    data = parts["data"]
+    for i, block in enumerate(parts["grid"]):
+        budgets = block.listed_budgets
+        if budgets == (FRESH,):
+            continue
+        cut = getattr(block.budgets, "cut", False)
+        settings = itertools.product(
+            names_in(block, "tasks", parts["tasks"]), block.length_distributions, block.lengths
+        )
+        for name, distribution, length in settings:
+            task = parts["tasks"].get(name)
+            if task is None or task.why_not(length):
+                continue
+            where = f"task {name}, length {length}"
+            if distribution != "fixed":
+                where = f"{where}, lengths {distribution}"
+                if length < data.shortest_length:
+                    yield (
+                        f"grid.{i}.lengths: {where}: the longest length is below "
+                        f"data.shortest_length {data.shortest_length}; make it larger"
+                    )
+                    continue
+            pool = make_pool(task, distribution, length, data)
+            size = pool.n_training + pool.n_validation
+            too_large = [budget for budget in budgets if budget > pool.n_training]
+            if pool.n_validation == 0:
+                yield (
+                    f"grid.{i}.lengths: {where} has only {size} sequences, "
+                    f"too few for a validation set; use longer sequences"
+                )
+            elif too_large and not cut:
+                yield (
+                    f"grid.{i}.budgets: {where}, budget "
+                    f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
+                    f"{pool.n_validation} are kept for validation; use budgets up to "
+                    f"{pool.n_training}, put this length into a grid block of its own, or set cut: true"
+                )
+
+
+def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a model would see the answers, or the padding, that follow a position."""
+    for i, block, name, model in used(parts, "models"):
+        if getattr(model, "causal", True):
+            continue
+        for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
+            for value in getattr(block, key):
+                if value != legal and (legal or value == "chain_of_thought"):
+                    yield (
+                        f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
+                        f"what follows a position; set its causal: true, or leave it out"
+                    )
+
+
+def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where an encoder would not know its end, which is the separator, at one place for all."""
+    legal = {"supervisions": "chain_of_thought", "length_distributions": "fixed"}
+    for i, block, name, model in used(parts, "models"):
+        if model.kind != "encoder_decoder":
+            continue
+        for key, only in legal.items():
+            for value in getattr(block, key):
+                if value != only:
+                    yield (
+                        f"grid.{i}.{key}: {value} with model {name}, an encoder_decoder, whose encoder "
+                        f"reads what precedes the separator of a chain of thought, at the same place in "
+                        f"all sequences; use {only}, or put the model into a grid block of its own"
+                    )
+
+
+def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where labels and objective do not fit."""
+    training = parts["training"]
+    squared = training.objective == "squared_error"
+    for i, block, name, task in used(parts, "tasks"):
+        where = f"grid.{i}.tasks: {name}"
+        if task.real_valued and not squared:
+            yield f"{where} has real numbers as labels; set training.objective: squared_error"
+        elif task.real_valued and training.success.measure != "loss":
+            yield f"{where} has real numbers as labels, no accuracy; set training.success.measure: loss"
+        elif task.real_valued and "chain_of_thought" in block.supervisions:
+            yield f"{where} has real numbers as labels, which are no words of a chain_of_thought"
+        elif squared and task.n_states > 2:
+            yield (
+                f"{where} has {task.n_states} states, and training.objective squared_error asks for one "
+                "number in [0, 1]; use cross_entropy, or tasks of two states"
+            )
+
+
+def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what does not go with, or without, the measures of networks as functions of bits."""
+    measured = parts["evaluation"].function is not None
+    for i, block in enumerate(parts["grid"]):
+        fresh = block.listed_budgets == (FRESH,)
+        if fresh and not measured:
+            yield (
+                f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
+                "evaluation.function, or give training-set sizes"
+            )
+        if fresh and "short_to_long" in block.length_distributions:
+            yield (
+                f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
+                "length up; use uniform"
+            )
+    if not measured:
+        return
+    if parts["training"].objective != "squared_error":
+        yield (
+            "evaluation.function: needs networks of one output; set training.objective: squared_error"
+        )
+    if parts["search"] != "all":
+        yield f"search: {parts['search']} looks for demand, and evaluation.function does not; use all"
+    for i, _, name, task in used(parts, "tasks"):
+        if task.n_symbols != 2:
+            yield (
+                f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "
+                "functions of bits; leave it out"
+            )
+
+
+def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where no cell of the grid learns what a learnt function is."""
+    for name, task in parts["tasks"].items():
+        if not isinstance(task, LearntFunction):
+            continue
+        source = parts["tasks"].get(task.task)
+        if source is None or isinstance(source, LearntFunction):
+            legal = [
+                other
+                for other, kind in parts["tasks"].items()
+                if not isinstance(kind, LearntFunction)
+            ]
+            yield (
+                f"tasks.{name}.task: {task.task} is no task that a network learns from examples; legal "
+                f"are {', '.join(legal)}{nearest(task.task, legal)}"
+            )
+        elif not any(_holds(block, task, parts) for block in parts["grid"]):
+            yield (
+                f"tasks.{name}: no block of the grid trains model {task.model} on task {task.task}, "
+                f"supervision outcome, fixed length {task.length}, budget {task.budget}; add one"
+            )
+
+
+def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
+    return (
+        task.model in names_in(block, "models", parts["models"])
+        and task.task in names_in(block, "tasks", parts["tasks"])
+        and "outcome" in block.supervisions
+        and "fixed" in block.length_distributions
+        and task.length in block.lengths
+        and task.budget
+        in budgets_of(block, parts["tasks"][task.task], "fixed", task.length, parts["data"])
+    )

@@ -1,0 +1,69 @@
+"""What has to hold of a configuration whose tasks ask questions; see `nstar.reading.check`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nstar.cells import used
+from nstar.study import FRESH, GridBlock
+from nstar.tasks.questions.question import QuestionTask
+
+
+def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what does not go together where tasks ask questions, or `evaluation.answers` is given.
+
+    Parameters
+    ----------
+    parts : mapping
+        The valid top-level fields of a configuration; grid, models, tasks, training, evaluation and
+        search are among them.
+    """
+    asked = parts["evaluation"].answers is not None
+    for i, block, name, task in used(parts, "tasks"):
+        if not isinstance(task, QuestionTask):
+            if asked:
+                yield (
+                    f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
+                    "it out"
+                )
+            continue
+        if not asked:
+            yield (
+                f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures the "
+                "width that these need"
+            )
+        yield from _impossible_questions(f"grid.{i}", block, name, task)
+    for i, _, name, model in used(parts, "models") if asked else ():
+        if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
+            yield (
+                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
+                "token; use a causal model"
+            )
+    if asked and parts["search"] != "all":
+        yield (
+            f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "
+            "width; use all"
+        )
+    if asked and parts["training"].objective != "cross_entropy":
+        yield "training.objective: evaluation.answers needs networks that choose words; use cross_entropy"
+
+
+def _impossible_questions(
+    where: str, block: GridBlock, name: str, task: QuestionTask
+) -> Iterator[str]:
+    """Yield what a block asks of a task that it does not have."""
+    for length in block.lengths:
+        if reason := task.why_not(length):
+            yield f"{where}.lengths: {length} with task {name}: {reason}"
+    if "aligned" in block.supervisions:
+        yield (
+            f"{where}.supervisions: aligned with task {name}, whose answers follow its questions; use "
+            "outcome or chain_of_thought"
+        )
+    for lengths in block.length_distributions:
+        if lengths != "fixed":
+            yield (
+                f"{where}.length_distributions: {lengths} with task {name}, whose sizes do not mix; use "
+                "fixed"
+            )
+    if block.listed_budgets == (FRESH,):
+        yield f"{where}.budgets: fresh with task {name}; give training-set sizes"

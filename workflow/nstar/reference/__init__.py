@@ -1,0 +1,1 @@
+"""Which parts of the documentation follow from the code?"""

@@ -1,0 +1,141 @@
+"""What a study is: models, tasks, grid, replicates, and the rules of training, evaluation and fits.
+
+This is the one source of types, defaults and descriptions: the JSON schema in ``workflow/schemas/``
+and the table in ``docs/reference/config.md`` are generated from it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StrictInt, model_validator
+
+from nstar.kinds.options import ModelOptions
+from nstar.options import (
+    AtMost,
+    Countable,
+    Few,
+    Name,
+    NonNegativeFloat,
+    OpenFraction,
+    Options,
+    PositiveFloat,
+    PositiveInt,
+    Title,
+    tagged_union,
+)
+from nstar.study.evaluation import Evaluation
+from nstar.study.grid import Data, GridBlock, Replicates
+from nstar.study.search import STRATEGIES
+from nstar.study.training import Training
+from nstar.tasks import TASKS
+
+TaskOptions = tagged_union(*TASKS.values())
+
+
+class Jobs(Options):
+    """How missing cells are gathered into jobs, and how these save; no number depends on it."""
+
+    shortest_minutes: NonNegativeFloat = Field(
+        0.0,
+        description="jobs that are expected to be shorter are joined: a scheduler of a cluster is no "
+        "place for short ones; minutes",
+    )
+    longest_minutes: PositiveFloat = Field(
+        480.0,
+        description="curves that are expected to take longer are shared out to several jobs, but a "
+        "cell is never divided; minutes",
+    )
+    most_minutes: PositiveInt = Field(
+        1440,
+        description="longest time that a job asks a scheduler for, at most that of the partition; "
+        "training that takes longer is resubmitted and goes on from its checkpoints; minutes",
+    )
+    checkpoint_seconds: PositiveFloat = Field(
+        60.0,
+        description="training time that a kill can cost, up to the next evaluation; seconds",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self):
+        if self.longest_minutes < self.shortest_minutes:
+            raise ValueError(
+                f"longest_minutes {self.longest_minutes} is below shortest_minutes "
+                f"{self.shortest_minutes}"
+            )
+        if self.most_minutes < self.longest_minutes:
+            raise ValueError(
+                f"longest_minutes {self.longest_minutes:g} is above most_minutes {self.most_minutes}: "
+                "jobs would be made that are expected to exceed their time limit; set longest_minutes "
+                f"to {self.most_minutes} or less (a third leaves room for a wrong estimate)"
+            )
+        return self
+
+
+class Fit(Options):
+    """The scaling fits."""
+
+    confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
+    bootstrap_replicates: Annotated[StrictInt, Field(ge=100), Countable] = Field(
+        500, description="studies drawn to check the intervals of each model; studies"
+    )
+
+
+_MOST_PIXELS = "matplotlib draws no figure of 65536 or more pixels in a direction"
+
+
+class Figures(Options):
+    """How figures look."""
+
+    width_inches: Annotated[PositiveFloat, AtMost(50, _MOST_PIXELS)] = Field(
+        7.0, description="width of a figure; inches"
+    )
+    dots_per_inch: Annotated[PositiveInt, AtMost(1200, _MOST_PIXELS)] = Field(
+        150, description="resolution of PNG files; 1 / inch"
+    )
+
+
+class Study(Options):
+    """One study: everything that decides its numbers and its report."""
+
+    name: Name = Field(description="short name; no unit")
+    title: Title = Field(
+        description="title of the report, one line of visible text of at most 200 characters; no unit"
+    )
+    models: Annotated[dict[Name, ModelOptions], Field(min_length=1), Few] = Field(
+        description="the models by name"
+    )
+    tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1), Few] = Field(
+        description="the tasks by name"
+    )
+    grid: Annotated[tuple[GridBlock, ...], Field(min_length=1), Few] = Field(
+        description="blocks of the grid"
+    )
+    replicates: Replicates = Field(description="seeds and learning rates of every cell")
+    search: Literal[STRATEGIES] = Field(
+        "all",
+        description="which budgets of a curve are trained: `all` of them, those that `bracket` the "
+        "demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
+    )
+    data: Data = Field(default_factory=Data, description="how sequences are split")
+    training: Training = Field(description="how replicates are trained")
+    evaluation: Evaluation = Field(default_factory=Evaluation, description="what is measured")
+    fit: Fit = Field(default_factory=Fit, description="how exponents are fitted")
+    figures: Figures = Field(default_factory=Figures, description="how figures look")
+    jobs: Jobs = Field(default_factory=Jobs, description="how cells are gathered into jobs")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where models run; `auto` takes a GPU where there is one; no unit"
+    )
+
+    @property
+    def subject(self) -> Literal["demand", "functions", "widths"]:
+        """What the study is about: which tables, figures and findings it has."""
+        if self.evaluation.function is not None:
+            return "functions"
+        return "demand" if self.evaluation.answers is None else "widths"
+
+    @model_validator(mode="after")
+    def _precision_of_the_device(self):
+        if self.device == "cpu" and self.training.precision == "tf32":
+            raise ValueError(
+                "training.precision 'tf32' with device 'cpu', which knows float32 and bfloat16"
+            )
+        return self

@@ -1,0 +1,245 @@
+"""Compare curves: what lengths share, what one needs over another, and how each one ended."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
+from nstar.stats import (
+    bracket_ratio,
+    bracket_sharing_factor,
+    describe_censored,
+    find_ratio,
+    find_sharing_factor,
+    find_threshold,
+)
+from nstar.subjects.demand.selection import chosen_replicates
+from nstar.tables import TABLES, read_table, write_table
+from nstar.tables.selection import CURVE
+from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
+
+KEYS = [*CURVE[:-1], "n_states", "length"]
+"""The columns that name a curve in every table made here."""
+
+STEP_PARTS = (8, 4, 2, 1)
+"""The smaller budgets of steps are these parts of the whole."""
+
+Ends = tuple[float, float, float]
+Demands = Mapping[tuple, Ends]
+"""Estimate, lower and upper of N* by curve; the estimate NaN where it is censored."""
+
+
+def compare_curves(job: Mapping[str, Any], results: Path) -> None:
+    """Write the tables sharing, ratios, steps, extrapolation and composition.
+
+    Parameters
+    ----------
+    job : mapping
+        ``models`` (names in the order of the study), ``shortest_length`` (of `data`) and
+        ``training`` (``max_steps``, ``evaluate_every``, ``decay`` of the learning rate, and ``at``,
+        which evaluation decides).
+    results : Path
+    """
+    tables = results / "tables"
+    cells = read_table(tables / "cells.parquet", "cells")
+    thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    demand = read_table(tables / "demand.csv", "demand")
+    thresholds = thresholds[thresholds["rule"] == "any"]
+    demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
+    shortest, training = job["shortest_length"], job["training"]
+    curves = list(cells.groupby(KEYS, sort=False))
+    chosen = chosen_replicates(cells).groupby(KEYS, sort=False)
+    made: dict[str, Iterable[dict[str, Any]]] = {
+        "sharing": [
+            row
+            for curve in demands["any"]
+            for rule in demands
+            for row in sharing_rows(curve, shortest, rule, demands[rule])
+        ],
+        "ratios": ratio_rows(job["models"], demands),
+        "steps": [row for key, curve in curves for row in step_rows(key, curve, training)],
+        "extrapolation": [extrapolation_row(key, part) for key, part in chosen],
+        "composition": [
+            composition_row((*key, budget), part)
+            for key, curve in curves
+            for budget, part in curve.groupby("budget")
+        ],
+    }
+    for name, rows in made.items():
+        table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
+        write_table(tables / f"{name}.csv", name, table)
+
+
+def any_demands(thresholds: pd.DataFrame) -> dict[tuple, Ends]:
+    """Return N* of every curve by the rule ``any``: the brackets, with N* where both ends are known."""
+    return {
+        tuple(getattr(row, key) for key in KEYS): (
+            row.n_star if row.censoring == "interval" else np.nan,
+            row.lower,
+            row.upper,
+        )
+        for row in thresholds.itertuples()
+    }
+
+
+def half_demands(demand: pd.DataFrame, thresholds: pd.DataFrame) -> dict[tuple, Ends]:
+    """Return the budget at which half of the seeds learn, of every curve.
+
+    Where no replicate learnt from all sequences that exist, their number is the lower bound: no
+    larger budget could be tried.
+    """
+    found = {key: (np.nan, 0.0, np.inf) for key in any_demands(thresholds)}
+    for row in demand.itertuples():
+        key = tuple(getattr(row, name) for name in KEYS)
+        found[key] = row.estimate, row.lower, row.upper
+    exhausted = thresholds["lower"] >= thresholds["n_available"]
+    for key, (_, lower, _) in any_demands(thresholds[exhausted]).items():
+        found[key] = np.nan, lower, np.inf
+    return found
+
+
+def sharing_rows(
+    curve: tuple, shortest: int, rule: str, demands: Demands
+) -> Iterable[dict[str, Any]]:
+    """Yield the sharing factor of a joint curve, if there is a curve of some single length for it."""
+    place = dict(zip(KEYS, curve, strict=True))
+    if place["length_distribution"] == "fixed":
+        return
+    single = place | {"length_distribution": "fixed"}
+    lengths = range(shortest, place["length"] + 1)
+    keys = {length: tuple((single | {"length": length}).values()) for length in lengths}
+    missing = [length for length in lengths if keys[length] not in demands]
+    if len(missing) == len(lengths):
+        return
+    row = {**place, "shortest": shortest, "rule": rule}
+    if missing:
+        reason = f"No curve of length {', '.join(map(str, missing))} alone."
+        known = [demands[keys[length]] for length in lengths if length not in missing]
+        n_censored = sum(np.isnan(ends[0]) for ends in [*known, demands[curve]])
+        yield (
+            row
+            | {"kappa": np.nan, "lower": 0.0, "upper": np.inf, "kind": "unknown"}
+            | {
+                "n_used": len(known),
+                "n_censored": n_censored,
+                "reason": reason,
+                "method": "",
+            }
+        )
+        return
+    find = find_sharing_factor if rule == "half" else bracket_sharing_factor
+    ends = zip(*(demands[keys[length]] for length in lengths), strict=True)
+    found = vars(find(list(lengths), *map(list, ends), demands[curve]))
+    yield row | {"kappa": found["estimate"]} | {k: v for k, v in found.items() if k != "estimate"}
+
+
+def ratio_rows(models: list[str], demands: Mapping[str, Demands]) -> Iterable[dict[str, Any]]:
+    """Yield the ratios of all pairs of curves that differ in one coordinate, in the study's order."""
+    values = {
+        "supervision": SUPERVISIONS,
+        "length_distribution": LENGTH_DISTRIBUTIONS,
+        "model": models,
+    }
+    for kind, ordered in values.items():
+        places = dict.fromkeys(_without(curve, kind) for curve in demands["any"])
+        pairs = itertools.combinations(ordered, 2)
+        for (above, below), place, rule in itertools.product(pairs, places, demands):
+            with_value: Callable[[str], tuple] = partial(_with, place, kind)
+            top, bottom = with_value(above), with_value(below)
+            if top in demands[rule] and bottom in demands[rule]:
+                yield {
+                    "kind": kind,
+                    "numerator": above,
+                    "denominator": below,
+                    **dict(zip(KEYS, place, strict=True)),
+                    "rule": rule,
+                    **_ratio(rule, demands[rule][top], demands[rule][bottom]),
+                }
+
+
+def _with(place: tuple, kind: str, value: str) -> tuple:
+    return tuple(value if key == kind else old for key, old in zip(KEYS, place, strict=True))
+
+
+def _without(curve: tuple, kind: str) -> tuple:
+    return _with(curve, kind, "")
+
+
+def _ratio(rule: str, above: Ends, below: Ends) -> dict[str, Any]:
+    """Return the columns of a ratio: an interval of estimates, or what brackets allow."""
+    found = (find_ratio if rule == "half" else bracket_ratio)(above, below)
+    return {
+        "ratio": found.estimate,
+        "lower": found.lower,
+        "upper": found.upper,
+        "bound": found.kind,
+        "reason": describe_censored({"the numerator": above, "the denominator": below}),
+    }
+
+
+def step_rows(
+    key: tuple, curve: pd.DataFrame, training: Mapping[str, Any]
+) -> Iterable[dict[str, Any]]:
+    """Yield N* of a curve had training ended earlier, which its history tells under two conditions.
+
+    The learning rate must not depend on the number of steps, and the best evaluation must decide.
+    """
+    reason = ""
+    if training["decay"] != "constant":
+        reason = f"The learning rate depends on max_steps: its decay is {training['decay']}."
+    elif training["at"] == "final":
+        reason = "The final evaluation decides: what an earlier one would have said is not kept."
+    every = training["evaluate_every"]
+    for part in STEP_PARTS:
+        n_steps = training["max_steps"] // part
+        if part > 1:
+            n_steps = n_steps // every * every
+        if not n_steps:
+            continue
+        row = {**dict(zip(KEYS, key, strict=True)), "max_steps": n_steps}
+        if reason and part > 1:
+            unknown = {"n_star": np.nan, "lower": 0.0, "upper": np.inf, "censoring": "unknown"}
+            yield row | unknown | {"reason": reason}
+            continue
+        marked = curve.assign(
+            learnt=(curve["learnt_at"] <= n_steps).fillna(False),
+            fitted=curve["outcome"] != OUTCOMES[NOT_FITTED],
+        )
+        by_budget = marked.groupby("budget")[["learnt", "fitted"]].any()
+        found = find_threshold(
+            by_budget.index,
+            by_budget["learnt"].to_numpy(dtype=bool),
+            by_budget["fitted"].to_numpy(dtype=bool),
+        )
+        ends = {name: getattr(found, name) for name in ("n_star", "lower", "upper", "censoring")}
+        yield row | ends | {"reason": ""}
+
+
+def extrapolation_row(key: tuple, chosen: pd.DataFrame) -> dict[str, Any]:
+    """Return how well the replicates that stand for the seeds of a curve do at twice the length."""
+    values = chosen["extrapolation_above_chance"]
+    return {
+        **dict(zip(KEYS, key, strict=True)),
+        "budget": chosen["budget"].iloc[0],
+        "n_seeds": len(chosen),
+        "n_learnt": int((chosen["outcome"] == OUTCOMES[LEARNT]).sum()),
+        "median": values.median(),
+        "least": values.min(),
+        "most": values.max(),
+        "decoded_median": chosen["extrapolation_decoded_sequence_accuracy"].median(),
+    }
+
+
+def composition_row(key: tuple, replicates: pd.DataFrame) -> dict[str, Any]:
+    """Return how the replicates of a cell ended."""
+    return {
+        **dict(zip([*KEYS, "budget"], key, strict=True)),
+        "n_replicates": len(replicates),
+        **{f"n_{outcome}": int((replicates["outcome"] == outcome).sum()) for outcome in OUTCOMES},
+        "n_diverged": int(replicates["diverged"].sum()),
+    }

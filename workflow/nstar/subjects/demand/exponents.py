@@ -1,0 +1,286 @@
+"""Fit the scaling law of every model to the outcomes of its seeds, compare and check the fits."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy
+import statsmodels
+from statsmodels.stats.multitest import multipletests
+
+from nstar.files import written_whole
+from nstar.stats import (
+    Demand,
+    Difference,
+    FormFit,
+    ScalingFit,
+    compare_coefficients,
+    compare_forms,
+    fit_demand,
+    fit_jointly,
+    fit_scaling,
+    make_card,
+)
+from nstar.subjects.demand.checks import check_fits
+from nstar.subjects.demand.observations import PLACE, count_runs, outcomes, scaling_data
+from nstar.subjects.demand.selection import near_space, runs_by_seed
+from nstar.tables import TABLES, read_table, write_table
+from nstar.tables.selection import CURVE, STRATUM, stratum_of
+
+
+def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
+    """Write the tables exponents, sensitivity, checks, forms and demand, and the fit cards.
+
+    Parameters
+    ----------
+    job : mapping
+        ``models`` (names in the order of the study), ``success`` (measure and threshold) and
+        ``fit`` (options).
+    results : Path
+    """
+    tables = results / "tables"
+    cells = read_table(tables / "cells.parquet", "cells")
+    thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    runs = runs_by_seed(cells, job["success"]["measure"])
+    thresholds = thresholds[thresholds["rule"] == "seed"]
+    made: dict[str, list[dict[str, Any]]] = {}
+    cards: dict[str, Any] = {}
+    for stratum, part in runs.groupby(STRATUM, sort=False):
+        asked = dict(zip(STRATUM, stratum, strict=True))
+        chosen = stratum_of(thresholds, stratum)
+        tables_of_part, cards[" ".join(stratum)] = analyse(part, chosen, job)
+        for name, rows in tables_of_part.items():
+            made.setdefault(name, []).extend(asked | row for row in rows)
+    for name, rows in made.items():
+        table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
+        write_table(tables / f"{name}.csv", name, table)
+    cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
+    with written_whole(tables / "fits.json") as temporary:
+        temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+
+
+def analyse(
+    runs: pd.DataFrame, thresholds: pd.DataFrame, job: Mapping[str, Any]
+) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
+    """Return the rows of every table, and the fits behind them.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`.
+    thresholds : DataFrame
+        Thresholds by the rule ``seed``.
+    job : mapping
+        As `fit_exponents`.
+    """
+    confidence = job["fit"]["confidence"]
+    parts = {name: runs[runs["model"] == name] for name in job["models"]}
+    parts = {name: part for name, part in parts.items() if len(part)}
+    fits = _fit_models(parts, confidence)
+    forms = {name: _fit_forms(part, confidence) for name, part in parts.items()}
+    demands = {
+        name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
+    }
+    joint = None
+    if len(parts) > 1:
+        group = count_runs(runs)["model"]
+        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence)
+    exponents = _rows(fits, thresholds, runs, confidence)
+    checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job)
+
+    sensitivity, kept_fits = [], {}
+    for left_out, kept in _selections(thresholds).items():
+        kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
+        kept_fits[left_out] = _fit_models(
+            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence
+        )
+        rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
+        sensitivity += [{"left_out": left_out, **row} for row in rows]
+
+    tables = {
+        "exponents": exponents,
+        "sensitivity": sensitivity,
+        "checks": checks,
+        "forms": [row for name in parts for row in _form_rows(name, forms[name])],
+        "demand": [
+            row
+            for name, part in parts.items()
+            for row in _demand_rows(name, part, demands[name], confidence)
+        ],
+    }
+    cards = {
+        "exponents": fits,
+        "sensitivity": kept_fits,
+        "joint": joint,
+        "forms": forms,
+        "demand": demands,
+        "checks": check_fits_by_name,
+    }
+    return tables, cards
+
+
+def _fit_models(parts: Mapping[str, pd.DataFrame], confidence: float) -> dict[str, ScalingFit]:
+    """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
+    return {
+        name: fit_scaling(**scaling_data(part), confidence=confidence)
+        for name, part in parts.items()
+    }
+
+
+def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return what is left of the thresholds without the doubtful ones, where there are such."""
+    near = near_space(thresholds)
+    places = pd.MultiIndex.from_frame(thresholds[["task", "length"]])
+    doubtful = {
+        "limited_by_steps": thresholds["limited_by_steps"],
+        "near_space": near,
+        "near_space_lengths": pd.Series(places.isin(places[near]), index=thresholds.index),
+    }
+    return {name: thresholds[~mask] for name, mask in doubtful.items() if mask.any()}
+
+
+def _rows(
+    fits: Mapping[str, ScalingFit],
+    thresholds: pd.DataFrame,
+    runs: pd.DataFrame,
+    confidence: float,
+) -> list[dict[str, Any]]:
+    """Return the rows of the table of exponents: all models, then all pairs."""
+    rows = [row for name, fit in fits.items() for row in _exponent_rows(name, fit)]
+    pairs = []
+    for first, second in itertools.combinations(fits, 2):
+        names = [coefficient.name for coefficient in fits[second].coefficients]
+        for quantity in (c.name for c in fits[first].coefficients if c.name in names):
+            if quantity != "intercept":
+                one, two = fits[first], fits[second]
+                found = compare_coefficients(one, two, quantity, confidence)
+                pairs.append(_difference_row(first, second, one, two, found))
+    _adjust_p_values(pairs)
+    for row in rows + pairs:
+        models = [row["model"], row["minus_model"]]
+        part = thresholds[thresholds["model"].isin(models)]
+        row["n_not_fitted"] = int((~runs.loc[runs["model"].isin(models), "fitted"]).sum())
+        row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
+        row["n_near_space"] = int(near_space(part).sum())
+    return rows + pairs
+
+
+def _exponent_rows(name: str, fit: ScalingFit) -> list[dict[str, Any]]:
+    """Return one row per coefficient of a model."""
+    return [
+        {
+            "kind": "exponent",
+            "model": name,
+            "minus_model": "",
+            **_interval(coefficient),
+            "quantity": coefficient.name,
+            "p_value": np.nan,
+            "p_value_holm": np.nan,
+            **_diagnostics(fit),
+        }
+        for coefficient in fit.coefficients
+    ]
+
+
+def _difference_row(
+    first: str, second: str, one: ScalingFit, two: ScalingFit, difference: Difference
+) -> dict[str, Any]:
+    """Return the row of one difference between two models."""
+    return {
+        "kind": "difference",
+        "model": first,
+        "minus_model": second,
+        **_interval(difference),
+        "quantity": difference.name,
+        "p_value": difference.p_value,
+        **_diagnostics(one),
+        **dict.fromkeys(("run_scale", "curve_scale", "lapse", "dispersion"), np.nan),
+        "degrees_of_freedom": difference.degrees_of_freedom,
+        "n_used": difference.n_used,
+        "n_curves": one.n_curves + two.n_curves,
+        "n_censored": difference.n_censored,
+        "quantised": one.quantised or two.quantised,
+        "identified": difference.identified,
+        "converged": one.converged and two.converged,
+        "reason": difference.reason,
+        "method": difference.method,
+    }
+
+
+def _interval(estimate) -> dict[str, float]:
+    names = ("estimate", "standard_error", "lower", "upper")
+    return {name: getattr(estimate, name) for name in names}
+
+
+def _diagnostics(fit: ScalingFit) -> dict[str, Any]:
+    names = (
+        *("confidence", "degrees_of_freedom", "n_used", "n_curves", "n_censored"),
+        *("run_scale", "curve_scale", "lapse", "dispersion", "quantised"),
+        *("identified", "converged", "reason", "method"),
+    )
+    return {name: getattr(fit, name) for name in names}
+
+
+def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
+    """Add the p values adjusted by Holm for the pairs of models of one quantity."""
+    for row in pairs:
+        row["p_value_holm"] = np.nan
+    for quantity in {row["quantity"] for row in pairs}:
+        known = [
+            row for row in pairs if row["quantity"] == quantity and np.isfinite(row["p_value"])
+        ]
+        if known:
+            adjusted = multipletests([row["p_value"] for row in known], method="holm")[1]
+            for row, value in zip(known, adjusted, strict=True):
+                row["p_value_holm"] = float(value)
+
+
+def _fit_forms(runs: pd.DataFrame, confidence: float) -> tuple[FormFit, ...]:
+    """Return the forms of the law in n of one model; none where n does not vary."""
+    data = scaling_data(runs)
+    if "length" not in data["covariates"]:
+        return ()
+    length = np.exp(data["covariates"].pop("length"))
+    return compare_forms(**data, length=length, confidence=confidence)
+
+
+def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
+    """Return one row per form of the law of a model."""
+    names = ("form", "knot", "n_parameters", "aic", "bic", "delta_aic", "identified", "reason")
+    return [{"model": model} | {name: getattr(form, name) for name in names} for form in forms]
+
+
+def _demand_rows(
+    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], confidence: float
+) -> list[dict[str, Any]]:
+    """Return one row per curve of a model, with its demand and that of any of its seeds."""
+    n_seeds = runs.groupby(PLACE)["seed"].nunique()
+    n_not_fitted = (~runs["fitted"]).groupby([runs[name] for name in PLACE]).sum()
+    rows = []
+    for demand in demands:
+        place = demand.curve[1:]
+        any_seed = demand.any_of(int(n_seeds[place]))
+        rows.append(
+            {
+                "model": model,
+                **dict(zip(PLACE, place, strict=True)),
+                **{name: getattr(demand, name) for name in ("estimate", "lower", "upper")},
+                "confidence": confidence,
+                "censoring": demand.censoring,
+                "converged": demand.converged,
+                "n_seeds": int(n_seeds[place]),
+                "any_estimate": any_seed.estimate,
+                "any_lower": any_seed.lower,
+                "any_upper": any_seed.upper,
+                "run_scale": demand.run_scale,
+                "lapse": demand.lapse,
+                "n_used": demand.n_used,
+                "n_not_fitted": int(n_not_fitted[place]),
+                "method": demand.method,
+            }
+        )
+    return rows

@@ -1,0 +1,172 @@
+"""What the findings say of curves: N*, what is doubtful about them, and twice the length."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from nstar.cells.naming import curve_name
+from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
+from nstar.subjects.demand.findings.readings import CHECKS
+from nstar.subjects.demand.selection import (
+    chosen_replicates,
+    contradictions,
+    near_floor,
+    near_space,
+)
+from nstar.tables.selection import CURVE
+
+
+def demand_tables(thresholds: pd.DataFrame, demand: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each task N* by any replicate and by half of the seeds, models by lengths."""
+    by_any = thresholds[thresholds["rule"] == "any"]
+    by_any = by_any.assign(text=[_bound(row) for row in by_any.itertuples()])
+    by_half = demand.assign(text=[_demand(row) for row in demand.itertuples()])
+    tables = []
+    for task, rows in by_any.groupby("task", sort=False):
+        lengths = sorted(rows["length"].unique())
+        lines = []
+        for name, table in (("any replicate", rows), ("half of the seeds", by_half)):
+            text = table[table["task"] == task].set_index(["model", "length"])["text"]
+            for model in dict.fromkeys(rows["model"]):
+                lines.append((model, name, [text.get((model, n), BLANK) for n in lengths]))
+        tables.append({"task": task, "lengths": lengths, "lines": lines})
+    return tables
+
+
+def _demand(row: Any) -> str:
+    """Return the demand of a curve with its interval, or its bound."""
+    if row.censoring == "unknown":
+        return "?"
+    if row.censoring != "interval":
+        return (
+            f"> {show_number(row.lower)}"
+            if row.censoring == "right"
+            else f"< {show_number(row.upper)}"
+        )
+    return f"{show_number(row.estimate)} [{show_number(row.lower)}, {show_number(row.upper)}]"
+
+
+def _bound(row: Any) -> str:
+    if row.censoring == "unknown":
+        text = "?"
+    elif row.censoring == "right":
+        text = f"> {row.lower:.0f}"
+    elif row.censoring == "left":
+        text = f"\u2264 {row.n_star:.0f}"
+    else:
+        text = f"{row.n_star:.0f}"
+    return text + ("" if row.monotone else " *") + (" \u2020" if row.limited_by_steps else "")
+
+
+def find_warnings(
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    checks: pd.DataFrame,
+) -> list[dict[str, Any]]:
+    """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
+    of_curves = {
+        "Right-censored": ("no budget was enough", thresholds["censoring"] == "right"),
+        "Left-censored": (
+            "no budget below N* is known to be too small",
+            thresholds["censoring"] == "left",
+        ),
+        "Unknown": (
+            "no budget succeeded, and none failed with its training set fitted; not in the fit",
+            thresholds["censoring"] == "unknown",
+        ),
+        "Not monotone": ("a budget above N* failed", ~thresholds["monotone"]),
+        "Near the size of the space": (
+            "N* is at least half of the training sequences that exist at this length, which bound it; "
+            "such short lengths can make demand seem to grow faster with length than it does",
+            near_space(thresholds),
+        ),
+        "Near the smallest training set": (
+            "N* is at most 2 sequences; demand cannot fall below one, so that it can seem to grow more "
+            "slowly with length, and faster with the number of states, than it does",
+            near_floor(thresholds),
+        ),
+        "Limited by steps": (
+            "from some budget no replicate fitted its training set; more steps might lower N*",
+            thresholds["limited_by_steps"],
+        ),
+    }
+    diverged = [
+        f"{curve_name(row._asdict())}, budget {row.budget}, seed {row.seed}, learning rate "
+        f"{row.learning_rate:g}"
+        for row in cells[cells["diverged"]].itertuples()
+    ]
+    fits = exponents[exponents["kind"] == "exponent"].drop_duplicates("model")
+    open_fits = fits[~fits["identified"]]
+    failed_fits = fits[fits["identified"] & ~fits["converged"]]
+    quantised = [row.model for row in fits[fits["quantised"]].itertuples()]
+    contradicted = [
+        f"{pair_name(row)}, exponent in "
+        f"{QUANTITIES[row.quantity][0]}: {CHECKS[row.check]} gives {show_interval(row)} ({row.verdict})"
+        for row in contradictions(checks).itertuples()
+    ]
+    found = [
+        *(
+            (title, "curve", meaning, _name_curves(thresholds[mask]))
+            for title, (meaning, mask) in of_curves.items()
+        ),
+        ("Diverged", "replicate", "the loss became NaN or infinite", diverged),
+        (
+            "Contradicted",
+            "check",
+            "one of the two estimates lies outside of the other's interval, or only one of the intervals "
+            "excludes 0; what the estimate says then rests on how it was obtained",
+            contradicted,
+        ),
+        (
+            "Quantised",
+            "fit",
+            "seeds differ by less than the budgets resolve; finer budgets would tell more",
+            quantised,
+        ),
+        (
+            "Not identified",
+            "fit",
+            "too few curves have N* inside the budgets",
+            _name_fits(open_fits),
+        ),
+        ("Not converged", "fit", "no interval is given", _name_fits(failed_fits)),
+    ]
+    return [dict(zip(("title", "unit", "meaning", "lines"), entry, strict=True)) for entry in found]
+
+
+def _name_fits(fits: pd.DataFrame) -> list[str]:
+    return [f"{row.model}: {row.reason}" for row in fits.itertuples()]
+
+
+def _name_curves(thresholds: pd.DataFrame) -> list[str]:
+    """Return one line per curve that says for which rule and seeds it is listed."""
+    lines = []
+    for curve, rows in thresholds.groupby(CURVE, sort=False):
+        seeds = sorted(int(seed) for seed in rows["seed"].dropna())
+        parts = ["any replicate"] if (rows["rule"] == "any").any() else []
+        if seeds:
+            parts.append(f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")
+        lines.append(f"{curve_name(dict(zip(CURVE, curve, strict=True)))}: {'; '.join(parts)}")
+    return lines
+
+
+def extrapolation(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each model the spread of accuracy at twice the length, chance mapped to 0."""
+    chosen = chosen_replicates(cells)
+    lines = []
+    for model, rows in chosen.groupby("model", sort=False):
+        accuracy = rows["extrapolation_above_chance"].dropna()
+        spread = (accuracy.median(), accuracy.min(), accuracy.max())
+        texts = [BLANK if math.isnan(x) else f"{x:.2f}".replace("-", "\u2212") for x in spread]
+        lines.append(
+            {
+                "model": model,
+                **dict(zip(("median", "least", "most"), texts, strict=True)),
+                "n_measured": len(accuracy),
+                "n_missing": len(rows) - len(accuracy),
+                "n_learnt": int((rows["outcome"] == "learnt").sum()),
+            }
+        )
+    return lines

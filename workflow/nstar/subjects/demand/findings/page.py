@@ -1,0 +1,110 @@
+"""What the numbers of a study say, in sentences that claim no more than the intervals allow."""
+
+from typing import Any
+
+import pandas as pd
+
+from nstar.cells.naming import stratum_name
+from nstar.report.page import render_page
+from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
+from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
+from nstar.subjects.demand.findings.readings import (
+    check_table,
+    comparisons,
+    form_table,
+    readings,
+    robustness,
+)
+from nstar.tables.selection import CURVE, STRATUM, stratum_of
+
+
+def write_findings(
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    sensitivity: pd.DataFrame,
+    checks: pd.DataFrame,
+    forms: pd.DataFrame,
+    demand: pd.DataFrame,
+    sharing: pd.DataFrame,
+    ratios: pd.DataFrame,
+    study_title: str,
+) -> str:
+    """Return the findings of a study as one self-contained HTML page.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+    thresholds : DataFrame
+        One row per curve and rule.
+    exponents : DataFrame
+        One row per coefficient of a model, or difference of two models.
+    sensitivity : DataFrame
+        The same for fits that leave doubtful thresholds out, named in `left_out`.
+    checks : DataFrame
+        One row per exponent or difference, and other estimator of it.
+    forms : DataFrame
+        One row per model and form of its law in n.
+    demand : DataFrame
+        One row per curve: its demand from all seeds.
+    sharing : DataFrame
+        One row per joint curve and rule; there may be none.
+    ratios : DataFrame
+        One row per pair of curves that differ in one coordinate, and rule; there may be none.
+    study_title : str
+        Heading of the page.
+
+    Returns
+    -------
+    str
+        The page: for each supervision and length distribution exponents, differences, checks, forms,
+        N*, warnings, extrapolation; then sharing factors and ratios, if there are any. An exponent or
+        difference without an interval is reported with the reason and without a conclusion; one that
+        another estimator contradicts says so.
+    """
+    tables = (thresholds, exponents, sensitivity, checks, forms, demand)
+    parts = [
+        {"asked": stratum_name(*stratum)}
+        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
+        for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
+    ]
+    return render_page(
+        "findings.html",
+        title=study_title,
+        size=_size(cells, thresholds),
+        parts=parts,
+        sharing=sharing_tables(sharing),
+        ratios=ratio_tables(ratios),
+    )
+
+
+def _part(
+    cells: pd.DataFrame,
+    thresholds: pd.DataFrame,
+    exponents: pd.DataFrame,
+    sensitivity: pd.DataFrame,
+    checks: pd.DataFrame,
+    forms: pd.DataFrame,
+    demand: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return the findings of one stratum."""
+    return {
+        "readings": readings(exponents, thresholds, checks),
+        "comparisons": comparisons(exponents, checks),
+        "checks": check_table(exponents, checks),
+        "robustness": robustness(exponents, sensitivity),
+        "forms": form_table(forms),
+        "demand": demand_tables(thresholds, demand),
+        "warnings": find_warnings(cells, thresholds, exponents, checks),
+        "extrapolation": extrapolation(cells),
+    }
+
+
+def _size(cells: pd.DataFrame, thresholds: pd.DataFrame) -> dict[str, int]:
+    return {
+        "n_cells": len(cells.drop_duplicates([*CURVE, "budget"])),
+        "n_replicates": len(cells),
+        "n_curves": len(thresholds.drop_duplicates(CURVE)),
+        "n_seeds": cells["seed"].nunique(),
+    }

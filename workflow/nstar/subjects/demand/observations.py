@@ -1,0 +1,46 @@
+"""What the statistics are given: counts of seeds by curve and budget, and covariates."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+PLACE = ["task", "supervision", "length_distribution", "n_states", "length"]
+"""The columns that name a place: the curves of all models at a place saw the same sequences."""
+
+
+def count_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return how many seeds learnt, and at least fitted, at each budget of each curve.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`.
+    """
+    keys = ["model", *PLACE, "budget"]
+    return runs.groupby(keys, sort=False)[["learnt", "fitted"]].sum().reset_index()
+
+
+def outcomes(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return budget, n_learnt, n_runs and curve, labelled (model, task, n_states, length)."""
+    counts = count_runs(runs)
+    return {
+        "budget": counts["budget"].to_numpy(),
+        "n_learnt": counts["learnt"].to_numpy(),
+        "n_runs": counts["fitted"].to_numpy(),
+        "curve": list(counts[["model", *PLACE]].itertuples(index=False, name=None)),
+    }
+
+
+def scaling_data(runs: pd.DataFrame) -> dict[str, Any]:
+    """Return the arguments of `nstar.stats.fit_scaling`."""
+    return outcomes(runs) | {"covariates": covariates(count_runs(runs))}
+
+
+def covariates(places: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return ln n and ln m of each row; one that never varies is left out."""
+    return {
+        name: np.log(places[name].to_numpy())
+        for name in ("length", "n_states")
+        if places[name].nunique() > 1
+    }

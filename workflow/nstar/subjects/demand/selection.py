@@ -1,0 +1,134 @@
+"""Rows that stand for a seed, and rows to read with care, in a study of demand."""
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+
+from nstar.tables.selection import CURVE
+
+SCORE_LIMIT = 1e-3
+"""Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
+
+
+def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return what each seed made of each budget, over its learning rates.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+    measure : str
+        The success measure: "loss", "token_accuracy" or "sequence_accuracy".
+
+    Returns
+    -------
+    DataFrame
+        One row per model, setting, n_states, length, budget and seed, with `learnt` (some learning
+        rate learnt), `fitted` (some at least fitted its training set) and `score`, the best of the
+        measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
+    """
+    keys = [*CURVE[:-1], "n_states", "length", "budget", "seed"]
+    scored = cells.assign(
+        learnt=cells["outcome"] == "learnt",
+        fitted=cells["outcome"] != "not_fitted",
+        score=as_score(cells[f"best_validation_{measure}"], measure),
+    )
+    best = scored.groupby(keys, sort=False)[["learnt", "fitted", "score"]].max()
+    return best.reset_index()
+
+
+def as_score(values, measure: str):
+    """Return a success measure on an unbounded scale on which more is better.
+
+    The logit of an accuracy, minus the logarithm of a loss.
+
+    Examples
+    --------
+    >>> float(as_score(0.5, "token_accuracy")), float(as_score(1.0, "loss"))
+    (0.0, -0.0)
+    """
+    if measure == "loss":
+        return -np.log(np.maximum(values, SCORE_LIMIT**2))
+    return logit(np.clip(values, SCORE_LIMIT, 1 - SCORE_LIMIT))
+
+
+def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the best validation sequence accuracy over learning rates of each seed.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+
+    Returns
+    -------
+    DataFrame
+        One row per curve, budget and seed, with `accuracy`; NaN where no learning
+        rate of the seed has one.
+    """
+    keys = [*CURVE, "budget", "seed"]
+    best = cells.groupby(keys, sort=False)["best_validation_sequence_accuracy"].max()
+    return best.rename("accuracy").reset_index()
+
+
+def chosen_replicates(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each seed at the largest budget of its curve, the replicate that stands for it.
+
+    It is the learning rate with the best validation sequence accuracy; among equals that with the
+    lowest validation loss, then the smallest learning rate. What happens at other lengths has no
+    part in the choice.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `cells`, one per curve and seed.
+    """
+    largest = cells.groupby(CURVE)["budget"].transform("max")
+    ranked = cells[cells["budget"] == largest].sort_values(
+        ["best_validation_sequence_accuracy", "best_validation_loss", "learning_rate"],
+        ascending=[False, True, True],
+        na_position="last",
+        kind="stable",
+    )
+    return ranked.drop_duplicates([*CURVE, "seed"]).sort_index()
+
+
+def near_space(thresholds: pd.DataFrame) -> pd.Series:
+    """Return where N* is known to be at least half of the training sequences that exist.
+
+    The size of the space bounds N* there: demand may seem to grow faster with length than it does.
+    """
+    reached = thresholds["n_star"].fillna(thresholds["lower"])
+    return reached >= 0.5 * thresholds["n_available"]
+
+
+def near_floor(thresholds: pd.DataFrame) -> pd.Series:
+    """Return where N* is at most two sequences: no training set is smaller than one.
+
+    Demand cannot fall further there: it may seem to grow more slowly with length than it does.
+    """
+    return thresholds["n_star"] <= 2
+
+
+def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
+    """Return the checks of one row of the table of exponents.
+
+    Parameters
+    ----------
+    row
+        A row of that table, as `DataFrame.itertuples` yields it.
+    checks : DataFrame
+        The table of checks.
+    """
+    keys = ["kind", "model", "minus_model", "quantity"]
+    return checks[(checks[keys] == [getattr(row, key) for key in keys]).all(axis=1)]
+
+
+def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
+    """Return the checks that disagree, or come to another conclusion."""
+    return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]

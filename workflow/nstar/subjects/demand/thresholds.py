@@ -1,0 +1,60 @@
+"""Thresholds N* of every curve, and the lengths in its training sets."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from nstar.cells import make_pool
+from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
+from nstar.stats import find_threshold
+from nstar.study import Study
+from nstar.tables import LENGTHS, THRESHOLDS
+from nstar.tables.selection import CURVE
+
+
+def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of lengths: how many sequences of each the training sets of a pool have."""
+    rows = []
+    keys = ["task", "length_distribution", "length", "seed"]
+    several = cells[cells["length_distribution"] != "fixed"]
+    for key, part in several.groupby(keys, sort=False):
+        shared = dict(zip(keys, key, strict=True))
+        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
+        pool = make_pool(task, lengths, shared["length"], study.data)
+        order = pool.order(shared["seed"], int(part["budget"].max()))
+        for budget in sorted(part["budget"].unique()):
+            counts = np.bincount(order[:budget], minlength=len(pool.lengths))
+            for sequence_length, n_sequences in zip(pool.lengths, counts, strict=True):
+                counted = {"sequence_length": sequence_length, "n_sequences": n_sequences}
+                rows.append({**shared, "budget": budget, **counted})
+    return pd.DataFrame(rows, columns=list(LENGTHS))
+
+
+def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
+    rows = []
+    keys = [*CURVE, "n_states"]
+    for key, curve in cells.groupby(keys, sort=False):
+        shared = dict(zip(keys, key, strict=True))
+        task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
+        pool = make_pool(task, lengths, shared["length"], study.data)
+        shared["n_available"] = min(pool.n_training, np.iinfo(np.int64).max)
+        for seed, replicates in curve.groupby("seed"):
+            rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
+        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
+    return pd.DataFrame(rows)
+
+
+def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
+    """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
+    by_budget = replicates.groupby("budget")["outcome"]
+    learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
+    fitted = by_budget.agg(lambda outcomes: (outcomes != OUTCOMES[NOT_FITTED]).any())
+    found = vars(find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy()))
+    return {
+        **{name: value for name, value in found.items() if name in THRESHOLDS},
+        "limited_by_steps": not fitted.all(),
+        "n_replicates": len(replicates),
+        "n_diverged": int(replicates["diverged"].sum()),
+    }

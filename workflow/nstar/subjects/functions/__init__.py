@@ -1,0 +1,1 @@
+"""Which functions do networks compute, and how sharp are their minima?"""

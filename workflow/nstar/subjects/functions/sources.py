@@ -1,0 +1,22 @@
+"""Outcomes of the networks that learnt functions come from."""
+
+import pandas as pd
+
+from nstar.cells import source_of
+from nstar.study import Study
+from nstar.tables.selection import REPLICATE
+from nstar.tasks import LearntFunction
+
+
+def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
+    """Return how the network ended that each row's function comes from; empty where there is none."""
+    rate = study.replicates.learning_rates[0]
+    outcomes = cells.set_index(REPLICATE)["outcome"]
+
+    def outcome(row) -> str:
+        task = study.tasks[row.task]
+        if not isinstance(task, LearntFunction):
+            return ""
+        return outcomes[(*vars(source_of(task)).values(), row.seed, rate)]
+
+    return pd.Series(map(outcome, rows.itertuples()), index=rows.index, dtype="str")

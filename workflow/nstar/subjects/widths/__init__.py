@@ -1,0 +1,1 @@
+"""How wide does a model have to be before it answers questions?"""

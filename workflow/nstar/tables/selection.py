@@ -1,0 +1,56 @@
+"""Which rows of the tables stand for a seed, and which are to be read with care."""
+
+import pandas as pd
+
+SETTING = ["task", "supervision", "length_distribution"]
+"""The columns that name what is learnt, apart from its length."""
+
+CURVE = ["model", *SETTING, "length"]
+"""The columns that name a curve: all budgets of one model on one setting at one length."""
+
+REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
+"""The columns that name a replicate: the dimensions of study.zarr."""
+
+STRATUM = ["supervision", "length_distribution"]
+"""What is fitted, drawn and read for itself: models are compared where they were asked for the same."""
+
+SIZE = [*STRATUM, "budget", "task", "locality", "length"]
+"""The columns that name what questions a network answers, and their problem size."""
+
+
+def stratum_of(table: pd.DataFrame, stratum: tuple[str, str]) -> pd.DataFrame:
+    """Return the rows of a table that belong to a stratum (supervision, length distribution)."""
+    return table[(table[STRATUM] == list(stratum)).all(axis=1)]
+
+
+def runs_by_width(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return what each seed made of each width, over its learning rates.
+
+    Parameters
+    ----------
+    answers : DataFrame
+        Rows of the table of this name.
+
+    Returns
+    -------
+    DataFrame
+        One row per size, family, width and seed, in the order of the table, with `answer` and `chain`,
+        the best accuracies, 0 of a network whose outputs are not finite; `flops` of the width, and
+        `n_tokens` of the size, each the largest found.
+    """
+    keys = [*SIZE, "family", "width", "seed"]
+    known = answers.assign(
+        answer=answers["answer_accuracy"].fillna(0),
+        chain=answers["chain_accuracy"].fillna(0),
+        flops=answers.groupby([*SIZE, "family", "width"], dropna=False)["forward_flops"].transform(
+            "max"
+        ),
+        n_tokens=answers.groupby(SIZE, dropna=False)["n_tokens"].transform("max"),
+    )
+    columns = ["answer", "chain", "flops", "n_tokens"]
+    return known.groupby(keys, sort=False, dropna=False)[columns].max().reset_index()
+
+
+def of_measure(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
+    """Return the rows of a table of widths, or of their exponents, of a measure and a threshold."""
+    return table[(table["measure"] == measure) & (table["threshold"] == threshold)]

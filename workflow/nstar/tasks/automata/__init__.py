@@ -1,0 +1,1 @@
+"""Tasks of state tracking: the label at a position is the state of an automaton."""

@@ -1,0 +1,1 @@
+"""Tasks that are functions of all bits of a sequence."""

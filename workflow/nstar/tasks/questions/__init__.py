@@ -1,0 +1,1 @@
+"""Tasks that ask a question and expect steps and an answer, in a vocabulary of their own."""
