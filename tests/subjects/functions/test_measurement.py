@@ -7,7 +7,6 @@ import torch
 from support.stores import make_stores
 from support.studies import FUNCTIONS, changed
 
-from nstar.subjects.functions import measurement
 from nstar.jobs.collection import collect_results
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of, rounded_outputs
@@ -17,6 +16,7 @@ from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store, specification_of
 from nstar.store.schemas import CELL, EVALUATION
+from nstar.subjects.functions import measurement
 from nstar.tables import read_table
 from nstar.tasks.functions.boolean_function import all_inputs
 

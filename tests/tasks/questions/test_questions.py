@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -207,13 +208,14 @@ def test_sizes_are_mixed_in_a_pool_of_several(kind):
 
 def test_texts_do_not_depend_on_the_hashes_of_the_process():
     script = """
-import hashlib, questions
+import hashlib
 from nstar.tasks import build_task
-texts = [build_task(options).stream(4, 7).sequences(0, 20) for options in questions.QUESTIONS.values()]
+from support.questions import QUESTIONS
+texts = [build_task(options).stream(4, 7).sequences(0, 20) for options in QUESTIONS.values()]
 print(hashlib.sha256(b"".join(text.tobytes() for text in texts)).hexdigest())
 """
-    folder = os.path.dirname(sys.modules["questions"].__file__)
-    path = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")])
+    tests = str(Path(sys.modules["support.questions"].__file__).parents[1])
+    path = os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])
     digests = {
         subprocess.run(
             [sys.executable, "-c", script],
