@@ -17,7 +17,7 @@ from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
 from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
 from nstar.stats.logistic import LogisticFit, fit_logistic
 from nstar.stats.ratio import Ratio, bracket_ratio, describe_censored, find_ratio
-from nstar.stats.results import Coefficient, Difference, ScalingFit, make_card
+from nstar.stats.results import Coefficient, Difference, Result, ScalingFit, make_card
 from nstar.stats.scaling import fit_scaling
 from nstar.stats.shapes import ShapeFit, compare_shapes
 from nstar.stats.sharing import SharingFactor, bracket_sharing_factor, find_sharing_factor
@@ -37,6 +37,7 @@ __all__ = [
     "LogisticFit",
     "Ratio",
     "RatioOfEstimates",
+    "Result",
     "ScalingFit",
     "ShapeFit",
     "SharingFactor",

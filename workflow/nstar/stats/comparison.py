@@ -8,7 +8,7 @@ from scipy import stats
 
 from nstar.stats.checks import check_confidence, check_labels
 from nstar.stats.linear import fit_linear
-from nstar.stats.results import Difference, ScalingFit, t_interval
+from nstar.stats.results import Difference, Result, ScalingFit, t_interval
 from nstar.stats.scaling import fit_scaling
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class JointFit:
+class JointFit(Result):
     """One law fitted to several groups at once: the groups and covariates, and the fit."""
 
     groups: tuple[str, ...]

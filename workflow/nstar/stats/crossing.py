@@ -9,6 +9,7 @@ from scipy.optimize import isotonic_regression
 
 from nstar.stats.checks import as_columns, check_labels, refuse_rows
 from nstar.stats.interval_regression import IntervalFit, fit_intervals
+from nstar.stats.results import Result
 
 __all__ = ["Crossing", "find_crossings", "fit_crossings"]
 
@@ -19,7 +20,7 @@ METHOD = (
 
 
 @dataclass(frozen=True)
-class Crossing:
+class Crossing(Result):
     """Where a curve crosses the threshold: ln N* in (log_lower, log_upper], or both equal."""
 
     curve: object

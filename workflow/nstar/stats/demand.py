@@ -11,6 +11,7 @@ from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.checks import check_confidence
 from nstar.stats.observations import Observations, observe
+from nstar.stats.results import Result
 from nstar.stats.success_model import shape_penalty, success_terms
 
 __all__ = ["Demand", "fit_demand"]
@@ -37,7 +38,7 @@ UNKNOWN = {
 
 
 @dataclass(frozen=True)
-class Demand:
+class Demand(Result):
     """The demand of one curve.
 
     Attributes

@@ -6,12 +6,13 @@ import numpy as np
 from scipy import stats
 
 from nstar.stats.checks import check_confidence
+from nstar.stats.results import Result
 
 __all__ = ["RatioOfEstimates", "ratio_of_estimates"]
 
 
 @dataclass(frozen=True)
-class RatioOfEstimates:
+class RatioOfEstimates(Result):
     """A ratio of two estimates.
 
     Attributes

@@ -7,7 +7,7 @@ import numpy as np
 
 from nstar.stats.checks import as_columns, check_confidence, refuse_rows
 from nstar.stats.observations import observe
-from nstar.stats.results import ScalingFit
+from nstar.stats.results import Result, ScalingFit
 from nstar.stats.scaling import fit_scaling
 
 __all__ = ["FormFit", "compare_forms"]
@@ -16,7 +16,7 @@ FEWEST_LENGTHS_BESIDE_KNOT = 2
 
 
 @dataclass(frozen=True)
-class FormFit:
+class FormFit(Result):
     """One form of the law, fitted, with its place among the others.
 
     Attributes

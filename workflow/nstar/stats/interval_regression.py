@@ -10,7 +10,7 @@ from statsmodels.base.model import GenericLikelihoodModel
 from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.checks import as_columns, check_confidence, refuse_rows
-from nstar.stats.results import Fit, t_interval, tabulate
+from nstar.stats.results import Fit, Result, t_interval, tabulate
 
 __all__ = ["IntervalFit", "IntervalRegression", "SlopeRange", "find_slope_range", "fit_intervals"]
 
@@ -229,7 +229,7 @@ def fit_intervals(
 
 
 @dataclass(frozen=True)
-class SlopeRange:
+class SlopeRange(Result):
     """All slopes that lines through every interval can have.
 
     `feasible` is False where no line passes through all; the ends are then NaN.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nstar.stats.results import Result
+
 __all__ = ["Ratio", "bracket_ratio", "describe_censored", "find_ratio"]
 
 Ends = tuple[float, float, float]
@@ -12,7 +14,7 @@ Ends = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Ratio:
+class Ratio(Result):
     """A ratio of two demands.
 
     Attributes

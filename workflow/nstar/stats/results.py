@@ -1,17 +1,59 @@
-"""What a fit says, and how far it can be trusted."""
+"""Results of fits: estimates with their diagnostics, as rows of tables and as fit cards."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-__all__ = ["Coefficient", "Difference", "Fit", "ScalingFit", "make_card", "t_interval", "tabulate"]
+__all__ = [
+    "Coefficient",
+    "Difference",
+    "Fit",
+    "Result",
+    "ScalingFit",
+    "make_card",
+    "t_interval",
+    "tabulate",
+]
 
 
 @dataclass(frozen=True)
-class Coefficient:
+class Result:
+    """Base of every result: it knows its rows in a table, and how its numbers were obtained."""
+
+    def rows(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return the rows of this result in a table.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Columns of the table, such as ``TABLES["demand"]``.
+
+        Returns
+        -------
+        list of dict
+            One row with the columns that the result knows: fields and properties of these names. The
+            caller adds the others, such as the model.
+
+        Examples
+        --------
+        >>> Coefficient("length", 1.5, 0.2, 1.1, 1.9).rows(["model", "estimate", "lower"])
+        [{'estimate': 1.5, 'lower': 1.1}]
+        """
+        return [{name: getattr(self, name) for name in names if hasattr(self, name)}]
+
+    def summary(self) -> dict[str, Any]:
+        """Return all fields, as JSON can hold them; see `make_card`."""
+        return {
+            field.name: make_card(getattr(self, field.name)) for field in dataclasses.fields(self)
+        }
+
+
+@dataclass(frozen=True)
+class Coefficient(Result):
     """One estimated number with the ends of its interval; NaN where unknown."""
 
     name: str
@@ -22,10 +64,40 @@ class Coefficient:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Estimates by name: what every fit is."""
+class Fit(Result):
+    """Estimates by name, with the diagnostics of their fit."""
 
     coefficients: tuple[Coefficient, ...]
+
+    def rows(self, names: Iterable[str]) -> list[dict[str, Any]]:
+        """Return one row per coefficient, each with the diagnostics of the fit.
+
+        Parameters
+        ----------
+        names : iterable of str
+            Columns of the table. ``coefficient`` is the name of the coefficient; ``p_value`` is known
+            where the fit has `p_values`.
+
+        Returns
+        -------
+        list of dict
+            As `Result.rows`, in the order of the coefficients.
+        """
+        names = list(names)
+        (shared,) = super().rows(name for name in names if name != "coefficient")
+        rows = []
+        for i, coefficient in enumerate(self.coefficients):
+            row = shared | coefficient.rows(names)[0]
+            if "coefficient" in names:
+                row["coefficient"] = coefficient.name
+            if "p_value" in names and hasattr(self, "p_values"):
+                row["p_value"] = self.p_values[i]
+            rows.append(row)
+        return rows
+
+    def row_of(self, name: str, names: Iterable[str]) -> dict[str, Any]:
+        """Return the row of the coefficient called `name`, see `rows`; KeyError as `coefficient`."""
+        return self.rows(names)[self.coefficients.index(self.coefficient(name))]
 
     def coefficient(self, name: str) -> Coefficient:
         """Return the coefficient called `name`, or raise KeyError with the names there are."""
@@ -131,9 +203,14 @@ class ScalingFit(Fit):
         """Schwarz's criterion, -2 ln L + k ln C, with every parameter counted and C curves."""
         return self.n_parameters * float(np.log(max(self.n_curves, 1))) - 2 * self.log_likelihood
 
+    def summary(self) -> dict[str, Any]:
+        """Return all fields and what follows from them, as JSON can hold them."""
+        derived = {"n_censored": self.n_censored, "aic": self.aic, "bic": self.bic}
+        return super().summary() | make_card(derived)
+
 
 @dataclass(frozen=True)
-class Difference:
+class Difference(Result):
     """First minus second value of one coefficient.
 
     `p_value` is two-sided, against no difference.  Where `identified` is False the standard error
@@ -172,21 +249,19 @@ def t_interval(estimate, standard_error, degrees_of_freedom: float, confidence: 
 
 
 def make_card(result: Any) -> Any:
-    """Return a result as what JSON can hold: NaN and infinity become null.
+    """Return results, and what holds them, as JSON can hold it: NaN and infinity become null.
 
-    A fit card says how a number was obtained: every field of the result, and what a scaling fit
-    derives from them.
+    Parameters
+    ----------
+    result : Result, or numbers, text, lists, tuples and dicts of such
 
     Examples
     --------
-    >>> make_card(Coefficient("length", 1.5, float("nan"), -float("inf"), float("inf")))
-    {'name': 'length', 'estimate': 1.5, 'standard_error': None, 'lower': None, 'upper': None}
+    >>> make_card({"fit": Coefficient("length", 1.5, float("nan"), -float("inf"), float("inf"))})
+    {'fit': {'name': 'length', 'estimate': 1.5, 'standard_error': None, 'lower': None, 'upper': None}}
     """
-    if dataclasses.is_dataclass(result):
-        card = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
-        if isinstance(result, ScalingFit):
-            card |= {"n_censored": result.n_censored, "aic": result.aic, "bic": result.bic}
-        return make_card(card)
+    if isinstance(result, Result):
+        return result.summary()
     if isinstance(result, np.generic):
         return make_card(result.item())
     if isinstance(result, dict):

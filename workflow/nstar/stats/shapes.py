@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from nstar.stats.checks import as_columns, refuse_rows
 from nstar.stats.linear import gaussian_aic
+from nstar.stats.results import Result
 
 __all__ = ["SHAPES", "ShapeFit", "compare_shapes"]
 
@@ -49,7 +50,7 @@ SHAPES: Mapping[str, Shape] = {
 
 
 @dataclass(frozen=True)
-class ShapeFit:
+class ShapeFit(Result):
     """One shape, fitted by least squares.
 
     Attributes

@@ -6,12 +6,13 @@ import numpy as np
 
 from nstar.stats.checks import as_columns, refuse_rows
 from nstar.stats.ratio import Ends, bracket_ratio, describe_censored, find_ratio
+from nstar.stats.results import Result
 
 __all__ = ["SharingFactor", "bracket_sharing_factor", "find_sharing_factor"]
 
 
 @dataclass(frozen=True)
-class SharingFactor:
+class SharingFactor(Result):
     """kappa = sum_n N*_n / N*_joint.
 
     Attributes

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nstar.stats.results import Result
+
 __all__ = ["Threshold", "find_threshold"]
 
 
 @dataclass(frozen=True)
-class Threshold:
+class Threshold(Result):
     """The bracket that a set of budgets puts around N*.
 
     Attributes

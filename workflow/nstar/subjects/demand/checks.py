@@ -23,6 +23,7 @@ from nstar.stats import (
 )
 from nstar.subjects.demand.observations import PLACE, covariates, scaling_data
 from nstar.subjects.demand.selection import as_score
+from nstar.tables import CHECKS
 
 AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (
     "agrees",
@@ -85,7 +86,7 @@ def check_fits(
             found = {"crossing": crossings[model], "bootstrap": bootstraps[model]}
             found |= {"scatter": scatters[model]} if model in scatters else {}
             for name, fit in found.items():
-                rows.append(_check_row(row, name, fit.coefficient(quantity), fit))
+                rows.append(_check_row(row, name, fit.row_of(quantity, CHECKS)))
             continue
         pair = crossings[model], crossings[other]
         found = {
@@ -99,7 +100,7 @@ def check_fits(
                 confidence,
             ),
         }
-        rows += [_check_row(row, name, found[name], found[name]) for name in found]
+        rows += [_check_row(row, name, found[name].rows(CHECKS)[0]) for name in found]
     return rows, {"crossing": crossings, "bootstrap": bootstraps, "scatter": scatters}
 
 
@@ -143,21 +144,11 @@ def _compare_places(
     return compare_pairs(pairs["first"], pairs["second"], logarithms, quantity, confidence)
 
 
-def _check_row(row: Mapping[str, Any], check: str, estimate, fit) -> dict[str, Any]:
+def _check_row(row: Mapping[str, Any], check: str, found: dict[str, Any]) -> dict[str, Any]:
     """Return the row of one check of one row of the table of exponents."""
-    names = ("estimate", "standard_error", "lower", "upper")
-    found = {name: getattr(estimate, name) for name in names}
-    return {
-        **{name: row[name] for name in ("kind", "model", "minus_model", "quantity")},
-        "check": check,
-        **found,
-        "confidence": row["confidence"],
-        "n_used": fit.n_used,
-        "n_censored": fit.n_censored,
-        "verdict": _compare(row, found),
-        "reason": fit.reason,
-        "method": fit.method,
-    }
+    shared = ("kind", "model", "minus_model", "quantity", "confidence")
+    named = {name: row[name] for name in shared}
+    return {**found, **named, "check": check, "verdict": _compare(row, found)}
 
 
 def _compare(row: Mapping[str, float], check: Mapping[str, float]) -> str:

@@ -19,7 +19,7 @@ from nstar.stats import (
     find_threshold,
 )
 from nstar.subjects.demand.selection import chosen_replicates
-from nstar.tables import TABLES, read_table, write_table
+from nstar.tables import RATIOS, SHARING, STEPS, TABLES, read_table, write_table
 from nstar.tables.selection import CURVE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 
@@ -134,8 +134,8 @@ def sharing_rows(
         return
     find = find_sharing_factor if rule == "half" else bracket_sharing_factor
     ends = zip(*(demands[keys[length]] for length in lengths), strict=True)
-    found = vars(find(list(lengths), *map(list, ends), demands[curve]))
-    yield row | {"kappa": found["estimate"]} | {k: v for k, v in found.items() if k != "estimate"}
+    found = find(list(lengths), *map(list, ends), demands[curve])
+    yield row | {"kappa": found.estimate} | found.rows(SHARING)[0]
 
 
 def ratio_rows(models: list[str], demands: Mapping[str, Demands]) -> Iterable[dict[str, Any]]:
@@ -153,12 +153,12 @@ def ratio_rows(models: list[str], demands: Mapping[str, Demands]) -> Iterable[di
             top, bottom = with_value(above), with_value(below)
             if top in demands[rule] and bottom in demands[rule]:
                 yield {
+                    **_ratio(rule, demands[rule][top], demands[rule][bottom]),
                     "kind": kind,
                     "numerator": above,
                     "denominator": below,
                     **dict(zip(KEYS, place, strict=True)),
                     "rule": rule,
-                    **_ratio(rule, demands[rule][top], demands[rule][bottom]),
                 }
 
 
@@ -173,12 +173,11 @@ def _without(curve: tuple, kind: str) -> tuple:
 def _ratio(rule: str, above: Ends, below: Ends) -> dict[str, Any]:
     """Return the columns of a ratio: an interval of estimates, or what brackets allow."""
     found = (find_ratio if rule == "half" else bracket_ratio)(above, below)
-    return {
+    reason = describe_censored({"the numerator": above, "the denominator": below})
+    return found.rows(RATIOS)[0] | {
         "ratio": found.estimate,
-        "lower": found.lower,
-        "upper": found.upper,
         "bound": found.kind,
-        "reason": describe_censored({"the numerator": above, "the denominator": below}),
+        "reason": reason,
     }
 
 
@@ -216,8 +215,7 @@ def step_rows(
             by_budget["learnt"].to_numpy(dtype=bool),
             by_budget["fitted"].to_numpy(dtype=bool),
         )
-        ends = {name: getattr(found, name) for name in ("n_star", "lower", "upper", "censoring")}
-        yield row | ends | {"reason": ""}
+        yield row | found.rows(STEPS)[0] | {"reason": ""}
 
 
 def extrapolation_row(key: tuple, chosen: pd.DataFrame) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from nstar.stats import (
 from nstar.subjects.demand.checks import check_fits
 from nstar.subjects.demand.observations import PLACE, count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
-from nstar.tables import TABLES, read_table, write_table
+from nstar.tables import DEMAND, EXPONENTS, FORMS, TABLES, read_table, write_table
 from nstar.tables.selection import CURVE, STRATUM, stratum_of
 
 
@@ -107,9 +107,7 @@ def analyse(
         "checks": checks,
         "forms": [row for name in parts for row in _form_rows(name, forms[name])],
         "demand": [
-            row
-            for name, part in parts.items()
-            for row in _demand_rows(name, part, demands[name], confidence)
+            row for name, part in parts.items() for row in _demand_rows(name, part, demands[name])
         ],
     }
     cards = {
@@ -171,18 +169,11 @@ def _rows(
 
 def _exponent_rows(name: str, fit: ScalingFit) -> list[dict[str, Any]]:
     """Return one row per coefficient of a model."""
+    unknown = {"p_value": np.nan, "p_value_holm": np.nan}
+    shared = {"kind": "exponent", "model": name, "minus_model": ""} | unknown
     return [
-        {
-            "kind": "exponent",
-            "model": name,
-            "minus_model": "",
-            **_interval(coefficient),
-            "quantity": coefficient.name,
-            "p_value": np.nan,
-            "p_value_holm": np.nan,
-            **_diagnostics(fit),
-        }
-        for coefficient in fit.coefficients
+        {**shared, "quantity": coefficient.name, **row}
+        for coefficient, row in zip(fit.coefficients, fit.rows(EXPONENTS), strict=True)
     ]
 
 
@@ -190,39 +181,19 @@ def _difference_row(
     first: str, second: str, one: ScalingFit, two: ScalingFit, difference: Difference
 ) -> dict[str, Any]:
     """Return the row of one difference between two models."""
+    (row,) = difference.rows(EXPONENTS)
     return {
         "kind": "difference",
         "model": first,
         "minus_model": second,
-        **_interval(difference),
         "quantity": difference.name,
-        "p_value": difference.p_value,
-        **_diagnostics(one),
+        "confidence": one.confidence,
         **dict.fromkeys(("run_scale", "curve_scale", "lapse", "dispersion"), np.nan),
-        "degrees_of_freedom": difference.degrees_of_freedom,
-        "n_used": difference.n_used,
         "n_curves": one.n_curves + two.n_curves,
-        "n_censored": difference.n_censored,
         "quantised": one.quantised or two.quantised,
-        "identified": difference.identified,
         "converged": one.converged and two.converged,
-        "reason": difference.reason,
-        "method": difference.method,
+        **row,
     }
-
-
-def _interval(estimate) -> dict[str, float]:
-    names = ("estimate", "standard_error", "lower", "upper")
-    return {name: getattr(estimate, name) for name in names}
-
-
-def _diagnostics(fit: ScalingFit) -> dict[str, Any]:
-    names = (
-        *("confidence", "degrees_of_freedom", "n_used", "n_curves", "n_censored"),
-        *("run_scale", "curve_scale", "lapse", "dispersion", "quantised"),
-        *("identified", "converged", "reason", "method"),
-    )
-    return {name: getattr(fit, name) for name in names}
 
 
 def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
@@ -250,12 +221,11 @@ def _fit_forms(runs: pd.DataFrame, confidence: float) -> tuple[FormFit, ...]:
 
 def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
     """Return one row per form of the law of a model."""
-    names = ("form", "knot", "n_parameters", "aic", "bic", "delta_aic", "identified", "reason")
-    return [{"model": model} | {name: getattr(form, name) for name in names} for form in forms]
+    return [{"model": model, **row} for form in forms for row in form.rows(FORMS)]
 
 
 def _demand_rows(
-    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], confidence: float
+    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...]
 ) -> list[dict[str, Any]]:
     """Return one row per curve of a model, with its demand and that of any of its seeds."""
     n_seeds = runs.groupby(PLACE)["seed"].nunique()
@@ -264,23 +234,17 @@ def _demand_rows(
     for demand in demands:
         place = demand.curve[1:]
         any_seed = demand.any_of(int(n_seeds[place]))
+        (row,) = demand.rows(DEMAND)
         rows.append(
             {
                 "model": model,
                 **dict(zip(PLACE, place, strict=True)),
-                **{name: getattr(demand, name) for name in ("estimate", "lower", "upper")},
-                "confidence": confidence,
-                "censoring": demand.censoring,
-                "converged": demand.converged,
+                **row,
                 "n_seeds": int(n_seeds[place]),
                 "any_estimate": any_seed.estimate,
                 "any_lower": any_seed.lower,
                 "any_upper": any_seed.upper,
-                "run_scale": demand.run_scale,
-                "lapse": demand.lapse,
-                "n_used": demand.n_used,
                 "n_not_fitted": int(n_not_fitted[place]),
-                "method": demand.method,
             }
         )
     return rows

@@ -51,9 +51,9 @@ def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
     by_budget = replicates.groupby("budget")["outcome"]
     learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
     fitted = by_budget.agg(lambda outcomes: (outcomes != OUTCOMES[NOT_FITTED]).any())
-    found = vars(find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy()))
+    found = find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy())
     return {
-        **{name: value for name, value in found.items() if name in THRESHOLDS},
+        **found.rows(THRESHOLDS)[0],
         "limited_by_steps": not fitted.all(),
         "n_replicates": len(replicates),
         "n_diverged": int(replicates["diverged"].sum()),

@@ -18,7 +18,7 @@ from nstar.subjects.functions.regressions import (
     tradeoff_rows,
 )
 from nstar.subjects.functions.selection import settled_rows, sharpness_names
-from nstar.tables import TABLES, read_table, write_table
+from nstar.tables import CONTRASTS, SHAPES, TABLES, read_table, write_table
 from nstar.tables.selection import REPLICATE, STRATUM, stratum_of
 
 MEASURED = ("plain_blowup", "blowup", "parameter_norm", "average_sensitivity", "converged_at")
@@ -139,13 +139,7 @@ def shape_rows(runs: pd.DataFrame, place: dict, quantities: list[str]) -> Rows:
             continue
         for fit in compare_shapes(known["length"], known[quantity]):
             letters = dict(itertools.zip_longest("abc", fit.params, fillvalue=np.nan))
-            names = ("shape", "formula", "n_used", "aic", "delta_aic", "identified", "reason")
-            yield (
-                place
-                | {"quantity": quantity}
-                | letters
-                | {name: getattr(fit, name) for name in names}
-            )
+            yield place | {"quantity": quantity} | letters | fit.rows(SHAPES)[0]
 
 
 def contrast_rows(
@@ -192,7 +186,7 @@ def _contrast(
         one, first, two, second = two, second, one, first
     freedom = min(first[2], second[2])
     ratio = ratio_of_estimates(*first[:2], *second[:2], freedom, confidence)
-    return named | {"task": one, "over_task": two} | vars(ratio)
+    return named | {"task": one, "over_task": two} | ratio.rows(CONTRASTS)[0]
 
 
 def _levels(learnt: pd.DataFrame, quantity: str) -> dict[tuple[str, int], tuple]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nstar.stats import LinearFit, LogisticFit, fit_linear, fit_logistic
+from nstar.tables import REGRESSIONS
 
 MANY_LENGTHS = 8
 """With more lengths than these, those of a trade-off are clusters: its fit has four coefficients."""
@@ -127,20 +128,9 @@ def _positive(values: pd.Series) -> pd.Series:
 def _linear_rows(named: dict, fit: LinearFit, n_left_out: int, clusters: str) -> Rows:
     """Yield one row per coefficient; `clusters` is what the clusters are, "" for none."""
     method = f"{fit.method}; {f'clusters are {clusters}' if clusters else 'runs independent'}"
-    shown = {"r": fit.r, "n_clusters": fit.n_clusters, "method": method}
-    yield from _coefficient_rows(named | shown, fit, n_left_out)
+    yield from _coefficient_rows(named | {"method": method}, fit, n_left_out)
 
 
 def _coefficient_rows(named: dict, fit: LinearFit | LogisticFit, n_left_out: int) -> Rows:
-    of_fit = ("confidence", "n_used", "n_missing", "identified", "reason")
-    of_coefficient = ("estimate", "lower", "upper", "standard_error")
-    for coefficient, p_value in zip(fit.coefficients, fit.p_values, strict=True):
-        yield {
-            "length": pd.NA,
-            **named,
-            "coefficient": coefficient.name,
-            **{name: getattr(coefficient, name) for name in of_coefficient},
-            "p_value": p_value,
-            "n_left_out": n_left_out,
-            **{name: getattr(fit, name) for name in of_fit},
-        }
+    for row in fit.rows(REGRESSIONS):
+        yield {"length": pd.NA, "n_left_out": n_left_out, **row, **named}

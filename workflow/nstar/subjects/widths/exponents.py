@@ -16,7 +16,7 @@ from nstar.stats import (
     find_threshold,
     fit_scaling,
 )
-from nstar.tables import TABLES, WIDTHS, read_table, write_table
+from nstar.tables import WIDTH_EXPONENTS, WIDTHS, read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 
 MEASURES = ("answer", "chain")
@@ -59,9 +59,7 @@ def fit_widths(job: Mapping[str, Any], results: Path) -> None:
     runs = runs_by_width(answers)
     widths = pd.DataFrame(find_widths(runs, job["thresholds"]), columns=list(WIDTHS))
     write_table(tables / "widths.csv", "widths", widths)
-    exponents = pd.DataFrame(
-        fit_exponents(runs, widths, job), columns=list(TABLES["width_exponents"])
-    )
+    exponents = pd.DataFrame(fit_exponents(runs, widths, job), columns=list(WIDTH_EXPONENTS))
     write_table(tables / "width_exponents.csv", "width_exponents", exponents)
 
 
@@ -211,12 +209,8 @@ def _slope_range(
 
 def _row(shared: Mapping[str, Any], fit: ScalingFit, **others: Any) -> dict[str, Any]:
     """Return the row of one exponent."""
-    slope = fit.coefficient(shared["covariate"])
-    names = (*COUNTS, "confidence", "identified", "converged", "reason", "method")
-    row = {name: getattr(slope, name) for name in ("estimate", "lower", "upper")}
-    row |= {name: getattr(fit, name) for name in names}
-    row["reason"] = _of_widths(fit.reason)
-    return {**shared, "minus_family": "", **row, **others}
+    row = fit.row_of(shared["covariate"], WIDTH_EXPONENTS)
+    return {**row, **shared, "reason": _of_widths(fit.reason), "minus_family": "", **others}
 
 
 def _difference(
@@ -230,8 +224,7 @@ def _difference(
     one, two = fits[first], fits[second]
     found = compare_coefficients(one, two, shared["covariate"], confidence)
     row = {name: getattr(one, name) + getattr(two, name) for name in COUNTS}
-    row |= {name: getattr(found, name) for name in ("estimate", "lower", "upper", "identified")}
-    row |= {"reason": _of_widths(found.reason), "method": found.method}
+    row |= found.rows(WIDTH_EXPONENTS)[0] | {"reason": _of_widths(found.reason)}
     converged = one.converged and two.converged
     nothing = dict.fromkeys(("slope_lower", "slope_upper", "theory"), np.nan)
     families = {"family": first, "minus_family": second}
