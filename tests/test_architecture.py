@@ -51,6 +51,17 @@ MAY_IMPORT = {
     "methods": {"config", "families", "grid", "options", "pages", "tasks"},
     "command_line": {"errors"},
     "reference": {"config", "options", "tables"},
+    "publication": BASE
+    | {
+        "config",
+        "config_check",
+        "config_file",
+        "findings",
+        "naming",
+        "plan",
+        "selection",
+        "tables",
+    },
 }
 """Everything that a part may import from nstar; ``jobs`` bring the parts together."""
 
