@@ -17,7 +17,7 @@ TEST_PROCESSES ?= 2
 # Tests of a GPU, which the second run of pytest makes on a pretended one.
 CUDA_TESTS := tests/support tests/training/test_cuda.py tests/training/test_operations.py
 
-.PHONY: run plan unlock test check reference
+.PHONY: run plan unlock test check publish reference
 
 run: $(INSTALLED)  ## Train what is missing, in rounds for a search; then tables, figures and the report.
 	@$(PLAN)
@@ -40,11 +40,15 @@ test: $(VENV)/installed-test check  ## Run the whole test suite.
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --pretended-cuda $(CUDA_TESTS)
 
-check: $(VENV)/installed-test  ## Lint, formatting, generated files.
+check: $(VENV)/installed-test  ## Lint, formatting, generated files, published numbers.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/python scripts/write_reference.py --check
+	$(BIN)/python scripts/publish_study.py --check
+
+publish: run  ## Write the numbers of a finished study into the documentation.
+	$(BIN)/python scripts/publish_study.py --configfile $(CONFIG)
 
 reference: $(VENV)/installed  ## Write the generated pages of the documentation and the schema.
 	$(BIN)/python scripts/write_reference.py

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "models": {"kinds"},
     "plan": {"cells", "kinds", "store", "study", "tasks"},
     "reading": {"cells", "study", "tasks"},
-    "reference": {"study", "tables"},
+    "reference": {"cells", "plan", "reading", "report", "study", "subjects.demand", "tables"},
     "report": set(),
     "stats": set(),
     "store": set(),

@@ -25,6 +25,7 @@ NULL_IS_LEGAL = {
 MAY_BE_LEFT_OUT = NULL_IS_LEGAL | {
     *("data", "data.validation_examples", "evaluation", "evaluation.test_examples"),
     *("fit", "fit.bootstrap_replicates", "training.optimiser", "training.optimiser.betas"),
+    *("figures", "figures.dots_per_inch"),
 }
 ANY_TEXT = {"title"}
 

@@ -94,7 +94,7 @@ def architecture_map() -> str:
         for room in sorted(drawn)
         for other in sorted(drawn[room])
     ]
-    return "\n".join([*lines, "```"])
+    return "\n".join([*lines, "```", ""])
 
 
 def _height(room: str, graph: Arrows) -> int:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from nstar.options import Options
 from nstar.reference.architecture import architecture_map
-from nstar.reference.sections import replace_section
+from nstar.reference.sections import fill_sections
 from nstar.study import GeometricRange, Study
 from nstar.tables import TABLES
 
@@ -120,7 +120,7 @@ def pages(root: Path) -> dict[str, str]:
     """
     architecture = "docs/explanation/architecture.md"
     return {
-        architecture: replace_section((root / architecture).read_text(), "map", architecture_map()),
+        architecture: fill_sections((root / architecture).read_text(), {"map": architecture_map()}),
         "docs/reference/config.md": config_page(),
         "docs/reference/tables.md": tables_page(),
         "workflow/schemas/config.schema.json": config_schema(),

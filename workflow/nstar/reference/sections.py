@@ -1,35 +1,41 @@
 """Generated sections of pages that are written by hand otherwise."""
 
-from nstar.errors import NstarError
+import re
+from collections.abc import Mapping
+
+from nstar.errors import DataError
+
+_SECTION = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def replace_section(text: str, name: str, content: str) -> str:
-    r"""Return a page with the content of one section replaced.
+def fill_sections(text: str, contents: Mapping[str, str]) -> str:
+    r"""Return a page with new content in each of its generated sections.
 
     Parameters
     ----------
     text : str
-        A page with the lines ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``.
-    name : str
-    content : str
-        What is to stand between these lines.
+        The page. A section lies between ``<!-- generated: NAME -->`` and ``<!-- end -->``.
+    contents : mapping of str to str
+        Content by the name of the section; ends in a newline.
 
     Raises
     ------
-    NstarError
-        If the page does not have both lines, each once and in this order.
+    DataError
+        If the page lacks a section, or has one that no content is for.
 
     Examples
     --------
-    >>> replace_section("a\n<!-- generated: map -->\nold\n<!-- end of map -->\nb", "map", "new")
-    'a\n<!-- generated: map -->\nnew\n<!-- end of map -->\nb'
+    >>> fill_sections("a\n<!-- generated: map -->\nold\n<!-- end -->\nb", {"map": "new\n"})
+    'a\n<!-- generated: map -->\nnew\n<!-- end -->\nb'
     """
-    start, end = f"<!-- generated: {name} -->\n", f"\n<!-- end of {name} -->"
-    before, found, rest = text.partition(start)
-    _, found_end, after = rest.partition(end)
-    if not (found and found_end) or start in after or end in after:
-        raise NstarError(
-            f"section {name}: the page needs the lines {start.strip()} and {end.strip()}, each once and "
-            "in this order; add them"
+    names = [section[2] for section in _SECTION.finditer(text)]
+    if unknown := [name for name in names if name not in contents]:
+        raise DataError(
+            f"section {unknown[0]!r} of the page is unknown; legal are {', '.join(contents)}"
         )
-    return f"{before}{start}{content}{end}{after}"
+    if lost := [name for name in contents if name not in names]:
+        raise DataError(
+            f"the page has lost its section '<!-- generated: {lost[0]} -->' ... '<!-- end -->'; write "
+            "both lines again"
+        )
+    return _SECTION.sub(lambda section: section[1] + contents[section[2]] + section[3], text)

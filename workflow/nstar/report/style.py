@@ -129,5 +129,5 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     png_path = stem_path.with_name(stem_path.name + ".png")
     with matplotlib.style.context(["default", SETTINGS]):
         figure.savefig(svg_path, format="svg", metadata={"Date": None})
-        figure.savefig(png_path, format="png", dpi=dots_per_inch)
+        figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return svg_path, png_path

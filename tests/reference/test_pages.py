@@ -8,7 +8,7 @@ from nstar.reference.pages import _option_classes, pages
 from nstar.study import Study
 from nstar.tables import TABLES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", sorted(pages(ROOT)))

@@ -1,0 +1,284 @@
+"""The documentation has the published numbers, stale ones are noticed, and a finished run publishes."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from nstar.errors import ArtifactError, ConfigError, DataError
+from nstar.options import EVERYTHING
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+from nstar.reference.publication import (
+    PUBLICATIONS,
+    exponents_section,
+    find_problems,
+    publish,
+    study_digest,
+    unsupported_quotes,
+)
+from nstar.reference.sections import fill_sections
+from nstar.specification import RECIPES
+from nstar.tables import TABLES, read_table
+
+ROOT = Path(__file__).parents[2]
+DATA = "docs/studies/data/aligned_addition"
+FIGURE = "docs/figures/demand.png"
+REMEDY = "run: make publish CONFIG=config.yaml"
+
+
+def published_tables():
+    names = PUBLICATIONS["config.yaml"].tables
+    return {name: read_table(ROOT / DATA / f"{name}.csv", name) for name in names}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return a copy of what the check reads."""
+    copied = [*PUBLICATIONS, "README.md", FIGURE, "scripts/publish_study.py"]
+    for name in copied:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / DATA, tmp_path / DATA)
+    return tmp_path
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+class TestDocumentation:
+    def test_is_fresh(self):
+        assert list(find_problems(ROOT)) == []
+
+    def test_readme_has_the_section_and_quotes_numbers(self):
+        text = (ROOT / "README.md").read_text()
+        assert "<!-- generated: exponents -->" in text
+        outside = re.sub(r"<!-- generated.*?<!-- end -->", "", text, flags=re.DOTALL)
+        assert len(unsupported_quotes(outside, {})) >= 5
+
+    def test_numbers_without_interval_in_readme_are_those_of_the_tables(self):
+        text = " ".join((ROOT / "README.md").read_text().split())
+        tables = published_tables()
+        provenance = json.loads((ROOT / DATA / "provenance.json").read_text())
+        exponents, forms = tables["exponents"], tables["forms"]
+        slopes = exponents[exponents["quantity"] == "length"].set_index(["model", "minus_model"])
+        twice = tables["extrapolation"].assign(own=lambda rows: rows["model"] != "transformer")
+        medians = twice.groupby("own")["median"].agg(["min", "max"])
+        demand = tables["demand"]
+        floor = demand[(demand["task"] == "parity") & (demand["model"] != "transformer")][
+            "estimate"
+        ]
+        laws = forms[forms["form"].isin(["power", "exponential"])].groupby("model")["aic"]
+        sentences = [
+            f"from {provenance['n_replicates']:,} replicates in {provenance['n_cells']} cells",
+            f"p = {slopes.loc[('transformer', 'lstm'), 'p_value_holm']:.3f} after Holm's",
+            f"(p = {slopes.loc[('transformer', 'dense_ssm'), 'p_value_holm']:.3f})",
+            f"from {floor.min():.1f} to {floor.max():.1f} sequences",
+            f"are {medians.loc[True, 'min']:.2f} to {medians.loc[True, 'max']:.2f}",
+            f"(least seed {twice[twice['own']]['least'].min():.2f})",
+            f"{medians.loc[False, 'min']:.2f} to {medians.loc[False, 'max']:.2f}, where 0",
+            f"differ by at most {(laws.max() - laws.min()).max():.1f}",
+        ]
+        assert [sentence for sentence in sentences if sentence not in text] == []
+        assert "Five transformer runs did not fit" in text
+        assert slopes.loc[("transformer", ""), "n_not_fitted"] == 5
+
+    def test_figures_have_300_dots_per_inch_and_no_version(self):
+        with Image.open(ROOT / FIGURE) as image:
+            assert set(map(round, image.info["dpi"])) == {300}
+            assert "Software" not in image.info
+        for configuration, publication in PUBLICATIONS.items():
+            figures = load_study(read_config(ROOT / configuration)).figures
+            assert figures.dots_per_inch == 300 or not publication.figures
+
+    def test_every_figure_of_the_documentation_is_published(self):
+        published = [name for entry in PUBLICATIONS.values() for name in entry.figures]
+        assert sorted(published) == sorted(p.stem for p in (ROOT / "docs/figures").glob("*"))
+
+    def test_published_tables_exist(self):
+        assert {name for entry in PUBLICATIONS.values() for name in entry.tables} <= set(TABLES)
+
+
+class TestStaleness:
+    @pytest.mark.parametrize(
+        "name, old, new, words",
+        [
+            ("config.yaml", "max_steps: 3000", "max_steps: 3001", "are of digest"),
+            ("README.md", "| 0.43 [-0.13, 0.99] ?", "| 0.43 [-0.13, 0.99]", "section of README.md"),
+            ("README.md", "0.67 [0.09, 1.25]", "0.67 [0.10, 1.25]", "quotes 0.67 [0.10, 1.25],"),
+            ("README.md", "<!-- generated: exponents -->", "", "has lost its section"),
+            (f"{DATA}/forms.csv", "88.11051", "88.11052", "forms.csv is not the published file"),
+            (f"{DATA}/provenance.json", f"{DATA}/forms.csv", "forms.csv", "publishes other files"),
+        ],
+    )
+    def test_an_edit_is_named_with_the_command(self, root, name, old, new, words):
+        assert list(find_problems(root)) == []
+        replace(root / name, old, new)
+        (problem,) = find_problems(root)
+        assert words in problem
+        assert problem.endswith(REMEDY)
+
+    def test_a_figure_of_another_run_is_named(self, root):
+        (root / FIGURE).write_bytes((root / FIGURE).read_bytes() + b"\0")
+        assert list(find_problems(root)) == [f"{FIGURE} is not the published file; {REMEDY}"]
+
+    def test_lost_data_are_named(self, root):
+        shutil.rmtree(root / DATA)
+        assert list(find_problems(root)) == [f"{DATA}/provenance.json is missing; {REMEDY}"]
+
+    @pytest.mark.parametrize(
+        "stage", ["data", "training", "evaluation", "tables", "fit", "comparison"]
+    )
+    def test_a_raised_recipe_is_named(self, root, monkeypatch, stage):
+        monkeypatch.setitem(RECIPES, stage, RECIPES[stage] + 1)
+        (problem,) = find_problems(root)
+        assert "are of digest" in problem
+        assert problem.endswith(REMEDY)
+
+    @pytest.mark.parametrize("stage", ["findings", "methods", "widths"])
+    def test_recipes_without_part_in_the_tables_change_nothing(self, root, monkeypatch, stage):
+        monkeypatch.setitem(RECIPES, stage, RECIPES[stage] + 1)
+        assert list(find_problems(root)) == []
+
+    def test_looks_of_a_study_change_nothing(self, root):
+        replace(root / "config.yaml", "dots_per_inch: 300", "dots_per_inch: 200")
+        replace(root / "config.yaml", "title: Data demand", "title: The data demand")
+        assert list(find_problems(root)) == []
+
+    def test_the_script_checks_with_its_exit_code(self, root):
+        command = [sys.executable, "scripts/publish_study.py", "--check"]
+        assert subprocess.run(command, cwd=root).returncode == 0
+        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3001")
+        finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
+        assert finished.returncode == 1
+        assert finished.stderr.endswith(f"{REMEDY}\n")
+
+
+@pytest.fixture
+def results(root):
+    """Return a results folder that has the published tables, and empty stores by their right names."""
+    results = root / "results"
+    study = load_study(read_config(root / "config.yaml"))
+    empty = make_plan(study, results)
+    stores = [(empty.stores.cell(block), block) for block in empty.blocks]
+    for path in [*dict(stores), *map(empty.stores.evaluation, empty.blocks)]:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    shutil.copytree(root / DATA, results / "tables")
+    collected = pd.DataFrame(
+        {
+            "store": path,
+            "specification": empty.stores.training_digest(block.cell),
+            "n_replicates": len(block.replicates),
+            **{"commit": "f00", "device": "cpu", "torch": "2.6", "python": "3.11"},
+            "wall_time_s": 1.0,
+        }
+        for path, block in stores
+    )
+    collected.to_csv(results / "tables/provenance.csv", index=False)
+    (results / "figures").mkdir()
+    shutil.copy(root / FIGURE, results / "figures/demand.png")
+    options = study.model_dump(mode="json", context=EVERYTHING)
+    (results / "config.json").write_text(json.dumps(options))
+    return results
+
+
+class TestPublishing:
+    def test_a_finished_run_makes_what_is_committed(self, root, results):
+        committed = {
+            name: (root / name).read_bytes()
+            for name in (FIGURE, "README.md", *(f"{DATA}/{t}.csv" for t in published_tables()))
+        }
+        shutil.rmtree(root / DATA)
+        replace(root / "README.md", "| 0.43 [-0.13, 0.99] ?", "| 0.44 [-0.13, 0.99] ?")
+
+        written = publish("config.yaml", results, root)
+
+        assert set(written) == {*committed, f"{DATA}/provenance.json"}
+        assert {name: (root / name).read_bytes() for name in committed} == committed
+        provenance = json.loads((root / DATA / "provenance.json").read_text())
+        assert provenance["commit"] == ["f00"]
+        assert provenance["n_replicates"] == 1210
+        assert list(find_problems(root)) == []
+
+    def test_publishing_twice_gives_the_same_bytes(self, root, results):
+        once = [(root / name).read_bytes() for name in publish("config.yaml", results, root)]
+        twice = [(root / name).read_bytes() for name in publish("config.yaml", results, root)]
+        assert once == twice
+
+    def assert_refused(self, root, results, words):
+        shutil.rmtree(root / DATA)
+        with pytest.raises(ArtifactError, match=re.escape(words)):
+            publish("config.yaml", results, root)
+        assert not (root / DATA).exists()
+
+    def test_a_run_that_lacks_an_evaluation_is_refused(self, root, results):
+        next((results / "evaluations").rglob("*.zip")).unlink()
+        self.assert_refused(root, results, "is not finished; run: make run CONFIG=config.yaml")
+
+    def test_a_run_with_other_options_is_refused(self, root, results):
+        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3001")
+        self.assert_refused(root, results, "describes aligned_addition with other options than")
+
+    def test_tables_of_other_cells_are_refused(self, root, results):
+        path = results / "tables/provenance.csv"
+        path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+        self.assert_refused(root, results, "were made from other cells")
+
+    def test_a_folder_without_a_run_is_refused(self, root, results):
+        (results / "config.json").unlink()
+        self.assert_refused(root, results, "has no config.json; run: make run CONFIG=config.yaml")
+
+    def test_a_missing_figure_is_refused(self, root, results):
+        (results / "figures/demand.png").unlink()
+        self.assert_refused(root, results, "lacks figures/demand.png; run: make run")
+
+    def test_a_configuration_that_publishes_nothing_is_refused(self, results):
+        with pytest.raises(ConfigError, match=r"mine\.yaml publishes nothing; these do: config"):
+            publish("mine.yaml", results, ROOT)
+
+
+class TestBlocks:
+    def test_contradicted_numbers_have_a_question_mark_in_their_stratum_only(self):
+        tables = published_tables()
+        other = {"supervision": "outcome"}
+        exponents = pd.concat([tables["exponents"], tables["exponents"].assign(**other)])
+        block = exponents_section({"exponents": exponents, "checks": tables["checks"]})
+        aligned, outcome = block.split("\n\n")
+        assert aligned.startswith("| aligned, fixed lengths | alpha")
+        assert outcome.startswith("| outcome, fixed lengths | alpha")
+        assert "| transformer | 0.43 [-0.13, 0.99] ? | 0.98 [0.03, 1.94] |" in aligned
+        assert "?" not in outcome
+
+    def test_an_exponent_without_an_estimate_says_so(self):
+        tables = published_tables()
+        tables["exponents"].loc[1, ["estimate", "lower", "upper"]] = float("nan")
+        assert "| transformer | not identified ? | 0.98" in exponents_section(tables)
+
+    def test_quotes_count_at_their_own_digits_across_lines(self):
+        rows = {"widths": pd.DataFrame({"estimate": [6.72], "lower": [-4.0], "upper": [12.3]})}
+        text = "6.7\n[-4.0,\u00a012] 6.72 [\u22124, 12.30] 6.72 [-4, 12.4] 7 [4, 12]"
+        assert unsupported_quotes(text, rows) == ["6.72 [-4, 12.4]", "7 [4, 12]"]
+
+
+def test_digests_of_studies_differ():
+    studies = [load_study(read_config(ROOT / name)) for name in PUBLICATIONS]
+    assert len(set(map(study_digest, studies))) == len(PUBLICATIONS)
+
+
+def test_sections_that_are_unknown_or_lost_are_named():
+    page = "<!-- generated: exponent -->\n<!-- end -->"
+    with pytest.raises(DataError, match="section 'exponent' of the page is unknown; legal are map"):
+        fill_sections(page, {"map": ""})
+    with pytest.raises(DataError, match="has lost its section '<!-- generated: map -->'"):
+        fill_sections("text", {"map": ""})

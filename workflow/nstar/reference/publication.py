@@ -1,0 +1,327 @@
+"""Published numbers: tables, figures and sections of pages that come from a finished run.
+
+Everything that the documentation quotes lies in ``docs/studies/data/<study>/``: the tables it needs and
+``provenance.json``. `publish` copies them from a results folder; `find_problems` needs no results.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from nstar.cells.naming import stratum_name
+from nstar.errors import ArtifactError, ConfigError, DataError
+from nstar.files import written_whole
+from nstar.plan.missing import Plan, make_plan
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+from nstar.reference.sections import fill_sections
+from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval
+from nstar.specification import RECIPES, digest
+from nstar.study import Study
+from nstar.subjects.demand.selection import checks_of, contradictions
+from nstar.tables import read_table
+from nstar.tables.selection import STRATUM, stratum_of
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the documentation takes from one study.
+
+    Attributes
+    ----------
+    tables : tuple of str
+        Tables that are copied, by name.
+    figures : mapping
+        Figures that are copied: name in ``docs/figures/`` -> name in ``results/figures/``.
+    page : str or None
+        Page whose generated sections are filled from the tables, and whose quotes have to occur in them.
+    """
+
+    tables: tuple[str, ...]
+    figures: Mapping[str, str]
+    page: str | None = None
+
+
+PUBLICATIONS = {
+    "config.yaml": Publication(
+        ("exponents", "checks", "sensitivity", "forms", "demand", "extrapolation"),
+        {"demand": "demand"},
+        page="README.md",
+    ),
+    "workflow/studies/induction_bias_two_cores.yaml": Publication(
+        ("thresholds", "demand", "sharing", "extrapolation"),
+        {"induction_bias_demand": "demand", "induction_bias_sharing": "sharing"},
+    ),
+    "workflow/studies/sensitivity_two_cores.yaml": Publication(
+        ("regressions", "shapes", "contrasts"),
+        {"sensitivity_growth": "growth_outcome_fixed"},
+    ),
+    "workflow/studies/efficient_transformers_two_cores.yaml": Publication(
+        ("widths", "width_exponents"),
+        {"efficient_transformers_accuracy": "width_accuracy_chain_of_thought_fixed"},
+    ),
+    "workflow/studies/efficient_transformers_locality.yaml": Publication(
+        ("widths", "width_exponents"), {}
+    ),
+}
+"""What each study publishes, by the path of its configuration in the repository."""
+
+ANALYSES = {
+    "demand": ("fit", "comparison"),
+    "functions": ("functions",),
+    "widths": ("widths",),
+}
+"""Recipes of the analysis of each subject."""
+
+
+def publish(configuration: str, results: Path, root: Path) -> list[str]:
+    """Copy what a study publishes from a finished run, and fill the sections of its page.
+
+    Parameters
+    ----------
+    configuration : str
+        Path of the configuration in the repository, a key of `PUBLICATIONS`.
+    results : Path
+        Results folder of the finished run.
+    root : Path
+        The repository.
+
+    Returns
+    -------
+    list of str
+        The files that were written, relative to `root`.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration publishes nothing.
+    ArtifactError
+        If the results are of another study, not finished, or lack a table or figure.
+    DataError
+        If the page has a section that nobody knows, or lacks one.
+    """
+    publication = _publication_of(configuration)
+    study = load_study(read_config(root / configuration))
+    plan = _finished_plan(study, configuration, results)
+    sources = _sources_of(publication, study)
+    if missing := [source for source in sources.values() if not (results / source).is_file()]:
+        raise ArtifactError(
+            f"{results} lacks {', '.join(missing)}; run: make run CONFIG={configuration}"
+        )
+    provenance = _provenance_of(plan, configuration, results) | {
+        "files": {target: _checksum(results / source) for target, source in sources.items()}
+    }
+    texts = {f"{_data_folder(study)}/provenance.json": json.dumps(provenance, indent=2) + "\n"}
+    if publication.page:
+        page = (root / publication.page).read_text(encoding="utf-8")
+        tables = _read_tables(publication, results / "tables")
+        texts[publication.page] = fill_sections(page, sections_of(tables))
+    for target, source in sources.items():
+        with written_whole(root / target) as temporary:
+            shutil.copyfile(results / source, temporary)
+    for target, text in texts.items():
+        with written_whole(root / target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return [*sources, *texts]
+
+
+def find_problems(root: Path) -> Iterator[str]:
+    """Yield why published numbers are stale, each with the command to run; reads no results.
+
+    A study without a folder of published data has no problem, unless a page is filled from it.
+
+    Parameters
+    ----------
+    root : Path
+        The repository.
+    """
+    for configuration, publication in PUBLICATIONS.items():
+        study = load_study(read_config(root / configuration))
+        folder = root / _data_folder(study)
+        if folder.is_dir() or publication.page:
+            remedy = f"run: make publish CONFIG={configuration}"
+            yield from (
+                f"{words}; {remedy}" for words in _problems(study, publication, folder, root)
+            )
+
+
+def _problems(study: Study, publication: Publication, folder: Path, root: Path) -> Iterator[str]:
+    record = folder / "provenance.json"
+    if not record.is_file():
+        yield f"{record.relative_to(root)} is missing"
+        return
+    provenance = json.loads(record.read_text())
+    if (now := study_digest(study)) != provenance["digest"]:
+        yield (
+            f"the published numbers of {provenance['configuration']} are of digest "
+            f"{provenance['digest']}, its options and recipes now have {now}"
+        )
+    if changed := _sources_of(publication, study).keys() ^ provenance["files"].keys():
+        names = ", ".join(sorted(changed))
+        yield f"{provenance['configuration']} publishes other files than it did: {names}"
+        return
+    edited = [name for name, sha in provenance["files"].items() if _checksum(root / name) != sha]
+    yield from (f"{name} is not the published file" for name in edited)
+    if publication.page and not edited:
+        yield from _page_problems(publication, folder, root)
+
+
+def _page_problems(publication: Publication, folder: Path, root: Path) -> Iterator[str]:
+    text = (root / publication.page).read_text(encoding="utf-8")
+    tables = _read_tables(publication, folder)
+    try:
+        if fill_sections(text, sections_of(tables)) != text:
+            yield f"a generated section of {publication.page} differs from its tables"
+    except DataError as error:
+        yield f"{publication.page}: {error}"
+    for quote in unsupported_quotes(text, tables):
+        yield (
+            f"{publication.page} quotes {quote}, which no table in {folder.relative_to(root)} gives: "
+            f"correct the sentence, or publish tables that give it"
+        )
+
+
+def study_digest(study: Study) -> str:
+    """Return the digest of all that the tables of a study depend on: its options and the recipes.
+
+    Options of figures, jobs and devices, the title, and the recipes of pages and figures have no part
+    in it. Options that came later are left out at their default, as in the names of stores.
+    """
+    stages = ("data", "training", "evaluation", "tables", *ANALYSES[study.subject])
+    options = study.model_dump(mode="json", exclude={"title", "figures", "jobs", "device"})
+    return digest({"study": options, "recipes": {stage: RECIPES[stage] for stage in stages}})
+
+
+def sections_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the generated sections of a page by name."""
+    return {"exponents": exponents_section(tables)}
+
+
+def exponents_section(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return a table in Markdown of exponents and differences; ``?`` follows what a check contradicts."""
+    lines = []
+    for stratum, exponents in tables["exponents"].groupby(STRATUM, sort=False):
+        doubts = contradictions(stratum_of(tables["checks"], stratum))
+        lines += [
+            f"| {stratum_name(*stratum)} | alpha (length n) | beta (number of states m) |",
+            "|---|---|---|",
+        ]
+        for _, rows in exponents.groupby(["model", "minus_model"], sort=False):
+            texts = {
+                row.quantity: show_interval(row) + " ?" * bool(len(checks_of(row, doubts)))
+                for row in rows.itertuples()
+            }
+            cells = [texts.get(quantity, BLANK) for quantity in QUANTITIES]
+            lines.append(f"| {' | '.join([pair_name(next(rows.itertuples())), *cells])} |")
+        lines.append("")
+    return _plain("\n".join(lines[:-1]) + "\n")
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_QUOTE = re.compile(rf"{_NUMBER}\s\[{_NUMBER},\s{_NUMBER}\]")
+
+
+def unsupported_quotes(text: str, tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return the quotes ``x [a, b]`` of a page that no row of any table gives, at their own digits.
+
+    Examples
+    --------
+    >>> row = pd.DataFrame({"estimate": [0.426], "lower": [-0.128], "upper": [0.993]})
+    >>> unsupported_quotes("0.43 [-0.13, 0.99], not 0.44 [-0.13, 0.99]", {"exponents": row})
+    ['0.44 [-0.13, 0.99]']
+    """
+    columns = ["estimate", "lower", "upper"]
+    rows = [
+        row
+        for table in tables.values()
+        if set(columns) <= set(table.columns)
+        for row in table[columns].dropna().itertuples(index=False)
+    ]
+    return [
+        " ".join(quote[0].split())
+        for quote in _QUOTE.finditer(_plain(text))
+        if not any(all(map(_rounds_to, row, quote.groups())) for row in rows)
+    ]
+
+
+def _rounds_to(value: float, text: str) -> bool:
+    return f"{value:.{len(text.partition('.')[2])}f}" == text
+
+
+def _plain(text: str) -> str:
+    """Return text with a hyphen as minus and plain spaces, as one types a page."""
+    return text.replace("\u2212", "-").replace("\u00a0", " ")
+
+
+def _publication_of(configuration: str) -> Publication:
+    if configuration not in PUBLICATIONS:
+        legal = ", ".join(PUBLICATIONS)
+        raise ConfigError(f"configuration {configuration} publishes nothing; these do: {legal}")
+    return PUBLICATIONS[configuration]
+
+
+def _data_folder(study: Study) -> str:
+    return f"docs/studies/data/{study.name}"
+
+
+def _sources_of(publication: Publication, study: Study) -> dict[str, str]:
+    """Return each published file of the repository with the file of the results that it copies."""
+    folder = _data_folder(study)
+    tables = {f"{folder}/{name}.csv": f"tables/{name}.csv" for name in publication.tables}
+    return tables | {
+        f"docs/figures/{name}.png": f"figures/{source}.png"
+        for name, source in publication.figures.items()
+    }
+
+
+def _read_tables(publication: Publication, folder: Path) -> dict[str, pd.DataFrame]:
+    return {name: read_table(folder / f"{name}.csv", name) for name in publication.tables}
+
+
+def _finished_plan(study: Study, configuration: str, results: Path) -> Plan:
+    """Return the plan of a study whose tables were made from all its cells, or say what is wrong."""
+    remedy = f"run: make run CONFIG={configuration}"
+    config = results / "config.json"
+    if not config.is_file():
+        raise ArtifactError(f"results folder {results} has no config.json; {remedy}")
+    made = load_study(json.loads(config.read_text()))
+    if study_digest(made) != study_digest(study):
+        raise ArtifactError(
+            f"{config} describes {made.name} with other options than {configuration}; {remedy}"
+        )
+    plan = make_plan(study, results)
+    if plan.searching or plan.missing_evaluations or any(plan.missing_blocks):
+        raise ArtifactError(f"the run of {configuration} in {results} is not finished; {remedy}")
+    collected = _collected(results)["specification"]
+    if set(collected) != {plan.stores.training_digest(block.cell) for block in plan.blocks}:
+        raise ArtifactError(
+            f"the tables in {results} were made from other cells than {configuration} has; {remedy}"
+        )
+    return plan
+
+
+def _collected(results: Path) -> pd.DataFrame:
+    return read_table(results / "tables/provenance.csv", "provenance")
+
+
+def _provenance_of(plan: Plan, configuration: str, results: Path) -> dict[str, Any]:
+    collected = _collected(results)
+    return {
+        "configuration": configuration,
+        "digest": study_digest(plan.study),
+        **{key: sorted(set(collected[key])) for key in ("commit", "device", "python", "torch")},
+        "n_cells": len(plan.cells),
+        "n_replicates": int(collected["n_replicates"].sum()),
+    }
+
+
+def _checksum(path: Path) -> str:
+    """Return the SHA-256 of a file, or "" where it is missing."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
