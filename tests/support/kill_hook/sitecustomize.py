@@ -2,7 +2,8 @@
 
 Python imports this module at its start where its folder is in ``PYTHONPATH``. ``KILL_AT`` holds the
 moment (before, after), the file (a regular expression), the victim (a job, snakemake, everything) and a
-token. The token is a file that the first process to arrive removes, so that only one kill hits.
+token. The token is a file that the first process to arrive removes, so that only one kill hits. What was
+moved to its place is listed in the file ``MOVED``.
 """
 
 import os
@@ -27,15 +28,17 @@ def with_kill(move, moment: str, pattern: str, victim: str, token: str):
             return False
         return True
 
-    def moved(source, target, **others):
+    def move_and_kill(source, target, **others):
         hit = re.search(pattern, os.fspath(target)) and take_token()
         if hit and moment == "before":
             kill(victim)
         move(source, target, **others)
+        with open(os.environ["MOVED"], "a") as moved:
+            moved.write(f"{os.fspath(target)}\n")
         if hit and moment == "after":
             kill(victim)
 
-    return moved
+    return move_and_kill
 
 
 if "KILL_AT" in os.environ:
