@@ -1,4 +1,4 @@
-"""Kills at random moments: whatever is killed, running again gives the tables of a run left alone."""
+"""Kills: whatever is killed, and when, running again gives the tables of an undisturbed run."""
 
 import itertools
 import os
@@ -14,6 +14,7 @@ import pytest
 from support.studies import tiny
 from support.workflow import make_run, snakemake_command, tables_of, write_config
 
+from nstar.cells.paths import checkpoints_of
 from nstar.files import is_partial
 from nstar.store.archive import read_store
 from nstar.store.header import read_header
@@ -22,15 +23,46 @@ from nstar.store.schemas import CELL, DATA, EVALUATION
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
 STUDY = tiny(
+    models={"dense": {"kind": "dense_ssm", "width": 8}},
     **{
         "grid": [{"lengths": [4, 5], "budgets": [2, 4, 8]}],
         "training.max_steps": 1000,
         "training.success": {"measure": "loss", "threshold": 1e-4},
         "jobs": {"checkpoint_seconds": 0.2},
-    }
+    },
 )
+"""Two jobs that train, one curve each, and one that evaluates."""
+
+HOOK = Path(__file__).parents[1] / "support" / "kill_hook"
 
 JOB_SCRIPTS = {"generate_data.py", "train_cells.py", "evaluate_cells.py", "collect_results.py"}
+
+STORE = r"\.zarr\.zip$"
+MOMENTS = {
+    "everything": [
+        ("before", "results/jobs/"),
+        ("before", f"results/data/.*{STORE}"),
+        ("after", "results/checkpoints/"),
+        ("before", f"results/cells/.*{STORE}"),
+        ("after", f"results/evaluations/.*{STORE}"),
+        ("before", r"results/tables/study\.zarr$"),
+    ],
+    "snakemake": [
+        ("after", f"results/data/.*{STORE}"),
+        ("after", f"results/cells/.*{STORE}"),
+        ("before", f"results/evaluations/.*{STORE}"),
+        ("after", r"results/tables/cells\.csv$"),
+    ],
+    "a job": [
+        ("before", f"results/data/.*{STORE}"),
+        ("after", "results/checkpoints/"),
+        ("after", f"results/cells/.*budget~8/.*{STORE}"),  # a failed job loses its other stores too
+        ("after", f"results/evaluations/.*{STORE}"),
+        ("after", r"results/tables/exponents\.csv$"),
+    ],
+}
+"""The kills of each victim: before or after the first such file of a run is moved to its place. Jobs
+outlive Snakemake and finish their work, so that it is killed once in each stage."""
 
 
 @pytest.fixture(scope="module")
@@ -40,20 +72,35 @@ def left_alone(tmp_path_factory):
     return tables_of(folder), time.monotonic() - started
 
 
-@pytest.mark.parametrize("victim", ["everything", "snakemake", "a job"])
-def test_ten_kills(victim, left_alone, tmp_path):
-    kill_at_random(victim, 10, *left_alone, tmp_path)
+@pytest.mark.parametrize("victim", MOMENTS)
+def test_kills_at_every_step_of_the_protocol(victim, left_alone, tmp_path):
+    folder = tmp_path / "run"
+    write_config(folder, STUDY)
+    before, beside_orphans = {}, False  # orphans may write what the next run writes too
+    for number, (moment, pattern) in enumerate(MOMENTS[victim]):
+        token = tmp_path / f"token-{number}"  # orphans of an earlier kill must not take it
+        token.touch()
+        kill_at = "|".join([moment, pattern, victim, str(token)])
+        process = start(folder, KILL_AT=kill_at, MOVED=str(tmp_path / "moved"))
+        jobs = wait_for_jobs(process)
+        assert not token.exists(), f"{victim}, {moment} {pattern}: never came"
+        assert process.returncode != 0
+        before |= check_stores(folder, {} if beside_orphans else before, victim)
+        check_training_is_kept(folder, tmp_path / "moved")
+        beside_orphans = number % 2 == 1 and any(job.is_running() for job in jobs)
+        if not beside_orphans:
+            psutil.wait_procs(jobs)
+    assert start(folder).wait() == 0
+    check_stores(folder, {} if beside_orphans else before, victim)
+    assert tables_of(folder) == left_alone[0]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("victim", ["everything", "snakemake", "a job"])
-def test_many_kills(victim, left_alone, tmp_path):
-    kill_at_random(victim, 34, *left_alone, tmp_path)
-
-
-def kill_at_random(victim, n_kills, tables, whole_s, tmp_path):
+@pytest.mark.parametrize("victim", MOMENTS)
+def test_many_kills_at_random_moments(victim, left_alone, tmp_path):
     """Run the study, kill and run again until so many kills have hit; then compare all tables."""
-    moment = random.Random(f"{victim} {n_kills}")
+    tables, whole_s = left_alone
+    generator, n_kills = random.Random(victim), 34
     n_hit = n_runs = 0
     while n_hit < n_kills:
         n_runs += 1
@@ -61,21 +108,45 @@ def kill_at_random(victim, n_kills, tables, whole_s, tmp_path):
         write_config(folder, STUDY)
         while not finished:
             beside_orphans = any(process.is_running() for process in orphans)
-            delay = moment.uniform(0, whole_s / 2) if n_hit < n_kills else None
+            delay = generator.uniform(0, whole_s / 2) if n_hit < n_kills else None
             finished, orphans = run_and_kill(folder, victim, delay)
             n_hit += orphans is not None
             orphans = orphans or []
-            if moment.random() < 0.5:
+            if generator.random() < 0.5:
                 psutil.wait_procs(orphans)
-            found = stores_of(folder)
-            for path, (written, wall_time) in before.items() if not beside_orphans else ():
-                # A failed job takes its stores with it; they come back from checkpoints.
-                assert path in found or victim == "a job", f"{path} is gone"
-                again = found.get(path, (written, wall_time))
-                assert again[1] == wall_time, f"{path} was trained again"
-                assert again[0] == written or victim == "a job", f"{path} was made again"
-            before |= found
+            before |= check_stores(folder, {} if beside_orphans else before, victim)
         assert tables_of(folder) == tables
+
+
+def start(folder, **environment):
+    """Start the workflow in a folder, as the leader of a group of processes."""
+    shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
+    path = os.pathsep.join(filter(None, [str(HOOK), os.environ.get("PYTHONPATH", "")]))
+    with (folder / "output.txt").open("w") as output:
+        return subprocess.Popen(
+            snakemake_command(folder),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": path, **environment},
+        )
+
+
+def wait_for_jobs(process):
+    """Wait until the workflow ends, and return the jobs that were seen to run and may outlive it."""
+    main, jobs = psutil.Process(process.pid), {}
+    while process.poll() is None:
+        jobs |= {job.pid: job for job in jobs_of(main)}
+        time.sleep(0.05)
+    return list(jobs.values())
+
+
+def jobs_of(main):
+    """Return the processes of jobs below the main process; none where it has just ended."""
+    try:
+        return [child for child in main.children(recursive=True) if JOB_SCRIPTS & names_in(child)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def run_and_kill(folder, victim, delay):
@@ -83,17 +154,13 @@ def run_and_kill(folder, victim, delay):
 
     Returns whether the run ended well, and the jobs that outlive it, or None where no kill hit.
     """
-    shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
-    with (folder / "output.txt").open("w") as output:
-        process = subprocess.Popen(
-            snakemake_command(folder), stdout=output, stderr=output, start_new_session=True
-        )
+    process = start(folder)
     try:
         return process.wait(delay) == 0, None
     except subprocess.TimeoutExpired:
         pass
     main = psutil.Process(process.pid)
-    jobs = [child for child in main.children(recursive=True) if JOB_SCRIPTS & names_in(child)]
+    jobs = jobs_of(main)
     outlive: list[psutil.Process] | None = []
     if victim == "everything":
         os.killpg(process.pid, signal.SIGKILL)
@@ -123,6 +190,29 @@ def kill(process):
         process.kill()
     except psutil.NoSuchProcess:
         pass
+
+
+def check_stores(folder, before, victim):
+    """Check that no store is damaged, nor one of before gone or made again; return those that are there.
+
+    A job that fails takes its stores with it. They come back from checkpoints, which hold the time of
+    training: an equal time tells that nothing was trained again.
+    """
+    found = stores_of(folder)
+    for path, (written, wall_time) in before.items():
+        assert path in found or victim == "a job", f"{path} is gone"
+        again = found.get(path, (written, wall_time))
+        assert again[1] == wall_time, f"{path} was trained again"
+        assert again[0] == written or victim == "a job", f"{path} was made again"
+    return found
+
+
+def check_training_is_kept(folder, moved):
+    """Check that every cell that was ever stored is in its store, or still in its checkpoint."""
+    for name in set(moved.read_text().splitlines()):
+        if name.startswith("results/cells/"):
+            kept = checkpoints_of(folder / "results", folder / name)
+            assert kept or (folder / name).exists(), f"{name} has to be trained again"
 
 
 def stores_of(folder):
