@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from pydantic import TypeAdapter
 
-from nstar.kinds.options import ModelOptions
+from nstar.kinds import ModelOptions
 from nstar.models import build_model
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler

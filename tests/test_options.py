@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 
 from nstar.cells import cells_of, evaluation_specification, training_specification
-from nstar.kinds.options import TransformerOptions
+from nstar.kinds import TransformerOptions
 from nstar.options import EVERYTHING, LATER, Options
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config

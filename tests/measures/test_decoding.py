@@ -1,5 +1,7 @@
 """A chain of thought that reads its own answers, against plain decoding of one sequence at a time."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -39,7 +41,6 @@ def chain(symbols, lengths, shortest=SHORTEST):
 class CountsUp(StackedModel):
     """Answers with the last token plus one, and after the separator with a number of each replicate."""
 
-    width = 1
     parameters = (ParameterSpec("first_answer", (1,), "constant", 0.0),)
 
     def forward(self, parameters, tokens, read_from=0, dropout=None):
@@ -52,7 +53,12 @@ def test_a_wrong_answer_is_the_premise_of_all_that_follow():
     """All symbols are 1 and the states count up: 1, 2, 0, .... One replicate begins with 2."""
     symbols, lengths = sequences(10, symbols=np.ones((2, 10, LONGEST), dtype=np.int64))
     first_answer = {"first_answer": torch.tensor([[1.0], [2.0], [1.0]])}
-    sets = CountsUp(4, 3, 2 * LONGEST), first_answer, *chain(symbols, lengths), SETS
+    sets = (
+        CountsUp(SimpleNamespace(width=1), 4, 3, 2 * LONGEST),
+        first_answer,
+        *chain(symbols, lengths),
+        SETS,
+    )
 
     forced = score(*sets)
     one_wrong = 1 - 10 / lengths[1].sum()
@@ -129,7 +135,7 @@ def test_what_stands_beyond_the_end_and_the_given_answers_are_not_read():
 
 def test_an_output_that_is_no_number_has_no_accuracy():
     first_answer = {"first_answer": torch.tensor([[1.0], [1.0], [1.0]])}
-    model = CountsUp(4, 3, 2 * LONGEST)
+    model = CountsUp(SimpleNamespace(width=1), 4, 3, 2 * LONGEST)
     plain = model.forward
 
     def broken(parameters, tokens, read_from=0, dropout=None):

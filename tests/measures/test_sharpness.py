@@ -74,7 +74,7 @@ def test_all_labels_that_are_asked_for_count_alike():
 
 
 def test_parameters_of_positions_do_not_move():
-    model = Positions(n_symbols=2, n_classes=1, n_positions=3)
+    model = Positions(3)
     flat = model.initialise([0, 1])
     tokens = torch.zeros(1, 2, 3, dtype=torch.int64)
     found = sharpness(model, flat, tokens, torch.zeros(1, 2, 2), ALL, [0, 1], n_draws=3)

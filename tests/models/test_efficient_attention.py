@@ -8,7 +8,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from support.variants import VARIANTS
 
-from nstar.kinds.options import ModelOptions
+from nstar.kinds import ModelOptions
+from nstar.kinds.transformer import AttentionOptions
 from nstar.measures.flops import n_seen
 from nstar.models import build_model
 from nstar.models.attention import (
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SPARSE = {"kind": "sparse", "block_size": 4, "window": 1, "global_tokens": 1}
 SMALL = {"kind": "transformer", "width": 12, "depth": 2, "heads": 3, "positions": "sinusoidal"}
 ATTENTIONS = {"softmax": None, "sparse": SPARSE, "linear": {"kind": "linear", "feature_map": "elu"}}
+ATTENTION = TypeAdapter(AttentionOptions)
 every_attention = pytest.mark.parametrize("attention", ATTENTIONS.values(), ids=ATTENTIONS)
 every_feature_map = pytest.mark.parametrize("feature_map", FEATURE_MAPS)
 
@@ -92,7 +94,9 @@ def test_the_mask_is_the_union_of_the_definition(block_size, window, n_global):
     ],
 )
 def test_pairs_that_are_counted_are_those_of_the_mask(options, n_tokens):
-    mask = build_attention(options, 64).visible(n_tokens, n_tokens, torch.device("cpu"))
+    mask = build_attention(ATTENTION.validate_python(options), 64).visible(
+        n_tokens, n_tokens, torch.device("cpu")
+    )
     assert n_seen(options, n_tokens, 64) == mask.sum()
 
 
@@ -104,7 +108,8 @@ def test_blocks_of_no_given_size_grow_with_the_root_of_the_longest_sequence(
 ):
     """B = 2^floor(log2 sqrt L)."""
     assert block_size == 2 ** math.floor(math.log2(math.sqrt(n_positions)))
-    assert build_attention(SPARSE | {"block_size": None}, n_positions).block_size == block_size
+    options = SPARSE | {"block_size": None}
+    assert build_attention(ATTENTION.validate_python(options), n_positions).block_size == block_size
 
 
 @pytest.mark.parametrize(("block_size", "window"), [(9, 1), (20, 1), (3, 3), (1, 9)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nstar.kinds.options import PRESETS
+from nstar.kinds import PRESETS
 from nstar.models import build_model
 from nstar.tasks import build_task
 
@@ -114,9 +114,9 @@ def test_a_sign_holds_parity_and_a_positive_factor_does_not():
         parameters["token_embedding"][:, 0] = torch.tensor([1.0, -1.0])
         parameters["diagonal"][0, 0] = 1.0
         parameters["initial_state"][0, 0] = 1.0
-        parameters["head.weight"].copy_(torch.tensor([[1.0, -1.0]]))
+        parameters["head.weight"].copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
 
-    options = {"kind": "diagonal_ssm", "width": 1, "positive": False}
+    options = {"kind": "diagonal_ssm", "width": 2, "positive": False}
     assert right_answers(task, options, sign) == 1.0
     assert right_answers(task, options | {"positive": True}, sign) < 0.6
 
@@ -124,9 +124,15 @@ def test_a_sign_holds_parity_and_a_positive_factor_does_not():
 @either_scale
 def test_one_factor_holds_parity(normalise):
     task = build_task(MACHINES["Z_2"])
-    values = {f"{part}_factor": [[1]] for part in ("input", "state", "output")}
-    values |= {"token_embedding": [[1], [-1]], "initial_state": [[1]], "head.weight": [[1, -1]]}
-    options = {"kind": "factored_ssm", "width": 1, "rank": 1, "normalise": normalise}
+    values = {
+        "token_embedding": [[1, 0], [-1, 0]],
+        "input_factor": [[1], [0]],
+        "state_factor": [[1], [0]],
+        "output_factor": [[1, 0]],
+        "initial_state": [[1, 0]],
+        "head.weight": [[1, -1], [0, 0]],
+    }
+    options = {"kind": "factored_ssm", "width": 2, "rank": 1, "normalise": normalise}
     assert right_answers(task, options, setter(values)) == 1.0
 
 

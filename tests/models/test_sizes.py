@@ -12,11 +12,10 @@ from support.variants import VARIANTS
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
-from nstar.kinds import size
-from nstar.kinds.options import KINDS, PRESETS, ModelKind, ModelOptions
-from nstar.kinds.size import Shape
+from nstar.kinds import KINDS, PRESETS, ModelKind, ModelOptions
+from nstar.kinds.size import OPTIMISER_CHUNK, Shape
 from nstar.measures.accuracy import score
-from nstar.models import Dropout, build_model, deltanet, linear_rnn
+from nstar.models import Dropout, build_model, linear_rnn
 from nstar.training import launch, optimiser
 from nstar.training.memory import peak_bytes
 from nstar.training.step import PackData
@@ -48,11 +47,8 @@ def test_every_kind_has_a_size():
         assert not inspect.isabstract(kind), f"{kind.__name__} has no method size"
 
 
-def test_constants_are_those_of_the_models():
-    assert size.CHUNK == deltanet.CHUNK
-    assert size.LARGEST_TABLE == linear_rnn.LARGEST_TABLE
-    assert size.ELEMENTWISE_BLOCK == linear_rnn.ELEMENTWISE_BLOCK
-    assert size.OPTIMISER_CHUNK == optimiser.CHUNK
+def test_the_optimiser_takes_the_pieces_that_the_size_counts():
+    assert OPTIMISER_CHUNK == optimiser.CHUNK
 
 
 @every_variant

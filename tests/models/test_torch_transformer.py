@@ -97,11 +97,11 @@ def test_outputs_and_inputs_of_norms_are_those_of_torch(both, read_from):
     inputs = model.norm_inputs(values, tokens, read_from)
     ours = ["layer0.attention_norm", "layer0.perceptron_norm"]
     ours += ["layer1.attention_norm", "layer1.perceptron_norm"]
-    assert list(inputs) == ours + ["final_norm"] * (model.norm == "pre")
+    assert list(inputs) == ours + ["final_norm"] * (model.options.norm == "pre")
     assert len(seen) == len(inputs)
     for (name, part), of_torch in zip(inputs.items(), seen.values(), strict=True):
         sees_all = name.startswith("layer0")
-        sees_all |= model.norm == "pre" and name == "layer1.attention_norm"
+        sees_all |= model.options.norm == "pre" and name == "layer1.attention_norm"
         first = 0 if sees_all else read_from
         assert part.shape == (2, 3, 5 - first, 8)
         torch.testing.assert_close(part[1], of_torch[:, first:])
@@ -135,7 +135,7 @@ def test_initial_distributions_are_those_of_torch():
 def test_layers_are_drawn_independently():
     model = build_model(OPTIONS, **SHAPES)
     values = model.views(model.initialise([0]))
-    for one, other in itertools.pairwise(range(model.depth)):
+    for one, other in itertools.pairwise(range(model.options.depth)):
         for part in MATRICES:
             weights = [values[f"layer{i}.{part}.weight"] for i in (one, other)]
             assert not torch.equal(*weights)

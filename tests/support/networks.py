@@ -1,5 +1,7 @@
 """Small networks with one output for the tests of what is measured of functions."""
 
+from types import SimpleNamespace
+
 import torch
 from support.variants import VARIANTS
 
@@ -13,11 +15,10 @@ class Linear(StackedModel):
     With x in {-1, +1}^n, |phi_t|^2 is 1 + 4 + ... + (t + 1)^2.
     """
 
-    width = 4
     position_parameters = ("position_embedding",)
 
     def __init__(self, length):
-        super().__init__(n_symbols=2, n_classes=1, n_positions=length)
+        super().__init__(SimpleNamespace(width=4), n_symbols=2, n_classes=1, n_positions=length)
 
     @property
     def parameters(self):
@@ -37,12 +38,15 @@ class Linear(StackedModel):
 class Positions(StackedModel):
     """Answers with a number of the position, whatever it reads."""
 
-    width = 4
     position_parameters = ("table",)
     parameters = (
         ParameterSpec("table", (3,), "normal", 1.0),
         ParameterSpec("idle", (5,), "normal", 1.0),
     )
+
+    def __init__(self, n_positions):
+        options = SimpleNamespace(width=4)
+        super().__init__(options, n_symbols=2, n_classes=1, n_positions=n_positions)
 
     def forward(self, parameters, tokens, read_from=0, dropout=None):
         read = parameters["table"][:, None, read_from : tokens.shape[2]]

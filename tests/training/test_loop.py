@@ -19,7 +19,6 @@ from support.packs import (
 from support.variants import VARIANTS
 
 from nstar.models import Dropout, build_model
-from nstar.models.reference import reference_logits
 from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.loop import CURVES, initial_state
@@ -94,7 +93,7 @@ def test_pack_equals_the_reference_with_torch_optimiser_over_50_steps(options, d
         optimiser = algorithm(trained, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
         for batch in EpochSampler(20, 6, {"seed": seed}).indices(0, 50):
             optimiser.zero_grad()
-            logits = reference_logits(model, values, data.tokens[r, batch])
+            logits = model.naive(values, data.tokens[r, batch])
             labels = data.labels[r, batch]
             torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -124,7 +123,7 @@ def test_reading_fewer_positions_trains_on_their_loss_alone():
     }
     data = data_for(LSTM, [0])
     batch = EpochSampler(20, 6, {"seed": 0}).indices(0, 1)[0]
-    logits = reference_logits(model, values, data.tokens[0, batch])[:, 4]
+    logits = model.naive(values, data.tokens[0, batch])[:, 4]
     loss = torch.nn.functional.cross_entropy(logits, data.labels[0, batch, 4])
     first = run(LSTM, [(0, 0.003)], rules(evaluate_every=1, max_steps=1), read_from=4)
     assert first.curves["train_loss"][0][0] == pytest.approx(loss.item(), rel=1e-5)

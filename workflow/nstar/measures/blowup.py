@@ -65,7 +65,7 @@ def blowup(model: StackedModel, parameters: Parameters, tokens: Tensor) -> Blowu
     if not isinstance(model, Transformer):
         unknown = torch.full((n_replicates,), torch.nan, dtype=torch.float64, device=first.device)
         return Blowup(unknown, unknown, unknown)
-    earlier = tuple(f"layer{i}." for i in range(model.depth - 1))
+    earlier = tuple(f"layer{i}." for i in range(model.options.depth - 1))
     theory = squared = code = 0.0
     for part in tokens.split(sequences_at_once(model, tokens)):
         inputs = model.norm_inputs(parameters, part.expand(n_replicates, -1, -1))

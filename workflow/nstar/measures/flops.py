@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nstar.kinds.size import default_block_size
+from nstar.kinds.transformer import default_block_size
 
 
 def forward_flops(options: Mapping[str, Any], n_tokens: int, n_positions: int) -> float:

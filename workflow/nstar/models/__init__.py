@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from nstar.kinds import ModelOptions
+from nstar.kinds.base import ModelKind
 from nstar.models.deltanet import DeltaNet
 from nstar.models.elman import Elman
 from nstar.models.encoder_decoder import EncoderDecoder
@@ -29,14 +33,27 @@ MODELS: dict[str, type[StackedModel]] = {
 """Model classes by their ``kind``."""
 
 
-def build_model(options: Mapping[str, Any], **shapes: int) -> StackedModel:
-    """Return the model that the options of a specification describe.
+_OPTIONS = TypeAdapter(ModelOptions)
 
-    Their ``kind`` chooses the class; ``weight_decay`` is for the optimiser.
+
+def build_model(options: ModelKind | Mapping[str, Any], **shapes: int) -> StackedModel:
+    """Return the model that some options describe.
+
+    Parameters
+    ----------
+    options : ModelKind or mapping
+        As in a configuration or in a specification; their ``kind`` chooses the class.
+    **shapes : int
+        ``n_symbols``, ``n_classes`` and ``n_positions``; see `StackedModel`.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a mapping is not what the kind allows.
     """
-    others = ("kind", "weight_decay")
-    arguments = {name: value for name, value in options.items() if name not in others}
-    return MODELS[options["kind"]](**arguments, **shapes)
+    if isinstance(options, Mapping):
+        options = _OPTIONS.validate_python(options)
+    return MODELS[options.kind](options, **shapes)
 
 
 __all__ = [

@@ -4,22 +4,18 @@ Shapes: n sequences (of all replicates), H heads, T positions, d width of a head
 """
 
 import functools
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nstar.kinds.size import default_block_size
+from nstar.kinds.size import CHUNK
+from nstar.kinds.transformer import AttentionKind, default_block_size
 from nstar.models.stacked import elementwise, in_float32
 
 MOST_AT_ONCE = 2**16 - 1
 """Sequences times heads that attention takes at once. Torch's CUDA kernels lay them along an axis of the
 grid, which ends there: more is an invalid configuration (github.com/pytorch/pytorch/issues/142228)."""
-
-CHUNK = 64
-"""Positions whose linear attention is found together."""
 
 LEAST_WEIGHT = 1e-6
 """Lower bound of a sum of weights that is divided by: features of "relu" may all be 0."""
@@ -181,23 +177,23 @@ def sum_up(
 
 
 def build_attention(
-    options: Mapping[str, Any] | None, n_positions: int
+    options: AttentionKind | None, n_positions: int
 ) -> SoftmaxAttention | LinearAttention:
     """Return the attention that the options of a model describe.
 
     Parameters
     ----------
-    options : mapping or None
-        Its ``kind`` is "sparse" or "linear"; None is softmax over all positions.
+    options : SparseAttentionOptions, LinearAttentionOptions or None
+        None is softmax over all positions.
     n_positions : int
         Of the longest sequence: blocks of no given size are of `default_block_size`.
     """
     if options is None:
         return SoftmaxAttention()
-    if options["kind"] == "linear":
-        return LinearAttention(options["feature_map"])
-    block_size = options["block_size"] or default_block_size(n_positions)
-    return SparseAttention(block_size, options["window"], options["global_tokens"])
+    if options.kind == "linear":
+        return LinearAttention(options.feature_map)
+    block_size = options.block_size or default_block_size(n_positions)
+    return SparseAttention(block_size, options.window, options.global_tokens)
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, **mask: Tensor | bool | None) -> Tensor:

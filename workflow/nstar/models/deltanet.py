@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.kinds.size import CHUNK
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -17,11 +18,10 @@ from nstar.models.stacked import (
     layer_norm_specs,
     linear,
     linear_specs,
+    naive_linear,
+    naive_norm,
     rms_norm,
 )
-
-CHUNK = 64
-"""Positions whose states are found together, by one triangular system; longer sequences take several."""
 
 KEY_EPSILON = 1e-6
 """Added to the mean square of queries and keys before its root is taken."""
@@ -35,15 +35,12 @@ class DeltaNet(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D; must be a multiple of `heads`.
-    depth : int
-        Number of layers.
-    heads : int
-        H, memories of ``D / H`` times ``D / H`` numbers in every layer.
-    negative_eigenvalues : bool
-        Whether beta lies in (0, 2) rather than (0, 1), so that the eigenvalue of a transition along
-        its key lies in (-1, 1) rather than (0, 1).
+    options : DeltaNetOptions
+        ``width``: D; must be a multiple of `heads`.
+        ``depth``: number of layers.
+        ``heads``: H, memories of ``D / H`` times ``D / H`` numbers in every layer.
+        ``negative_eigenvalues``: whether beta lies in (0, 2) rather than (0, 1), so that the
+        eigenvalue of a transition along its key lies in (-1, 1) rather than (0, 1).
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -73,27 +70,18 @@ class DeltaNet(StackedModel):
     Through Negative Eigenvalues, arXiv:2411.12537 (the factor 2).
     """
 
-    def __init__(
-        self, width: int, depth: int, heads: int, negative_eigenvalues: bool, **shapes: int
-    ):
-        super().__init__(**shapes)
-        self.width = width
-        self.depth = depth
-        self.heads = heads
-        self.negative_eigenvalues = negative_eigenvalues
-
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer."""
-        width, residual = self.width, (2 * self.depth) ** -0.5
+        width, residual = self.width, (2 * self.options.depth) ** -0.5
         specs = [ParameterSpec("token_embedding", (self.n_symbols, width), "normal", 0.02)]
-        for i in range(self.depth):
+        for i in range(self.options.depth):
             specs += layer_norm_specs(f"layer{i}.delta_norm", width)
             specs += linear_specs(f"layer{i}.query", width, width)
             specs += linear_specs(f"layer{i}.key", width, width)
             specs += linear_specs(f"layer{i}.value", width, width)
-            specs += linear_specs(f"layer{i}.beta", width, self.heads)
-            gain_shape = (1, width // self.heads)
+            specs += linear_specs(f"layer{i}.beta", width, self.options.heads)
+            gain_shape = (1, width // self.options.heads)
             specs.append(ParameterSpec(f"layer{i}.delta_gain", gain_shape, "constant", 1.0))
             specs += linear_specs(f"layer{i}.delta_out", width, width, gain=residual)
             specs += layer_norm_specs(f"layer{i}.perceptron_norm", width)
@@ -112,8 +100,8 @@ class DeltaNet(StackedModel):
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
         stream = embed(parameters["token_embedding"], tokens)  # (R, B, T, D)
-        for i in range(self.depth):
-            first = read_from if i == self.depth - 1 else 0
+        for i in range(self.options.depth):
+            first = read_from if i == self.options.depth - 1 else 0
             stream = self._layer(parameters, f"layer{i}", stream, first)
         hidden = layer_norm(parameters, "final_norm", stream.flatten(1, 2))
         return classify(parameters, hidden).view(*stream.shape[:3], self.n_classes)
@@ -137,11 +125,11 @@ class DeltaNet(StackedModel):
         key = self._unit_heads(linear(parameters, f"{name}.key", rows))
         value = linear(parameters, f"{name}.value", rows)
         beta = elementwise(torch.sigmoid, linear(parameters, f"{name}.beta", rows))
-        if self.negative_eigenvalues:
+        if self.options.negative_eigenvalues:
             beta = 2 * beta
 
         def by_head(part: Tensor, n_positions: int) -> Tensor:  # (R B H, positions, columns)
-            split = part.reshape(n_replicates * batch, n_positions, self.heads, -1)
+            split = part.reshape(n_replicates * batch, n_positions, self.options.heads, -1)
             return split.transpose(1, 2).flatten(0, 1)
 
         read = delta_rule(
@@ -150,17 +138,46 @@ class DeltaNet(StackedModel):
             by_head(value, length),
             by_head(beta, length),
         )
-        read = read.unflatten(0, (-1, self.heads)).transpose(1, 2)  # (R B, T - first, H, D / H)
-        read = read.reshape(n_replicates, -1, width // self.heads)
+        read = read.unflatten(0, (-1, self.options.heads)).transpose(
+            1, 2
+        )  # (R B, T - first, H, D / H)
+        read = read.reshape(n_replicates, -1, width // self.options.heads)
         scaled = rms_norm(read, OUTPUT_EPSILON) * parameters[f"{name}.delta_gain"]
         return scaled.view(n_replicates, -1, width)
 
     @in_float32
     def _unit_heads(self, inputs: Tensor) -> Tensor:
         """Return SiLU of inputs (R, n, D), each head of length 1."""
-        heads = elementwise(F.silu, inputs).unflatten(-1, (self.heads, -1))
+        heads = elementwise(F.silu, inputs).unflatten(-1, (self.options.heads, -1))
         size = heads.shape[-1]
         return rms_norm(heads, KEY_EPSILON) * size**-0.5
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        stream = values["token_embedding"][tokens]  # (B, T, D)
+        for i in range(self.options.depth):
+            inputs = naive_norm(values, f"layer{i}.delta_norm", stream)
+            query, key, value = (
+                naive_linear(values, f"layer{i}.{part}", inputs)
+                for part in ("query", "key", "value")
+            )
+            beta = torch.sigmoid(naive_linear(values, f"layer{i}.beta", inputs))  # (B, T, H)
+            if self.options.negative_eigenvalues:
+                beta = 2 * beta
+            heads = []
+            for h, part in enumerate(torch.arange(self.width).chunk(self.options.heads)):
+                read = _memory(
+                    _unit_rms(F.silu(query[..., part]), KEY_EPSILON) / len(part) ** 0.5,
+                    _unit_rms(F.silu(key[..., part]), KEY_EPSILON) / len(part) ** 0.5,
+                    value[..., part],
+                    beta[..., h],
+                )
+                heads.append(_unit_rms(read, OUTPUT_EPSILON) * values[f"layer{i}.delta_gain"])
+            stream = stream + naive_linear(values, f"layer{i}.delta_out", torch.cat(heads, dim=-1))
+            inputs = naive_norm(values, f"layer{i}.perceptron_norm", stream)
+            hidden = F.gelu(naive_linear(values, f"layer{i}.perceptron_in", inputs))
+            stream = stream + naive_linear(values, f"layer{i}.perceptron_out", hidden)
+        return naive_linear(values, "head", naive_norm(values, "final_norm", stream))
 
 
 @in_float32
@@ -213,3 +230,21 @@ def delta_rule(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tenso
             written = keys.mT @ corrections
             memory = written if memory is None else memory + written
     return torch.cat(read, dim=1)
+
+
+def _unit_rms(inputs: Tensor, epsilon: float) -> Tensor:
+    """Return inputs (..., n) divided by the root of their mean square."""
+    return inputs / (inputs.square().mean(-1, keepdim=True) + epsilon).sqrt()
+
+
+def _memory(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tensor:
+    """Return ``o_t = S_t q_t`` (B, T, d) of one head, by the recurrence for ``S_t``; beta (B, T)."""
+    batch, length, size = key.shape
+    memory, read = key.new_zeros(batch, size, size), []
+    for t in range(length):
+        rate = beta[:, t, None, None]
+        written = torch.einsum("bi,bj->bij", key[:, t], key[:, t])  # k k^T
+        memory = memory @ (torch.eye(size, dtype=key.dtype) - rate * written)
+        memory = memory + rate * torch.einsum("bi,bj->bij", value[:, t], key[:, t])
+        read.append(torch.einsum("bij,bj->bi", memory, query[:, t]))
+    return torch.stack(read, dim=1)

@@ -13,6 +13,7 @@ from nstar.models.stacked import (
     aligned_steps,
     at_least_two,
     in_float32,
+    naive_linear,
     read_out,
     step_inputs,
 )
@@ -25,8 +26,8 @@ class Elman(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, size of the embedding and of the hidden state.
+    options : ElmanOptions
+        ``width``: D, size of the embedding and of the hidden state.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -40,10 +41,6 @@ class Elman(StackedModel):
     ----------
     Elman (1990), Finding Structure in Time.
     """
-
-    def __init__(self, width: int, **shapes: int):
-        super().__init__(**shapes)
-        self.width = width
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -71,6 +68,15 @@ class Elman(StackedModel):
         weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
         hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        hidden = values["token_embedding"].new_zeros(len(tokens), self.width)
+        states = []
+        for x in values["token_embedding"][tokens].unbind(1):
+            hidden = (naive_linear(values, "input", x) + hidden @ values["recurrence"]).tanh()
+            states.append(hidden)
+        return naive_linear(values, "head", torch.stack(states, dim=1))
 
 
 class _Recurrence(torch.autograd.Function):

@@ -1,8 +1,10 @@
 """Encoder-decoder transformer: reads the symbols of a chain of thought, and writes its states."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.kinds.encoder_decoder import EncoderDecoderOptions
 from nstar.models.attention import attend, attend_to_past
 from nstar.models.stacked import (
     Dropout,
@@ -14,6 +16,8 @@ from nstar.models.stacked import (
     layer_norm,
     layer_norm_specs,
     linear,
+    naive_linear,
+    naive_norm,
 )
 from nstar.models.transformer import (
     Norm,
@@ -35,14 +39,11 @@ class EncoderDecoder(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, even; must be a multiple of `heads`.
-    depth : int
-        Layers of the encoder, and as many of the decoder.
-    heads : int
-        Attention heads of width ``D / heads``.
-    perceptron_width : int, optional
-        F, hidden units of a perceptron, at least 2; 4 D where left out.
+    options : EncoderDecoderOptions
+        ``width``: D, even; must be a multiple of `heads`.
+        ``depth``: layers of the encoder, and as many of the decoder.
+        ``heads``: attention heads of width ``D / heads``.
+        ``perceptron_width``: F, hidden units of a perceptron, at least 2; 4 D where left out.
     **shapes
         As for `StackedModel`; neither encoder nor decoder reads more than half of ``n_positions``,
         rounded up.
@@ -76,14 +77,9 @@ class EncoderDecoder(StackedModel):
 
     position_parameters = ("encoder_position_embedding", "decoder_position_embedding")
 
-    def __init__(
-        self, width: int, depth: int, heads: int, perceptron_width: int | None = None, **shapes: int
-    ):
-        super().__init__(**shapes)
-        self.width = width
-        self.depth = depth
-        self.heads = heads
-        self.perceptron_width = perceptron_width or 4 * width
+    def __init__(self, options: EncoderDecoderOptions, **shapes: int):
+        super().__init__(options, **shapes)
+        self.perceptron_width = options.perceptron_width or 4 * options.width
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -94,7 +90,7 @@ class EncoderDecoder(StackedModel):
             shape = (-(-self.n_positions // 2), half)
             specs.append(ParameterSpec(name, shape, "normal", 1.0))
         for part, attentions in (("encoder", [""]), ("decoder", ["", "cross_"])):
-            for i in range(self.depth):
+            for i in range(self.options.depth):
                 for attention in attentions:
                     specs += self._attention_specs(f"{part}{i}.{attention}")
                 specs += self._perceptron_specs(f"{part}{i}.perceptron")
@@ -197,7 +193,7 @@ class EncoderDecoder(StackedModel):
     def _encode(self, parameters: Parameters, tokens: Tensor, norm: Norm) -> Tensor:
         """Return what the encoder makes of tokens (R, B, n): (R, B, n, D)."""
         stream = self._embedded(parameters, "encoder", tokens)
-        for i in range(self.depth):
+        for i in range(self.options.depth):
             stream = self._look_around(parameters, f"encoder{i}", stream, 0, False, norm)
             stream = self._perceive(parameters, f"encoder{i}", stream, norm)
         return norm(parameters, "encoder_norm", stream.flatten(1, 2)).view(stream.shape)
@@ -207,8 +203,8 @@ class EncoderDecoder(StackedModel):
     ) -> Tensor:
         """Return what the decoder makes of tokens (R, B, m), from a position on: (R, B m', D)."""
         stream = self._embedded(parameters, "decoder", tokens)
-        for i in range(self.depth):
-            name, first = f"decoder{i}", read_from if i == self.depth - 1 else 0
+        for i in range(self.options.depth):
+            name, first = f"decoder{i}", read_from if i == self.options.depth - 1 else 0
             stream = self._look_around(parameters, name, stream, first, True, norm)
             stream = self._look_across(parameters, name, stream, encoded, norm)
             stream = self._perceive(parameters, name, stream, norm)
@@ -230,7 +226,7 @@ class EncoderDecoder(StackedModel):
     ) -> Tensor:
         """Return positions of the stream (R, B, T, D) from the first on, after attention to itself."""
         projection = f"{name}.query_key_value"
-        projected = query_key_value(parameters, projection, stream, self.heads, first)
+        projected = query_key_value(parameters, projection, stream, self.options.heads, first)
         mixed = (attend_to_past if causal else attend)(*projected)
         return self._add(parameters, f"{name}.attention", stream[:, :, first:], mixed, norm)
 
@@ -239,8 +235,8 @@ class EncoderDecoder(StackedModel):
     ) -> Tensor:
         """Return the stream (R, B, m, D) after attention to what the encoder made, (R, B, n, D)."""
         projection = f"{name}.cross_query_key_value"
-        (query,) = project(parameters, projection, stream, self.heads, range(1))
-        key, value = project(parameters, projection, encoded, self.heads, range(1, 3))
+        (query,) = project(parameters, projection, stream, self.options.heads, range(1))
+        key, value = project(parameters, projection, encoded, self.options.heads, range(1, 3))
         mixed = attend(query, key, value)
         return self._add(parameters, f"{name}.cross_attention", stream, mixed, norm)
 
@@ -257,6 +253,56 @@ class EncoderDecoder(StackedModel):
         rows = stream.flatten(1, 2)
         added = perceptron(parameters, name, rows, F.relu)
         return norm(parameters, f"{name}.perceptron_norm", rows + added).view(stream.shape)
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, m, C) from the separator on; see `StackedModel.naive`."""
+        n_encoded = tokens[0].tolist().index(self.n_symbols - 1)
+
+        def embedded(part, read):
+            table = values[f"{part}_position_embedding"][: read.shape[1]]
+            return torch.cat(
+                [values["token_embedding"][read], torch.stack([table] * len(read))], dim=-1
+            )
+
+        def attention(name, stream, seen, visible=None):
+            weight, bias = (
+                values[f"{name}query_key_value.weight"],
+                values[f"{name}query_key_value.bias"],
+            )
+            query, key, value = (
+                inputs @ weight[:, part] + bias[:, part]
+                for inputs, part in zip(
+                    (stream, seen, seen), torch.arange(3 * self.width).chunk(3), strict=True
+                )
+            )
+            heads = []
+            for part in torch.arange(self.width).chunk(self.options.heads):
+                scores = query[..., part] @ key[..., part].mT / len(part) ** 0.5
+                if visible is not None:
+                    scores = scores.masked_fill(~visible, float("-inf"))
+                heads.append(scores.softmax(-1) @ value[..., part])
+            added = naive_linear(values, f"{name}attention_out", torch.cat(heads, dim=-1))
+            return naive_norm(values, f"{name}attention_norm", stream + added)
+
+        def perceptron(name, stream):
+            hidden = F.relu(naive_linear(values, f"{name}_in", stream))
+            return naive_norm(
+                values, f"{name}_norm", stream + naive_linear(values, f"{name}_out", hidden)
+            )
+
+        encoded = embedded("encoder", tokens[:, :n_encoded])
+        for i in range(self.options.depth):
+            encoded = attention(f"encoder{i}.", encoded, encoded)
+            encoded = perceptron(f"encoder{i}.perceptron", encoded)
+        encoded = naive_norm(values, "encoder_norm", encoded)
+
+        decoded = embedded("decoder", tokens[:, n_encoded:])
+        past = torch.ones(decoded.shape[1], decoded.shape[1]).tril().bool()
+        for i in range(self.options.depth):
+            decoded = attention(f"decoder{i}.", decoded, decoded, past)
+            decoded = attention(f"decoder{i}.cross_", decoded, encoded)
+            decoded = perceptron(f"decoder{i}.perceptron", decoded)
+        return naive_linear(values, "head", naive_norm(values, "decoder_norm", decoded))
 
 
 def _matrix_specs(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nstar.models.linear_rnn import root_mean_square, tangential
+from nstar.models.linear_rnn import recur_naively, root_mean_square, tangential
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -30,12 +30,11 @@ class FactoredSSM(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, size of the embedding and of the state.
-    rank : int
-        F, number of outer products; it may be larger than D.
-    normalise : bool
-        Whether the state is divided by its root mean square after each step; as for `LinearRNN`.
+    options : FactoredSSMOptions
+        ``width``: D, size of the embedding and of the state.
+        ``rank``: F, number of outer products; it may be larger than D.
+        ``normalise``: whether the state is divided by its root mean square after each step; as
+        for `LinearRNN`.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -64,16 +63,10 @@ class FactoredSSM(StackedModel):
     Networks, arXiv:2505.21749.
     """
 
-    def __init__(self, width: int, rank: int, normalise: bool = True, **shapes: int):
-        super().__init__(**shapes)
-        self.width = width
-        self.rank = rank
-        self.normalise = normalise
-
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer; W_h1 is stored as (f, i)."""
-        width, rank = self.width, self.rank
+        width, rank = self.width, self.options.rank
         fan_in = 1 / math.sqrt(width)
         return (
             ParameterSpec("token_embedding", (self.n_symbols, width), "normal", 1.0),
@@ -97,7 +90,9 @@ class FactoredSSM(StackedModel):
         from_input, from_state, out_of = (
             parameters[f"{part}_factor"] for part in ("input", "state", "output")
         )
-        if self.rank == 1:  # MKL computes a product with one column otherwise in a pack of one
+        if (
+            self.options.rank == 1
+        ):  # MKL computes a product with one column otherwise in a pack of one
             from_input, from_state = pad(from_input, (0, 1)), pad(from_state, (0, 1))
             out_of = pad(out_of, (0, 0, 0, 1))
         table = torch.bmm(parameters["token_embedding"], from_input)  # (R, V, F)
@@ -106,12 +101,21 @@ class FactoredSSM(StackedModel):
             from_state,
             out_of,
             parameters["initial_state"],
-            self.normalise,
+            self.options.normalise,
         )
         n_read = length - read_from
         read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)
         logits = linear(parameters, "head", read)
         return logits.view(n_replicates, n_read, batch, self.n_classes).transpose(1, 2)
+
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+        coefficients = torch.diag_embed(embedded @ values["input_factor"])
+        return values["output_factor"].T @ coefficients @ values["state_factor"].T
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        return recur_naively(self, values, tokens)
 
 
 class _Recurrence(torch.autograd.Function):

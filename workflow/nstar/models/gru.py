@@ -13,6 +13,7 @@ from nstar.models.stacked import (
     aligned_steps,
     at_least_two,
     in_float32,
+    naive_linear,
     read_out,
     step_inputs,
 )
@@ -25,8 +26,8 @@ class GRU(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, size of the embedding and of the hidden state.
+    options : GRUOptions
+        ``width``: D, size of the embedding and of the hidden state.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -42,10 +43,6 @@ class GRU(StackedModel):
     ----------
     Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder, eq. 5-8.
     """
-
-    def __init__(self, width: int, **shapes: int):
-        super().__init__(**shapes)
-        self.width = width
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -74,6 +71,21 @@ class GRU(StackedModel):
         recurrence, bias = parameters["recurrence"].mT, parameters["candidate_bias"].mT
         hidden = _Recurrence.apply(recurrence, weight, bias, inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        hidden = values["token_embedding"].new_zeros(len(tokens), self.width)
+        states = []
+        for x in values["token_embedding"][tokens].unbind(1):
+            from_input = naive_linear(values, "gates", x).chunk(3, dim=-1)
+            from_state = (hidden @ values["recurrence"]).chunk(3, dim=-1)
+            reset, keep = (
+                (a + b).sigmoid() for a, b in zip(from_input[:2], from_state[:2], strict=True)
+            )
+            recalled = from_state[2] + values["candidate_bias"]
+            hidden = (1 - keep) * (from_input[2] + reset * recalled).tanh() + keep * hidden
+            states.append(hidden)
+        return naive_linear(values, "head", torch.stack(states, dim=1))
 
 
 class _Recurrence(torch.autograd.Function):

@@ -6,11 +6,16 @@ Shapes, beside those of `stacked`: K blocks on the diagonal of A, each b times b
 
 import math
 from abc import abstractmethod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.kinds.linear_rnn import (
+    ELEMENTWISE_BLOCK,
+    LARGEST_TABLE,
+)
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -21,12 +26,6 @@ from nstar.models.stacked import (
     linear,
     linear_specs,
 )
-
-LARGEST_TABLE = 32
-"""Symbols up to which a state is multiplied with the matrices of all symbols at once."""
-
-ELEMENTWISE_BLOCK = 2
-"""Block size up to which a product with a block is written as elementwise operations."""
 
 SMALLEST_SCALE = 1e-6
 """A state whose root mean square is below this is divided by this instead."""
@@ -40,14 +39,10 @@ class LinearRNN(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, size of the embedding and of the state.
-    block_size : int
-        b, a divisor of D: A is block-diagonal with D / b blocks.
-    normalise : bool
-        Whether the state is divided by its root mean square after each step, in training and in
-        evaluation. Without an additive term the scale of the state carries nothing but numerical
-        trouble. (The source normalises in evaluation only.)
+    options : LinearRNNOptions
+        ``normalise``: whether the state is divided by its root mean square after each step, in
+        training and in evaluation. Without an additive term the scale of the state carries
+        nothing but numerical trouble. (The source normalises in evaluation only.)
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -68,13 +63,10 @@ class LinearRNN(StackedModel):
     Bi-Linear State Transitions in Recurrent Neural Networks, arXiv:2505.21749.
     """
 
-    def __init__(self, width: int, block_size: int, normalise: bool = True, **shapes: int):
-        super().__init__(**shapes)
-        if width % block_size:
-            raise ValueError(f"width {width} is not a multiple of the block size {block_size}")
-        self.width = width
-        self.block_size = block_size
-        self.normalise = normalise
+    @property
+    @abstractmethod
+    def block_size(self) -> int:
+        """b, a divisor of D: A is block-diagonal with D / b blocks."""
 
     @property
     @abstractmethod
@@ -115,14 +107,22 @@ class LinearRNN(StackedModel):
         initial = parameters["initial_state"].view(n_replicates, 1, -1, self.block_size)
         if self.block_size > ELEMENTWISE_BLOCK and self.n_symbols <= LARGEST_TABLE:
             table = blocks.permute(0, 2, 4, 1, 3).flatten(3)  # (R, K, j, V i)
-            states = _TableRecurrence.apply(table, initial, tokens, self.normalise)
+            states = _TableRecurrence.apply(table, initial, tokens, self.options.normalise)
         else:
             matrices = _gather(blocks, tokens)
-            states = _GatheredRecurrence.apply(matrices, initial, self.normalise)
+            states = _GatheredRecurrence.apply(matrices, initial, self.options.normalise)
         n_read = length - read_from
         read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)
         logits = linear(parameters, "head", read)
         return logits.view(n_replicates, n_read, batch, self.n_classes).transpose(1, 2)
+
+    @abstractmethod
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        return recur_naively(self, values, tokens)
 
 
 class DenseSSM(LinearRNN):
@@ -130,7 +130,8 @@ class DenseSSM(LinearRNN):
 
     Parameters
     ----------
-    width, normalise, **shapes
+    options : DenseSSMOptions
+    **shapes
         As for `LinearRNN`.
 
     Notes
@@ -139,13 +140,19 @@ class DenseSSM(LinearRNN):
     keeps the norm of a state on average. Parameters: ``D^3 + V D + D + D C + C``.
     """
 
-    def __init__(self, width: int, normalise: bool = True, **shapes: int):
-        super().__init__(width, block_size=width, normalise=normalise, **shapes)
+    @property
+    def block_size(self) -> int:
+        """D: one block."""
+        return self.width
 
     @property
     def transition_spec(self) -> ParameterSpec:
         """The weight W (k, j, i)."""
         return ParameterSpec("bilinear", (self.width,) * 3, "normal", 1 / self.width)
+
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+        return torch.einsum("kji,bk->bij", values["bilinear"], embedded)
 
 
 class BlockSSM(LinearRNN):
@@ -153,7 +160,8 @@ class BlockSSM(LinearRNN):
 
     Parameters
     ----------
-    width, block_size, normalise, **shapes
+    options : BlockSSMOptions
+    **shapes
         As for `LinearRNN`.
 
     Notes
@@ -163,11 +171,21 @@ class BlockSSM(LinearRNN):
     """
 
     @property
+    def block_size(self) -> int:
+        """b, as in the options."""
+        return self.options.block_size
+
+    @property
     def transition_spec(self) -> ParameterSpec:
         """The weight W (k, m, j, i)."""
         width, size = self.width, self.block_size
         shape = (width, width // size, size, size)
         return ParameterSpec("bilinear", shape, "normal", 1 / math.sqrt(width * size))
+
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+        blocks = torch.einsum("kmji,bk->bmij", values["bilinear"], embedded)
+        return torch.stack([torch.block_diag(*of_example) for of_example in blocks])
 
 
 class RotationSSM(LinearRNN):
@@ -175,10 +193,10 @@ class RotationSSM(LinearRNN):
 
     Parameters
     ----------
-    width : int
-        D, even.
-    normalise, **shapes
-        As for `LinearRNN`. A rotation keeps the norm, so that ``normalise`` only fixes that of h_0.
+    options : RotationSSMOptions
+        A rotation keeps the norm, so that ``normalise`` only fixes that of h_0.
+    **shapes
+        As for `LinearRNN`.
 
     Notes
     -----
@@ -186,8 +204,7 @@ class RotationSSM(LinearRNN):
     angles have a standard deviation of 1 radian. Parameters: ``D^2 / 2 + V D + D + D C + C``.
     """
 
-    def __init__(self, width: int, normalise: bool = True, **shapes: int):
-        super().__init__(width, block_size=2, normalise=normalise, **shapes)
+    block_size = 2
 
     @property
     def transition_spec(self) -> ParameterSpec:
@@ -200,17 +217,27 @@ class RotationSSM(LinearRNN):
         cos, sin = elementwise(torch.cos, features), elementwise(torch.sin, features)
         return torch.stack([cos, -sin, sin, cos], dim=-1).unflatten(-1, (2, 2))
 
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+
+        def turned(theta):
+            cos, sin = torch.cos(theta), torch.sin(theta)
+            return torch.stack([torch.stack([cos, -sin]), torch.stack([sin, cos])])
+
+        angles = torch.einsum("km,bk->bm", values["angle"], embedded)
+        return torch.stack([torch.block_diag(*map(turned, thetas)) for thetas in angles])
+
 
 class DiagonalSSM(LinearRNN):
     """Diagonal transition matrix ``a(x) = W x``, or ``a(x) = sigmoid(W x)``.
 
     Parameters
     ----------
-    width, normalise, **shapes
+    options : DiagonalSSMOptions
+        ``positive``: whether a is the sigmoid, in (0, 1). It equals ``exp(-softplus(-W x))``,
+        the transition of Mamba, without what Mamba adds to the state.
+    **shapes
         As for `LinearRNN`.
-    positive : bool
-        Whether a is the sigmoid, in (0, 1). It equals ``exp(-softplus(-W x))``, the transition of
-        Mamba, without what Mamba adds to the state.
 
     Notes
     -----
@@ -219,9 +246,7 @@ class DiagonalSSM(LinearRNN):
     Parameters: ``D^2 + V D + D + D C + C``.
     """
 
-    def __init__(self, width: int, positive: bool, normalise: bool = True, **shapes: int):
-        super().__init__(width, block_size=1, normalise=normalise, **shapes)
-        self.positive = positive
+    block_size = 1
 
     @property
     def transition_spec(self) -> ParameterSpec:
@@ -231,9 +256,14 @@ class DiagonalSSM(LinearRNN):
 
     def transition_blocks(self, features: Tensor) -> Tensor:
         """Return the diagonal as blocks (R, V, D, 1, 1)."""
-        if self.positive:
+        if self.options.positive:
             features = elementwise(torch.sigmoid, features)
         return super().transition_blocks(features)
+
+    def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
+        """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
+        diagonal = torch.einsum("ki,bk->bi", values["diagonal"], embedded)
+        return torch.diag_embed(torch.sigmoid(diagonal) if self.options.positive else diagonal)
 
 
 class _TableRecurrence(torch.autograd.Function):
@@ -401,3 +431,16 @@ def tangential(gradient: Tensor, states: Tensor, dim: tuple[int, ...]) -> Tensor
     constant. (This is exact unless `SMALLEST_SCALE` is in force.)
     """
     return gradient - states * (gradient * states).mean(dim, keepdim=True)
+
+
+def recur_naively(model: Any, values: Parameters, tokens: Tensor) -> Tensor:
+    """Return logits (B, T, C) of ``h_t = A(x_t) h_{t-1}``, A being the `naive_transition` of a model."""
+    state = values["initial_state"].expand(len(tokens), -1)  # (B, D)
+    logits = []
+    for t in range(tokens.shape[1]):
+        embedded = values["token_embedding"][tokens[:, t]]
+        state = torch.einsum("bij,bj->bi", model.naive_transition(values, embedded), state)
+        if model.options.normalise:
+            state = state / state.square().mean(-1, keepdim=True).sqrt()
+        logits.append(state @ values["head.weight"] + values["head.bias"][0])
+    return torch.stack(logits, dim=1)

@@ -13,6 +13,7 @@ from nstar.models.stacked import (
     aligned_steps,
     at_least_two,
     in_float32,
+    naive_linear,
     read_out,
     step_inputs,
 )
@@ -25,8 +26,8 @@ class LSTM(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D, size of the embedding, of the hidden and of the cell state.
+    options : LSTMOptions
+        ``width``: D, size of the embedding, of the hidden and of the cell state.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -41,10 +42,6 @@ class LSTM(StackedModel):
     ----------
     Hochreiter and Schmidhuber (1997), Long Short-Term Memory; Gers et al. (2000) for the forget gate.
     """
-
-    def __init__(self, width: int, **shapes: int):
-        super().__init__(**shapes)
-        self.width = width
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -72,6 +69,18 @@ class LSTM(StackedModel):
         weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
         hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        hidden = cell = values["token_embedding"].new_zeros(len(tokens), self.width)
+        states = []
+        for x in values["token_embedding"][tokens].unbind(1):
+            gates = naive_linear(values, "gates", x) + hidden @ values["recurrence"]
+            into, keep, out, update = gates.chunk(4, dim=-1)
+            cell = keep.sigmoid() * cell + into.sigmoid() * update.tanh()
+            hidden = out.sigmoid() * cell.tanh()
+            states.append(hidden)
+        return naive_linear(values, "head", torch.stack(states, dim=1))
 
 
 class _Recurrence(torch.autograd.Function):

@@ -12,7 +12,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,8 @@ class StackedModel(ABC):
 
     Parameters
     ----------
+    options : ModelKind
+        Those of its kind; see `nstar.kinds`.
     n_symbols : int
         V, size of the input alphabet.
     n_classes : int
@@ -84,7 +86,9 @@ class StackedModel(ABC):
     width: int
     """D, size of the embedding and of what a layer hands on."""
 
-    def __init__(self, n_symbols: int, n_classes: int, n_positions: int):
+    def __init__(self, options: Any, n_symbols: int, n_classes: int, n_positions: int):
+        self.options = options
+        self.width = options.width
         self.n_symbols = n_symbols
         self.n_classes = n_classes
         self.n_positions = n_positions
@@ -129,6 +133,21 @@ class StackedModel(ABC):
         -------
         Tensor of float32, shape (R, B, T - read_from, C)
         """
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits of one replicate as the formulas say: slow, obvious, what tests compare with.
+
+        Parameters
+        ----------
+        values : mapping of str to Tensor
+            The named parameters of one replicate, without the replicate axis.
+        tokens : Tensor of int64, shape (B, T)
+
+        Returns
+        -------
+        Tensor, shape (B, T, C)
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no naive form")
 
     def reader(self, parameters: Parameters) -> "Reader":
         """Return a reader of this model; this one reads all again for every token."""
@@ -370,3 +389,14 @@ def _unreduced(argument):
 def classify(parameters: Parameters, hidden: Tensor) -> Tensor:
     """Return logits (R, n, C) of hidden states (R, n, D); rounded ones would tie."""
     return linear(parameters, "head", hidden)
+
+
+def naive_linear(values: Parameters, name: str, inputs: Tensor) -> Tensor:
+    """Return a linear layer of one replicate, of inputs (..., n)."""
+    return inputs @ values[f"{name}.weight"] + values[f"{name}.bias"]
+
+
+def naive_norm(values: Parameters, name: str, inputs: Tensor) -> Tensor:
+    """Return a LayerNorm of one replicate, of inputs (..., n)."""
+    weight, bias = values[f"{name}.weight"][0], values[f"{name}.bias"][0]
+    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias)

@@ -1,14 +1,23 @@
 """Transformer: GPT-2 style, with the choices that studies vary: positions, norms, mask, dropout."""
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+import itertools
+import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nstar.models.attention import LinearAttention, Memory, attend, build_attention
+from nstar.kinds.transformer import TransformerOptions
+from nstar.models.attention import (
+    LEAST_WEIGHT,
+    LinearAttention,
+    Memory,
+    SparseAttention,
+    attend,
+    build_attention,
+)
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -22,6 +31,8 @@ from nstar.models.stacked import (
     layer_norm_specs,
     linear,
     linear_specs,
+    naive_linear,
+    naive_norm,
 )
 
 ACTIVATIONS = {
@@ -40,35 +51,26 @@ class Transformer(StackedModel):
 
     Parameters
     ----------
-    width : int
-        D; must be a multiple of `heads`.
-    depth : int
-        Number of layers.
-    heads : int
-        Attention heads of width ``D / heads``, which is even where positions are rotary.
-    positions : {"learned", "sinusoidal", "rotary", "none"}
-        A trained table of ``n_positions`` rows, those beyond the training length never trained;
-        a fixed table of sines; rotated queries and keys; or nothing but the causal mask.
-    norm : {"pre", "post"}
-        LayerNorm before each part of a layer and at the end, or after each sum.
-    causal : bool
-        Whether a position sees itself and earlier ones only, or all of them.
-    activation : {"gelu", "gelu_tanh", "relu"}
-        The second is the usual approximation of GELU.
-    dropout : float
-        Rate in [0, 1), in training, of the embedded input, the weights of a softmax and what each
-        part adds to the stream.
-    embedding : {"added", "concatenated"}
-        Whether learned positions are added to tokens, or fill the second half of an even width.
-    perceptron_width : int, optional
-        F, hidden units of a perceptron, at least 2; 4 D where left out.
-    initialisation : {"gpt2", "torch"}
-        Distributions of the initial parameters, see the notes.
-    embedding_norm : bool
-        Whether a LayerNorm follows the sum of tokens and positions.
-    attention : mapping, optional
-        What positions see, and how; softmax over all of them, or all earlier ones, where left out. See
-        `nstar.models.attention`.
+    options : TransformerOptions
+        ``width``: D; must be a multiple of `heads`.
+        ``depth``: number of layers.
+        ``heads``: attention heads of width ``D / heads``, which is even where positions are
+        rotary.
+        ``positions``: A trained table of ``n_positions`` rows, those beyond the training length
+        never trained; a fixed table of sines; rotated queries and keys; or nothing but the
+        causal mask.
+        ``norm``: layerNorm before each part of a layer and at the end, or after each sum.
+        ``causal``: whether a position sees itself and earlier ones only, or all of them.
+        ``activation``: the second is the usual approximation of GELU.
+        ``dropout``: rate in [0, 1), in training, of the embedded input, the weights of a
+        softmax and what each part adds to the stream.
+        ``embedding``: whether learned positions are added to tokens, or fill the second half of
+        an even width.
+        ``perceptron_width``: F, hidden units of a perceptron, at least 2; 4 D where left out.
+        ``initialisation``: distributions of the initial parameters, see the notes.
+        ``embedding_norm``: whether a LayerNorm follows the sum of tokens and positions.
+        ``attention``: what positions see, and how; softmax over all of them, or all earlier
+        ones, where left out. See `nstar.models.attention`.
     **shapes
         As for `StackedModel`.
 
@@ -99,84 +101,58 @@ class Transformer(StackedModel):
     Attention Is All You Need (norm "post", section 3.5 for sines); Su et al. (2021), RoFormer, eq. 34.
     """
 
-    def __init__(
-        self,
-        width: int,
-        depth: int,
-        heads: int,
-        positions: Literal["learned", "sinusoidal", "rotary", "none"] = "learned",
-        norm: Literal["pre", "post"] = "pre",
-        causal: bool = True,
-        activation: Literal["gelu", "gelu_tanh", "relu"] = "gelu",
-        dropout: float = 0.0,
-        embedding: Literal["added", "concatenated"] = "added",
-        perceptron_width: int | None = None,
-        initialisation: Literal["gpt2", "torch"] = "gpt2",
-        embedding_norm: bool = False,
-        attention: Mapping[str, Any] | None = None,
-        **shapes: int,
-    ):
-        super().__init__(**shapes)
-        self.width = width
-        self.depth = depth
-        self.heads = heads
-        self.positions = positions
-        self.norm = norm
-        self.causal = causal
-        self.activation = ACTIVATIONS[activation]
-        self.dropout = dropout
-        self.embedding = embedding
-        self.perceptron_width = perceptron_width or 4 * width
-        self.initialisation = initialisation
-        self.embedding_norm = embedding_norm
-        self.attention = build_attention(attention, self.n_positions)
+    def __init__(self, options: TransformerOptions, **shapes: int):
+        super().__init__(options, **shapes)
+        self.activation = ACTIVATIONS[options.activation]
+        self.perceptron_width = options.perceptron_width or 4 * options.width
+        self.attention = build_attention(options.attention, self.n_positions)
 
     @property
     def position_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that encode positions."""
-        return ("position_embedding",) if self.positions == "learned" else ()
+        return ("position_embedding",) if self.options.positions == "learned" else ()
 
     @property
     def dropout_rate(self) -> float:
         """Share of entries that are dropped in training."""
-        return self.dropout
+        return self.options.dropout
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer."""
         width, hidden = self.width, self.perceptron_width
         specs = self._embedding_specs()
-        for i in range(self.depth):
+        for i in range(self.options.depth):
             specs += layer_norm_specs(f"layer{i}.attention_norm", width)
             specs += self._linear_specs(f"layer{i}.query_key_value", width, 3 * width)
             specs += self._linear_specs(f"layer{i}.attention_out", width, width)
             specs += layer_norm_specs(f"layer{i}.perceptron_norm", width)
             specs += self._linear_specs(f"layer{i}.perceptron_in", width, hidden)
             specs += self._linear_specs(f"layer{i}.perceptron_out", hidden, width)
-        if self.norm == "pre":
+        if self.options.norm == "pre":
             specs += layer_norm_specs("final_norm", width)
         specs += self._linear_specs("head", width, self.n_classes)
         return tuple(specs)
 
     def _embedding_specs(self) -> list[ParameterSpec]:
-        width = self.width // 2 if self.embedding == "concatenated" else self.width
-        token_scale = 0.5**0.5 if self.positions == "sinusoidal" else 0.02
+        width = self.width // 2 if self.options.embedding == "concatenated" else self.width
+        token_scale = 0.5**0.5 if self.options.positions == "sinusoidal" else 0.02
         position_scale = 0.02
-        if self.initialisation == "torch":
+        if self.options.initialisation == "torch":
             token_scale = position_scale = 1.0
         specs = [ParameterSpec("token_embedding", (self.n_symbols, width), "normal", token_scale)]
-        if self.positions == "learned":
+        if self.options.positions == "learned":
             shape = (self.n_positions, width)
             specs.append(ParameterSpec("position_embedding", shape, "normal", position_scale))
-        if self.embedding_norm:
+        if self.options.embedding_norm:
             specs += layer_norm_specs("embedding_norm", self.width)
         return specs
 
     def _linear_specs(self, name: str, n_inputs: int, n_outputs: int) -> list[ParameterSpec]:
         part = name.rpartition(".")[2]
-        if self.initialisation == "gpt2":
+        if self.options.initialisation == "gpt2":
             is_residual = part in ("attention_out", "perceptron_out")
-            gain = (2 * self.depth) ** -0.5 if is_residual else 1.0
+            gain = (2 * self.options.depth) ** -0.5 if is_residual else 1.0
             return linear_specs(name, n_inputs, n_outputs, gain)
         bound = bias_bound = n_inputs**-0.5
         if part == "query_key_value":
@@ -231,11 +207,11 @@ class Transformer(StackedModel):
     ) -> Tensor:
         """Return what the head reads, (R, B T', D) of the positions from `read_from` on."""
         stream = (dropout or _keep)(self._embedded(parameters, tokens, norm))
-        for i in range(self.depth):
-            first = read_from if i == self.depth - 1 else 0
+        for i in range(self.options.depth):
+            first = read_from if i == self.options.depth - 1 else 0
             stream = self._layer(parameters, f"layer{i}", stream, first, dropout, norm)
         hidden = stream.reshape(tokens.shape[0], -1, self.width)
-        return norm(parameters, "final_norm", hidden) if self.norm == "pre" else hidden
+        return norm(parameters, "final_norm", hidden) if self.options.norm == "pre" else hidden
 
     def _embedded(
         self, parameters: Parameters, tokens: Tensor, norm: Norm, start: int = 0
@@ -243,15 +219,15 @@ class Transformer(StackedModel):
         """Return the stream (R, B, T, D) before the first layer, of tokens from a position on."""
         stop = start + tokens.shape[2]
         stream = embed(parameters["token_embedding"], tokens)
-        if self.positions == "sinusoidal":
+        if self.options.positions == "sinusoidal":
             stream = stream + sinusoids(stop, self.width, stream.dtype, stream.device)[start:]
-        if self.positions == "learned":
+        if self.options.positions == "learned":
             table = parameters["position_embedding"][:, start:stop]
-            if self.embedding == "concatenated":
+            if self.options.embedding == "concatenated":
                 stream = beside_positions(stream, table)
             else:
                 stream = stream + table[:, None]
-        if self.embedding_norm:
+        if self.options.embedding_norm:
             rows = stream.reshape(stream.shape[0], -1, self.width)
             stream = norm(parameters, "embedding_norm", rows).view(stream.shape)
         return stream
@@ -271,7 +247,7 @@ class Transformer(StackedModel):
 
         With a memory, the stream goes on from position `start`, and those before are in the memory.
         """
-        before, after = (norm, _same) if self.norm == "pre" else (_same, norm)
+        before, after = (norm, _same) if self.options.norm == "pre" else (_same, norm)
         drop = dropout or _keep
         shape = (*stream.shape[:2], stream.shape[2] - first, self.width)
         rows = (stream.shape[0], -1, self.width)
@@ -298,25 +274,84 @@ class Transformer(StackedModel):
         """Return what the positions from the first on see of the inputs (R, B, T, D); see `_layer`."""
         n_replicates, batch, length, width = inputs.shape
         name = f"{name}.query_key_value"
-        query, key, value = query_key_value(parameters, name, inputs, self.heads, first)
-        if self.positions == "rotary":
+        query, key, value = query_key_value(parameters, name, inputs, self.options.heads, first)
+        if self.options.positions == "rotary":
             dtype = parameters["token_embedding"].dtype  # the angles need all their digits
-            angles = rotary_angles(start + length, width // self.heads, dtype, query.device)
+            angles = rotary_angles(start + length, width // self.options.heads, dtype, query.device)
             query, key = rotate(query, angles[start + first :]), rotate(key, angles[start:])
         if memory is not None:
             mixed = self.attention.read(query, key, value, memory)
-        elif not self.causal and dropout is None:
+        elif not self.options.causal and dropout is None:
             mixed = attend(query, key, value)
         elif dropout is None or isinstance(self.attention, LinearAttention):
             mixed = self.attention.mix(query, key, value)
         else:
             scores = query @ key.mT / key.shape[-1] ** 0.5
-            if self.causal:
+            if self.options.causal:
                 seen = self.attention.visible(query.shape[2], key.shape[2], query.device)
                 scores = scores.masked_fill(~seen, float("-inf"))
             weights = scores.softmax(-1).unflatten(0, (n_replicates, batch))
             mixed = dropout(weights).flatten(0, 1) @ value
         return mixed.transpose(1, 2).reshape(n_replicates, batch, length - first, width)
+
+    def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
+        length, width = tokens.shape[1], self.width
+        stream = values["token_embedding"][tokens]
+        if self.options.positions == "learned":
+            table = values["position_embedding"][:length]
+            if self.options.embedding == "added":
+                stream = stream + table
+            else:
+                stream = torch.cat([stream, torch.stack([table] * len(tokens))], dim=-1)
+        if self.options.positions == "sinusoidal":
+            table = torch.zeros(length, width, dtype=stream.dtype)
+            for t in range(length):
+                for i in range(width):
+                    angle = t / 10_000 ** (2 * (i // 2) / width)
+                    table[t, i] = math.sin(angle) if i % 2 == 0 else math.cos(angle)
+            stream = stream + table
+        if self.options.embedding_norm:
+            stream = naive_norm(values, "embedding_norm", stream)
+        for i in range(self.options.depth):
+            inputs = stream
+            if self.options.norm == "pre":
+                inputs = naive_norm(values, f"layer{i}.attention_norm", stream)
+            stream = stream + naive_linear(
+                values, f"layer{i}.attention_out", self._attend_naively(values, f"layer{i}", inputs)
+            )
+            if self.options.norm == "post":
+                stream = naive_norm(values, f"layer{i}.attention_norm", stream)
+            inputs = stream
+            if self.options.norm == "pre":
+                inputs = naive_norm(values, f"layer{i}.perceptron_norm", stream)
+            hidden = self.activation(naive_linear(values, f"layer{i}.perceptron_in", inputs))
+            stream = stream + naive_linear(values, f"layer{i}.perceptron_out", hidden)
+            if self.options.norm == "post":
+                stream = naive_norm(values, f"layer{i}.perceptron_norm", stream)
+        if self.options.norm == "pre":
+            stream = naive_norm(values, "final_norm", stream)
+        return naive_linear(values, "head", stream)
+
+    def _attend_naively(self, values: Parameters, layer: str, inputs: Tensor) -> Tensor:
+        """Return what every position of the inputs (B, T, D) sees, head by head."""
+        length, width = inputs.shape[1:]
+        projected = naive_linear(values, f"{layer}.query_key_value", inputs).split(width, dim=-1)
+        mixed = []
+        for query, key, value in zip(
+            *(part.chunk(self.options.heads, dim=-1) for part in projected), strict=True
+        ):
+            if self.options.positions == "rotary":
+                query, key = rotate_naively(query), rotate_naively(key)
+            if isinstance(self.attention, LinearAttention):
+                mixed.append(_recur(self.attention.features, query, key, value))
+                continue
+            scores = query @ key.mT / query.shape[-1] ** 0.5
+            for i, j in itertools.product(range(length), repeat=2):
+                if self.options.causal and not _sees(self.attention, i, j):
+                    scores[:, i, j] = float("-inf")
+            mixed.append(scores.softmax(-1) @ value)
+        return torch.cat(mixed, dim=-1)
 
 
 class _CachedReader(Reader):
@@ -325,7 +360,7 @@ class _CachedReader(Reader):
     def __init__(self, model: Transformer, parameters: Parameters):
         super().__init__(model, parameters)
         self.n_read = 0
-        self.memories: list[Memory] = [{} for _ in range(model.depth)]
+        self.memories: list[Memory] = [{} for _ in range(model.options.depth)]
 
     def read(self, tokens: Tensor) -> Tensor:
         """Return logits (R, B, C) after the last of some more tokens; see `Reader.read`."""
@@ -336,7 +371,7 @@ class _CachedReader(Reader):
             stream = model._layer(parameters, name, stream, 0, None, layer_norm, memory, start)
         self.n_read += tokens.shape[2]
         hidden = stream[:, :, -1]
-        if model.norm == "pre":
+        if model.options.norm == "pre":
             hidden = layer_norm(parameters, "final_norm", hidden)
         return classify(parameters, hidden)
 
@@ -434,3 +469,37 @@ def _same(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
 
 def _keep(inputs: Tensor) -> Tensor:
     return inputs
+
+
+def _sees(attention, i: int, j: int) -> bool:
+    """Return whether position i sees position j, both counted from 0."""
+    if not isinstance(attention, SparseAttention):
+        return j <= i
+    size = attention.block_size
+    near = i - attention.window * size < j <= i
+    return near or (j <= i and j % size >= size - attention.global_tokens)
+
+
+def _recur(features, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Return linear attention (B, T, d) as a recurrence: a state S and a sum z of keys."""
+    state = torch.zeros(len(key), key.shape[-1], value.shape[-1], dtype=key.dtype)
+    total = torch.zeros(len(key), key.shape[-1], dtype=key.dtype)
+    mixed = []
+    for t in range(key.shape[1]):
+        asked, kept = features(query[:, t]), features(key[:, t])
+        state = state + kept[:, :, None] * value[:, t, None]
+        total = total + kept
+        weight = (asked * total).sum(-1, keepdim=True).clamp_min(LEAST_WEIGHT)
+        mixed.append((asked[:, :, None] * state).sum(1) / weight)
+    return torch.stack(mixed, dim=1)
+
+
+def rotate_naively(vectors: Tensor) -> Tensor:
+    """Multiply pairs (j, j + D/2), as complex numbers, by e^(i t theta_j)."""
+    length, width = vectors.shape[-2:]
+    theta = 10_000.0 ** (-2 * torch.arange(width // 2, dtype=vectors.dtype) / width)
+    angles = torch.arange(length)[:, None] * theta
+    turn = torch.polar(torch.ones_like(angles), angles)
+    one, two = vectors.chunk(2, dim=-1)
+    turned = torch.complex(one, two) * turn
+    return torch.cat([turned.real, turned.imag], dim=-1)

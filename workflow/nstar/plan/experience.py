@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from nstar.cells import batch_size
 from nstar.cells.paths import STORE_SUFFIX, decode, encode
 from nstar.errors import ArtifactError
-from nstar.kinds.options import ModelOptions
+from nstar.kinds import ModelOptions
 from nstar.plan.costs import guess_seconds, model_size, training_flops
 from nstar.seeds import numpy_generator
 from nstar.specification import canonical_json

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StrictInt, model_validator
 
-from nstar.kinds.options import ModelOptions
+from nstar.kinds import ModelOptions
 from nstar.options import (
     AtMost,
     Countable,
