@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from support.pairwise import every_variant_with
 from support.tokens import first_output, labels_for, length_read, tokens_for
 from support.variants import VARIANTS
 from torch import nn
@@ -73,9 +74,7 @@ def test_gradient_reaches_every_parameter(options):
         assert all(row.abs().sum() > 0 for row in gradient), name
 
 
-@every_variant
-@pytest.mark.parametrize("n_replicates", [2, 4, 16, 40])
-@pytest.mark.parametrize("batch", [1, 6, 20])
+@every_variant_with(VARIANTS, n_replicates=[2, 4, 16, 40], batch=[1, 6, 20])
 def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, batch):
     """Alone or in any slot of any pack, beside a replicate that is NaN."""
     model = build_model(options, **SHAPES)
