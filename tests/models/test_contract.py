@@ -10,6 +10,7 @@ from torch import nn
 
 from nstar.kinds.options import KINDS, PRESETS
 from nstar.models import MODELS, build_model
+from nstar.models.deltanet import CHUNK
 from nstar.models.reference import reference_logits
 from nstar.models.stacked import LANES
 
@@ -134,7 +135,9 @@ def test_initial_values_depend_on_the_seed_alone(options):
 
 
 @every_variant
-@pytest.mark.parametrize(("n_symbols", "length"), [(5, 1), (5, 7), (5, 70), (40, 7)])
+@pytest.mark.parametrize(
+    ("n_symbols", "length"), [(5, 1), (5, 7), (5, CHUNK + 1), (5, 70), (40, 7)]
+)
 def test_stacked_form_equals_the_reference_in_values_and_gradients(options, n_symbols, length):
     """In double precision, where the two differ by rounding errors that no mistake would hide in."""
     model = build_model(options, **{**SHAPES, "n_symbols": n_symbols})
