@@ -148,10 +148,16 @@ def test_operations(options, n_symbols, sequences):
     assert size.step_flops == pytest.approx(step, rel=tolerance, abs=0)
 
 
-@every_variant_with(SOME, width=[24, 120], sizes=[(3, 8, 16), (4, 70, 32), (40, 16, 32)])
-def test_memory(options, width, sizes):
-    """Of a trial step, of two steps, which need no more than one, and of scoring."""
-    n_symbols, length, batch_size = sizes
+@every_variant
+@pytest.mark.parametrize(
+    ("width", "n_symbols", "length", "batch_size"),
+    [(24, 3, 8, 16), (24, 4, 70, 32), (24, 40, 16, 32), (120, 40, 16, 32)],
+)
+def test_memory(options, width, n_symbols, length, batch_size):
+    """Of a trial step, of two steps, which need no more than one, and of scoring.
+
+    Narrow models show terms that grow with symbols and with the square of the length, a wide one weights.
+    """
     options = {**options, "width": width}
     shape = Shape(n_symbols, n_symbols, 2 * length, length, batch_size)
     size, model = size_of(options, shape), model_of(options, shape)
