@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.scripts import run_script
 from support.stores import make_stores
 from support.studies import tiny
 
@@ -19,7 +20,6 @@ from nstar.plan.jobs import make_batches
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "verify_results.py"
 CHANGES = {
     "models": {"lstm": {"kind": "lstm", "width": 8}},
     "grid": [{"lengths": [4], "budgets": [2, 8]}, {"lengths": [13], "budgets": [4000]}],
@@ -234,7 +234,7 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(results, monkeypatch)
 
 
 def verify(*arguments):
-    return subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+    return run_script("verify_results.py", *arguments)
 
 
 def test_the_script_names_every_bad_store(results):

@@ -4,16 +4,18 @@ import copy
 import html
 import re
 from html.parser import HTMLParser
+from typing import get_args
 
 from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 from support.variants import VARIANTS
 
 from nstar.errors import ConfigError
+from nstar.kinds import PresetOptions
 from nstar.methods import write_methods
-from nstar.methods.rows import CHOICES
-from nstar.options import EVERYTHING
+from nstar.options import EVERYTHING, Options
 from nstar.reading.check import load_study
-from nstar.study import Study
+from nstar.study import GeometricRange, Study
+from nstar.study.study import Figures, Jobs
 
 UNUSUAL = {
     "name": "mine",
@@ -285,29 +287,47 @@ def test_a_change_of_any_option_changes_the_page():
     }
 
 
-def choices_of(definitions):
-    """Yield name and legal values of every option of a JSON schema with a few of them, but `kind`."""
-    for part in definitions.values():
-        for name, option in part.get("properties", {}).items():
-            if name == "kind" or part["title"] in ("PresetOptions", "Figures", "Jobs"):
-                continue
-            if "enum" in option:
-                yield name, option["enum"]
-            elif option.get("type") == "boolean":
-                yield name, [True, False]
+def option_classes(cls):
+    """Yield an option class, and those of all blocks inside it."""
+    yield cls
+    for field in cls.model_fields.values():
+        for part in classes_in(field.annotation):
+            yield from option_classes(part)
+
+
+def classes_in(annotation):
+    if isinstance(annotation, type) and issubclass(annotation, Options):
+        yield annotation
+    for part in get_args(annotation):
+        yield from classes_in(part)
+
+
+def choices_of(cls):
+    """Yield name and legal values of every option with a few of them, but those told elsewhere."""
+    for name, option in cls.model_json_schema().get("properties", {}).items():
+        if name in ("kind", "device"):
+            continue
+        if "enum" in option:
+            yield name, option["enum"]
+        elif option.get("type") == "boolean":
+            yield name, [True, False]
 
 
 def test_every_choice_is_put_into_words():
-    """A new option with a few legal values says in `CHOICES` what each of them means."""
-    schema = Study.model_json_schema()
-    choices = list(choices_of(schema["$defs"]))
+    """A new option with a few legal values says in `MEANINGS` what each of them means."""
+    without_words = (PresetOptions, Figures, Jobs, GeometricRange)
+    choices = {
+        (cls, name): values
+        for cls in option_classes(Study)
+        if cls not in without_words
+        for name, values in choices_of(cls)
+    }
     assert len(choices) > 20
-    told_in_the_grid = {"cut"}
     silent = [
-        (name, value)
-        for name, values in choices
+        (cls.__name__, name, value)
+        for (cls, name), values in choices.items()
         for value in values
-        if name not in told_in_the_grid and not CHOICES.get(name, {}).get(value)
+        if not cls.MEANINGS.get(name, {}).get(value)
     ]
     assert silent == []
 

@@ -3,11 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from support.pairwise import every_variant_with
 from support.tokens import first_output, labels_for, length_read, tokens_for
 from support.variants import VARIANTS
 from torch import nn
 
 from nstar.kinds import KINDS, PRESETS
+from nstar.kinds.size import CHUNK
 from nstar.models import MODELS, build_model
 from nstar.models.stacked import LANES
 
@@ -72,9 +74,7 @@ def test_gradient_reaches_every_parameter(options):
         assert all(row.abs().sum() > 0 for row in gradient), name
 
 
-@every_variant
-@pytest.mark.parametrize("n_replicates", [2, 4, 16, 40])
-@pytest.mark.parametrize("batch", [1, 6, 20])
+@every_variant_with(VARIANTS, n_replicates=[2, 4, 16, 40], batch=[1, 6, 20])
 def test_replicate_is_bitwise_independent_of_the_pack(options, n_replicates, batch):
     """Alone or in any slot of any pack, beside a replicate that is NaN."""
     model = build_model(options, **SHAPES)
@@ -134,7 +134,9 @@ def test_initial_values_depend_on_the_seed_alone(options):
 
 
 @every_variant
-@pytest.mark.parametrize(("n_symbols", "length"), [(5, 1), (5, 7), (5, 70), (40, 7)])
+@pytest.mark.parametrize(
+    ("n_symbols", "length"), [(5, 1), (5, 7), (5, CHUNK + 1), (5, 70), (40, 7)]
+)
 def test_stacked_form_equals_the_reference_in_values_and_gradients(options, n_symbols, length):
     """In double precision, where the two differ by rounding errors that no mistake would hide in."""
     model = build_model(options, **{**SHAPES, "n_symbols": n_symbols})

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from pydantic import TypeAdapter
 from support.packs import CPU, rules
+from support.pairwise import every_variant_with
 from support.tokens import labels_for, length_read, tokens_for
 from support.variants import VARIANTS
 from torch.utils import flop_counter
@@ -130,10 +131,9 @@ def counted_flops(options, shape):
     return forward.get_total_flops(), step.get_total_flops()
 
 
-@every_variant
-@pytest.mark.parametrize("n_symbols", [5, 40])
-@pytest.mark.parametrize(("length", "batch_size"), [(1, 2), (20, 1), (20, 3), (70, 2)])
-def test_operations(options, n_symbols, length, batch_size):
+@every_variant_with(SOME, n_symbols=[5, 40], sequences=[(1, 2), (20, 1), (20, 3), (70, 2)])
+def test_operations(options, n_symbols, sequences):
+    length, batch_size = sequences
     length = length_read(options, length)
     shape = Shape(n_symbols, n_classes=4, n_positions=70, length=length, batch_size=batch_size)
     size = size_of(options, shape)
@@ -145,12 +145,15 @@ def test_operations(options, n_symbols, length, batch_size):
 
 
 @every_variant
-@pytest.mark.parametrize("width", [24, 120])
 @pytest.mark.parametrize(
-    ("n_symbols", "length", "batch_size"), [(3, 8, 16), (4, 70, 32), (40, 16, 32)]
+    ("width", "n_symbols", "length", "batch_size"),
+    [(24, 3, 8, 16), (24, 4, 70, 32), (24, 40, 16, 32), (120, 40, 16, 32)],
 )
 def test_memory(options, width, n_symbols, length, batch_size):
-    """Of a trial step, of two steps, which need no more than one, and of scoring."""
+    """Of a trial step, of two steps, which need no more than one, and of scoring.
+
+    Narrow models show terms that grow with symbols and with the square of the length, a wide one weights.
+    """
     options = {**options, "width": width}
     shape = Shape(n_symbols, n_symbols, 2 * length, length, batch_size)
     size, model = size_of(options, shape), model_of(options, shape)

@@ -5,11 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
 import pytest
 import yaml
+from support.scripts import run_script
 from support.stores import make_stores
 from support.studies import changed, tiny, write_header_only
 
@@ -23,7 +23,6 @@ from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
 from nstar.reading.check import load_study
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "prune_results.py"
 STUDY = tiny(**{"grid.0.budgets": [2, 8], "training.max_steps": 20})
 ONE_LENGTH = {"grid.0.lengths": [4]}
 ONE_SEED = {"replicates.seeds": [0]}
@@ -324,9 +323,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
 
 
 def prune(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, SCRIPT, *arguments], cwd=folder, capture_output=True, text=True
-    )
+    return run_script("prune_results.py", *arguments, folder=folder)
 
 
 def write_config(folder, name="config.yaml", **changes):

@@ -1,118 +1,12 @@
 """Every kind of model, and the choices within each: the contract tests run over all of them."""
 
+from typing import get_args
+
+from nstar.kinds import KINDS
+
 VARIANTS = {
-    "transformer": {"kind": "transformer", "width": 12, "depth": 2, "heads": 3},
-    "transformer_post": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 2,
-        "positions": "sinusoidal",
-        "norm": "post",
-        "activation": "relu",
-    },
-    "transformer_rotary": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "positions": "rotary",
-    },
-    "transformer_encoder": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "causal": False,
-    },
-    "transformer_no_positions": {
-        "kind": "transformer",
-        "width": 10,
-        "depth": 1,
-        "heads": 1,
-        "positions": "none",
-    },
-    "transformer_sensitivity": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 2,
-        "norm": "post",
-        "causal": False,
-        "activation": "relu",
-        "embedding": "concatenated",
-        "perceptron_width": 12,
-        "initialisation": "torch",
-    },
-    "transformer_sparse": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "positions": "sinusoidal",
-        "activation": "gelu_tanh",
-        "embedding_norm": True,
-        "attention": {"kind": "sparse", "block_size": 3, "window": 1, "global_tokens": 2},
-    },
-    "transformer_linear": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "positions": "sinusoidal",
-        "attention": {"kind": "linear", "feature_map": "elu"},
-    },
-    "transformer_linear_relu": {
-        "kind": "transformer",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "positions": "rotary",
-        "norm": "post",
-        "attention": {"kind": "linear", "feature_map": "relu"},
-    },
-    "transformer_linear_exp": {
-        "kind": "transformer",
-        "width": 10,
-        "depth": 1,
-        "heads": 2,
-        "attention": {"kind": "linear", "feature_map": "exp"},
-    },
-    "encoder_decoder": {"kind": "encoder_decoder", "width": 12, "depth": 2, "heads": 3},
-    "encoder_decoder_narrow": {
-        "kind": "encoder_decoder",
-        "width": 10,
-        "depth": 1,
-        "heads": 1,
-        "perceptron_width": 7,
-    },
-    "lstm": {"kind": "lstm", "width": 10},
-    "gru": {"kind": "gru", "width": 10},
-    "elman": {"kind": "elman", "width": 10},
-    "dense_ssm": {"kind": "dense_ssm", "width": 7},
-    "dense_ssm_unnormalised": {"kind": "dense_ssm", "width": 7, "normalise": False},
-    "factored_ssm": {"kind": "factored_ssm", "width": 7, "rank": 11},
-    "factored_ssm_low": {"kind": "factored_ssm", "width": 10, "rank": 3},
-    "factored_ssm_1": {"kind": "factored_ssm", "width": 7, "rank": 1, "normalise": False},
-    "block_ssm_1": {"kind": "block_ssm", "width": 7, "block_size": 1},
-    "block_ssm_2": {"kind": "block_ssm", "width": 10, "block_size": 2, "normalise": False},
-    "block_ssm_3": {"kind": "block_ssm", "width": 12, "block_size": 3},
-    "rotation_ssm": {"kind": "rotation_ssm", "width": 10},
-    "diagonal_ssm": {"kind": "diagonal_ssm", "width": 7, "positive": False},
-    "diagonal_ssm_positive": {"kind": "diagonal_ssm", "width": 7, "positive": True},
-    "deltanet": {
-        "kind": "deltanet",
-        "width": 12,
-        "depth": 2,
-        "heads": 3,
-        "negative_eigenvalues": True,
-    },
-    "deltanet_positive": {
-        "kind": "deltanet",
-        "width": 10,
-        "depth": 1,
-        "heads": 1,
-        "negative_eigenvalues": False,
-    },
+    name: {"kind": get_args(kind.model_fields["kind"].annotation)[0], **options}
+    for kind in KINDS
+    for name, options in kind.EXAMPLES.items()
 }
 """Options by a name of the variant; odd sizes, so that padding and remainders are met."""

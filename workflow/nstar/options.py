@@ -3,8 +3,9 @@
 import math
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, ClassVar, Union
 
 from pydantic import (
     BaseModel,
@@ -35,6 +36,13 @@ class Options(BaseModel):
     """Base of every block of the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    MEANINGS: ClassVar[Mapping[str, Mapping[Any, str]]] = {}
+    """Meanings of the values of options with a few legal ones, by option and value: for methods pages."""
+
+    def meaning(self, option: str, value: Any) -> str:
+        """Return what a value of an option means; empty where `MEANINGS` does not say."""
+        return self.MEANINGS.get(option, {}).get(value, "")
 
     @model_serializer(mode="wrap")
     def _leave_later_defaults_out(self, handler, info: SerializationInfo):

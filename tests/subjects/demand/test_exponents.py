@@ -19,8 +19,10 @@ BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
 JOB = {
     "models": ["transformer", "lstm"],
     "success": {"measure": "sequence_accuracy", "threshold": 0.9},
-    "fit": {"confidence": 0.95, "bootstrap_replicates": 100},
+    "fit": {"confidence": 0.95, "bootstrap_replicates": 20},
 }
+"""A bootstrap of few replicates, which no number but the check of that name depends on."""
+ENOUGH = {"fit": JOB["fit"] | {"bootstrap_replicates": 100}}
 
 
 def make_cells(exponents=(("transformer", 1.5), ("lstm", 0.2)), lengths=(4, 6, 8, 12, 16), seeds=5):
@@ -77,7 +79,7 @@ def fit(folder, cells, job=JOB, thresholds=None):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    return fit(tmp_path_factory.mktemp("fits"), make_cells())
+    return fit(tmp_path_factory.mktemp("fits"), make_cells(), JOB | ENOUGH)
 
 
 def row(table, **wanted):
@@ -146,7 +148,7 @@ def test_cards_say_how_every_number_was_obtained(made):
 
 
 def test_the_same_tables_give_the_same_numbers(made, tmp_path):
-    again = fit(tmp_path, make_cells())
+    again = fit(tmp_path, make_cells(), JOB | ENOUGH)
     assert again.pop("cards") == made["cards"]
     for name, table in again.items():
         pd.testing.assert_frame_equal(table, made[name], check_exact=True)
@@ -182,7 +184,8 @@ def test_doubtful_thresholds_are_left_out_with_their_seed(tmp_path):
 def test_what_is_asked_for_is_fitted_for_itself(made, tmp_path):
     """A second supervision with other exponents changes no number of the first."""
     other = make_cells(exponents=(("transformer", 0.2), ("lstm", 1.5)))
-    both = fit(tmp_path, pd.concat([make_cells(), other.assign(supervision="outcome")]))
+    cells = pd.concat([make_cells(), other.assign(supervision="outcome")])
+    both = fit(tmp_path, cells, JOB | ENOUGH)
 
     for name, table in both.items():
         if name != "cards":

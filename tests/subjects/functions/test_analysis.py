@@ -2,15 +2,13 @@
 
 import itertools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from support.function_tables import ASKED, make_measured, table
 from support.published import points
-from support.workflow import ROOT
+from support.scripts import run_script
 
 from nstar.stats import fit_linear, fit_logistic, ratio_of_estimates
 from nstar.subjects.functions.analysis import analyse, runs_at_moments
@@ -457,8 +455,8 @@ def test_tables_of_a_study_by_stratum(tmp_path):
     for name, rows in (measured | {"measures": both}).items():
         write_table(tmp_path / f"tables/{name}.csv", name, rows)
     job = json.dumps(JOB | {"models": ["lstm", "transformer"]})
-    script = [sys.executable, ROOT / "scripts/analyse_functions.py", "--results", tmp_path]
-    subprocess.run([*script, "--job", job], check=True)
+    finished = run_script("analyse_functions.py", "--results", tmp_path, "--job", job)
+    assert finished.returncode == 0, finished.stderr
 
     found = {
         name: read_table(tmp_path / f"tables/{name}.csv", name)

@@ -1,13 +1,11 @@
 """Scripts that draw and write of networks as functions: tables on disk in, figures and a page out."""
 
 import json
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 from support.function_tables import make_degrees, make_measured, make_regressions, table
-from support.workflow import ROOT
+from support.scripts import run_script
 
 from nstar.tables import write_table
 
@@ -40,9 +38,7 @@ def results(tmp_path_factory):
 
 
 def run(script, results, **job):
-    command = [sys.executable, ROOT / "scripts" / script, "--results", results]
-    command += ["--job", json.dumps(JOB | job)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return run_script(script, "--results", results, "--job", json.dumps(JOB | job))
 
 
 def test_every_figure_of_every_stratum_is_written(results):

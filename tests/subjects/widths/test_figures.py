@@ -194,9 +194,8 @@ def test_the_largest_budget_of_a_task_is_shown():
     assert texts(panel) == {(0, 0): "70"}
 
 
-@pytest.mark.parametrize("accuracy", [0.0, 1.0, np.nan])
-@pytest.mark.parametrize("widths", [(8,), WIDTHS])
-def test_everything_is_drawn_and_written_the_same_twice(accuracy, widths, tmp_path):
+def everything(accuracy, widths):
+    """Return the figures by name of two families with the same accuracy everywhere."""
     rows = [
         answer(width, length, accuracy, family=family, task=f"lis_{m}", locality=m)
         for width in widths
@@ -204,15 +203,29 @@ def test_everything_is_drawn_and_written_the_same_twice(accuracy, widths, tmp_pa
         for family in ("standard", "a_family_with_a_long_name")
         for m in (1, 4)
     ]
-    found, exponents = widths_of(rows), exponents_of(rows)
-    for draw, arguments in (
-        (draw_width_accuracy, (table(rows), found)),
-        (draw_widths, (found, exponents)),
-        (draw_operations, (found,)),
-        (draw_locality, (found,)),
-    ):
-        paths = [
-            save(drawn(draw(*arguments, **SHOWN)), tmp_path / f"{draw.__name__}_{i}", 40)
-            for i in range(2)
+    found = widths_of(rows)
+    return {
+        "width_accuracy": draw_width_accuracy(table(rows), found, **SHOWN),
+        "widths": draw_widths(found, exponents_of(rows), **SHOWN),
+        "operations": draw_operations(found, **SHOWN),
+        "locality": draw_locality(found, **SHOWN),
+    }
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 1.0, np.nan])
+@pytest.mark.parametrize("widths", [(8,), WIDTHS])
+def test_everything_is_drawn(accuracy, widths):
+    for figure in everything(accuracy, widths).values():
+        drawn(figure)
+
+
+def test_everything_is_written_the_same_twice(tmp_path):
+    once, twice = (
+        [
+            path.read_bytes()
+            for name, figure in everything(1.0, (8, 16)).items()
+            for path in save(figure, tmp_path / f"{name}_{time}", 40)
         ]
-        assert paths[0][0].read_bytes() == paths[1][0].read_bytes()
+        for time in ("once", "twice")
+    )
+    assert len(once) == 8 and once == twice

@@ -1,13 +1,11 @@
 """Scripts of a study of widths: tables on disk in; tables, figures and a page out."""
 
 import json
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
 from support.answer_tables import JOB, steps, table
-from support.workflow import ROOT
+from support.scripts import run_script
 
 from nstar.tables import write_table
 
@@ -38,8 +36,7 @@ def results(tmp_path_factory):
 
 
 def run(script, results, job):
-    command = [sys.executable, ROOT / "scripts" / script, "--results", results]
-    return subprocess.run([*command, "--job", json.dumps(job)], capture_output=True, text=True)
+    return run_script(script, "--results", results, "--job", json.dumps(job))
 
 
 def test_every_figure_of_every_stratum_is_written(results):

@@ -1,7 +1,8 @@
 """Base of the options of every kind of model."""
 
 from abc import abstractmethod
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StrictInt, model_validator
 
@@ -37,6 +38,10 @@ def divisors(number: int, largest: int) -> str:
 
 class ModelKind(Options):
     """Base of the options of every kind of model: they know how large it is."""
+
+    EXAMPLES: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """Small options by a name, one for each choice within the kind: tests run over all of them. Odd sizes
+    meet padding and remainders."""
 
     weight_decay: Annotated[NonNegativeFloat | None, LATER] = Field(
         None,

@@ -1,6 +1,6 @@
 """DeltaNet: its options, and its size."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,18 @@ from nstar.kinds.size import CHUNK, Flops, Shape, Size, product, total_size
 
 class DeltaNetOptions(HeadedKind):
     """Linear recurrence by the delta rule, in layers with perceptrons."""
+
+    MEANINGS: ClassVar = {
+        "negative_eigenvalues": {
+            True: "eigenvalues of the transition in [-1, 1]",
+            False: "eigenvalues of the transition in [0, 1]",
+        },
+    }
+
+    EXAMPLES: ClassVar = {
+        "deltanet": {"width": 12, "depth": 2, "heads": 3, "negative_eigenvalues": True},
+        "deltanet_positive": {"width": 10, "depth": 1, "heads": 1, "negative_eigenvalues": False},
+    }
 
     kind: Literal["deltanet"] = Field(description="DeltaNet; no unit")
     negative_eigenvalues: bool = Field(

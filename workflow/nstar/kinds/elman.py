@@ -1,6 +1,6 @@
 """Elman network: its options, and its size."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from nstar.kinds.size import Shape, Size
 
 class ElmanOptions(ModelKind):
     """Simple recurrent network, one layer."""
+
+    EXAMPLES: ClassVar = {
+        "elman": {"width": 10},
+    }
 
     kind: Literal["elman"] = Field(description="Elman network; no unit")
     width: Width = width_field("embedding and hidden state")

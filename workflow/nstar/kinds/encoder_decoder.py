@@ -1,7 +1,7 @@
 """Encoder-decoder transformer: its options, and its size."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,11 @@ from nstar.options import PositiveInt
 
 class EncoderDecoderOptions(HeadedKind):
     """Encoder-decoder transformer, for chains of thought of fixed length."""
+
+    EXAMPLES: ClassVar = {
+        "encoder_decoder": {"width": 12, "depth": 2, "heads": 3},
+        "encoder_decoder_narrow": {"width": 10, "depth": 1, "heads": 1, "perceptron_width": 7},
+    }
 
     kind: Literal["encoder_decoder"] = Field(description="encoder-decoder transformer; no unit")
     depth: PositiveInt = Field(

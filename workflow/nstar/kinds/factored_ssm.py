@@ -1,6 +1,6 @@
 """Linear recurrence with a factored transition: its options, and its size."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,12 @@ from nstar.options import AtMost, PositiveInt
 
 class FactoredSSMOptions(LinearRNNOptions):
     """Linear recurrence whose bilinear transition is a sum of outer products."""
+
+    EXAMPLES: ClassVar = {
+        "factored_ssm": {"width": 7, "rank": 11},
+        "factored_ssm_low": {"width": 10, "rank": 3},
+        "factored_ssm_1": {"width": 7, "rank": 1, "normalise": False},
+    }
 
     kind: Literal["factored_ssm"] = Field(description="CP-factored SSM; no unit")
     rank: Annotated[PositiveInt, AtMost(2**14, "factors of that rank take as much as a matrix")] = (

@@ -1,6 +1,6 @@
 """GRU: its options, and its size."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from nstar.kinds.size import Shape, Size
 
 class GRUOptions(ModelKind):
     """Gated recurrent unit, one layer."""
+
+    EXAMPLES: ClassVar = {
+        "gru": {"width": 10},
+    }
 
     kind: Literal["gru"] = Field(description="GRU; no unit")
     width: Width = width_field("embedding and hidden state")

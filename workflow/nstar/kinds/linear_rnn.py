@@ -1,6 +1,6 @@
 """Linear recurrences without an additive term: their options, and their size."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,13 @@ ELEMENTWISE_BLOCK = 2
 class LinearRNNOptions(ModelKind):
     """A recurrence h_t = A(x_t) h_{t-1} without an additive term."""
 
+    MEANINGS: ClassVar = {
+        "normalise": {
+            True: "the state is divided by its root mean square after each step",
+            False: "the state is not normalised",
+        },
+    }
+
     width: Width = width_field("embedding and state")
     normalise: bool = Field(
         True, strict=True, description="whether the state is kept at unit mean square; no unit"
@@ -26,6 +33,11 @@ class LinearRNNOptions(ModelKind):
 
 class DenseSSMOptions(LinearRNNOptions):
     """Linear recurrence with a full bilinear transition."""
+
+    EXAMPLES: ClassVar = {
+        "dense_ssm": {"width": 7},
+        "dense_ssm_unnormalised": {"width": 7, "normalise": False},
+    }
 
     kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
 
@@ -36,6 +48,12 @@ class DenseSSMOptions(LinearRNNOptions):
 
 class BlockSSMOptions(LinearRNNOptions):
     """Linear recurrence with a block-diagonal bilinear transition."""
+
+    EXAMPLES: ClassVar = {
+        "block_ssm_1": {"width": 7, "block_size": 1},
+        "block_ssm_2": {"width": 10, "block_size": 2, "normalise": False},
+        "block_ssm_3": {"width": 12, "block_size": 3},
+    }
 
     kind: Literal["block_ssm"] = Field(description="block-diagonal SSM; no unit")
     block_size: PositiveInt = Field(description="size of a block, a divisor of the width; units")
@@ -60,6 +78,10 @@ class BlockSSMOptions(LinearRNNOptions):
 class RotationSSMOptions(LinearRNNOptions):
     """Linear recurrence that turns planes by an angle linear in the input."""
 
+    EXAMPLES: ClassVar = {
+        "rotation_ssm": {"width": 10},
+    }
+
     kind: Literal["rotation_ssm"] = Field(description="2x2 rotations; no unit")
 
     @model_validator(mode="after")
@@ -75,6 +97,16 @@ class RotationSSMOptions(LinearRNNOptions):
 
 class DiagonalSSMOptions(LinearRNNOptions):
     """Linear recurrence with a real diagonal transition."""
+
+    MEANINGS: ClassVar = {
+        **LinearRNNOptions.MEANINGS,
+        "positive": {True: "entries of the diagonal in (0, 1)", False: "any real numbers"},
+    }
+
+    EXAMPLES: ClassVar = {
+        "diagonal_ssm": {"width": 7, "positive": False},
+        "diagonal_ssm_positive": {"width": 7, "positive": True},
+    }
 
     kind: Literal["diagonal_ssm"] = Field(description="diagonal SSM; no unit")
     positive: bool = Field(

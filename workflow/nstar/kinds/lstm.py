@@ -1,6 +1,6 @@
 """LSTM: its options, and its size."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,10 @@ from nstar.kinds.size import Shape, Size
 
 class LSTMOptions(ModelKind):
     """Long short-term memory, one layer."""
+
+    EXAMPLES: ClassVar = {
+        "lstm": {"width": 10},
+    }
 
     kind: Literal["lstm"] = Field(description="LSTM; no unit")
     width: Width = width_field("embedding and hidden state")

@@ -1,7 +1,7 @@
 """Transformer: its options, and its size."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,12 @@ def default_block_size(n_positions: int) -> int:
 
 class SparseAttentionOptions(Options):
     """Attention to a window and to the last positions of every block."""
+
+    MEANINGS: ClassVar = {
+        "kind": {
+            "sparse": "a position sees a window of blocks and the last positions of earlier blocks"
+        },
+    }
 
     kind: Literal["sparse"] = Field(description="sparse attention; no unit")
     block_size: PositiveInt | None = Field(
@@ -47,6 +53,15 @@ class SparseAttentionOptions(Options):
 class LinearAttentionOptions(Options):
     """Attention whose weights are products of features."""
 
+    MEANINGS: ClassVar = {
+        "kind": {"linear": "weights are products of features of queries and keys"},
+        "feature_map": {
+            "elu": "features elu(x) + 1",
+            "relu": "features max(x, 0)",
+            "exp": "features exp(x)",
+        },
+    }
+
     kind: Literal["linear"] = Field(description="linear attention; no unit")
     feature_map: Literal["elu", "relu", "exp"] = Field(
         "elu", description="features of queries and keys: elu(x) + 1, max(x, 0) or exp(x); no unit"
@@ -60,6 +75,93 @@ AttentionOptions = tagged_union(SparseAttentionOptions, LinearAttentionOptions)
 
 class TransformerOptions(HeadedKind):
     """Transformer: layers of self-attention and a perceptron, with residual connections."""
+
+    MEANINGS: ClassVar = {
+        "positions": {
+            "learned": "a table of position embeddings is trained",
+            "sinusoidal": "fixed sines and cosines of the position",
+            "rotary": "queries and keys are rotated by angles that grow with the position",
+            "none": "the model is told no positions",
+        },
+        "norm": {
+            "pre": "LayerNorm before each part of a layer, and before the head",
+            "post": "LayerNorm after each residual sum",
+        },
+        "causal": {True: "a position sees itself and earlier ones", False: "a position sees all"},
+        "activation": {
+            "gelu": "nonlinearity of the perceptrons: GELU",
+            "gelu_tanh": "nonlinearity of the perceptrons: GELU, approximated with tanh",
+            "relu": "nonlinearity of the perceptrons: ReLU",
+        },
+        "embedding": {
+            "added": "positions are added to token embeddings",
+            "concatenated": "half of the width embeds the token, half the position",
+        },
+        "initialisation": {
+            "gpt2": "initial weights drawn as GPT-2's",
+            "torch": "initial weights drawn as those of torch's own modules",
+        },
+        "embedding_norm": {
+            True: "a LayerNorm follows the embedding",
+            False: "no LayerNorm follows the embedding",
+        },
+    }
+
+    EXAMPLES: ClassVar = {
+        "transformer": {"width": 12, "depth": 2, "heads": 3},
+        "transformer_post": {
+            "width": 12,
+            "depth": 2,
+            "heads": 2,
+            "positions": "sinusoidal",
+            "norm": "post",
+            "activation": "relu",
+        },
+        "transformer_rotary": {"width": 12, "depth": 2, "heads": 3, "positions": "rotary"},
+        "transformer_encoder": {"width": 12, "depth": 2, "heads": 3, "causal": False},
+        "transformer_no_positions": {"width": 10, "depth": 1, "heads": 1, "positions": "none"},
+        "transformer_sensitivity": {
+            "width": 12,
+            "depth": 2,
+            "heads": 2,
+            "norm": "post",
+            "causal": False,
+            "activation": "relu",
+            "embedding": "concatenated",
+            "perceptron_width": 12,
+            "initialisation": "torch",
+        },
+        "transformer_sparse": {
+            "width": 12,
+            "depth": 2,
+            "heads": 3,
+            "positions": "sinusoidal",
+            "activation": "gelu_tanh",
+            "embedding_norm": True,
+            "attention": {"kind": "sparse", "block_size": 3, "window": 1, "global_tokens": 2},
+        },
+        "transformer_linear": {
+            "width": 12,
+            "depth": 2,
+            "heads": 3,
+            "positions": "sinusoidal",
+            "attention": {"kind": "linear", "feature_map": "elu"},
+        },
+        "transformer_linear_relu": {
+            "width": 12,
+            "depth": 2,
+            "heads": 3,
+            "positions": "rotary",
+            "norm": "post",
+            "attention": {"kind": "linear", "feature_map": "relu"},
+        },
+        "transformer_linear_exp": {
+            "width": 10,
+            "depth": 1,
+            "heads": 2,
+            "attention": {"kind": "linear", "feature_map": "exp"},
+        },
+    }
 
     kind: Literal["transformer"] = Field(description="transformer; no unit")
     positions: Literal["learned", "sinusoidal", "rotary", "none"] = Field(

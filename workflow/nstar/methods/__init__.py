@@ -1,7 +1,7 @@
 """How was a study made? The methods page of its report."""
 
 from nstar.cells import cells_of
-from nstar.methods.rows import CHOICES, Row, kind_tables, option_rows, show_value
+from nstar.methods.rows import Row, kind_tables, option_rows, show_value
 from nstar.report.page import render_page
 from nstar.study import FRESH, Study
 from nstar.tasks import QuestionTask
@@ -46,7 +46,7 @@ def write_methods(study: Study) -> str:
             "data": option_rows(study.data, "data."),
             "training": [
                 *option_rows(study.replicates, "replicates."),
-                Row("search", study.search, CHOICES["search"][study.search]),
+                Row("search", study.search, study.meaning("search", study.search)),
                 *option_rows(study.training, "training.", but=_idle_in_training(study)),
             ],
             "success": option_rows(study.training.success, "training.success."),

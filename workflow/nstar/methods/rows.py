@@ -8,96 +8,6 @@ from typing import Any
 from nstar.options import Options
 from nstar.study.families import family_of
 
-CHOICES: Mapping[str, Mapping[Any, str]] = {
-    # models
-    "positions": {
-        "learned": "a table of position embeddings is trained",
-        "sinusoidal": "fixed sines and cosines of the position",
-        "rotary": "queries and keys are rotated by angles that grow with the position",
-        "none": "the model is told no positions",
-    },
-    "norm": {
-        "pre": "LayerNorm before each part of a layer, and before the head",
-        "post": "LayerNorm after each residual sum",
-    },
-    "causal": {True: "a position sees itself and earlier ones", False: "a position sees all"},
-    "activation": {
-        "gelu": "nonlinearity of the perceptrons: GELU",
-        "gelu_tanh": "nonlinearity of the perceptrons: GELU, approximated with tanh",
-        "relu": "nonlinearity of the perceptrons: ReLU",
-    },
-    "embedding": {
-        "added": "positions are added to token embeddings",
-        "concatenated": "half of the width embeds the token, half the position",
-    },
-    "initialisation": {
-        "gpt2": "initial weights drawn as GPT-2's",
-        "torch": "initial weights drawn as those of torch's own modules",
-    },
-    "embedding_norm": {
-        True: "a LayerNorm follows the embedding",
-        False: "no LayerNorm follows the embedding",
-    },
-    "kind": {
-        "sparse": "a position sees a window of blocks and the last positions of earlier blocks",
-        "linear": "weights are products of features of queries and keys",
-    },
-    "feature_map": {
-        "elu": "features elu(x) + 1",
-        "relu": "features max(x, 0)",
-        "exp": "features exp(x)",
-    },
-    "normalise": {
-        True: "the state is divided by its root mean square after each step",
-        False: "the state is not normalised",
-    },
-    "positive": {True: "entries of the diagonal in (0, 1)", False: "any real numbers"},
-    "negative_eigenvalues": {
-        True: "eigenvalues of the transition in [-1, 1]",
-        False: "eigenvalues of the transition in [0, 1]",
-    },
-    # tasks
-    "border": {"unit": "a gap at the border costs 1", "gap": "a gap at the border costs 2"},
-    # replicates and training
-    "search": {
-        "all": "every budget of the grid is trained",
-        "bracket": "budgets are trained in rounds, until those next to the demand are",
-        "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
-    },
-    "objective": {
-        "cross_entropy": "cross-entropy of one output per state",
-        "squared_error": "squared error of a single output against a label in [0, 1]",
-    },
-    "precision": {
-        "float32": "matrix products in float32",
-        "tf32": "matrix products in TF32, on a GPU",
-        "bfloat16": "matrix products of transformers and DeltaNet in bfloat16, of others in float32",
-    },
-    "stop_on_success": {
-        True: "a replicate ends at the evaluation at which it has learnt",
-        False: "success does not end a replicate",
-    },
-    "decoupled": {
-        True: "AdamW: parameters decay beside the gradient",
-        False: "Adam: the weight decay is part of the gradient",
-    },
-    "decay": {
-        "constant": "constant learning rate after the warm-up, if there is one",
-        "linear": "linear decay of the learning rate after the warm-up, if there is one",
-        "cosine": "cosine decay of the learning rate after the warm-up, if there is one",
-    },
-    "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
-    # evaluation; "measure" is that of training.success as well
-    "measure": {
-        "loss": "mean loss of a label",
-        "token_accuracy": "share of right labels",
-        "sequence_accuracy": "share of sequences with every label right",
-        "answer": "share of right answers",
-        "chain": "share of texts with all steps and the answer right",
-    },
-}
-"""What a value of an option with a few legal ones means, by the name of the option."""
-
 BLANK = "\u2013"
 """In place of an option that a model of the table does not have."""
 
@@ -169,12 +79,12 @@ def option_rows(options: Options, prefix: str = "", but: Collection[str] = ()) -
             continue
         if isinstance(value, Options):
             if hasattr(value, "kind"):
-                yield Row(key, value.kind, CHOICES["kind"].get(value.kind, ""))
+                yield Row(key, value.kind, value.meaning("kind", value.kind))
             yield from option_rows(value, f"{key}.", {f"{key}.kind", *but})
             continue
         meaning, unit = _described(field.description or "")
         if isinstance(value, bool | str):
-            meaning = CHOICES.get(name, {}).get(value, "")
+            meaning = options.meaning(name, value)
         if value is None:
             yield Row(key, _NULL.search(field.description)[1], meaning)
         else:

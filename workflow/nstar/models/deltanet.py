@@ -33,6 +33,11 @@ OUTPUT_EPSILON = 1e-5
 class DeltaNet(StackedModel):
     """The delta rule and a four times wider perceptron in every layer.
 
+    With R = 2, B = 3, T = 4, D = 6, H = 2, C = 2, shapes go ``tokens (2, 3, 4)`` -> stream
+    ``(2, 3, 4, 6)`` -> queries, keys and values ``(12, 4, 3)`` by replicate, sequence and head, beta
+    ``(12, 4, 1)`` -> read from memories ``(12, 3, 3)``, chunk by chunk -> stream -> logits
+    ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : DeltaNetOptions

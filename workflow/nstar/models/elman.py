@@ -24,6 +24,10 @@ aten = torch.ops.aten
 class Elman(StackedModel):
     """Simple recurrent network.
 
+    With R = 2, B = 3, T = 4, V = 5, D = 6, C = 2, shapes go ``tokens (2, 3, 4)`` -> inputs one column per
+    sequence ``(4, 2, 5, 3)``, a row per symbol as V <= D -> state of a step ``(2, 6, 3)`` -> hidden
+    states ``(4, 2, 6, 3)`` -> logits ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : ElmanOptions

@@ -37,6 +37,10 @@ class EncoderDecoder(StackedModel):
     encoder reads ``x_1 .. x_n``, each of which sees all of them. The decoder reads ``S s_1 .. s_{m-1}``,
     each of which sees those before it and all that the encoder makes. There are outputs from S on.
 
+    With R = 2, B = 3, four symbols, the separator and three states (T = 8), D = 6, C = 2, shapes go
+    ``tokens (2, 3, 8)`` -> encoded ``(2, 3, 4, 6)`` and decoded ``(2, 3, 4, 6)``, each of the latter's
+    positions reading all of the former -> logits from the separator on ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : EncoderDecoderOptions

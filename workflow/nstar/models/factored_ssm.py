@@ -28,6 +28,10 @@ class FactoredSSM(StackedModel):
     It is the Dense-SSM whose tensor of weights has a canonical polyadic decomposition,
     ``W_ijk = sum_f (W_h1)_if (W_h2)_jf (W_x)_kf``.
 
+    With R = 2, B = 3, T = 4, V = 5, D = 6, F = 7, C = 2, shapes go ``tokens (2, 3, 4)`` -> coefficients
+    per symbol ``(2, 5, 7)``, looked up ``(2, 4, 3, 7)`` -> times the state seen by the factors
+    ``(2, 3, 7)`` -> next state ``(2, 3, 6)`` -> logits ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : FactoredSSMOptions

@@ -37,6 +37,10 @@ class LinearRNN(StackedModel):
     A subclass says which matrices A it allows: `transition_spec` and, where the features are not the
     entries of A themselves, `transition_blocks`.
 
+    With R = 2, B = 3, T = 4, V = 5, D = 6 in one block, C = 2, shapes go ``tokens (2, 3, 4)`` -> one
+    matrix per symbol ``(2, 5, 1, 6, 6)`` -> each step applies all of them to the state ``(2, 3, 6)`` and
+    picks that of the token -> states ``(2, 3, 4, 6)`` -> logits ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : LinearRNNOptions

@@ -24,6 +24,10 @@ aten = torch.ops.aten
 class LSTM(StackedModel):
     """Long short-term memory without peepholes.
 
+    With R = 2, B = 3, T = 4, V = 5, D = 6, C = 2, shapes go ``tokens (2, 3, 4)`` -> inputs one column per
+    sequence ``(4, 2, 5, 3)``, a row per symbol as V <= D -> gates of a step ``(2, 24, 3)`` -> hidden
+    states ``(4, 2, 6, 3)`` -> logits ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : LSTMOptions

@@ -49,6 +49,10 @@ Norm = Callable[[Parameters, str, Tensor], Tensor]
 class Transformer(StackedModel):
     """Self-attention and a perceptron in every layer.
 
+    With R = 2, B = 3, T = 4, D = 6, H = 2, C = 2, shapes go ``tokens (2, 3, 4)`` -> stream
+    ``(2, 3, 4, 6)`` -> queries, keys and values ``(2 * 3, 2, 4, 3)`` each -> mixed by head and added to
+    the stream ``(2, 3, 4, 6)`` -> perceptron on rows ``(2, 12, 6)`` -> logits ``(2, 3, 4, 2)``.
+
     Parameters
     ----------
     options : TransformerOptions

@@ -1,6 +1,6 @@
 """Measures taken on trained replicates."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -54,6 +54,13 @@ class FunctionMeasures(Options):
 
 class AnswerMeasures(Options):
     """What is measured of networks that answer questions; what is asked is which width they need."""
+
+    MEANINGS: ClassVar = {
+        "measure": {
+            "answer": "share of right answers",
+            "chain": "share of texts with all steps and the answer right",
+        },
+    }
 
     measure: Literal["answer", "chain"] = Field(
         "chain",

@@ -4,7 +4,7 @@ This is the one source of types, defaults and descriptions: the JSON schema in `
 and the table in ``docs/reference/config.md`` are generated from it.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StrictInt, model_validator
 
@@ -95,6 +95,14 @@ class Figures(Options):
 
 class Study(Options):
     """One study: everything that decides its numbers and its report."""
+
+    MEANINGS: ClassVar = {
+        "search": {
+            "all": "every budget of the grid is trained",
+            "bracket": "budgets are trained in rounds, until those next to the demand are",
+            "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
+        },
+    }
 
     name: Name = Field(description="short name; no unit")
     title: Title = Field(

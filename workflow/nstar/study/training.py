@@ -1,6 +1,6 @@
 """How replicates are trained, and when they count as learnt."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,13 @@ from nstar.options import (
 
 class Optimiser(Options):
     """Adam or AdamW."""
+
+    MEANINGS: ClassVar = {
+        "decoupled": {
+            True: "AdamW: parameters decay beside the gradient",
+            False: "Adam: the weight decay is part of the gradient",
+        },
+    }
 
     betas: tuple[Annotated[Float, Field(ge=0, lt=1)], Annotated[Float, Field(ge=0, lt=1)]] = Field(
         (0.9, 0.999), description="decay rates of the two moments; no unit"
@@ -36,6 +43,14 @@ class Optimiser(Options):
 class Schedule(Options):
     """How the learning rate changes over a run of `max_steps`."""
 
+    MEANINGS: ClassVar = {
+        "decay": {
+            "constant": "constant learning rate after the warm-up, if there is one",
+            "linear": "linear decay of the learning rate after the warm-up, if there is one",
+            "cosine": "cosine decay of the learning rate after the warm-up, if there is one",
+        },
+    }
+
     decay: Literal["constant", "linear", "cosine"] = Field(
         "constant", description="what follows the warm-up; no unit"
     )
@@ -49,6 +64,15 @@ class Schedule(Options):
 
 class Success(Options):
     """When a replicate has learnt: a measure on the validation set passes a threshold."""
+
+    MEANINGS: ClassVar = {
+        "measure": {
+            "loss": "mean loss of a label",
+            "token_accuracy": "share of right labels",
+            "sequence_accuracy": "share of sequences with every label right",
+        },
+        "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
+    }
 
     measure: Literal["loss", "token_accuracy", "sequence_accuracy"] = Field(
         description="what is compared; `sequence_accuracy` wants every position right; no unit"
@@ -70,6 +94,22 @@ class Success(Options):
 
 class Training(Options):
     """The loop, its optimiser, and when it stops."""
+
+    MEANINGS: ClassVar = {
+        "objective": {
+            "cross_entropy": "cross-entropy of one output per state",
+            "squared_error": "squared error of a single output against a label in [0, 1]",
+        },
+        "precision": {
+            "float32": "matrix products in float32",
+            "tf32": "matrix products in TF32, on a GPU",
+            "bfloat16": "matrix products of transformers and DeltaNet in bfloat16, of others in float32",
+        },
+        "stop_on_success": {
+            True: "a replicate ends at the evaluation at which it has learnt",
+            False: "success does not end a replicate",
+        },
+    }
 
     batch_size: PositiveInt = Field(
         description="largest batch; never more than the budget; sequences"

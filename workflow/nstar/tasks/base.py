@@ -1,7 +1,9 @@
 """What a task is: an alphabet, a number of labels, and the label after every symbol."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cache
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from nstar.tasks.stream import SequenceStream
 
 class Task(Options):
     """Base of all tasks; a subclass adds ``kind``, its own options, and the three members below."""
+
+    EXAMPLES: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Options by a name, the first of them that of the kind: tests run over all of them."""
 
     @property
     @abstractmethod

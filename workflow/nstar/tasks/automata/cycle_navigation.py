@@ -1,6 +1,6 @@
 """Cycle navigation: where a walker on a cycle stands who stays, goes forward or goes back."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
@@ -28,6 +28,10 @@ class CycleNavigation(Automaton):
     >>> task.labels(np.array([[1, 1, 0, 2, 2, 2]])).tolist()
     [[1, 2, 2, 1, 0, 4]]
     """
+
+    EXAMPLES: ClassVar = {
+        "cycle_navigation": {"size": 5},
+    }
 
     kind: Literal["cycle_navigation"] = Field(description="cycle navigation; no unit")
     size: Annotated[

@@ -8,7 +8,7 @@ import itertools
 import math
 import re
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -89,6 +89,10 @@ class GroupProduct(Automaton):
     >>> GroupProduct(kind="group_product", group="Z_5").labels(np.array([[3, 4, 2]])).tolist()
     [[3, 2, 4]]
     """
+
+    EXAMPLES: ClassVar = {
+        "group_product": {"group": "Q_8"},
+    }
 
     kind: Literal["group_product"] = Field(description="group product; no unit")
     group: Annotated[str, Field(strict=True, max_length=60), AfterValidator(_check_group)] = Field(

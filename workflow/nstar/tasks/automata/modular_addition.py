@@ -3,7 +3,7 @@
 The model sees ``3 4 2`` (m = 5) and has to say ``3 2 4``, the partial sums.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
@@ -30,6 +30,10 @@ class ModularAddition(Task):
     >>> task.labels(np.array([[3, 4, 2]])).tolist()
     [[3, 2, 4]]
     """
+
+    EXAMPLES: ClassVar = {
+        "modular_addition": {"modulus": 5},
+    }
 
     kind: Literal["modular_addition"] = Field(description="modular addition; no unit")
     modulus: Annotated[

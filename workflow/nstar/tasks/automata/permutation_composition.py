@@ -5,7 +5,7 @@ sums, the products do not commute.
 """
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
@@ -38,6 +38,10 @@ class PermutationComposition(Automaton):
     >>> task.labels(np.array([[1, 2], [2, 1]])).tolist()  # (1, 0, 2) o (0, 2, 1) = (1, 2, 0)
     [[1, 3], [2, 4]]
     """
+
+    EXAMPLES: ClassVar = {
+        "permutation_composition": {"degree": 3},
+    }
 
     kind: Literal["permutation_composition"] = Field(description="permutation composition; no unit")
     degree: Annotated[

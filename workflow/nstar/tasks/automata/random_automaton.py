@@ -5,7 +5,7 @@ symbol may lead from two states to one.
 """
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt, model_validator
@@ -42,6 +42,10 @@ class RandomAutomaton(Automaton):
     >>> task.transitions.shape
     (5, 3)
     """
+
+    EXAMPLES: ClassVar = {
+        "random_automaton": {"states": 5, "symbols": 3, "seed": 0},
+    }
 
     kind: Literal["random_automaton"] = Field(description="random automaton; no unit")
     states: Annotated[

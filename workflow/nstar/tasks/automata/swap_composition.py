@@ -6,7 +6,7 @@ The states are those of `permutation_composition`, the alphabet is much smaller:
 
 import itertools
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
@@ -37,6 +37,10 @@ class SwapComposition(Automaton):
     >>> task.labels(np.array([[0, 0], [0, 2], [2, 0]])).tolist()  # symbols (0 1), (0 2), (1 2)
     [[2, 0], [2, 4], [1, 3]]
     """
+
+    EXAMPLES: ClassVar = {
+        "swap_composition": {"degree": 3},
+    }
 
     kind: Literal["swap_composition"] = Field(description="swap composition; no unit")
     degree: Annotated[

@@ -3,7 +3,7 @@
 The model sees ``1 0 1`` and has to say 1.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,10 @@ class First(BooleanFunction):
     >>> First(kind="first").labels(np.array([[1, 0, 1]])).tolist()
     [[1, 1, 1]]
     """
+
+    EXAMPLES: ClassVar = {
+        "first": {},
+    }
 
     kind: Literal["first"] = Field(description="the first bit; no unit")
 

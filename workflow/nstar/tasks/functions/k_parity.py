@@ -3,7 +3,7 @@
 With k = 2 the model sees ``1 1 1`` and has to say 0. Of all bits it is `modular_addition` with modulus 2.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -25,6 +25,10 @@ class KParity(BooleanFunction):
     >>> KParity(kind="k_parity", bits=2).labels(np.array([[1, 1, 1]])).tolist()
     [[1, 0, 0]]
     """
+
+    EXAMPLES: ClassVar = {
+        "k_parity": {"bits": 3},
+    }
 
     kind: Literal["k_parity"] = Field(description="parity of the first bits; no unit")
     bits: PositiveInt = Field(description="k, how many bits count; bits")

@@ -4,7 +4,7 @@ The model sees ``1 0 1`` and has to say 1; of ``1 0`` it has to say 0, for a tie
 """
 
 from math import comb
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -30,6 +30,10 @@ class Majority(BooleanFunction):
     >>> Majority(kind="majority").labels(np.array([[1, 0, 1, 0]])).tolist()
     [[1, 0, 1, 0]]
     """
+
+    EXAMPLES: ClassVar = {
+        "majority": {},
+    }
 
     kind: Literal["majority"] = Field(description="strict majority of the bits; no unit")
 

@@ -3,7 +3,7 @@
 The model sees ``1 0 1`` and has to say 2/3.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,10 @@ class Mean(Task):
     >>> Mean(kind="mean").labels(np.array([[1, 0, 0, 1]])).round(3).tolist()
     [[1.0, 0.5, 0.333, 0.5]]
     """
+
+    EXAMPLES: ClassVar = {
+        "mean": {},
+    }
 
     kind: Literal["mean"] = Field(description="share of ones; no unit")
 

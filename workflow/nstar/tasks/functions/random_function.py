@@ -3,7 +3,7 @@
 The model sees ``1 0 1`` and has to say what no rule tells.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,6 +28,10 @@ class RandomFunction(BooleanFunction):
     Hahn and Rofin (2024), Why are Sensitive Functions Hard for Transformers?, arXiv:2402.09963,
     section 7.2 and figure 4.
     """
+
+    EXAMPLES: ClassVar = {
+        "random_function": {"seed": 0},
+    }
 
     kind: Literal["random_function"] = Field(description="labels without a rule; no unit")
     seed: NonNegativeInt = Field(description="which function; no unit")

@@ -3,7 +3,7 @@
 With the table ``0110``, that of parity on two bits, the model sees ``1 0`` and has to say 1.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StringConstraints, field_validator
@@ -27,6 +27,10 @@ class TruthTable(BooleanFunction):
     >>> task.labels(np.array([[0, 1], [1, 1]])).tolist()
     [[0, 1], [0, 0]]
     """
+
+    EXAMPLES: ClassVar = {
+        "truth_table": {"values": "0110100110010110"},
+    }
 
     kind: Literal["truth_table"] = Field(description="a function by its values; no unit")
     values: Annotated[str, StringConstraints(strict=True, pattern=r"^[01]+$")] = Field(

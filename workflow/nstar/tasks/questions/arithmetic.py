@@ -6,7 +6,7 @@ The model sees ``( 5 + 2 ) * 10 * 1 =`` and has to say ``( 5 + 2 ) * 10 = 7 * 10
 import itertools
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field, StrictInt
@@ -62,6 +62,11 @@ class Arithmetic(QuestionTask):
     >>> task.is_valid(task.read("3 + 3 - 4 = 3 + 10 = 2 <eos>"))
     True
     """
+
+    EXAMPLES: ClassVar = {
+        "arithmetic": {"modulus": 11},
+        "arithmetic modulo 3": {"modulus": 3},
+    }
 
     kind: Literal["arithmetic"] = Field(description="arithmetic modulo a prime; no unit")
     modulus: Prime = Field(11, description="p, the prime modulo which values are taken; no unit")

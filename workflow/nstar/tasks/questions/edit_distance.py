@@ -5,7 +5,7 @@ The model sees ``a b | a c b <sep>`` and has to say ``0 2 4 , 2 3 2 , <sep> 2``.
 
 from functools import cache
 from string import ascii_lowercase
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt, model_validator
@@ -59,6 +59,16 @@ class EditDistance(QuestionTask):
     >>> task.write(task.solve(task.read("a b | a c b")))
     'a b | a c b <sep> 0 2 4 , 2 3 2 , <sep> 2 <eos>'
     """
+
+    MEANINGS: ClassVar = {
+        "border": {"unit": "a gap at the border costs 1", "gap": "a gap at the border costs 2"},
+    }
+
+    EXAMPLES: ClassVar = {
+        "edit_distance": {"letters": 26, "fewest_used": 3, "most_used": 10},
+        "consistent edit distance": {"border": "gap"},
+        "edit distance of three letters": {"letters": 3, "most_used": 3},
+    }
 
     kind: Literal["edit_distance"] = Field(description="edit distance; no unit")
     letters: Letters = Field(26, description="letters from a on that words are made of; letters")

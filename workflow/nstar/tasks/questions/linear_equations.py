@@ -6,7 +6,7 @@ The model sees ``2 a + 1 b = 3 , 0 a + 4 b = 8 <sep>`` and has to say
 
 from collections.abc import Iterable, Iterator
 from math import prod
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -42,6 +42,11 @@ class LinearEquations(QuestionTask):
     >>> task.write(task.solve(task.read("2 a + 1 b = 3 , 0 a + 4 b = 8")))
     '2 a + 1 b = 3 , 0 a + 4 b = 8 <sep> a + 6 b = 7 , 4 b = 8 <sep> a = 6 , b = 2 <eos>'
     """
+
+    EXAMPLES: ClassVar = {
+        "linear_equations": {"modulus": 11},
+        "binary equations": {"modulus": 2},
+    }
 
     kind: Literal["linear_equations"] = Field(
         description="linear equations modulo a prime; no unit"

@@ -4,7 +4,7 @@ The model sees ``21 23 11 16 29 15 14 19 28 37 <sep>`` and has to say ``1 2 1 2 
 """
 
 from bisect import bisect_left
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, StrictInt
@@ -45,6 +45,11 @@ class LongestIncreasingSubsequence(QuestionTask):
     >>> local.write(local.solve(local.read("21 23 11 16 29 15 14")))
     '21 23 11 16 29 15 14 <sep> 1 2 1 2 3 1 1 <sep> 3 <eos>'
     """
+
+    EXAMPLES: ClassVar = {
+        "longest_increasing_subsequence": {"numbers": 250},
+        "local subsequence": {"numbers": 20, "locality": 2},
+    }
 
     kind: Literal["longest_increasing_subsequence"] = Field(
         description="longest increasing subsequence; no unit"

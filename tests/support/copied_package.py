@@ -1,0 +1,76 @@
+"""A copy of the package to which a test adds files and lines, as a user who extends it does."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nstar
+
+TESTS = Path(__file__).parents[1]
+
+
+class CopiedPackage:
+    """A copy of `nstar` in a folder.
+
+    Attributes
+    ----------
+    changed : dict of str to int
+        Lines that were added, by file of the package.
+    """
+
+    def __init__(self, folder):
+        self.root = folder / "workflow" / "nstar"
+        shutil.copytree(
+            Path(nstar.__file__).parent, self.root, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        self.changed = {}
+
+    def add_file(self, name, text):
+        """Add a file."""
+        assert not (self.root / name).exists()
+        (self.root / name).write_text(text)
+        self.changed[name] = len(text.splitlines())
+
+    def add_line(self, name, before, line):
+        """Add a line before the only one that begins with some text."""
+        lines = (self.root / name).read_text().splitlines()
+        (place,) = [i for i, other in enumerate(lines) if other.startswith(before)]
+        lines.insert(place, line)
+        (self.root / name).write_text("\n".join(lines) + "\n")
+        self.changed[name] = self.changed.get(name, 0) + 1
+
+    def run(self, *arguments, **options):
+        """Run Python with the copy in place of the package; return what it printed."""
+        path = os.pathsep.join([str(self.root.parent), str(TESTS)])
+        finished = subprocess.run(
+            [sys.executable, *arguments],
+            env=os.environ | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            **options,
+        )
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout
+
+    def run_tests(self, *arguments):
+        """Run tests against the copy; return the line that counts them."""
+        settings = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={TESTS.parent}"]
+        return self.run("-m", "pytest", *settings, *arguments, cwd=TESTS.parent).splitlines()[-1]
+
+    def train(self, study, folder):
+        """Train a study, and return the kinds of outcomes in its table of cells."""
+        script = (
+            "import json, sys; from pathlib import Path; import nstar;"
+            "from support.stores import make_stores;"
+            "from nstar.jobs.collection import collect_results;"
+            "from nstar.plan.jobs import make_batches; from nstar.plan.missing import make_plan;"
+            "from nstar.reading.check import load_study; from nstar.tables import read_table;"
+            "study, results = load_study(json.loads(sys.argv[1])), Path(sys.argv[2]);"
+            "make_stores(make_batches(make_plan(study, results)), results);"
+            "collect_results({'study': study.model_dump(mode='json')}, results);"
+            "cells = read_table(results / 'tables/cells.parquet', 'cells');"
+            "print(nstar.__file__, *cells['model'].unique(), *cells['task'].unique())"
+        )
+        return self.run("-c", script, study, str(folder)).split()
