@@ -54,12 +54,12 @@ rule all:
     default_target: True
     input:
         # One store of each job: a job makes all of its own.
-        [batch.outputs[0] for batch in jobs_of("train_cells")],
+        [job.outputs[0] for job in jobs_of("train_cells")],
         # A search decides from the cells of a round which ones are next; tables are made at its end.
         []
         if SEARCHING
         else [
-            *(batch.outputs[0] for batch in jobs_of("evaluate_cells")),
+            *(job.outputs[0] for job in jobs_of("evaluate_cells")),
             *rules.collect_results.output,
             *rules.write_methods.output,
             *ENDS,
@@ -75,7 +75,7 @@ onstart:
 
 
 onsuccess:
-    took = compare_with_truth(PLAN, BATCHES)
+    took = compare_with_truth(PLAN, PLANNED)
     if took:
         print(took, file=sys.stderr)
     if SEARCHING:
@@ -83,5 +83,5 @@ onsuccess:
 
 
 # Snakemake copies its global names for every text that it formats; those of rules nobody reads.
-for batch in JOBS:
-    globals().pop(f"__{batch.rule}", None)
+for job in JOBS:
+    globals().pop(f"__{job.rule}", None)

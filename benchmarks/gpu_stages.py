@@ -29,7 +29,7 @@ from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.outcomes import OUTCOMES
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
@@ -141,27 +141,27 @@ def cell(device, scale):
     raw["training"]["max_steps"] = scale.cell_steps
     raw["training"]["evaluate_every"] = min(scale.cell_steps, 100)
     results = Path(tempfile.mkdtemp())
-    batches = make_batches(make_plan(load_study(raw), results))
+    planned = plan_jobs(make_plan(load_study(raw), results))
     return {
-        "data": partial(make_data, batches.generation, results),
-        "training": partial(train, batches.training, results, device),
-        "evaluation": partial(evaluate, batches.evaluation, results, device),
+        "data": partial(make_data, planned.generation, results),
+        "training": partial(train, planned.training, results, device),
+        "evaluation": partial(evaluate, planned.evaluation, results, device),
     }
 
 
-def make_data(batches, results):
+def make_data(planned, results):
     """Return the time of the job that makes data."""
     started = time.perf_counter()
-    for batch in batches:
-        generate_data(batch.job, results)
+    for planned_job in planned:
+        generate_data(planned_job.work, results)
     return took(started)
 
 
-def train(batches, results, device):
+def train(planned, results, device):
     """Return time, steps and outcomes of the job that trains."""
     started = time.perf_counter()
-    for batch in batches:
-        train_cells(batch.job, results, device.type, checkpoint_interval_s=600.0)
+    for planned_job in planned:
+        train_cells(planned_job.work, results, device.type, checkpoint_interval_s=600.0)
     record = took(started)
     (path,) = results.glob("cells/**/*.zarr.zip")
     store = read_store(path, CELL)
@@ -175,11 +175,11 @@ def train(batches, results, device):
     return {**record, **rate, "R": len(outcomes), "result": f"{record['result']}; {counts}"}
 
 
-def evaluate(batches, results, device):
+def evaluate(planned, results, device):
     """Return time and accuracies of the job that evaluates."""
     started = time.perf_counter()
-    for batch in batches:
-        evaluate_cells(batch.job, results, device.type)
+    for planned_job in planned:
+        evaluate_cells(planned_job.work, results, device.type)
     record = took(started)
     (path,) = results.glob("evaluations/**/*.zarr.zip")
     store = read_store(path, EVALUATION)

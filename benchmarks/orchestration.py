@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
@@ -93,8 +93,8 @@ def measure_grid(folder, n_cells):
     raw = study_of(n_cells)
     (folder / "config.yaml").write_text(yaml.safe_dump(raw))
     plan = make_plan(load_study(raw), folder / "results")
-    batches = make_batches(plan)
-    jobs = (*batches.generation, *batches.training, *batches.evaluation)
+    planned = plan_jobs(plan)
+    jobs = (*planned.generation, *planned.training, *planned.evaluation)
     yield "plan", len(jobs), run([sys.executable, ROOT / "scripts/plan_study.py"], folder)
     yield "dry run", len(jobs), run([*snakemake(), "--dry-run", "--quiet", "all"], folder)
     for path in (Path(path) for job in jobs for path in job.outputs):

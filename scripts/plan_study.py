@@ -10,7 +10,7 @@ from pathlib import Path
 from nstar.jobs.command_line import parser, run
 from nstar.plan.forecast import forecast
 from nstar.plan.forecast_text import as_text
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
@@ -33,7 +33,7 @@ def main(arguments=None):
     if options.finished:
         unfinished = plan.searching or plan.missing_evaluations or any(plan.missing_blocks)
         sys.exit(3 if unfinished else 0)
-    found = forecast(plan, make_batches(plan))
+    found = forecast(plan, plan_jobs(plan))
     print(json.dumps(found, indent=2) if options.json else as_text(found))
 
 

@@ -20,7 +20,7 @@ from support.workflow import ROOT, STABLE_TABLES, make_run
 
 from nstar.jobs.training import train_cells
 from nstar.plan.attempts import list_checkpoints
-from nstar.plan.jobs import read_batch
+from nstar.plan.jobs import read_job
 from nstar.store.archive import read_store
 from nstar.store.schemas import CELL
 
@@ -332,7 +332,7 @@ def test_training_beyond_the_time_limit_ends_in_several_jobs(limited, tmp_path):
     wait_until(lambda: list(jobs_folder.glob(f"{limited.slow}*.json")), 60, "jobs are planned")
     (path,) = jobs_folder.glob(f"{limited.slow}*.json")
     shutil.copytree(limited.folder / "results/data", tmp_path / "data")
-    train_cells(read_batch(limited.folder / "results", path.stem).job, tmp_path, "cpu", 60)
+    train_cells(read_job(limited.folder / "results", path.stem).work, tmp_path, "cpu", 60)
 
     limited.main.wait(timeout=400)
     assert limited.states(limited.slow) == ["TIMEOUT", "TIMEOUT", "COMPLETED"]

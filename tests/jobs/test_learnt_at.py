@@ -8,7 +8,7 @@ from support.stores import make_stores
 from support.studies import tiny
 
 from nstar.jobs.collection import collect_results, find_learnt_at
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.study import Success
@@ -65,7 +65,7 @@ def test_it_agrees_with_the_outcomes_of_trained_cells(tmp_path, success, stop):
     changes = {"training.success": success, "training.stop_on_success": stop}
     changes |= {"grid.0": {"models": ["lstm"], "lengths": [5], "budgets": [2, 16]}}
     study = load_study(tiny(**changes, **{"training.max_steps": 300, "models.lstm.width": 16}))
-    make_stores(make_batches(make_plan(study, tmp_path)), tmp_path)
+    make_stores(plan_jobs(make_plan(study, tmp_path)), tmp_path)
     collect_results({"study": study.model_dump(mode="json")}, tmp_path)
     cells = read_table(tmp_path / "tables/cells.parquet", "cells")
 

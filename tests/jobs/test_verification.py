@@ -16,7 +16,7 @@ from support.studies import tiny
 from nstar.errors import PathError
 from nstar.files import QUIET_S
 from nstar.jobs.verification import verify_results
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
@@ -34,8 +34,8 @@ CURVE = "model~lstm/task~parity/supervision~aligned/length_distribution~fixed"
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     results = tmp_path_factory.mktemp("finished") / "results"
-    batches = make_batches(make_plan(load_study(tiny(**CHANGES)), results))
-    make_stores(batches, results)
+    planned = plan_jobs(make_plan(load_study(tiny(**CHANGES)), results))
+    make_stores(planned, results)
     return results
 
 

@@ -11,7 +11,7 @@ from nstar.jobs.training import _Curve
 from nstar.plan.attempts import Retries, list_checkpoints, why_it_gives_up
 from nstar.plan.forecast import forecast
 from nstar.plan.forecast_text import as_text
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.training.checkpoint import save_checkpoint
@@ -21,28 +21,28 @@ MINUTE, CENTURY = 60.0, 3.2e9
 
 
 @pytest.fixture
-def batches(tmp_path):
-    return make_batches(make_plan(load_study(tiny()), tmp_path))
+def planned(tmp_path):
+    return plan_jobs(make_plan(load_study(tiny()), tmp_path))
 
 
 @pytest.mark.parametrize("expected_s", [MINUTE, CENTURY, float("inf")])
-def test_no_attempt_asks_for_more_than_the_cap(batches, expected_s):
-    batch = dataclasses.replace(batches.training[0], seconds=(expected_s, expected_s))
+def test_no_attempt_asks_for_more_than_the_cap(planned, expected_s):
+    batch = dataclasses.replace(planned.training[0], seconds=(expected_s, expected_s))
     asked = [batch.requested_minutes(1440, attempt) for attempt in range(1, 6)]
     assert asked == ([11, 22, 33, 44, 55] if expected_s == MINUTE else [1440] * 5)
 
 
 def test_plan_shows_what_a_scheduler_is_asked_for(tmp_path):
     plan = make_plan(load_study(tiny(jobs={"longest_minutes": 1, "most_minutes": 1})), tmp_path)
-    batches = make_batches(plan)
+    planned = plan_jobs(plan)
     late = tuple(
-        dataclasses.replace(batch, seconds=(CENTURY, CENTURY)) for batch in batches.training[:3]
+        dataclasses.replace(batch, seconds=(CENTURY, CENTURY)) for batch in planned.training[:3]
     )
-    found = forecast(plan, dataclasses.replace(batches, training=(*late, batches.training[3])))
+    found = forecast(plan, dataclasses.replace(planned, training=(*late, planned.training[3])))
     assert {job["requested_minutes"] for job in found["jobs"]} == {1}
     words = "training jobs are expected to take longer than jobs.most_minutes (1)"
     assert f"3 {words}" in as_text(found)
-    assert words not in as_text(forecast(plan, batches))
+    assert words not in as_text(forecast(plan, planned))
 
 
 class FailingJob:
@@ -64,29 +64,29 @@ class FailingJob:
         return self.retries > n_attempts - 1
 
 
-def test_job_without_checkpoints_has_three_attempts(batches, tmp_path):
-    for batch in (batches.generation[0], batches.training[0], batches.evaluation[0]):
+def test_job_without_checkpoints_has_three_attempts(planned, tmp_path):
+    for batch in (planned.generation[0], planned.training[0], planned.evaluation[0]):
         job = FailingJob(batch, tmp_path)
         assert [job.is_retried_after(n) for n in (1, 2, 3)] == [True, True, False]
         (words,) = job.words
         assert words.startswith(f"{batch.rule} gives up after 3 attempts")
 
 
-def test_attempts_count_from_the_last_newer_checkpoint(batches, tmp_path):
-    job = FailingJob(batches.training[0], tmp_path)
+def test_attempts_count_from_the_last_newer_checkpoint(planned, tmp_path):
+    job = FailingJob(planned.training[0], tmp_path)
     job.save("there before")
-    job = FailingJob(batches.training[0], tmp_path)
+    job = FailingJob(planned.training[0], tmp_path)
     answers = []
     for n_attempts in range(1, 10):
         if n_attempts in (3, 6):
             job.save(f"of attempt {n_attempts}")
         answers.append(job.is_retried_after(n_attempts))
     assert answers == [True] * 8 + [False]
-    assert FailingJob(batches.training[0], tmp_path).is_retried_after(1), "another run tries again"
+    assert FailingJob(planned.training[0], tmp_path).is_retried_after(1), "another run tries again"
 
 
-def test_checkpoints_of_other_jobs_do_not_count(batches, tmp_path):
-    job, other = (FailingJob(batch, tmp_path) for batch in batches.training[:2])
+def test_checkpoints_of_other_jobs_do_not_count(planned, tmp_path):
+    job, other = (FailingJob(batch, tmp_path) for batch in planned.training[:2])
     answers = []
     for n_attempts in (1, 2, 3):
         other.save(f"of attempt {n_attempts}")
@@ -95,16 +95,16 @@ def test_checkpoints_of_other_jobs_do_not_count(batches, tmp_path):
 
 
 @pytest.mark.parametrize("most", [0, 1, 2])
-def test_retries_of_the_command_line_are_a_bound(batches, tmp_path, most):
-    job = FailingJob(batches.training[0], tmp_path, most)
+def test_retries_of_the_command_line_are_a_bound(planned, tmp_path, most):
+    job = FailingJob(planned.training[0], tmp_path, most)
     assert [job.is_retried_after(n) for n in (1, 2, 3)] == [n <= most for n in (1, 2, 3)]
     assert not job.words
 
 
-def test_message_says_at_which_steps_the_checkpoints_stand(batches, tmp_path):
-    batch = batches.training[0]
+def test_message_says_at_which_steps_the_checkpoints_stand(planned, tmp_path):
+    batch = planned.training[0]
     assert "checkpoints: none" in why_it_gives_up(batch, tmp_path, [])
-    curve = _Curve(batch.job["curves"][0], tmp_path, "cpu", 60)
+    curve = _Curve(batch.work["curves"][0], tmp_path, "cpu", 60)
     for block, step in zip(curve.blocks, (300, 120), strict=True):
         state = initial_state(curve.model, [0], torch.device("cpu"))
         save_checkpoint(curve.checkpoints[block], dataclasses.replace(state, step=step))

@@ -12,7 +12,7 @@ from nstar.plan.costs import block_cost, planned_device
 from nstar.plan.experience import LARGEST_SAMPLE, Experience, TrainingTime, read_experience
 from nstar.plan.forecast import forecast
 from nstar.plan.forecast_text import as_text, compare_with_truth
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.specification import RECIPES
@@ -97,23 +97,23 @@ def finish(plan, wall_time_s, device="cpu"):
 
 def planned(results, **changes):
     plan = make_plan(load_study(tiny(device="cpu", **changes)), results)
-    return plan, make_batches(plan)
+    return plan, plan_jobs(plan)
 
 
 def test_a_plan_learns_from_finished_cells_of_the_device(tmp_path):
     finish(planned(tmp_path)[0], 7.0)
-    plan, batches = planned(tmp_path, **{"grid.0.lengths": [4, 5, 6]})
-    assert batches.n_experience == 8
-    expected = [float(np.median(draws)) for draws in batches.seconds.values()]
+    plan, jobs = planned(tmp_path, **{"grid.0.lengths": [4, 5, 6]})
+    assert jobs.n_experience == 8
+    expected = [float(np.median(draws)) for draws in jobs.seconds.values()]
     assert 4 < min(expected) and max(expected) < 16  # a blind guess is below a second
-    assert "learnt from 8 finished stores" in as_text(forecast(plan, batches))
+    assert "learnt from 8 finished stores" in as_text(forecast(plan, jobs))
 
 
 def test_a_plan_learns_nothing_from_another_device(tmp_path):
     finish(planned(tmp_path)[0], 7.0, device="NVIDIA A100")
-    plan, batches = planned(tmp_path, **{"grid.0.lengths": [4, 5, 6]})
-    assert batches.n_experience == 0
-    assert "no finished cell to learn from: a guess" in as_text(forecast(plan, batches))
+    plan, jobs = planned(tmp_path, **{"grid.0.lengths": [4, 5, 6]})
+    assert jobs.n_experience == 0
+    assert "no finished cell to learn from: a guess" in as_text(forecast(plan, jobs))
 
 
 def test_a_plan_learns_from_stores_of_other_options_of_training(tmp_path):
@@ -140,16 +140,14 @@ def test_a_damaged_store_is_passed_over(tmp_path):
 
 def test_forecast_says_what_is_cached_missing_partial_and_stale(tmp_path, monkeypatch):
     finish(planned(tmp_path)[0], 1.0)
-    plan, batches = planned(
-        tmp_path, **{"grid.0.budgets": [2, 4, 8], "replicates.seeds": [0, 1, 2]}
-    )
-    found = forecast(plan, batches)
+    plan, jobs = planned(tmp_path, **{"grid.0.budgets": [2, 4, 8], "replicates.seeds": [0, 1, 2]})
+    found = forecast(plan, jobs)
     training = found["curves"][0]["training"]
     assert training == {"cached": [], "partial": [2, 8], "missing": [4], "stale": {}}
     assert json.loads(json.dumps(found)) == found
     monkeypatch.setitem(RECIPES, "training", RECIPES["training"] + 1)
-    plan, batches = planned(tmp_path)
-    found = forecast(plan, batches)
+    plan, jobs = planned(tmp_path)
+    found = forecast(plan, jobs)
     why = f"training recipe {RECIPES['training'] - 1} -> {RECIPES['training']}"
     assert found["curves"][0]["training"]["stale"] == {"2": why, "8": why}
     assert f"stale: trained before, but {why}" in as_text(found)
@@ -157,19 +155,19 @@ def test_forecast_says_what_is_cached_missing_partial_and_stale(tmp_path, monkey
 
 def test_another_option_is_no_reason_to_call_a_cell_stale(tmp_path):
     finish(planned(tmp_path)[0], 1.0)
-    plan, batches = planned(tmp_path, **{"training.max_steps": 200})
-    assert forecast(plan, batches)["curves"][0]["training"]["missing"] == [2, 8]
+    plan, jobs = planned(tmp_path, **{"training.max_steps": 200})
+    assert forecast(plan, jobs)["curves"][0]["training"]["missing"] == [2, 8]
 
 
 def test_a_plan_is_compared_with_the_truth(tmp_path):
-    plan, batches = planned(tmp_path)
-    assert compare_with_truth(plan, batches) is None
-    expected = sum(float(np.median(draws)) for draws in batches.seconds.values())
+    plan, jobs = planned(tmp_path)
+    assert compare_with_truth(plan, jobs) is None
+    expected = sum(float(np.median(draws)) for draws in jobs.seconds.values())
     finish(plan, 3 * expected / 8)
-    text = compare_with_truth(plan, batches)
+    text = compare_with_truth(plan, jobs)
     assert text.startswith("training of 8 blocks took ") and "inside of the interval" in text
     finish(plan, 1e6)
-    assert "outside of the interval" in compare_with_truth(plan, batches)
+    assert "outside of the interval" in compare_with_truth(plan, jobs)
 
 
 @pytest.mark.parametrize(

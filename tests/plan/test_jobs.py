@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.studies import tiny
 
-from nstar.plan.jobs import START_SECONDS, _gather, _Unit, make_batches, read_batch
+from nstar.plan.jobs import START_SECONDS, _gather, _Unit, plan_jobs, read_job
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
 
-def batches_of(results, **changes):
-    return make_batches(make_plan(load_study(tiny(**changes)), results))
+def jobs_of(results, **changes):
+    return plan_jobs(make_plan(load_study(tiny(**changes)), results))
 
 
-def all_of(batches):
-    return (*batches.generation, *batches.training, *batches.evaluation)
+def all_of(planned):
+    return (*planned.generation, *planned.training, *planned.evaluation)
 
 
 def touch(paths):
@@ -28,13 +28,13 @@ def touch(paths):
 
 
 def test_a_curve_is_a_job_unless_told_otherwise(tmp_path):
-    batches = batches_of(tmp_path)
-    names = [batch.rule.rpartition("-")[0] for batch in batches.training]
+    planned = jobs_of(tmp_path)
+    names = [batch.rule.rpartition("-")[0] for batch in planned.training]
     assert names == [
         f"train_cells-{m}-parity-aligned-fixed-{n}" for m in ("dense", "lstm") for n in (4, 5)
     ]
-    assert [len(batch.outputs) for batch in batches.training] == [2, 2, 2, 2]
-    assert [batch.rule.rpartition("-")[0] for batch in batches.evaluation] == [
+    assert [len(batch.outputs) for batch in planned.training] == [2, 2, 2, 2]
+    assert [batch.rule.rpartition("-")[0] for batch in planned.evaluation] == [
         "evaluate_cells-dense-parity",
         "evaluate_cells-lstm-parity",
     ]
@@ -46,7 +46,7 @@ def test_every_missing_store_is_made_by_one_job(shortest, longest, tmp_path):
     jobs = {"shortest_minutes": min(shortest, longest), "longest_minutes": longest}
     study = load_study(tiny(jobs=jobs))
     plan = make_plan(study, tmp_path)
-    made = [path for batch in all_of(make_batches(plan)) for path in batch.outputs]
+    made = [path for batch in all_of(plan_jobs(plan)) for path in batch.outputs]
     wanted = {
         *map(plan.stores.cell, plan.missing_blocks),
         *map(plan.stores.evaluation, plan.missing_evaluations),
@@ -57,18 +57,18 @@ def test_every_missing_store_is_made_by_one_job(shortest, longest, tmp_path):
 
 
 def test_short_curves_share_a_job_and_keep_their_stores(tmp_path):
-    apart = batches_of(tmp_path)
-    (joined,) = batches_of(tmp_path, **{"jobs.shortest_minutes": 10}).training
+    apart = jobs_of(tmp_path)
+    (joined,) = jobs_of(tmp_path, **{"jobs.shortest_minutes": 10}).training
     assert joined.rule.startswith("train_cells-dense-parity-aligned-fixed-4-and-3-more-")
     assert set(joined.outputs) == {path for batch in apart.training for path in batch.outputs}
-    assert joined.job["curves"] == [batch.job["curves"][0] for batch in apart.training]
+    assert joined.work["curves"] == [batch.work["curves"][0] for batch in apart.training]
     assert joined.seconds[0] < sum(batch.seconds[0] for batch in apart.training)
 
 
 def test_a_long_curve_is_shared_out_and_a_cell_is_not(tmp_path):
-    batches = batches_of(tmp_path, **{"jobs.longest_minutes": 1e-6}).training
-    assert [len(batch.outputs) for batch in batches] == [1] * 8
-    assert len({batch.rule for batch in batches}) == 8
+    planned = jobs_of(tmp_path, **{"jobs.longest_minutes": 1e-6}).training
+    assert [len(batch.outputs) for batch in planned] == [1] * 8
+    assert len({batch.rule for batch in planned}) == 8
 
 
 @given(
@@ -93,20 +93,20 @@ def test_no_job_is_shorter_or_longer_than_asked_for(things, shortest, longest):
 
 
 def test_a_job_keeps_its_name_whatever_others_have_made(tmp_path):
-    before = batches_of(tmp_path)
+    before = jobs_of(tmp_path)
     touch((*before.generation[0].outputs, *before.training[0].outputs))
-    after = batches_of(tmp_path)
+    after = jobs_of(tmp_path)
     assert [batch.rule for batch in after.training] == [b.rule for b in before.training[1:]]
 
 
 def test_a_job_is_read_as_it_was_saved(tmp_path):
-    for batch in all_of(batches_of(tmp_path)):
+    for batch in all_of(jobs_of(tmp_path)):
         batch.save(tmp_path)
-        assert read_batch(tmp_path, batch.rule) == batch
+        assert read_job(tmp_path, batch.rule) == batch
         assert batch.path(tmp_path) == tmp_path / f"jobs/{batch.rule}.json"
 
 
 def test_another_specification_is_another_job(tmp_path):
-    rules = {batch.rule for batch in batches_of(tmp_path).training}
-    changed = {batch.rule for batch in batches_of(tmp_path, **{"training.max_steps": 200}).training}
+    rules = {batch.rule for batch in jobs_of(tmp_path).training}
+    changed = {batch.rule for batch in jobs_of(tmp_path, **{"training.max_steps": 200}).training}
     assert not rules & changed

@@ -7,7 +7,7 @@ import pytest
 from support.studies import tiny, write_header_only
 
 from nstar.cells import Block, Cell, cells_of, slices_of, training_specification
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import _outcome, _state_of, make_plan
 from nstar.reading.check import load_study
 from nstar.study.search import Outcome
@@ -25,8 +25,8 @@ def finish(plan):
 
 
 def missing_files(plan):
-    batches = make_batches(plan)
-    for batch in (*batches.generation, *batches.training, *batches.evaluation):
+    planned = plan_jobs(plan)
+    for batch in (*planned.generation, *planned.training, *planned.evaluation):
         yield from map(Path, batch.outputs)
 
 

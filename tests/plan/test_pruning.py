@@ -18,7 +18,7 @@ from nstar.cells.paths import checkpoint_path
 from nstar.errors import ArtifactError, PathError
 from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
 from nstar.jobs.training import train_cells
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
 from nstar.reading.check import load_study
@@ -35,10 +35,10 @@ def study(**changes):
 
 def make(results, **changes):
     """Run all jobs of a study, as the workflow would."""
-    batches = make_batches(make_plan(study(**changes), results))
-    for batch in (*batches.generation, *batches.training, *batches.evaluation):
-        batch.save(results)
-    make_stores(batches, results)
+    planned = plan_jobs(make_plan(study(**changes), results))
+    for planned_job in (*planned.generation, *planned.training, *planned.evaluation):
+        planned_job.save(results)
+    make_stores(planned, results)
 
 
 @pytest.fixture(scope="module")
@@ -298,12 +298,12 @@ def test_without_its_job_a_checkpoint_stays_while_its_block_is_missing(results):
 def test_training_and_pruning_name_checkpoints_alike(results, monkeypatch):
     for path in stores(results, "cells"):
         (results / path).unlink()
-    batches = make_batches(make_plan(study(), results))
+    planned = plan_jobs(make_plan(study(), results))
 
     monkeypatch.setattr("nstar.jobs.training.write_store", lambda *arguments, **options: 1 / 0)
-    for batch in batches.training:
+    for planned_job in planned.training:
         with pytest.raises(ZeroDivisionError):
-            train_cells(batch.job, results, "cpu", 0.0)
+            train_cells(planned_job.work, results, "cpu", 0.0)
     shutil.rmtree(results / "jobs")
     written = set((results / "checkpoints").iterdir())
     assert len(written) >= 4

@@ -5,11 +5,11 @@ from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 
 
-def make_stores(batches, results):
+def make_stores(planned, results):
     """Run all jobs, one after the other, on the CPU."""
-    for batch in batches.generation:
-        generate_data(batch.job, results)
-    for batch in batches.training:
-        train_cells(batch.job, results, "cpu", 60.0)
-    for batch in batches.evaluation:
-        evaluate_cells(batch.job, results, "cpu")
+    for planned_job in planned.generation:
+        generate_data(planned_job.work, results)
+    for planned_job in planned.training:
+        train_cells(planned_job.work, results, "cpu", 60.0)
+    for planned_job in planned.evaluation:
+        evaluate_cells(planned_job.work, results, "cpu")

@@ -23,7 +23,7 @@ from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.measures.accuracy import decode, score
 from nstar.models import build_model
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -338,16 +338,16 @@ def test_jobs_that_were_stopped_write_the_stores_of_those_that_were_not(tmp_path
     study = load_study(tiny(**(FEW_JOBS if pretended_cuda.installed else JOBS)))
     whole, stopped = (tmp_path / name for name in ("whole", "stopped"))
     for results in (whole, stopped):
-        batches = make_batches(make_plan(study, results))
+        batches = plan_jobs(make_plan(study, results))
         for batch in batches.generation:
-            generate_data(batch.job, results)
+            generate_data(batch.work, results)
         for batch in batches.training:
             if results is stopped:
                 with pytest.raises(StoppedError):
-                    train_cells(batch.job, results, "cuda", 60.0, stop_asked=lambda: "a test")
-            train_cells(batch.job, results, "cuda", 60.0)
+                    train_cells(batch.work, results, "cuda", 60.0, stop_asked=lambda: "a test")
+            train_cells(batch.work, results, "cuda", 60.0)
         for batch in batches.evaluation:
-            evaluate_cells(batch.job, results, "cuda")
+            evaluate_cells(batch.work, results, "cuda")
     paths = sorted(path.relative_to(whole) for path in whole.rglob("*.zarr.zip"))
     assert {path.parts[0] for path in paths} >= {"cells", "evaluations"}
     for path in paths:

@@ -14,7 +14,7 @@ import yaml
 from support.studies import tiny
 
 from nstar.jobs.generation import generate_data
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -48,10 +48,10 @@ def finish(script, *arguments, **options):
 @pytest.fixture
 def job(tmp_path):
     """Data on disk, and the arguments of the training of one curve."""
-    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
-    for batch in batches.generation:
-        generate_data(batch.job, tmp_path)
-    (batch,) = batches.training
+    planned = plan_jobs(make_plan(load_study(STUDY), tmp_path))
+    for batch in planned.generation:
+        generate_data(batch.work, tmp_path)
+    (batch,) = planned.training
     batch.save(tmp_path)
     return batch, ["--results", tmp_path, "--job", batch.path(tmp_path), "--device", "cpu"]
 
@@ -110,8 +110,8 @@ def test_wrong_arguments(arguments, words):
 
 
 def test_missing_data_is_one_readable_line(tmp_path):
-    (batch,) = make_batches(make_plan(load_study(STUDY), tmp_path)).training
-    job = json.dumps(batch.job)
+    (batch,) = plan_jobs(make_plan(load_study(STUDY), tmp_path)).training
+    job = json.dumps(batch.work)
     process = finish("train_cells.py", "--results", tmp_path, "--job", job)
     assert process.returncode == 1
     (line,) = process.err.splitlines()
@@ -141,9 +141,9 @@ def test_plan_lists_cached_and_missing_cells(tmp_path):
 def test_plan_says_whether_a_study_is_finished(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
     assert finish("plan_study.py", "--finished", cwd=tmp_path).returncode == 3
-    batches = make_batches(make_plan(load_study(STUDY), tmp_path / "results"))
+    planned = plan_jobs(make_plan(load_study(STUDY), tmp_path / "results"))
     for path in (
-        path for batch in (*batches.training, *batches.evaluation) for path in batch.outputs
+        path for batch in (*planned.training, *planned.evaluation) for path in batch.outputs
     ):
         Path(path).parent.mkdir(parents=True)
         Path(path).touch()

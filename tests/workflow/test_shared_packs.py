@@ -7,7 +7,7 @@ from support.studies import tiny
 
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -26,10 +26,10 @@ STUDY = tiny(
 
 
 def test_blocks_of_different_seeds_share_a_pack(tmp_path):
-    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
-    for batch in batches.generation:
-        generate_data(batch.job, tmp_path)
-    (curve,) = batches.training[0].job["curves"]
+    planned = plan_jobs(make_plan(load_study(STUDY), tmp_path))
+    for batch in planned.generation:
+        generate_data(batch.work, tmp_path)
+    (curve,) = planned.training[0].work["curves"]
     small, *_, large = curve["blocks"]
     pair = [{**small, "seeds": small["seeds"][:1]}, {**large, "seeds": large["seeds"][1:]}]
     train_cells({"curves": [{**curve, "blocks": pair}]}, tmp_path, "cpu", 60)
@@ -43,13 +43,13 @@ def test_blocks_of_different_seeds_share_a_pack(tmp_path):
 
 
 def test_each_cell_alone_gives_the_same_store(tmp_path):
-    batches = make_batches(make_plan(load_study(STUDY), tmp_path))
-    for batch in batches.generation:
-        generate_data(batch.job, tmp_path)
+    planned = plan_jobs(make_plan(load_study(STUDY), tmp_path))
+    for batch in planned.generation:
+        generate_data(batch.work, tmp_path)
     n_evaluations = set()
-    for batch in batches.training:
-        (curve,) = batch.job["curves"]
-        train_cells(batch.job, tmp_path, "cpu", 60)
+    for batch in planned.training:
+        (curve,) = batch.work["curves"]
+        train_cells(batch.work, tmp_path, "cpu", 60)
         together = [read_store(path, CELL) for path in batch.outputs]
         assert len(together) == 3
         n_evaluations |= {store.sizes["evaluation"] for store in together}

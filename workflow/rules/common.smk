@@ -12,7 +12,7 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 from nstar.plan.attempts import Retries, list_checkpoints
-from nstar.plan.jobs import make_batches, read_batch
+from nstar.plan.jobs import plan_jobs, read_job
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
@@ -46,7 +46,7 @@ try:
     update_config(config, read_override(workflow.config_settings.config))  # --config key=value
     STUDY = load_study(config)
     PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
-    BATCHES = PLAN and make_batches(PLAN)
+    PLANNED = PLAN and plan_jobs(PLAN)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
 
@@ -57,10 +57,10 @@ config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
-    JOBS = [read_batch("results", rule) for rule in target_rules()]
+    JOBS = [read_job("results", rule) for rule in target_rules()]
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
-    JOBS = [*BATCHES.generation, *BATCHES.training, *BATCHES.evaluation]
+    JOBS = [*PLANNED.generation, *PLANNED.training, *PLANNED.evaluation]
     CELL_STORES = [PLAN.stores.cell(block) for block in PLAN.blocks]
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching
@@ -71,8 +71,8 @@ N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 def save_jobs():
     """Write what each job is to make, for its script and for machines that run it."""
     try:
-        for batch in JOBS:
-            batch.save("results")
+        for job in JOBS:
+            job.save("results")
     except OSError as error:
         raise WorkflowError(
             f"{error}: nothing was started; free space or change who may write"
@@ -82,26 +82,26 @@ def save_jobs():
 def limit_retries():
     """Let a job give up when its attempts leave no newer checkpoint, before all --retries are used."""
     checkpoints = list_checkpoints("results")
-    for batch in JOBS:
-        its_rule = workflow.get_rule(batch.rule)
+    for job in JOBS:
+        its_rule = workflow.get_rule(job.rule)
         its_rule.restart_times = Retries(
-            its_rule.restart_times, batch, "results", checkpoints, tell=logger.error
+            its_rule.restart_times, job, "results", checkpoints, tell=logger.error
         )
 
 
 def jobs_of(script):
     """Return the jobs that run a script, `train_cells` or another."""
-    return [batch for batch in JOBS if batch.rule.startswith(f"{script}-")]
+    return [job for job in JOBS if job.rule.startswith(f"{script}-")]
 
 
-def job_file(batch):
+def job_file(job):
     """Return the path of the file that tells a script what to make."""
-    return str(batch.path("results"))
+    return str(job.path("results"))
 
 
-def minutes(batch):
+def minutes(job):
     """Return a resource function: the time that an attempt asks for."""
-    return lambda wildcards, attempt: batch.requested_minutes(STUDY.jobs.most_minutes, attempt)
+    return lambda wildcards, attempt: job.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
 def report_table(name):

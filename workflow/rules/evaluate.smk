@@ -3,28 +3,28 @@
 Reads results/cells/... and results/data/..., makes results/evaluations/....
 """
 
-for batch in jobs_of("evaluate_cells"):
+for job in jobs_of("evaluate_cells"):
 
     rule:
         name:
-            batch.rule
+            job.rule
         input:
-            batch.inputs,
+            job.inputs,
         output:
-            batch.outputs,
+            job.outputs,
         log:
-            f"results/logs/evaluate_cells/{batch.rule}.log",
+            f"results/logs/evaluate_cells/{job.rule}.log",
         benchmark:
-            f"results/benchmarks/evaluate_cells/{batch.rule}.tsv"
+            f"results/benchmarks/evaluate_cells/{job.rule}.tsv"
         resources:
-            runtime=minutes(batch),
-            mem_mb=batch.requested_megabytes,
+            runtime=minutes(job),
+            mem_mb=job.requested_megabytes,
             gpu=N_GPUS,
         params:
-            job=job_file(batch),
+            job=job_file(job),
             device=STUDY.device,
         message:
-            f"Evaluate {len(batch.outputs)} cells."
+            f"Evaluate {len(job.outputs)} cells."
         shell:
             "{PYTHON:q} {SCRIPTS:q}/evaluate_cells.py --results results --device {params.device}"
             " --job {params.job:q} > {log:q} 2>&1"

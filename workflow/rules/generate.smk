@@ -4,26 +4,26 @@ Makes results/data/...; reads nothing, but where a function is what a trained ne
 and its truth table.
 """
 
-for batch in jobs_of("generate_data"):
+for job in jobs_of("generate_data"):
 
     rule:
         name:
-            batch.rule
+            job.rule
         input:
-            batch.inputs,
+            job.inputs,
         output:
-            batch.outputs,
+            job.outputs,
         log:
-            f"results/logs/generate_data/{batch.rule}.log",
+            f"results/logs/generate_data/{job.rule}.log",
         benchmark:
-            f"results/benchmarks/generate_data/{batch.rule}.tsv"
+            f"results/benchmarks/generate_data/{job.rule}.tsv"
         resources:
-            runtime=minutes(batch),
-            mem_mb=batch.requested_megabytes,
+            runtime=minutes(job),
+            mem_mb=job.requested_megabytes,
         params:
-            job=job_file(batch),
+            job=job_file(job),
         message:
-            f"Generate {len(batch.outputs)} stores of data."
+            f"Generate {len(job.outputs)} stores of data."
         shell:
             "{PYTHON:q} {SCRIPTS:q}/generate_data.py --results results"
             " --job {params.job:q} > {log:q} 2>&1"

@@ -3,29 +3,29 @@
 Reads results/data/..., makes results/cells/....
 """
 
-for batch in jobs_of("train_cells"):
+for job in jobs_of("train_cells"):
 
     rule:
         name:
-            batch.rule
+            job.rule
         input:
-            batch.inputs,
+            job.inputs,
         output:
-            batch.outputs,
+            job.outputs,
         log:
-            f"results/logs/train_cells/{batch.rule}.log",
+            f"results/logs/train_cells/{job.rule}.log",
         benchmark:
-            f"results/benchmarks/train_cells/{batch.rule}.tsv"
+            f"results/benchmarks/train_cells/{job.rule}.tsv"
         resources:
-            runtime=minutes(batch),
-            mem_mb=batch.requested_megabytes,
+            runtime=minutes(job),
+            mem_mb=job.requested_megabytes,
             gpu=N_GPUS,
         params:
-            job=job_file(batch),
+            job=job_file(job),
             device=STUDY.device,
             checkpoint_seconds=STUDY.jobs.checkpoint_seconds,
         message:
-            f"Train {len(batch.outputs)} cells."
+            f"Train {len(job.outputs)} cells."
         # A signal ends this shell and tee only after the script, which saves its work first.
         shell:
             "trap : TERM; {PYTHON:q} {SCRIPTS:q}/train_cells.py --results results --device {params.device}"

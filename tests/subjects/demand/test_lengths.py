@@ -5,7 +5,7 @@ from support.studies import tiny
 
 from nstar.cells import cells_of, pool_of, training_slices
 from nstar.jobs.generation import generate_data
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import data_store, make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -30,8 +30,8 @@ def rows_of(cells):
 
 
 def test_it_agrees_with_the_lengths_in_the_stores(tmp_path):
-    for batch in make_batches(make_plan(STUDY, tmp_path)).generation:
-        generate_data(batch.job, tmp_path)
+    for planned_job in plan_jobs(make_plan(STUDY, tmp_path)).generation:
+        generate_data(planned_job.work, tmp_path)
     cells = cells_of(STUDY)
     table = count_lengths(STUDY, rows_of(cells))
 

@@ -11,7 +11,7 @@ from nstar.jobs.collection import collect_results
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of, rounded_outputs
 from nstar.measures.sensitivity import average_sensitivity
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store, specification_of
@@ -62,11 +62,13 @@ def made(tmp_path_factory):
 
 def make_stores_in_stages(plan, results):
     """Run all jobs as the workflow does: a job when what it reads is there."""
-    waiting = make_batches(plan)
+    waiting = plan_jobs(plan)
     for learnt in (False, True):
         chosen = {
             stage: [
-                batch for batch in getattr(waiting, stage) if ("learnt" in batch.rule) == learnt
+                planned_job
+                for planned_job in getattr(waiting, stage)
+                if ("learnt" in planned_job.rule) == learnt
             ]
             for stage in ("generation", "training", "evaluation")
         }
@@ -192,16 +194,21 @@ def test_from_samples_sensitivity_is_within_its_error_of_the_exact_one(made):
 
 def test_jobs_come_in_stages_that_wait_for_each_other(tmp_path):
     plan = make_plan(load_study(STUDY), tmp_path)
-    batches = make_batches(plan)
+    planned = plan_jobs(plan)
     (block,) = blocks_of(plan, model="lstm", task="random")
     source = plan.stores.cell(block)
-    tables = [batch for batch in batches.generation if source in batch.inputs]
-    assert [output for batch in tables for output in batch.outputs if "split~table" in output]
-    made_first = {output for batch in tables for output in batch.outputs}
-    for batch in batches.training:
-        learnt = {"learnt" in output for output in batch.outputs}
+    tables = [planned_job for planned_job in planned.generation if source in planned_job.inputs]
+    assert [
+        output
+        for planned_job in tables
+        for output in planned_job.outputs
+        if "split~table" in output
+    ]
+    made_first = {output for planned_job in tables for output in planned_job.outputs}
+    for planned_job in planned.training:
+        learnt = {"learnt" in output for output in planned_job.outputs}
         assert len(learnt) == 1  # a job that waits for networks trains none of them
-        assert bool(made_first & set(batch.inputs)) == learnt.pop()
+        assert bool(made_first & set(planned_job.inputs)) == learnt.pop()
 
 
 def test_average_sensitivity_of_a_row_is_that_of_its_table(made, measures):

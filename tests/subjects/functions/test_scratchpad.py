@@ -5,7 +5,7 @@ import pytest
 from support.stores import make_stores
 from support.studies import tiny
 
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -36,7 +36,7 @@ def evaluated(tmp_path_factory):
     """The evaluation of two networks."""
     results = tmp_path_factory.mktemp("scratchpad")
     plan = make_plan(load_study(tiny(**STUDY)), results)
-    make_stores(make_batches(plan), results)
+    make_stores(plan_jobs(plan), results)
     (path,) = results.glob("evaluations/**/*.zarr.zip")
     return read_store(path, EVALUATION)
 

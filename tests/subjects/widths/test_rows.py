@@ -11,7 +11,7 @@ from support.studies import QUESTIONS, changed
 from nstar.jobs.collection import collect_results
 from nstar.measures.flops import forward_flops
 from nstar.models import build_model
-from nstar.plan.jobs import make_batches
+from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
@@ -45,7 +45,7 @@ def made(tmp_path_factory):
     results = tmp_path_factory.mktemp("questions")
     study = load_study(STUDY)
     plan = make_plan(study, results)
-    make_stores(make_batches(plan), results)
+    make_stores(plan_jobs(plan), results)
     collect_results({"study": study.model_dump(mode="json")}, results)
     return study, plan, results
 

@@ -92,7 +92,7 @@ def _job(text: str) -> dict:
     try:
         if text.lstrip().startswith("{"):
             return json.loads(text)
-        return json.loads(Path(text).read_text())["job"]
+        return json.loads(Path(text).read_text())["work"]
     except OSError as error:
         raise argparse.ArgumentTypeError(f"no JSON, and no file either: {error}") from None
     except json.JSONDecodeError as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nstar.cells.naming import curve_name
 from nstar.cells.paths import checkpoint_digest
-from nstar.plan.jobs import Batch
+from nstar.plan.jobs import Job
 
 MOST_FRUITLESS = 3
 """Attempts in a row without a newer checkpoint, after which a job gives up."""
@@ -34,7 +34,7 @@ class Retries(int):
     ----------
     most : int
         Retries that Snakemake was started with; none beyond them is granted.
-    batch : Batch
+    job : Job
         What the job makes.
     results : path
         The results folder.
@@ -52,15 +52,15 @@ class Retries(int):
     def __new__(
         cls,
         most: int,
-        batch: Batch,
+        job: Job,
         results: Path | str,
         before: Mapping[str, int],
         tell: Callable[[str], None],
     ):
         """Return the number `most`, which knows its job."""
         retries = super().__new__(cls, most)
-        retries._batch, retries._results, retries._tell = batch, results, tell
-        retries._digests = {checkpoint_digest(results, store) for store in batch.outputs}
+        retries._job, retries._results, retries._tell = job, results, tell
+        retries._digests = {checkpoint_digest(results, store) for store in job.outputs}
         retries._left = {0: retries._own(before)}  # by number of attempts
         return retries
 
@@ -72,7 +72,7 @@ class Retries(int):
         left = self._left[n_attempts] = self._own(list_checkpoints(self._results))
         if self._left.get(n_attempts - MOST_FRUITLESS) != left:
             return True
-        self._tell(why_it_gives_up(self._batch, self._results, sorted(left)))
+        self._tell(why_it_gives_up(self._job, self._results, sorted(left)))
         return False
 
     def _own(self, checkpoints: Mapping[str, int]) -> dict[str, int]:
@@ -93,28 +93,28 @@ def list_checkpoints(results: Path | str) -> dict[str, int]:
     return times
 
 
-def why_it_gives_up(batch: Batch, results: Path | str, checkpoints: list[str]) -> str:
+def why_it_gives_up(job: Job, results: Path | str, checkpoints: list[str]) -> str:
     """Return the message of a job that gives up: its state, the usual causes and the remedies.
 
     Parameters
     ----------
-    batch : Batch
+    job : Job
     results : path
     checkpoints : list of str
         Names of the checkpoints that the job has left.
     """
-    script = batch.rule.partition("-")[0]
-    lines = [f"{batch.rule} gives up after {MOST_FRUITLESS} attempts"]
+    script = job.rule.partition("-")[0]
+    lines = [f"{job.rule} gives up after {MOST_FRUITLESS} attempts"]
     slow = (
         "the time limit came first. Without checkpoints each attempt starts from the beginning: raise "
         "jobs.most_minutes, or lower jobs.longest_minutes so that each job makes fewer stores"
     )
     if script == "train_cells":
         lines[0] += " without a newer checkpoint"
-        curves = [curve_name(part["specification"] | part) for part in batch.job["curves"]]
+        curves = [curve_name(part["specification"] | part) for part in job.work["curves"]]
         more = len(curves) - MOST_NAMED
         named = "; ".join(curves[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-        where = _where(batch, results, checkpoints)
+        where = _where(job, results, checkpoints)
         lines += [f"curves: {named}", f"checkpoints: {where}"]
         slow = (
             "the time limit came before the first new evaluation: raise jobs.most_minutes. A lower "
@@ -122,11 +122,11 @@ def why_it_gives_up(batch: Batch, results: Path | str, checkpoints: list[str]) -
             "is killed without a signal also needs jobs.checkpoint_seconds below its time limit"
         )
     lines += [
-        f"log of the last attempt: {Path(results) / 'logs' / script / batch.rule}.log",
+        f"log of the last attempt: {Path(results) / 'logs' / script / job.rule}.log",
         "usual causes:",
         f"- {slow}",
-        f"- out of memory: --set-resources {batch.rule}:mem_mb=N asks for N MB; now "
-        f"{batch.requested_megabytes}",
+        f"- out of memory: --set-resources {job.rule}:mem_mb=N asks for N MB; now "
+        f"{job.requested_megabytes}",
         "- a broken node: exclude it, for instance with slurm_extra in the profile",
         "- an error in the log, or a refusal by the scheduler, which no attempt can avoid",
         f"Run the workflow again for {MOST_FRUITLESS} more attempts; they go on from what is there.",
@@ -134,7 +134,7 @@ def why_it_gives_up(batch: Batch, results: Path | str, checkpoints: list[str]) -
     return "\n  ".join(lines)
 
 
-def _where(batch: Batch, results: Path | str, checkpoints: list[str]) -> str:
+def _where(job: Job, results: Path | str, checkpoints: list[str]) -> str:
     """Return how many stores have a checkpoint, and at which steps these stand."""
     if not checkpoints:
         return "none"
@@ -143,7 +143,7 @@ def _where(batch: Batch, results: Path | str, checkpoints: list[str]) -> str:
     at = f"step {known[0]}" if known else "an unknown step"
     if len(known) > 1:
         at = f"steps {known[0]} to {known[-1]}"
-    return f"of {len(checkpoints)} of {len(batch.outputs)} cells, at {at}"
+    return f"of {len(checkpoints)} of {len(job.outputs)} cells, at {at}"
 
 
 def _step(path: Path) -> int | None:

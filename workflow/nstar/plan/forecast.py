@@ -17,7 +17,7 @@ from nstar.cells import (
 from nstar.cells.paths import STORE_SUFFIX, encode
 from nstar.errors import ArtifactError
 from nstar.plan.costs import data_bytes, device_kind, planned_device
-from nstar.plan.jobs import Batches
+from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import CellState, Plan
 from nstar.plan.whole_study import whole_costs
 from nstar.store.header import read_header
@@ -26,13 +26,13 @@ QUANTILES = (0.05, 0.5, 0.95)
 """Of an expected time: the bounds of its 90 % interval, and its middle."""
 
 
-def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
+def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
     """Return what is there, what is missing and why, and what that costs.
 
     Parameters
     ----------
     plan : Plan
-    batches : Batches
+    planned : PlannedJobs
         Of the plan.
 
     Returns
@@ -47,7 +47,7 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
     for state in plan.cells:
         curves.setdefault(state.cell.curve, []).append(state)
     evaluations = set(plan.missing_evaluations)
-    jobs = [*batches.generation, *batches.training, *batches.evaluation]
+    every = [*planned.generation, *planned.training, *planned.evaluation]
     device = planned_device(plan.study)
     return {
         "study": plan.study.name,
@@ -55,9 +55,9 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
         "search_round": plan.n_round,
         "searching": plan.searching,
         "device": device,
-        "n_learnt_from": batches.n_experience,
+        "n_learnt_from": planned.n_experience,
         "most_minutes": plan.study.jobs.most_minutes,
-        "curves": [_curve(plan, batches, states, evaluations) for states in curves.values()],
+        "curves": [_curve(plan, planned, states, evaluations) for states in curves.values()],
         "data": _data(plan),
         "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
         "totals": {
@@ -66,28 +66,28 @@ def forecast(plan: Plan, batches: Batches) -> dict[str, Any]:
             "replicates_missing": sum(len(block.replicates) for block in plan.missing_blocks),
             "evaluations_missing": len(plan.missing_evaluations),
             "data_stores_missing": len(plan.missing_data),
-            **_cost(batches, list(plan.missing_blocks)),
-            "evaluation_s": sum(batch.seconds[0] for batch in batches.evaluation),
-            "data_s": sum(batch.seconds[0] for batch in batches.generation),
-            "disk_bytes": sum(cost.disk_bytes for cost in batches.costs.values())
+            **_cost(planned, list(plan.missing_blocks)),
+            "evaluation_s": sum(job.seconds[0] for job in planned.evaluation),
+            "data_s": sum(job.seconds[0] for job in planned.generation),
+            "disk_bytes": sum(cost.disk_bytes for cost in planned.costs.values())
             + sum(data_bytes(plan.study.tasks[piece.task], piece) for piece in plan.missing_data),
             "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
         },
         "jobs": [
             {
-                "rule": batch.rule,
-                "stores": list(batch.outputs),
-                "seconds": batch.seconds[0],
-                "requested_minutes": batch.requested_minutes(plan.study.jobs.most_minutes),
-                "memory_bytes": batch.memory_bytes,
+                "rule": job.rule,
+                "stores": list(job.outputs),
+                "seconds": job.seconds[0],
+                "requested_minutes": job.requested_minutes(plan.study.jobs.most_minutes),
+                "memory_bytes": job.memory_bytes,
             }
-            for batch in jobs
+            for job in every
         ],
     }
 
 
 def _curve(
-    plan: Plan, batches: Batches, states: Sequence[CellState], evaluations: set[Block]
+    plan: Plan, planned: PlannedJobs, states: Sequence[CellState], evaluations: set[Block]
 ) -> dict[str, Any]:
     """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
     first = states[0].cell
@@ -110,13 +110,13 @@ def _curve(
         **{name: value for name, value in vars(first).items() if name != "budget"},
         "training": training,
         "evaluation": evaluation,
-        "cost": _cost(batches, [block for state in states for block in state.missing]),
+        "cost": _cost(planned, [block for state in states for block in state.missing]),
     }
 
 
-def _cost(batches: Batches, blocks: Sequence[Block]) -> dict[str, Any]:
-    costs = [batches.costs[block] for block in blocks]
-    draws = np.sum([batches.seconds[block] for block in blocks], axis=0) if blocks else np.zeros(1)
+def _cost(planned: PlannedJobs, blocks: Sequence[Block]) -> dict[str, Any]:
+    costs = [planned.costs[block] for block in blocks]
+    draws = np.sum([planned.seconds[block] for block in blocks], axis=0) if blocks else np.zeros(1)
     return {
         "steps": sum(cost.steps for cost in costs),
         "flops": float(sum(cost.flops for cost in costs)),

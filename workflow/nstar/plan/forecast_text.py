@@ -8,7 +8,7 @@ import numpy as np
 
 from nstar.cells.naming import curve_name
 from nstar.plan.forecast import QUANTILES
-from nstar.plan.jobs import Batches
+from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
 from nstar.store.header import read_header
 from nstar.study import FRESH
@@ -141,14 +141,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86400:.1f} d"
 
 
-def compare_with_truth(plan: Plan, batches: Batches) -> str | None:
+def compare_with_truth(plan: Plan, planned: PlannedJobs) -> str | None:
     """Return how long the training of a plan was expected to take and took, or None if none is done."""
     done = [block for block in plan.missing_blocks if Path(plan.stores.cell(block)).exists()]
     if not done:
         return None
     headers = [read_header(plan.stores.cell(block)) for block in done]
     took = sum(header["provenance"]["wall_time_s"] for header in headers)
-    draws = np.sum([batches.seconds[block] for block in done], axis=0)
+    draws = np.sum([planned.seconds[block] for block in done], axis=0)
     low, middle, high = (float(np.quantile(draws, share)) for share in QUANTILES)
     within = "inside" if low <= took <= high else "outside"
     return (

@@ -1,4 +1,4 @@
-"""Which jobs make what a study is short of: missing stores gathered into batches.
+"""Jobs that make what a study is short of: missing stores, gathered.
 
 A process pays seconds before it trains or evaluates anything, and a cluster's scheduler minutes, so
 stores share jobs; a curve that takes days is shared out to several. What a job makes stands in a file
@@ -37,14 +37,14 @@ MOST_STORES = 200
 
 
 @dataclass(frozen=True)
-class Batch:
+class Job:
     """The stores that one job makes.
 
     Attributes
     ----------
     rule : str
-        Name of its rule: what is done, to what, and the digest of `job`.
-    job : dict
+        Name of its rule: what is done, to what, and the digest of `work`.
+    work : dict
         What to make, for the script.
     inputs, outputs : tuple of str
         Paths.
@@ -55,7 +55,7 @@ class Batch:
     """
 
     rule: str
-    job: dict[str, Any]
+    work: dict[str, Any]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     seconds: tuple[float, float]
@@ -74,7 +74,7 @@ class Batch:
         return math.ceil(self.memory_bytes / 2**20)
 
     def path(self, results: Path | str) -> Path:
-        """Return the path of the file that holds the batch."""
+        """Return the path of the file that holds the job."""
         return Path(results) / "jobs" / f"{self.rule}.json"
 
     def save(self, results: Path | str) -> None:
@@ -85,21 +85,21 @@ class Batch:
                 temporary.write_text(canonical_json(vars(self)))
 
 
-def read_batch(results: Path | str, rule: str) -> Batch:
-    """Return the batch of a rule, as it was saved by the run that started its job."""
+def read_job(results: Path | str, rule: str) -> Job:
+    """Return the job of a rule, as it was saved by the run that started its job."""
     fields = json.loads((Path(results) / "jobs" / f"{rule}.json").read_text())
     for name in ("inputs", "outputs", "seconds"):
         fields[name] = tuple(fields[name])
-    return Batch(**fields)
+    return Job(**fields)
 
 
 @dataclass(frozen=True)
-class Batches:
-    """The jobs of a plan; see `make_batches`.
+class PlannedJobs:
+    """The jobs of a plan; see `plan_jobs`.
 
     Attributes
     ----------
-    generation, training, evaluation : tuple of Batch
+    generation, training, evaluation : tuple of Job
     costs : dict of Block to Cost
         Of the blocks to be trained or evaluated.
     seconds : dict of Block to ndarray (n_draws,)
@@ -108,15 +108,15 @@ class Batches:
         Finished stores that the times were learnt from.
     """
 
-    generation: tuple[Batch, ...]
-    training: tuple[Batch, ...]
-    evaluation: tuple[Batch, ...]
+    generation: tuple[Job, ...]
+    training: tuple[Job, ...]
+    evaluation: tuple[Job, ...]
     costs: dict[Block, Cost]
     seconds: dict[Block, np.ndarray]
     n_experience: int
 
 
-def make_batches(plan: Plan) -> Batches:
+def plan_jobs(plan: Plan) -> PlannedJobs:
     """Gather what is missing into jobs, and say what each will take.
 
     Parameters
@@ -125,7 +125,7 @@ def make_batches(plan: Plan) -> Batches:
 
     Returns
     -------
-    Batches
+    PlannedJobs
 
     Notes
     -----
@@ -142,7 +142,7 @@ def make_batches(plan: Plan) -> Batches:
     }
     experience = read_experience(study, plan.results, device) if missing else []
     draws = _draw_seconds(plan, missing, costs, experience)
-    return Batches(
+    return PlannedJobs(
         generation=tuple(_generation(plan)),
         training=tuple(_training(plan, missing, costs, draws, device)),
         evaluation=tuple(_evaluation(plan, costs, device)),
@@ -182,7 +182,7 @@ class _Unit:
 
 
 def _gather(plan: Plan, units: Iterable[_Unit]) -> Iterable[list[_Unit]]:
-    """Yield the units of each job, in their order; see the notes of `make_batches`."""
+    """Yield the units of each job, in their order; see the notes of `plan_jobs`."""
     shortest, longest = (
         60 * minutes
         for minutes in (plan.study.jobs.shortest_minutes, plan.study.jobs.longest_minutes)
@@ -232,7 +232,7 @@ def _rule_name(verb: str, units: Sequence[_Unit], job: dict[str, Any]) -> str:
     return "-".join([verb, *map(str, keys[0]), *more, digest(job)[:8]])
 
 
-def _generation(plan: Plan) -> Iterable[Batch]:
+def _generation(plan: Plan) -> Iterable[Job]:
     """Yield the jobs that make missing data: first what needs no network, then tables, then the rest."""
     tasks = plan.study.tasks
     stages: dict[int, list[_Unit]] = {0: [], 1: [], 2: []}
@@ -246,7 +246,7 @@ def _generation(plan: Plan) -> Iterable[Batch]:
             yield _generation_job(plan, stage, chosen)
 
 
-def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Batch:
+def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Job:
     """Return the job that makes some data: of stage 1 from networks, of stage 2 from their tables."""
     stores, tasks = plan.stores, plan.study.tasks
     pieces = [unit.thing for unit in chosen]
@@ -262,9 +262,9 @@ def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Batch:
     if stage == 2:
         tables = (table_slice(tasks[piece.task], piece.task, piece.seed) for piece in pieces)
         inputs = dict.fromkeys(map(stores.piece, tables))
-    return Batch(
+    return Job(
         rule=_rule_name("generate_data", chosen, job),
-        job=job,
+        work=job,
         inputs=tuple(inputs),
         outputs=tuple(map(stores.piece, pieces)),
         seconds=(_seconds(chosen), 3 * _seconds(chosen)),
@@ -279,7 +279,7 @@ def _training(
     costs: dict[Block, Cost],
     draws: dict[Block, np.ndarray],
     device: str,
-) -> Iterable[Batch]:
+) -> Iterable[Job]:
     """Yield the jobs that train missing blocks."""
     stores = plan.stores
     units = [
@@ -295,9 +295,9 @@ def _training(
         job = {"curves": [_curve_job(plan, part) for part in curves.values()]}
         total = sum(draws[block] for block in blocks) + START_SECONDS
         together = max(sum(costs[block].memory_bytes for block in part) for part in curves.values())
-        yield Batch(
+        yield Job(
             rule=_rule_name("train_cells", chosen, job),
-            job=job,
+            work=job,
             inputs=stores.data(blocks, TRAINING_SPLITS),
             outputs=tuple(map(stores.cell, blocks)),
             seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
@@ -324,7 +324,7 @@ def _curve_job(plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:
     }
 
 
-def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[Batch]:
+def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[Job]:
     """Yield the jobs that make missing evaluations."""
     stores = plan.stores
     units = [
@@ -341,9 +341,9 @@ def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[B
                 for name in [stores.training_digest(block.cell)]
             ],
         }
-        yield Batch(
+        yield Job(
             rule=_rule_name("evaluate_cells", chosen, job),
-            job=job,
+            work=job,
             inputs=(*map(stores.cell, blocks), *stores.data(blocks, EVALUATION_SPLITS)),
             outputs=tuple(map(stores.evaluation, blocks)),
             seconds=(_seconds(chosen), 3 * _seconds(chosen)),
