@@ -3,6 +3,15 @@
 from nstar.study.evaluation import FunctionMeasures
 from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry
 from nstar.study.study import Study
-from nstar.study.training import Success
+from nstar.study.training import SUCCESS_MEASURES, Success
 
-__all__ = ["FRESH", "Data", "FunctionMeasures", "GeometricRange", "GridEntry", "Study", "Success"]
+__all__ = [
+    "FRESH",
+    "SUCCESS_MEASURES",
+    "Data",
+    "FunctionMeasures",
+    "GeometricRange",
+    "GridEntry",
+    "Study",
+    "Success",
+]

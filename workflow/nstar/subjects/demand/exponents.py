@@ -26,10 +26,10 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.demand.checks import check_fits
-from nstar.subjects.demand.observations import PLACE, count_runs, outcomes, scaling_data
+from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
 from nstar.tables import DEMAND, EXPONENTS, FORMS, TABLES, read_table, write_table
-from nstar.tables.selection import CURVE, STRATUM, stratum_of
+from nstar.tables.selection import CURVE, PLACE, STRATUM, stratum_of
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
