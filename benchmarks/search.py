@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.special import expit
 
 from nstar.stats import fit_demand, fit_scaling
-from nstar.study.search import STRATEGIES, Outcome, replay
+from nstar.study.search import STRATEGIES, RunCounts, replay
 
 COST_LEARNT = 0.3
 """Steps of a run that learnt, over those of a run that failed, which go to the limit of steps.
@@ -66,7 +66,7 @@ class Curve(NamedTuple):
     """A curve of a study: its ln N*, and the outcome of every budget of the grid."""
 
     log_demand: float
-    outcomes: dict[float, Outcome]
+    outcomes: dict[float, RunCounts]
 
 
 def simulate_study(
@@ -101,7 +101,7 @@ def simulate_study(
         short = np.where(np.arange(len(grid)) < len(grid) - n_short, 0.0, 0.75)
         n_fitted = n_seeds - generator.binomial(n_seeds - n_learnt, short)
         outcomes = {
-            budget: Outcome(int(learnt), int(fitted), n_seeds)
+            budget: RunCounts(int(learnt), int(fitted), n_seeds)
             for budget, learnt, fitted in zip(grid, n_learnt, n_fitted, strict=True)
         }
         curves.append(Curve(location, outcomes))

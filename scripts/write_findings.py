@@ -15,7 +15,7 @@ def main(arguments=None):
         *(
             read_table(tables / f"{name}.csv", name)
             for name in (
-                *("thresholds", "exponents", "sensitivity", "checks", "forms", "demand"),
+                *("thresholds", "exponents", "robustness", "checks", "forms", "demand"),
                 *("sharing", "ratios"),
             )
         ),

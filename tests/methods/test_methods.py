@@ -179,12 +179,12 @@ def test_the_opposite_values_are_told_as_they_are():
         assert false not in text, false
 
 
-def test_supervisions_and_length_distributions_of_every_block_are_told():
-    blocks = [
+def test_supervisions_and_length_distributions_of_every_entry_are_told():
+    entries = [
         {"lengths": [4], "supervisions": ["outcome", "chain_of_thought"], "budgets": [2]},
         {"models": ["lstm"], "lengths": [5], "length_distributions": ["uniform"], "budgets": [4]},
     ]
-    text = text_of(page_of(tiny(grid=blocks)))
+    text = text_of(page_of(tiny(grid=entries)))
     assert "all all outcome , chain_of_thought fixed 4 2" in text
     assert "lstm all aligned uniform 5 4" in text
     assert "has 5 cells" in text
@@ -258,7 +258,7 @@ def legal_change(raw, dotted, value):
 
 
 def option_of(raw, dotted):
-    """Return which option a key is: models and tasks by their kind, blocks of the grid without number."""
+    """Return which option a key is: models and tasks by their kind, grid entries without their number."""
     first, *rest = dotted.split(".")
     if first in ("models", "tasks"):
         return ".".join((first, raw[first][rest[0]]["kind"], *rest[1:]))

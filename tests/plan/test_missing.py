@@ -8,9 +8,9 @@ from support.studies import tiny, write_header_only
 
 from nstar.cells import Block, Cell, cells_of, slices_of, training_specification
 from nstar.plan.jobs import plan_jobs
-from nstar.plan.missing import _outcome, _state_of, make_plan
+from nstar.plan.missing import _run_counts, _state_of, make_plan
 from nstar.reading.check import load_study
-from nstar.study.search import Outcome
+from nstar.study.search import RunCounts
 
 
 def plan_of(results, **changes):
@@ -241,4 +241,4 @@ def test_a_run_has_learnt_if_any_of_its_rates_has(tmp_path):
             summary={"outcome": ["learnt", "not_fitted", "not_fitted", "not_fitted"]},
         )
     states = [_state_of(plan.stores, state.cell) for state in plan.cells]
-    assert {_outcome(plan.stores, state) for state in states} == {Outcome(1, 1, 2)}
+    assert {_run_counts(plan.stores, state) for state in states} == {RunCounts(1, 1, 2)}

@@ -118,7 +118,7 @@ def test_range_of_budgets():
         ),
         (
             {"grid.0.supervisions": ["outcome"], "models.e": CHAINED},
-            "use chain_of_thought, or put the model into a grid block of its own",
+            "use chain_of_thought, or put the model into a grid entry of its own",
         ),
         (
             {"grid.0.length_distributions": ["uniform"], "models.e": CHAINED},

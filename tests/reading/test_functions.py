@@ -50,13 +50,13 @@ def test_the_source_of_a_learnt_function_is_a_cell_of_the_grid():
         ({"tasks.parity.modulus": 3}, "parity has 3 symbols, and evaluation.function measures"),
         ({"grid.0.length_distributions": ["short_to_long"]}, "which never use a length up"),
         ({"tasks.learnt.task": "randm"}, "did you mean random?"),
-        ({"tasks.learnt.budget": 16}, "no block of the grid trains model lstm on task random"),
+        ({"tasks.learnt.budget": 16}, "no grid entry trains model lstm on task random"),
         (
             {
                 "grid.1.budgets": {"smallest": 8, "largest": 32, "cut": True},
                 "tasks.learnt.budget": 32,  # of 32 sequences 6 are kept for validation
             },
-            "no block of the grid trains model lstm on task random",
+            "no grid entry trains model lstm on task random",
         ),
         ({"tasks.learnt.length": 17}, "must be at most 16, because its table has 2^n values"),
         ({"tasks.parity": MEAN, "training.success.measure": "token_accuracy"}, "no accuracy"),

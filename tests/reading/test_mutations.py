@@ -32,7 +32,7 @@ ANY_TEXT = {"title"}
 
 
 def nodes_of(node, key=()):
-    """Yield key and value of everything in a configuration, of one block of the grid."""
+    """Yield key and value of everything in a configuration, of one grid entry."""
     entries = node.items() if isinstance(node, dict) else enumerate(node)
     for name, value in entries:
         if key == ("grid",) and name > 0:

@@ -37,7 +37,7 @@ def test_mistakes_are_refused(name):
     assert words in str(caught.value)
     assert (
         len(str(caught.value).splitlines()) <= 1 + 4
-    )  # a mistake of a block, for each model at most
+    )  # a mistake of an entry, for each model at most
 
 
 def test_questions_have_no_test_set_of_another_length():

@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 STABLE_TABLES = (
     *("cells.csv", "cells.parquet", "thresholds.csv"),
-    *("exponents.csv", "sensitivity.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
+    *("exponents.csv", "robustness.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
 )
 """Tables that are equal to the last byte for the same study; the others hold times and places."""
 

@@ -1,6 +1,6 @@
 """Fit the scaling exponents, and compare curves.
 
-Reads the tables of cells and thresholds; makes those of exponents, their sensitivity and their checks,
+Reads the tables of cells and thresholds; makes those of exponents, their robustness and their checks,
 of the forms of the law and of the demand of every curve, and the fit cards. From these and the cells it
 makes the tables of sharing factors, ratios, fewer steps, extrapolation and composition.
 """
@@ -12,7 +12,7 @@ rule fit_exponents:
         thresholds="results/tables/thresholds.csv",
     output:
         exponents=report_table("exponents"),
-        sensitivity=report_table("sensitivity"),
+        robustness=report_table("robustness"),
         checks=report_table("checks"),
         forms=report_table("forms"),
         demand=report_table("demand"),

@@ -49,7 +49,7 @@ rule write_findings:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
         exponents="results/tables/exponents.csv",
-        sensitivity="results/tables/sensitivity.csv",
+        robustness="results/tables/robustness.csv",
         checks="results/tables/checks.csv",
         forms="results/tables/forms.csv",
         demand="results/tables/demand.csv",

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from nstar.subjects.demand.comparison import (
-    KEYS,
     any_demands,
     compare_curves,
     half_demands,
@@ -16,6 +15,7 @@ from nstar.subjects.demand.comparison import (
     step_rows,
 )
 from nstar.tables import CELLS, DEMAND, THRESHOLDS, read_table, write_table
+from nstar.tables.selection import CURVE_PLACE
 
 NAN, INF = np.nan, np.inf
 BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": pd.NA}
@@ -28,7 +28,7 @@ def curve(model="lstm", supervision="aligned", distribution="fixed", length=2):
 
 def blank(columns, key, **values):
     row = {name: BLANKS[column.dtype] for name, column in columns.items()}
-    return row | dict(zip(KEYS, key, strict=True)) | values
+    return row | dict(zip(CURVE_PLACE, key, strict=True)) | values
 
 
 DEMANDS = {

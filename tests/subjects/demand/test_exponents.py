@@ -72,7 +72,7 @@ def fit(folder, cells, job=JOB, thresholds=None):
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "thresholds.csv", "thresholds", thresholds)
     fit_exponents(job, folder)
-    names = ("exponents", "sensitivity", "checks", "forms", "demand")
+    names = ("exponents", "robustness", "checks", "forms", "demand")
     made = {name: read_table(tables / f"{name}.csv", name) for name in names}
     return made | {"cards": json.loads((tables / "fits.json").read_text())}
 
@@ -128,7 +128,7 @@ def test_cards_say_how_every_number_was_obtained(made):
     cards = made["cards"]["aligned fixed"]
     assert set(cards) == {
         "exponents",
-        "sensitivity",
+        "robustness",
         "joint",
         "forms",
         "demand",
@@ -174,9 +174,9 @@ def test_doubtful_thresholds_are_left_out_with_their_seed(tmp_path):
     doubtful = (thresholds["model"] == "lstm") & (thresholds["seed"] == 0)
     thresholds.loc[doubtful, "limited_by_steps"] = True
     made = fit(tmp_path, cells, thresholds=thresholds)
-    without = row(made["sensitivity"], kind="exponent", model="lstm", quantity="length")
+    without = row(made["robustness"], kind="exponent", model="lstm", quantity="length")
 
-    assert set(made["sensitivity"]["left_out"]) == {"limited_by_steps"}
+    assert set(made["robustness"]["left_out"]) == {"limited_by_steps"}
     assert without["n_used"] == 160
     assert row(made["exponents"], kind="exponent", model="lstm", quantity="length")["n_used"] == 200
 

@@ -90,7 +90,7 @@ def page(
     cells=None,
     thresholds=None,
     exponents=None,
-    sensitivity=None,
+    robustness=None,
     checks=None,
     forms=None,
     demands=None,
@@ -104,7 +104,7 @@ def page(
         for rows, plain in ((cells, cell), (thresholds, threshold), (exponents, exponent))
     ]
     tables[1] = tables[1].astype({"seed": "Int64"})
-    without = pd.DataFrame(sensitivity or [exponent() | {"left_out": "near_space"}])
+    without = pd.DataFrame(robustness or [exponent() | {"left_out": "near_space"}])
     others = [
         pd.DataFrame(rows or plain)
         for rows, plain in ((checks, [check()]), (forms, FORMS), (demands, [demand()]))
@@ -187,10 +187,10 @@ def test_exponents_without_doubtful_thresholds_stand_beside_all():
         exponent("lstm") | nothing | {"left_out": "near_space_lengths"},
     ]
     rows = [exponent("lstm", 1.0, 0.5, 1.5)]
-    words = section(page(exponents=rows, sensitivity=without), "Exponents of length without")
+    words = section(page(exponents=rows, robustness=without), "Exponents of length without")
 
     assert "lstm 1.00 [0.50, 1.50] 0.50 [\u22120.20, 1.20] not identified" in words
-    clean = page(sensitivity=[exponent() | {"left_out": ""}])
+    clean = page(robustness=[exponent() | {"left_out": ""}])
     assert "None is doubtful." in section(clean, "Exponents of length without")
 
 
@@ -384,7 +384,7 @@ def test_what_is_asked_for_is_read_for_itself():
         cells=[cell(), cell(**outcome)],
         thresholds=[threshold(), threshold(n_star=128.0, lower=64.0, **outcome)],
         exponents=[exponent(), exponent(estimate=2.0, lower=1.9, upper=2.1, **outcome)],
-        sensitivity=[exponent(left_out="near_space", **outcome)],
+        robustness=[exponent(left_out="near_space", **outcome)],
         checks=[check(), check(**outcome)],
         forms=FORMS + [form(**outcome) | {"form": row["form"]} for row in FORMS],
         demands=[demand(), demand(estimate=99.0, **outcome)],

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from nstar.cells.cell import Cell
 from nstar.cells.pools import make_pool
-from nstar.study import Data, GridBlock, Study
+from nstar.study import Data, GridEntry, Study
 from nstar.tasks import (
     LENGTH_DISTRIBUTIONS,
     SUPERVISIONS,
@@ -19,15 +19,15 @@ from nstar.tasks import (
 def cells_of(study: Study) -> tuple[Cell, ...]:
     """Return all cells of the grid, each once, sorted by its coordinates."""
     cells: set[Cell] = set()
-    for block in study.grid:
+    for entry in study.grid:
         for model, task, supervision, *lengths in itertools.product(
-            names_in(block, "models", study.models),
-            names_in(block, "tasks", study.tasks),
-            block.supervisions,
-            block.length_distributions,
-            block.lengths,
+            names_in(entry, "models", study.models),
+            names_in(entry, "tasks", study.tasks),
+            entry.supervisions,
+            entry.length_distributions,
+            entry.lengths,
         ):
-            budgets = budgets_of(block, study.tasks[task], *lengths, study.data)
+            budgets = budgets_of(entry, study.tasks[task], *lengths, study.data)
             cells.update(Cell(model, task, supervision, *lengths, n) for n in budgets)
     models, tasks = list(study.models), list(study.tasks)
     return tuple(
@@ -36,17 +36,17 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
 
 
 def names_in(
-    block: GridBlock, key: Literal["models", "tasks"], defined: Iterable[str]
+    entry: GridEntry, key: Literal["models", "tasks"], defined: Iterable[str]
 ) -> Iterable[str]:
-    """Return the names of the models or tasks of a block, among those that are defined."""
-    chosen = getattr(block, key)
+    """Return the names of the models or tasks of an entry, among those that are defined."""
+    chosen = getattr(entry, key)
     return defined if chosen is None else chosen
 
 
 def used(
     parts: Mapping[str, Any], key: Literal["models", "tasks"]
-) -> Iterator[tuple[int, GridBlock, str, Any]]:
-    """Yield the models or tasks of every block that are defined: number, block, name and options.
+) -> Iterator[tuple[int, GridEntry, str, Any]]:
+    """Yield the models or tasks of every entry that are defined: number, entry, name and options.
 
     Parameters
     ----------
@@ -54,18 +54,18 @@ def used(
         ``grid``, and the models or tasks by name.
     key : {"models", "tasks"}
     """
-    for i, block in enumerate(parts["grid"]):
-        for name in names_in(block, key, parts[key]):
+    for i, entry in enumerate(parts["grid"]):
+        for name in names_in(entry, key, parts[key]):
             if name in parts[key]:
-                yield i, block, name, parts[key][name]
+                yield i, entry, name, parts[key][name]
 
 
 def strata_of(study: Study) -> tuple[tuple[Supervision, LengthDistribution], ...]:
     """Return the pairs of supervision and length distribution in the grid, each once, sorted."""
     found = {
         pair
-        for block in study.grid
-        for pair in itertools.product(block.supervisions, block.length_distributions)
+        for entry in study.grid
+        for pair in itertools.product(entry.supervisions, entry.length_distributions)
     }
     every = itertools.product(SUPERVISIONS, LENGTH_DISTRIBUTIONS)
     return tuple(pair for pair in every if pair in found)
@@ -81,11 +81,11 @@ def _rank(cell: Cell) -> tuple[int, ...]:
 
 
 def budgets_of(
-    block: GridBlock, task: Task, length_distribution: LengthDistribution, length: int, data: Data
+    entry: GridEntry, task: Task, length_distribution: LengthDistribution, length: int, data: Data
 ) -> Sequence[int]:
-    """Return the budgets of a block at a setting; one that is cut ends with all sequences there are."""
-    budgets = block.listed_budgets
-    if not getattr(block.budgets, "cut", False):
+    """Return the budgets of an entry at a setting; one that is cut ends with all sequences there are."""
+    budgets = entry.listed_budgets
+    if not getattr(entry.budgets, "cut", False):
         return budgets
     available = make_pool(task, length_distribution, length, data).n_training
     kept = [budget for budget in budgets if budget <= available]

@@ -19,6 +19,7 @@ from nstar.specification import digest
 from nstar.store.archive import check_replicates, read_store, specification_of, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL, EVALUATION
+from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.functions.measurement import measure_functions
 from nstar.subjects.widths.answering import measure_answers
 from nstar.tasks.questions.question import QuestionTask
@@ -27,9 +28,8 @@ from nstar.training.device import describe_device, memory_errors_named, prepare_
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
 
-MEASURES = ("loss", "token_accuracy", "sequence_accuracy")
 DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
-"""Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
+"""Accuracies of a chain of thought that reads its own answers; of others, those of `SUCCESS_MEASURES`."""
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
@@ -112,7 +112,7 @@ def _evaluate_block(
                 variables |= {name: ("replicate", values) for name, values in answers.items()}
             elif cell.supervision == "chain_of_thought":
                 decoded = (part.cpu().numpy() for part in decode(*sets))
-        values = {name: getattr(result, name).cpu().numpy() for name in MEASURES}
+        values = {name: getattr(result, name).cpu().numpy() for name in SUCCESS_MEASURES}
         values |= dict(zip(DECODED, decoded, strict=True))
         for name, value in values.items():
             variables[f"{split}_{name}"] = ("replicate", value)

@@ -6,7 +6,7 @@ leading axes, one function each; all sums are exact but for rounding.
 References
 ----------
 Hahn and Rofin (2024), Why are Sensitive Functions Hard for Transformers?, arXiv:2402.09963: sections 3
-and 4, lemma 21. O'Donnell (2014), Analysis of Boolean Functions, chapter 2.
+and 4. O'Donnell (2014), Analysis of Boolean Functions, chapter 2.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,6 @@ import numpy as np
 
 MOST_BITS = 24
 """n of the largest tables: 128 MiB of float64."""
-
-MOST_BITS_IN_BLOCKS = 10
-"""n up to which block sensitivity is found: it goes through 3^n pairs of sets, 2^n inputs each."""
 
 
 class Estimate(NamedTuple):
@@ -158,56 +155,6 @@ def degree_profile(table: np.ndarray) -> np.ndarray:
     return np.stack(parts, axis=-1)
 
 
-def block_sensitivity(table: np.ndarray) -> np.ndarray:
-    """Return bs(x, f) at every input: the most disjoint sets of bits whose flip changes the value.
-
-    Parameters
-    ----------
-    table : array_like, shape (2^n,)
-        Truth table; n is at most `MOST_BITS_IN_BLOCKS`. Any two different values count as a change.
-
-    Returns
-    -------
-    ndarray of int64, shape (2^n,)
-        Nowhere below the number of single bits whose flip changes the value.
-
-    Raises
-    ------
-    ValueError
-        If the table has another shape, or n is too large.
-
-    Notes
-    -----
-    ``most(S)``, the most blocks within a set S of bits, is that without the lowest bit of S, or one more
-    than ``most(S - B)`` for a block B of S that holds it.
-
-    References
-    ----------
-    Nisan (1991), CREW PRAMs and decision trees, SIAM Journal on Computing 20.
-    """
-    table, n_bits = _as_table(table)
-    if table.ndim > 1 or n_bits > MOST_BITS_IN_BLOCKS:
-        raise ValueError(
-            f"a table of shape {table.shape}: block sensitivity is found for one table of at most "
-            f"{MOST_BITS_IN_BLOCKS} bits"
-        )
-    inputs = np.arange(len(table))
-    changes = [table[inputs ^ block] != table for block in inputs]
-    most = np.zeros((len(table), len(table)), dtype=np.int64)  # by set of bits, then by input
-    for within in range(1, len(table)):
-        lowest = within & -within
-        rest = within ^ lowest
-        best, others = most[rest].copy(), rest
-        while True:  # all subsets of the rest
-            block = lowest | others
-            np.maximum(best, changes[block] + most[within ^ block], out=best)
-            if not others:
-                break
-            others = (others - 1) & rest
-        most[within] = best
-    return most[-1]
-
-
 def estimate_average_sensitivity(
     function: Callable[[np.ndarray], np.ndarray], n_bits: int, n_inputs: int, seed: int
 ) -> Estimate:
@@ -249,36 +196,6 @@ def estimate_average_sensitivity(
     if n_inputs == 1:
         return Estimate(mean, np.full_like(mean, np.nan))
     return Estimate(mean, sensitivity.std(axis=-1, ddof=1) / np.sqrt(n_inputs))
-
-
-def least_distance(n_bits: int, sensitivity, norm, other_sensitivity):
-    """Return how far, at least, a function of some sensitivity is from one of another.
-
-    Parameters
-    ----------
-    n_bits : int
-        n.
-    sensitivity, norm : array_like of float
-        as_n(f), above 0, and the root of the mean of f^2 over the cube.
-    other_sensitivity : array_like of float
-        as_n(f') of the other function.
-
-    Returns
-    -------
-    ndarray of float64
-        A lower bound of the root of the mean of (f - f')^2; below 0 it says nothing.
-
-    References
-    ----------
-    Hahn and Rofin (2024), lemma 21: it holds at every n for every pair of functions. Tight for the
-    product of all bits beside a constant.
-    """
-    sensitivity, norm = (
-        np.asarray(sensitivity, dtype=np.float64),
-        np.asarray(norm, dtype=np.float64),
-    )
-    near = norm * np.sqrt(2 * np.asarray(other_sensitivity) / sensitivity)
-    return np.sqrt(sensitivity / (2 * n_bits - sensitivity / norm**2)) - near
 
 
 def _as_table(table) -> tuple[np.ndarray, int]:

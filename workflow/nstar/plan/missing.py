@@ -28,7 +28,7 @@ from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.specification import digest
 from nstar.store.header import read_header
 from nstar.study import Study
-from nstar.study.search import Outcome, replay
+from nstar.study.search import RunCounts, replay
 
 TRAINING_SPLITS = ("validation", "train", "table")
 EVALUATION_SPLITS = ("validation", "test", "table")
@@ -154,9 +154,11 @@ def _searched(stores: "Stores", states: list[CellState]) -> tuple[list[CellState
     The search is replayed from its first round, so that a study does not depend on cells that happen
     to be there for another reason.
     """
-    outcomes = {state.cell.budget: _outcome(stores, state) for state in states if not state.missing}
+    counts = {
+        state.cell.budget: _run_counts(stores, state) for state in states if not state.missing
+    }
     budgets = [state.cell.budget for state in states]
-    found = replay(budgets, outcomes, stores.study.search)
+    found = replay(budgets, counts, stores.study.search)
     asked = {*found.used, *found.missing}
     return (
         [state for state in states if state.cell.budget in asked],
@@ -165,7 +167,7 @@ def _searched(stores: "Stores", states: list[CellState]) -> tuple[list[CellState
     )
 
 
-def _outcome(stores: "Stores", state: CellState) -> Outcome:
+def _run_counts(stores: "Stores", state: CellState) -> RunCounts:
     """Return what the runs of a cell did; a run is a seed, and learns if any of its rates does."""
     replicates = stores.study.replicates
     best: dict[int, int] = {}  # the codes of outcomes are in the order of merit
@@ -175,7 +177,7 @@ def _outcome(stores: "Stores", state: CellState) -> Outcome:
         for (seed, rate), outcome in zip(pairs, map(OUTCOMES.index, ends), strict=True):
             if seed in replicates.seeds and rate in replicates.learning_rates:
                 best[seed] = min(best.get(seed, NOT_FITTED), outcome)
-    return Outcome(
+    return RunCounts(
         n_learnt=sum(outcome == LEARNT for outcome in best.values()),
         n_fitted=sum(outcome != NOT_FITTED for outcome in best.values()),
         n_runs=len(best),

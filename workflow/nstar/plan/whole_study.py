@@ -9,7 +9,7 @@ import numpy as np
 from nstar.cells import Block, Cell, cells_of
 from nstar.plan.costs import block_cost
 from nstar.study import Study
-from nstar.study.search import STRATEGIES, Outcome, replay
+from nstar.study.search import STRATEGIES, RunCounts, replay
 
 __all__ = ["WholeCost", "whole_costs"]
 
@@ -98,10 +98,10 @@ def _shares(budgets: Sequence[int], strategy: str) -> tuple[np.ndarray, np.ndarr
     """Return how often each budget is asked for, and fails then, over all places of N*; shape (n,)."""
     n = len(budgets)
     asked, failing = np.zeros((2, n))
-    learnt, failed = Outcome(1, 1, 1), Outcome(0, 1, 1)
+    learnt, failed = RunCounts(1, 1, 1), RunCounts(0, 1, 1)
     for place in range(n + 1):
-        outcomes = {budget: failed if i < place else learnt for i, budget in enumerate(budgets)}
-        used = replay(budgets, outcomes, strategy).used
+        counts = {budget: failed if i < place else learnt for i, budget in enumerate(budgets)}
+        used = replay(budgets, counts, strategy).used
         for i, budget in enumerate(budgets):
             asked[i] += budget in used
             failing[i] += budget in used and i < place

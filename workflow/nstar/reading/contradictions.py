@@ -8,7 +8,7 @@ from nstar.cells import budgets_of, make_pool, names_in, used
 from nstar.errors import nearest
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
-from nstar.study import FRESH, GridBlock
+from nstar.study import FRESH, GridEntry
 from nstar.tasks import LearntFunction
 
 LONGEST_SEGMENT = 200
@@ -21,9 +21,9 @@ core; of a million in as many cells, minutes."""
 
 def contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between fields: unknown names, budgets that a space cannot hold."""
-    for i, block in enumerate(parts.get("grid", ())):
+    for i, entry in enumerate(parts.get("grid", ())):
         for key in ("models", "tasks"):
-            for j, name in enumerate(getattr(block, key) or ()):
+            for j, name in enumerate(getattr(entry, key) or ()):
                 if key in parts and name not in parts[key]:
                     legal = list(parts[key])
                     yield (
@@ -69,28 +69,28 @@ def contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _n_replicates(grid, models, tasks, replicates, **others) -> int:
-    """Return how many replicates the blocks of a grid have, those in several blocks counted for each."""
+    """Return how many replicates the entries of a grid have; those in several entries count for each."""
     n_cells = sum(
-        len(names_in(block, "models", models))
-        * len(names_in(block, "tasks", tasks))
-        * len(block.supervisions)
-        * len(block.length_distributions)
-        * len(block.lengths)
-        * len(block.listed_budgets)
-        for block in grid
+        len(names_in(entry, "models", models))
+        * len(names_in(entry, "tasks", tasks))
+        * len(entry.supervisions)
+        * len(entry.length_distributions)
+        * len(entry.lengths)
+        * len(entry.listed_budgets)
+        for entry in grid
     )
     return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
 
 
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
     data = parts["data"]
-    for i, block in enumerate(parts["grid"]):
-        budgets = block.listed_budgets
+    for i, entry in enumerate(parts["grid"]):
+        budgets = entry.listed_budgets
         if budgets == (FRESH,):
             continue
-        cut = getattr(block.budgets, "cut", False)
+        cut = getattr(entry.budgets, "cut", False)
         settings = itertools.product(
-            names_in(block, "tasks", parts["tasks"]), block.length_distributions, block.lengths
+            names_in(entry, "tasks", parts["tasks"]), entry.length_distributions, entry.lengths
         )
         for name, distribution, length in settings:
             task = parts["tasks"].get(name)
@@ -118,17 +118,17 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
                     f"grid.{i}.budgets: {where}, budget "
                     f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
                     f"{pool.n_validation} are kept for validation; use budgets up to "
-                    f"{pool.n_training}, put this length into a grid block of its own, or set cut: true"
+                    f"{pool.n_training}, put this length into a grid entry of its own, or set cut: true"
                 )
 
 
 def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a model would see the answers, or the padding, that follow a position."""
-    for i, block, name, model in used(parts, "models"):
+    for i, entry, name, model in used(parts, "models"):
         if getattr(model, "causal", True):
             continue
         for key, legal in (("supervisions", None), ("length_distributions", "fixed")):
-            for value in getattr(block, key):
+            for value in getattr(entry, key):
                 if value != legal and (legal or value == "chain_of_thought"):
                     yield (
                         f"grid.{i}.{key}: {value} with model {name}, which is not causal and sees "
@@ -139,16 +139,16 @@ def _sees_ahead(parts: Mapping[str, Any]) -> Iterator[str]:
 def _no_separator(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where an encoder would not know its end, which is the separator, at one place for all."""
     legal = {"supervisions": "chain_of_thought", "length_distributions": "fixed"}
-    for i, block, name, model in used(parts, "models"):
+    for i, entry, name, model in used(parts, "models"):
         if model.kind != "encoder_decoder":
             continue
         for key, only in legal.items():
-            for value in getattr(block, key):
+            for value in getattr(entry, key):
                 if value != only:
                     yield (
                         f"grid.{i}.{key}: {value} with model {name}, an encoder_decoder, whose encoder "
                         f"reads what precedes the separator of a chain of thought, at the same place in "
-                        f"all sequences; use {only}, or put the model into a grid block of its own"
+                        f"all sequences; use {only}, or put the model into a grid entry of its own"
                     )
 
 
@@ -156,13 +156,13 @@ def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield where labels and objective do not fit."""
     training = parts["training"]
     squared = training.objective == "squared_error"
-    for i, block, name, task in used(parts, "tasks"):
+    for i, entry, name, task in used(parts, "tasks"):
         where = f"grid.{i}.tasks: {name}"
         if task.real_valued and not squared:
             yield f"{where} has real numbers as labels; set training.objective: squared_error"
         elif task.real_valued and training.success.measure != "loss":
             yield f"{where} has real numbers as labels, no accuracy; set training.success.measure: loss"
-        elif task.real_valued and "chain_of_thought" in block.supervisions:
+        elif task.real_valued and "chain_of_thought" in entry.supervisions:
             yield f"{where} has real numbers as labels, which are no words of a chain_of_thought"
         elif squared and task.n_states > 2:
             yield (
@@ -174,14 +174,14 @@ def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
 def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield what does not go with, or without, the measures of networks as functions of bits."""
     measured = parts["evaluation"].function is not None
-    for i, block in enumerate(parts["grid"]):
-        fresh = block.listed_budgets == (FRESH,)
+    for i, entry in enumerate(parts["grid"]):
+        fresh = entry.listed_budgets == (FRESH,)
         if fresh and not measured:
             yield (
                 f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
                 "evaluation.function, or give training-set sizes"
             )
-        if fresh and "short_to_long" in block.length_distributions:
+        if fresh and "short_to_long" in entry.length_distributions:
             yield (
                 f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
                 "length up; use uniform"
@@ -218,20 +218,20 @@ def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"tasks.{name}.task: {task.task} is no task that a network learns from examples; legal "
                 f"are {', '.join(legal)}{nearest(task.task, legal)}"
             )
-        elif not any(_holds(block, task, parts) for block in parts["grid"]):
+        elif not any(_holds(entry, task, parts) for entry in parts["grid"]):
             yield (
-                f"tasks.{name}: no block of the grid trains model {task.model} on task {task.task}, "
+                f"tasks.{name}: no grid entry trains model {task.model} on task {task.task}, "
                 f"supervision outcome, fixed length {task.length}, budget {task.budget}; add one"
             )
 
 
-def _holds(block: GridBlock, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
+def _holds(entry: GridEntry, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
     return (
-        task.model in names_in(block, "models", parts["models"])
-        and task.task in names_in(block, "tasks", parts["tasks"])
-        and "outcome" in block.supervisions
-        and "fixed" in block.length_distributions
-        and task.length in block.lengths
+        task.model in names_in(entry, "models", parts["models"])
+        and task.task in names_in(entry, "tasks", parts["tasks"])
+        and "outcome" in entry.supervisions
+        and "fixed" in entry.length_distributions
+        and task.length in entry.lengths
         and task.budget
-        in budgets_of(block, parts["tasks"][task.task], "fixed", task.length, parts["data"])
+        in budgets_of(entry, parts["tasks"][task.task], "fixed", task.length, parts["data"])
     )

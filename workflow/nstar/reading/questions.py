@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nstar.cells import used
-from nstar.study import FRESH, GridBlock
+from nstar.study import FRESH, GridEntry
 from nstar.tasks.questions.question import QuestionTask
 
 
@@ -18,7 +18,7 @@ def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
         search are among them.
     """
     asked = parts["evaluation"].answers is not None
-    for i, block, name, task in used(parts, "tasks"):
+    for i, entry, name, task in used(parts, "tasks"):
         if not isinstance(task, QuestionTask):
             if asked:
                 yield (
@@ -31,7 +31,7 @@ def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures the "
                 "width that these need"
             )
-        yield from _impossible_questions(f"grid.{i}", block, name, task)
+        yield from _impossible_questions(f"grid.{i}", entry, name, task)
     for i, _, name, model in used(parts, "models") if asked else ():
         if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
             yield (
@@ -48,22 +48,22 @@ def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _impossible_questions(
-    where: str, block: GridBlock, name: str, task: QuestionTask
+    where: str, entry: GridEntry, name: str, task: QuestionTask
 ) -> Iterator[str]:
-    """Yield what a block asks of a task that it does not have."""
-    for length in block.lengths:
+    """Yield what an entry asks of a task that it does not have."""
+    for length in entry.lengths:
         if reason := task.why_not(length):
             yield f"{where}.lengths: {length} with task {name}: {reason}"
-    if "aligned" in block.supervisions:
+    if "aligned" in entry.supervisions:
         yield (
             f"{where}.supervisions: aligned with task {name}, whose answers follow its questions; use "
             "outcome or chain_of_thought"
         )
-    for lengths in block.length_distributions:
+    for lengths in entry.length_distributions:
         if lengths != "fixed":
             yield (
                 f"{where}.length_distributions: {lengths} with task {name}, whose sizes do not mix; use "
                 "fixed"
             )
-    if block.listed_budgets == (FRESH,):
+    if entry.listed_budgets == (FRESH,):
         yield f"{where}.budgets: fresh with task {name}; give training-set sizes"

@@ -58,7 +58,7 @@ def tables_page() -> str:
         "seed, and one per curve for the rule `any`.",
         "exponents": "`results/tables/exponents.csv`: one row per model and coefficient of "
         "`log N* = a + alpha log n + beta log m`, and one per pair of models and exponent.",
-        "sensitivity": "`results/tables/sensitivity.csv`: the same for fits that leave doubtful "
+        "robustness": "`results/tables/robustness.csv`: the same for fits that leave doubtful "
         "thresholds out.",
         "checks": "`results/tables/checks.csv`: other estimates of the exponents and differences, and "
         "whether they agree.",

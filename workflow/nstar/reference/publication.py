@@ -51,7 +51,7 @@ class Publication:
 
 PUBLICATIONS = {
     "config.yaml": Publication(
-        ("exponents", "checks", "sensitivity", "forms", "demand", "extrapolation"),
+        ("exponents", "checks", "robustness", "forms", "demand", "extrapolation"),
         {"demand": "demand"},
         page="README.md",
     ),

@@ -14,7 +14,7 @@ from nstar.stats.fieller import RatioOfEstimates, ratio_of_estimates
 from nstar.stats.forms import FormFit, compare_forms
 from nstar.stats.interval_regression import IntervalFit, SlopeRange, find_slope_range, fit_intervals
 from nstar.stats.learning_curve import LearningCurve, fit_learning_curve
-from nstar.stats.linear import LinearFit, bootstrap_linear, fit_linear
+from nstar.stats.linear import LinearFit, fit_linear
 from nstar.stats.logistic import LogisticFit, fit_logistic
 from nstar.stats.ratio import Ratio, bracket_ratio, describe_censored, find_ratio
 from nstar.stats.results import Coefficient, Difference, Result, ScalingFit, make_card
@@ -43,7 +43,6 @@ __all__ = [
     "SharingFactor",
     "SlopeRange",
     "Threshold",
-    "bootstrap_linear",
     "bootstrap_scaling",
     "bracket_ratio",
     "bracket_sharing_factor",

@@ -1,7 +1,7 @@
 """How a measured quantity depends on covariates: least squares with honest intervals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from statsmodels.api import OLS
 from nstar.stats.checks import as_columns, check_confidence, check_labels
 from nstar.stats.results import Fit, tabulate
 
-__all__ = ["LinearFit", "bootstrap_linear", "fit_linear"]
+__all__ = ["LinearFit", "fit_linear"]
 
 
 @dataclass(frozen=True)
@@ -146,60 +146,6 @@ def fit_linear(
         identified=True,
         reason="",
         **shared,
-    )
-
-
-def bootstrap_linear(
-    values,
-    covariates: Mapping[str, np.ndarray],
-    generator: np.random.Generator,
-    cluster=None,
-    n_replicates: int = 2000,
-    confidence: float = 0.95,
-) -> LinearFit:
-    """Fit as `fit_linear`, with percentile intervals of a bootstrap of clusters (or of rows).
-
-    Parameters
-    ----------
-    values, covariates, cluster, confidence
-        As `fit_linear`.
-    generator : numpy.random.Generator
-        Where the resampling takes its numbers from.
-    n_replicates : int, optional
-        Resamplings.
-
-    Returns
-    -------
-    LinearFit
-        Standard errors are those of the resampled estimates, p values twice the smaller share
-        of them on either side of zero.  Resamplings that lost a coefficient are left out.
-    """
-    if n_replicates < 2:
-        raise ValueError(f"n_replicates is {n_replicates}: at least 2 resamplings are needed")
-    fit = fit_linear(values, covariates, cluster, confidence)
-    if not fit.identified:
-        return fit
-    design, values, code, _ = complete_rows(values, covariates, cluster)
-    n_clusters, p = fit.n_clusters, design.shape[1]
-    squares, products = np.zeros((n_clusters, p, p)), np.zeros((n_clusters, p))
-    np.add.at(squares, code, design[:, :, None] * design[:, None, :])
-    np.add.at(products, code, design * values[:, None])
-    counts = generator.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), n_replicates)
-    normal = np.einsum("rg,gij->rij", counts, squares)
-    kept = np.linalg.matrix_rank(normal, hermitian=True) == p
-    moments = (counts @ products)[kept]
-    drawn = np.linalg.solve(normal[kept], moments[..., None])[..., 0]
-    tails = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    n_below = np.minimum((drawn < 0).sum(axis=0), (drawn > 0).sum(axis=0))
-    unit = "rows" if cluster is None else "clusters"
-    names = [coefficient.name for coefficient in fit.coefficients]
-    estimates = [coefficient.estimate for coefficient in fit.coefficients]
-    return replace(
-        fit,
-        coefficients=tabulate(names, estimates, drawn.std(axis=0), *tails),
-        p_values=tuple(map(float, np.minimum(1, 2 * (n_below + 1) / (len(drawn) + 1)))),
-        degrees_of_freedom=np.inf,
-        method=f"least squares, percentile bootstrap of {unit}, {len(drawn)} resamplings",
     )
 
 

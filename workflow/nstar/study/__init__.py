@@ -1,8 +1,17 @@
 """What does a study consist of? The options of a configuration, one file per section."""
 
 from nstar.study.evaluation import FunctionMeasures
-from nstar.study.grid import FRESH, Data, GeometricRange, GridBlock
+from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry
 from nstar.study.study import Study
-from nstar.study.training import Success
+from nstar.study.training import SUCCESS_MEASURES, Success
 
-__all__ = ["FRESH", "Data", "FunctionMeasures", "GeometricRange", "GridBlock", "Study", "Success"]
+__all__ = [
+    "FRESH",
+    "SUCCESS_MEASURES",
+    "Data",
+    "FunctionMeasures",
+    "GeometricRange",
+    "GridEntry",
+    "Study",
+    "Success",
+]

@@ -58,17 +58,17 @@ def expand_families(raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             models[member] = {**options, "width": width}
     expanded = {**raw, "models": models}
     if members and isinstance(raw.get("grid"), list):
-        expanded["grid"] = [_with_members(block, members) for block in raw["grid"]]
+        expanded["grid"] = [_with_members(entry, members) for entry in raw["grid"]]
     return expanded, problems
 
 
-def _with_members(block: Any, members: Mapping[str, list[str]]) -> Any:
-    """Return a block of a grid with the models of a family in place of its name."""
-    if not isinstance(block, Mapping) or not isinstance(block.get("models"), list):
-        return block
+def _with_members(entry: Any, members: Mapping[str, list[str]]) -> Any:
+    """Return an entry with the models of a family in place of its name."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("models"), list):
+        return entry
     names = [
         member
-        for name in block["models"]
+        for name in entry["models"]
         for member in (members.get(name, [name]) if isinstance(name, str) else [name])
     ]
-    return {**block, "models": names}
+    return {**entry, "models": names}

@@ -74,8 +74,8 @@ Length = Annotated[
 ]
 
 
-class GridBlock(Options):
-    """A product of models, tasks, lengths and budgets. The grid is the union of its blocks."""
+class GridEntry(Options):
+    """A product of models, tasks, lengths and budgets. The grid is the union of its entries."""
 
     models: Annotated[tuple[Name, ...], Field(min_length=1), Few] | None = Field(
         None, description="names of models; all where left out; no unit"

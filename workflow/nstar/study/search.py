@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["STRATEGIES", "Outcome", "Search", "next_budgets", "replay"]
+__all__ = ["STRATEGIES", "RunCounts", "Search", "next_budgets", "replay"]
 
 MARGIN = 2  # neighbouring budgets that confirm a side of the threshold
 TOLERATED = 5  # one run in so many may do the other thing, rounded down
@@ -12,7 +12,7 @@ MULTIPLIER, MOST_BUDGETS = 1000, 20  # M and S of arXiv:2602.18333, appendix A.1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunCounts:
     """What the runs of a curve did at one budget; a run is a seed, over its learning rates.
 
     Attributes
@@ -71,9 +71,9 @@ class Search:
     Attributes
     ----------
     used : tuple of int
-        Budgets the search asked for and whose outcomes are known, increasing.
+        Budgets the search asked for and whose counts are known, increasing.
     missing : tuple of int
-        Budgets of the present round whose outcomes are not known, increasing; empty when the
+        Budgets of the present round whose counts are not known, increasing; empty when the
         search has ended.
     n_round : int
         Rounds begun, the present one included.
@@ -85,7 +85,7 @@ class Search:
 
 
 def next_budgets(
-    budgets: Sequence[int], outcomes: Mapping[int, Outcome], strategy: str
+    budgets: Sequence[int], counts: Mapping[int, RunCounts], strategy: str
 ) -> tuple[int, ...]:
     """Return the budgets of the next round.
 
@@ -93,21 +93,21 @@ def next_budgets(
     ----------
     budgets : sequence of int, shape (n,)
         The grid of the curve, in training examples: positive and increasing, at least one.
-    outcomes : Mapping of int to Outcome
-        Outcomes by budget, of all rounds of this search so far; empty before the first.
+    counts : Mapping of int to RunCounts
+        What runs did at each budget, of all rounds of this search so far; empty before the first.
     strategy : {"all", "bracket", "binary_geometric"}
         How to search; see Notes.
 
     Returns
     -------
     tuple of int
-        Budgets of the grid whose outcomes are not known, increasing; empty when the search has
+        Budgets of the grid whose counts are not known, increasing; empty when the search has
         ended.
 
     Raises
     ------
     ValueError
-        If the grid is empty, not positive or not increasing, an outcome is not of one of its
+        If the grid is empty, not positive or not increasing, a counted budget is not one of its
         budgets, or there is no such strategy.
 
     Notes
@@ -147,32 +147,32 @@ def next_budgets(
     >>> grid = [100, 200, 400, 800, 1600, 3200, 6400, 12800]
     >>> next_budgets(grid, {}, "bracket")
     (1600, 6400)
-    >>> learnt, failed = Outcome(5, 5, 5), Outcome(0, 5, 5)
+    >>> learnt, failed = RunCounts(5, 5, 5), RunCounts(0, 5, 5)
     >>> next_budgets(grid, {1600: failed, 6400: learnt}, "bracket")
     (3200,)
     >>> next_budgets(grid, {1600: failed, 3200: failed, 6400: learnt}, "bracket")
     (12800,)
     """
     _check_grid(budgets)
-    unknown = sorted(set(outcomes) - set(budgets))
+    unknown = sorted(set(counts) - set(budgets))
     if unknown:
-        raise ValueError(f"the outcome of budget {unknown[0]} is not of the grid {list(budgets)}")
+        raise ValueError(f"budget {unknown[0]} is not of the grid {list(budgets)}")
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy is {strategy!r}: it must be one of {', '.join(STRATEGIES)}")
-    known = {i: outcomes[budget] for i, budget in enumerate(budgets) if budget in outcomes}
+    known = {i: counts[budget] for i, budget in enumerate(budgets) if budget in counts}
     asked = _PLANNERS[strategy](budgets, known)
     return tuple(budgets[i] for i in sorted(asked))
 
 
-def replay(budgets: Sequence[int], outcomes: Mapping[int, Outcome], strategy: str) -> Search:
-    """Search a curve from the first round on, as far as the known outcomes go.
+def replay(budgets: Sequence[int], counts: Mapping[int, RunCounts], strategy: str) -> Search:
+    """Search a curve from the first round on, as far as the known counts go.
 
     Parameters
     ----------
     budgets, strategy
         As `next_budgets`.
-    outcomes : Mapping of int to Outcome
-        All outcomes that are known.  Those the search does not ask for are ignored: what happens
+    counts : Mapping of int to RunCounts
+        All counts that are known.  Those the search does not ask for are ignored: what happens
         to be trained already does not change the result.
 
     Returns
@@ -187,18 +187,18 @@ def replay(budgets: Sequence[int], outcomes: Mapping[int, Outcome], strategy: st
 
     Examples
     --------
-    >>> learnt, failed = Outcome(5, 5, 5), Outcome(0, 5, 5)
+    >>> learnt, failed = RunCounts(5, 5, 5), RunCounts(0, 5, 5)
     >>> replay([1, 2, 4, 8], {1: failed, 2: failed, 4: failed, 8: learnt}, "bracket")
     Search(used=(2, 4, 8), missing=(), n_round=2)
     >>> replay([1, 2, 4, 8], {1: failed, 4: failed}, "bracket")
     Search(used=(4,), missing=(8,), n_round=1)
     """
-    used: dict[int, Outcome] = {}
+    used: dict[int, RunCounts] = {}
     n_round, missing = 0, ()
     while not missing and (asked := next_budgets(budgets, used, strategy)):
         n_round += 1
-        missing = tuple(budget for budget in asked if budget not in outcomes)
-        used |= {budget: outcomes[budget] for budget in asked if budget in outcomes}
+        missing = tuple(budget for budget in asked if budget not in counts)
+        used |= {budget: counts[budget] for budget in asked if budget in counts}
     return Search(tuple(sorted(used)), missing, n_round)
 
 
@@ -209,14 +209,14 @@ def _check_grid(budgets: Sequence[int]) -> None:
         raise ValueError(f"budgets is {list(budgets)}: at least one, positive and increasing")
 
 
-# The planners take the grid and the outcomes by position in it, and return positions to try.
+# The planners take the grid and the counts by position in it, and return positions to try.
 
 
-def _ask_all(budgets: Sequence[int], known: Mapping[int, Outcome]) -> list[int]:
+def _ask_all(budgets: Sequence[int], known: Mapping[int, RunCounts]) -> list[int]:
     return [i for i in range(len(budgets)) if i not in known]
 
 
-def _ask_bracket(budgets: Sequence[int], known: Mapping[int, Outcome]) -> list[int]:
+def _ask_bracket(budgets: Sequence[int], known: Mapping[int, RunCounts]) -> list[int]:
     """Return the positions of the next round of ``bracket``; steps as in `next_budgets`."""
 
     def open_between(low: int, high: int) -> list[int]:
@@ -235,8 +235,8 @@ def _ask_bracket(budgets: Sequence[int], known: Mapping[int, Outcome]) -> list[i
     if approach:
         return asked + _thin(approach)
     top = max(first_learnt, last_failed + 1)
-    asked += _ask_margin(range(failed_below, -1, -1), known, Outcome.confirms_failed)
-    asked += _ask_margin(range(top, len(budgets)), known, Outcome.confirms_learnt)
+    asked += _ask_margin(range(failed_below, -1, -1), known, RunCounts.confirms_failed)
+    asked += _ask_margin(range(top, len(budgets)), known, RunCounts.confirms_learnt)
     return asked
 
 
@@ -250,7 +250,7 @@ def _thin(stretch: list[int]) -> list[int]:
 
 
 def _ask_margin(
-    outward: range, known: Mapping[int, Outcome], confirms: Callable[[Outcome], bool]
+    outward: range, known: Mapping[int, RunCounts], confirms: Callable[[RunCounts], bool]
 ) -> list[int]:
     """Return the fewest positions that may complete a margin of neighbours that confirm."""
     asked, n_confirming = [], 0
@@ -263,7 +263,7 @@ def _ask_margin(
     return asked
 
 
-def _ask_binary_geometric(budgets: Sequence[int], known: Mapping[int, Outcome]) -> list[int]:
+def _ask_binary_geometric(budgets: Sequence[int], known: Mapping[int, RunCounts]) -> list[int]:
     """Return the one position that the search of arXiv:2602.18333 tries next, if any."""
     largest = len(budgets) - 1
     if not known:

@@ -23,7 +23,7 @@ from nstar.options import (
     tagged_union,
 )
 from nstar.study.evaluation import Evaluation
-from nstar.study.grid import Data, GridBlock, Replicates
+from nstar.study.grid import Data, GridEntry, Replicates
 from nstar.study.search import STRATEGIES
 from nstar.study.training import Training
 from nstar.tasks import TASKS
@@ -114,8 +114,8 @@ class Study(Options):
     tasks: Annotated[dict[Name, TaskOptions], Field(min_length=1), Few] = Field(
         description="the tasks by name"
     )
-    grid: Annotated[tuple[GridBlock, ...], Field(min_length=1), Few] = Field(
-        description="blocks of the grid"
+    grid: Annotated[tuple[GridEntry, ...], Field(min_length=1), Few] = Field(
+        description="entries of the grid"
     )
     replicates: Replicates = Field(description="seeds and learning rates of every cell")
     search: Literal[STRATEGIES] = Field(

@@ -1,6 +1,6 @@
 """How replicates are trained, and when they count as learnt."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -62,6 +62,12 @@ class Schedule(Options):
     )
 
 
+SuccessMeasure = Literal["loss", "token_accuracy", "sequence_accuracy"]
+
+SUCCESS_MEASURES: tuple[SuccessMeasure, ...] = get_args(SuccessMeasure)
+"""What training and evaluation measure on the validation set, and success may rest on."""
+
+
 class Success(Options):
     """When a replicate has learnt: a measure on the validation set passes a threshold."""
 
@@ -74,7 +80,7 @@ class Success(Options):
         "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
     }
 
-    measure: Literal["loss", "token_accuracy", "sequence_accuracy"] = Field(
+    measure: SuccessMeasure = Field(
         description="what is compared; `sequence_accuracy` wants every position right; no unit"
     )
     threshold: PositiveFloat = Field(

@@ -193,7 +193,7 @@ EXPONENTS: Mapping[str, Column] = {
 }
 """One row per model and coefficient, and one per pair of models and coefficient."""
 
-SENSITIVITY: Mapping[str, Column] = {
+ROBUSTNESS: Mapping[str, Column] = {
     "left_out": Column(
         "str",
         "1",

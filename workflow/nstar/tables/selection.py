@@ -8,6 +8,12 @@ SETTING = ["task", "supervision", "length_distribution"]
 CURVE = ["model", *SETTING, "length"]
 """The columns that name a curve: all budgets of one model on one setting at one length."""
 
+PLACE = [*SETTING, "n_states", "length"]
+"""The columns that name a place: the curves of all models at a place saw the same sequences."""
+
+CURVE_PLACE = ["model", *PLACE]
+"""The columns that name a curve, with the number of states of its task."""
+
 REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
 """The columns that name a replicate: the dimensions of study.zarr."""
 

@@ -20,11 +20,8 @@ from nstar.stats import (
 )
 from nstar.subjects.demand.selection import chosen_replicates
 from nstar.tables import RATIOS, SHARING, STEPS, TABLES, read_table, write_table
-from nstar.tables.selection import CURVE
+from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
-
-KEYS = [*CURVE[:-1], "n_states", "length"]
-"""The columns that name a curve in every table made here."""
 
 STEP_PARTS = (8, 4, 2, 1)
 """The smaller budgets of steps are these parts of the whole."""
@@ -52,8 +49,8 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     thresholds = thresholds[thresholds["rule"] == "any"]
     demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
     shortest, training = job["shortest_length"], job["training"]
-    curves = list(cells.groupby(KEYS, sort=False))
-    chosen = chosen_replicates(cells).groupby(KEYS, sort=False)
+    curves = list(cells.groupby(CURVE_PLACE, sort=False))
+    chosen = chosen_replicates(cells).groupby(CURVE_PLACE, sort=False)
     made: dict[str, Iterable[dict[str, Any]]] = {
         "sharing": [
             row
@@ -78,7 +75,7 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
 def any_demands(thresholds: pd.DataFrame) -> dict[tuple, Ends]:
     """Return N* of every curve by the rule ``any``: the brackets, with N* where both ends are known."""
     return {
-        tuple(getattr(row, key) for key in KEYS): (
+        tuple(getattr(row, key) for key in CURVE_PLACE): (
             row.n_star if row.censoring == "interval" else np.nan,
             row.lower,
             row.upper,
@@ -95,7 +92,7 @@ def half_demands(demand: pd.DataFrame, thresholds: pd.DataFrame) -> dict[tuple, 
     """
     found = {key: (np.nan, 0.0, np.inf) for key in any_demands(thresholds)}
     for row in demand.itertuples():
-        key = tuple(getattr(row, name) for name in KEYS)
+        key = tuple(getattr(row, name) for name in CURVE_PLACE)
         found[key] = row.estimate, row.lower, row.upper
     exhausted = thresholds["lower"] >= thresholds["n_available"]
     for key, (_, lower, _) in any_demands(thresholds[exhausted]).items():
@@ -107,7 +104,7 @@ def sharing_rows(
     curve: tuple, shortest: int, rule: str, demands: Demands
 ) -> Iterable[dict[str, Any]]:
     """Yield the sharing factor of a joint curve, if there is a curve of some single length for it."""
-    place = dict(zip(KEYS, curve, strict=True))
+    place = dict(zip(CURVE_PLACE, curve, strict=True))
     if place["length_distribution"] == "fixed":
         return
     single = place | {"length_distribution": "fixed"}
@@ -157,13 +154,13 @@ def ratio_rows(models: list[str], demands: Mapping[str, Demands]) -> Iterable[di
                     "kind": kind,
                     "numerator": above,
                     "denominator": below,
-                    **dict(zip(KEYS, place, strict=True)),
+                    **dict(zip(CURVE_PLACE, place, strict=True)),
                     "rule": rule,
                 }
 
 
 def _with(place: tuple, kind: str, value: str) -> tuple:
-    return tuple(value if key == kind else old for key, old in zip(KEYS, place, strict=True))
+    return tuple(value if key == kind else old for key, old in zip(CURVE_PLACE, place, strict=True))
 
 
 def _without(curve: tuple, kind: str) -> tuple:
@@ -200,7 +197,7 @@ def step_rows(
             n_steps = n_steps // every * every
         if not n_steps:
             continue
-        row = {**dict(zip(KEYS, key, strict=True)), "max_steps": n_steps}
+        row = {**dict(zip(CURVE_PLACE, key, strict=True)), "max_steps": n_steps}
         if reason and part > 1:
             unknown = {"n_star": np.nan, "lower": 0.0, "upper": np.inf, "censoring": "unknown"}
             yield row | unknown | {"reason": reason}
@@ -222,7 +219,7 @@ def extrapolation_row(key: tuple, chosen: pd.DataFrame) -> dict[str, Any]:
     """Return how well the replicates that stand for the seeds of a curve do at twice the length."""
     values = chosen["extrapolation_above_chance"]
     return {
-        **dict(zip(KEYS, key, strict=True)),
+        **dict(zip(CURVE_PLACE, key, strict=True)),
         "budget": chosen["budget"].iloc[0],
         "n_seeds": len(chosen),
         "n_learnt": int((chosen["outcome"] == OUTCOMES[LEARNT]).sum()),
@@ -236,7 +233,7 @@ def extrapolation_row(key: tuple, chosen: pd.DataFrame) -> dict[str, Any]:
 def composition_row(key: tuple, replicates: pd.DataFrame) -> dict[str, Any]:
     """Return how the replicates of a cell ended."""
     return {
-        **dict(zip([*KEYS, "budget"], key, strict=True)),
+        **dict(zip([*CURVE_PLACE, "budget"], key, strict=True)),
         "n_replicates": len(replicates),
         **{f"n_{outcome}": int((replicates["outcome"] == outcome).sum()) for outcome in OUTCOMES},
         "n_diverged": int(replicates["diverged"].sum()),

@@ -26,14 +26,14 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.demand.checks import check_fits
-from nstar.subjects.demand.observations import PLACE, count_runs, outcomes, scaling_data
+from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
 from nstar.tables import DEMAND, EXPONENTS, FORMS, TABLES, read_table, write_table
-from nstar.tables.selection import CURVE, STRATUM, stratum_of
+from nstar.tables.selection import CURVE, PLACE, STRATUM, stratum_of
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables exponents, sensitivity, checks, forms and demand, and the fit cards.
+    """Write the tables exponents, robustness, checks, forms and demand, and the fit cards.
 
     Parameters
     ----------
@@ -92,18 +92,18 @@ def analyse(
     exponents = _rows(fits, thresholds, runs, confidence)
     checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job)
 
-    sensitivity, kept_fits = [], {}
+    robustness, kept_fits = [], {}
     for left_out, kept in _selections(thresholds).items():
         kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
         kept_fits[left_out] = _fit_models(
             {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence
         )
         rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
-        sensitivity += [{"left_out": left_out, **row} for row in rows]
+        robustness += [{"left_out": left_out, **row} for row in rows]
 
     tables = {
         "exponents": exponents,
-        "sensitivity": sensitivity,
+        "robustness": robustness,
         "checks": checks,
         "forms": [row for name in parts for row in _form_rows(name, forms[name])],
         "demand": [
@@ -112,7 +112,7 @@ def analyse(
     }
     cards = {
         "exponents": fits,
-        "sensitivity": kept_fits,
+        "robustness": kept_fits,
         "joint": joint,
         "forms": forms,
         "demand": demands,

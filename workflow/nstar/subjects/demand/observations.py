@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-PLACE = ["task", "supervision", "length_distribution", "n_states", "length"]
-"""The columns that name a place: the curves of all models at a place saw the same sequences."""
+from nstar.tables.selection import CURVE_PLACE
 
 
 def count_runs(runs: pd.DataFrame) -> pd.DataFrame:
@@ -17,7 +16,7 @@ def count_runs(runs: pd.DataFrame) -> pd.DataFrame:
     runs : DataFrame
         One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`.
     """
-    keys = ["model", *PLACE, "budget"]
+    keys = [*CURVE_PLACE, "budget"]
     return runs.groupby(keys, sort=False)[["learnt", "fitted"]].sum().reset_index()
 
 
@@ -28,7 +27,7 @@ def outcomes(runs: pd.DataFrame) -> dict[str, Any]:
         "budget": counts["budget"].to_numpy(),
         "n_learnt": counts["learnt"].to_numpy(),
         "n_runs": counts["fitted"].to_numpy(),
-        "curve": list(counts[["model", *PLACE]].itertuples(index=False, name=None)),
+        "curve": list(counts[CURVE_PLACE].itertuples(index=False, name=None)),
     }
 
 

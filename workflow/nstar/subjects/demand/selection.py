@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from nstar.tables.selection import CURVE
+from nstar.tables.selection import CURVE, CURVE_PLACE
 
 SCORE_LIMIT = 1e-3
 """Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
@@ -27,7 +27,7 @@ def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
         rate learnt), `fitted` (some at least fitted its training set) and `score`, the best of the
         measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
     """
-    keys = [*CURVE[:-1], "n_states", "length", "budget", "seed"]
+    keys = [*CURVE_PLACE, "budget", "seed"]
     scored = cells.assign(
         learnt=cells["outcome"] == "learnt",
         fitted=cells["outcome"] != "not_fitted",

@@ -19,10 +19,10 @@ from nstar.stats import (
 from nstar.tables import WIDTH_EXPONENTS, WIDTHS, read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 
-MEASURES = ("answer", "chain")
+ANSWER_MEASURES = ("answer", "chain")
 COUNTS = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
 
-PLACE = [name for name in SIZE if name != "locality"]
+TASK_SIZE = [name for name in SIZE if name != "locality"]
 """The columns that name a problem size of a task; the task decides its locality."""
 
 THEORY = {
@@ -69,7 +69,7 @@ def find_widths(runs: pd.DataFrame, thresholds: list[float]) -> Iterator[dict[st
     for key, part in runs.groupby(keys, sort=False, dropna=False):
         shared = dict(zip(keys, key, strict=True)) | {"n_tokens": part["n_tokens"].iloc[0]}
         flops = part.groupby("width")["flops"].first()
-        for measure, threshold in itertools.product(MEASURES, thresholds):
+        for measure, threshold in itertools.product(ANSWER_MEASURES, thresholds):
             named = shared | {"measure": measure, "threshold": threshold}
             for seed, own in part.groupby("seed"):
                 accuracies = own.set_index("width")[measure].sort_index()
@@ -118,12 +118,12 @@ def fit_exponents(
     for named, covariate, part in _growths(runs):
         if part[covariate].nunique() < 2:
             continue
-        places = part[PLACE].drop_duplicates()
+        places = part[TASK_SIZE].drop_duplicates()
         for measure, threshold, quantity in itertools.product(
-            MEASURES, job["thresholds"], ("width", "flops")
+            ANSWER_MEASURES, job["thresholds"], ("width", "flops")
         ):
             asked = {"measure": measure, "threshold": threshold}
-            chosen = of_measure(means, **asked).merge(places, on=PLACE)
+            chosen = of_measure(means, **asked).merge(places, on=TASK_SIZE)
             shared = named | asked | {"quantity": quantity, "covariate": covariate}
             fits = {}
             for family, own in part.groupby("family", sort=False):

@@ -13,7 +13,7 @@ from nstar.tables.selection import STRATUM, of_measure, stratum_of
 
 __all__ = ["write_width_findings"]
 
-QUANTITIES = {"width": "D*", "flops": "operations at D*"}
+QUANTITY_NAMES = {"width": "D*", "flops": "operations at D*"}
 COVARIATES = {"n_tokens": "L", "length": "n", "locality": "m"}
 ENDING = 0.99
 """Share of answers that end below which a network counts as one that does not."""
@@ -116,7 +116,7 @@ def _named(row: Any) -> dict[str, str]:
     covariate = COVARIATES[row.covariate]
     if row.covariate == "locality":
         covariate = f"m, at n = {row.length}"
-    return {"task": row.task, "of": QUANTITIES[row.quantity], "against": covariate}
+    return {"task": row.task, "of": QUANTITY_NAMES[row.quantity], "against": covariate}
 
 
 def _exponent(row: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
 from nstar.subjects.demand.selection import checks_of, contradictions
 
-QUANTITIES = {
+AXIS_LABELS = {
     "length": "exponent \u03b1 of N* in sequence length n",
     "n_states": "exponent \u03b2 of N* in number of states m",
 }
@@ -45,7 +45,7 @@ def draw_exponents(
         estimate without an interval is hollow; where there is no estimate the reason stands. A
         value that another estimator contradicts is followed by a question mark.
     """
-    quantities = [name for name in QUANTITIES if (exponents["quantity"] == name).any()]
+    quantities = [name for name in AXIS_LABELS if (exponents["quantity"] == name).any()]
     quantities = quantities or ["length"]
     tables = [_rows_of(exponents, checks, name) for name in quantities]
     heights = [_ROW_INCHES * (len(table) + 1) + _FRAME_INCHES for table in tables]
@@ -175,4 +175,4 @@ def _label(panel: Axes, table: pd.DataFrame, name: str) -> None:
         panel.set_ylim(positions[-1] - 0.7, 0.7)
     confidence = table["confidence"].dropna()
     suffix = f" ({100 * confidence.iloc[0]:g} % interval)" if len(confidence) else ""
-    panel.set_xlabel(QUANTITIES[name] + suffix)
+    panel.set_xlabel(AXIS_LABELS[name] + suffix)

@@ -13,7 +13,7 @@ from nstar.subjects.demand.findings.readings import (
     comparisons,
     form_table,
     readings,
-    robustness,
+    robustness_table,
 )
 from nstar.tables.selection import CURVE, STRATUM, stratum_of
 
@@ -22,7 +22,7 @@ def write_findings(
     cells: pd.DataFrame,
     thresholds: pd.DataFrame,
     exponents: pd.DataFrame,
-    sensitivity: pd.DataFrame,
+    robustness: pd.DataFrame,
     checks: pd.DataFrame,
     forms: pd.DataFrame,
     demand: pd.DataFrame,
@@ -40,7 +40,7 @@ def write_findings(
         One row per curve and rule.
     exponents : DataFrame
         One row per coefficient of a model, or difference of two models.
-    sensitivity : DataFrame
+    robustness : DataFrame
         The same for fits that leave doubtful thresholds out, named in `left_out`.
     checks : DataFrame
         One row per exponent or difference, and other estimator of it.
@@ -63,7 +63,7 @@ def write_findings(
         difference without an interval is reported with the reason and without a conclusion; one that
         another estimator contradicts says so.
     """
-    tables = (thresholds, exponents, sensitivity, checks, forms, demand)
+    tables = (thresholds, exponents, robustness, checks, forms, demand)
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
@@ -83,7 +83,7 @@ def _part(
     cells: pd.DataFrame,
     thresholds: pd.DataFrame,
     exponents: pd.DataFrame,
-    sensitivity: pd.DataFrame,
+    robustness: pd.DataFrame,
     checks: pd.DataFrame,
     forms: pd.DataFrame,
     demand: pd.DataFrame,
@@ -93,7 +93,7 @@ def _part(
         "readings": readings(exponents, thresholds, checks),
         "comparisons": comparisons(exponents, checks),
         "checks": check_table(exponents, checks),
-        "robustness": robustness(exponents, sensitivity),
+        "robustness": robustness_table(exponents, robustness),
         "forms": form_table(forms),
         "demand": demand_tables(thresholds, demand),
         "warnings": find_warnings(cells, thresholds, exponents, checks),

@@ -158,9 +158,9 @@ _LEFT_OUT = {
 }
 
 
-def robustness(exponents: pd.DataFrame, sensitivity: pd.DataFrame) -> dict[str, Any]:
+def robustness_table(exponents: pd.DataFrame, robustness: pd.DataFrame) -> dict[str, Any]:
     """Return the exponents of length, and their differences, with doubtful thresholds left out."""
-    tables = {"all": exponents} | dict(iter(sensitivity.groupby("left_out", sort=False)))
+    tables = {"all": exponents} | dict(iter(robustness.groupby("left_out", sort=False)))
     columns, lines = [], {}
     for left_out, table in tables.items():
         columns.append(_LEFT_OUT.get(left_out, "all thresholds"))
