@@ -20,6 +20,12 @@ class Guess(NamedTuple):
     loss: np.ndarray  # cross-entropy, nats
 
 
+def entropy(shares: np.ndarray) -> float:
+    """Return the entropy of a distribution, nats: the least loss of a guess that knows no more."""
+    likely = shares[shares > 0]
+    return -float(likely @ np.log(likely))
+
+
 class Task(Options):
     """Base of all tasks; a subclass adds ``kind``, its own options, and the three members below."""
 

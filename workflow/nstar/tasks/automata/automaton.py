@@ -4,9 +4,8 @@ from abc import abstractmethod
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import entr
 
-from nstar.tasks.base import Guess, Task
+from nstar.tasks.base import Guess, Task, entropy
 
 SETTLED = 1e-15
 """Change of the probabilities of states in a step, below which they are taken to stay what they are."""
@@ -59,5 +58,5 @@ def _guess(task: Automaton, last: int) -> Guess:
         states = np.bincount(transitions.ravel(), weights, minlength=task.n_states)
         if np.abs(states - before).max() < SETTLED:
             break
-        guess.accuracy[t:], guess.loss[t:] = states.max(), entr(states).sum()
+        guess.accuracy[t:], guess.loss[t:] = states.max(), entropy(states)
     return guess

@@ -6,9 +6,8 @@ Symbol 1 stands for +1 and symbol 0 for -1; labels are 1 where f = +1 and 0 wher
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import entr
 
-from nstar.tasks.base import Guess, Task
+from nstar.tasks.base import Guess, Task, entropy
 
 LISTED_BITS = 16
 """Inputs of up to so many bits are listed to find how often a function has its likelier value."""
@@ -34,7 +33,8 @@ class BooleanFunction(Task):
     def guess(self, last: int) -> Guess:
         """Return accuracy and loss of the best guess at positions 1 to `last`; see `Task.guess`."""
         shares = np.array([self._largest_share(n) for n in range(1, last + 1)])
-        return Guess(shares, entr(shares) + entr(1 - shares))
+        both = np.column_stack([shares, 1 - shares])
+        return Guess(shares, np.array([entropy(pair) for pair in both]))
 
     def _largest_share(self, n_bits: int) -> float:
         """Return how often f has its likelier value; beyond `LISTED_BITS`, as at that length."""
