@@ -6,6 +6,15 @@ from torch import Tensor
 
 from nstar.kinds.encoder_decoder import EncoderDecoderOptions
 from nstar.models.attention import attend, attend_to_past
+from nstar.models.layers import (
+    Norm,
+    beside_positions,
+    perceptron,
+    project,
+    query_key_value,
+    recording_norm,
+    uniform_specs,
+)
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -18,15 +27,6 @@ from nstar.models.stacked import (
     linear,
     naive_linear,
     naive_norm,
-)
-from nstar.models.transformer import (
-    Norm,
-    beside_positions,
-    perceptron,
-    project,
-    query_key_value,
-    recording_norm,
-    uniform_specs,
 )
 
 
