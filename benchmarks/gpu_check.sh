@@ -10,7 +10,7 @@ trap 'rm -rf "$site"' EXIT
 export PYTHONPATH=$site:$PWD/workflow:$PWD/tests:$PWD/benchmarks${PYTHONPATH:+:$PYTHONPATH}
 export CUBLAS_WORKSPACE_CONFIG=:4096:8
 
-if ! "$PYTHON" -c 'import nstar.store, nstar.study' 2> /dev/null; then
+if ! "$PYTHON" -c 'import nstar.store.archive, nstar.study' 2> /dev/null; then
     if compgen -G '.whl/*.whl' > /dev/null; then
         "$PYTHON" -m pip install --quiet --no-index --no-deps --no-compile --target "$site" .whl/*.whl
     else

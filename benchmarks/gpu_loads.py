@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import torch
-from pydantic import TypeAdapter
 
-from nstar.kinds import ModelOptions
+from nstar.kinds import read_options
 from nstar.models import build_model
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
@@ -105,7 +104,7 @@ SCALES = {
 
 def resolve(options):
     """Return the options of a configuration with their defaults; a preset's are looked up."""
-    return TypeAdapter(ModelOptions).validate_python(options)
+    return read_options(options)
 
 
 def pack(options, load, seeds, device, precision="float32"):

@@ -149,19 +149,19 @@ def cell(device, scale):
     }
 
 
-def make_data(planned, results):
+def make_data(jobs, results):
     """Return the time of the job that makes data."""
     started = time.perf_counter()
-    for planned_job in planned:
-        generate_data(planned_job.work, results)
+    for job in jobs:
+        generate_data(job.work, results)
     return took(started)
 
 
-def train(planned, results, device):
+def train(jobs, results, device):
     """Return time, steps and outcomes of the job that trains."""
     started = time.perf_counter()
-    for planned_job in planned:
-        train_cells(planned_job.work, results, device.type, checkpoint_interval_s=600.0)
+    for job in jobs:
+        train_cells(job.work, results, device.type, checkpoint_interval_s=600.0)
     record = took(started)
     (path,) = results.glob("cells/**/*.zarr.zip")
     store = read_store(path, CELL)
@@ -175,11 +175,11 @@ def train(planned, results, device):
     return {**record, **rate, "R": len(outcomes), "result": f"{record['result']}; {counts}"}
 
 
-def evaluate(planned, results, device):
+def evaluate(jobs, results, device):
     """Return time and accuracies of the job that evaluates."""
     started = time.perf_counter()
-    for planned_job in planned:
-        evaluate_cells(planned_job.work, results, device.type)
+    for job in jobs:
+        evaluate_cells(job.work, results, device.type)
     record = took(started)
     (path,) = results.glob("evaluations/**/*.zarr.zip")
     store = read_store(path, EVALUATION)

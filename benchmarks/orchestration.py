@@ -94,7 +94,7 @@ def measure_grid(folder, n_cells):
     (folder / "config.yaml").write_text(yaml.safe_dump(raw))
     plan = make_plan(load_study(raw), folder / "results")
     planned = plan_jobs(plan)
-    jobs = (*planned.generation, *planned.training, *planned.evaluation)
+    jobs = planned.every
     yield "plan", len(jobs), run([sys.executable, ROOT / "scripts/plan_study.py"], folder)
     yield "dry run", len(jobs), run([*snakemake(), "--dry-run", "--quiet", "all"], folder)
     for path in (Path(path) for job in jobs for path in job.outputs):

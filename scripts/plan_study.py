@@ -31,8 +31,7 @@ def main(arguments=None):
     options = flags.parse_args(arguments)
     plan = make_plan(load_study(read_config(options.configfile)), options.results)
     if options.finished:
-        unfinished = plan.searching or plan.missing_evaluations or any(plan.missing_blocks)
-        sys.exit(3 if unfinished else 0)
+        sys.exit(0 if plan.finished else 3)
     found = forecast(plan, plan_jobs(plan))
     print(json.dumps(found, indent=2) if options.json else as_text(found))
 

@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from support.variants import VARIANTS
 
-from nstar.kinds import ModelOptions
+from nstar.kinds import read_options
 from nstar.kinds.transformer import AttentionOptions
 from nstar.measures.flops import n_seen
 from nstar.models import build_model
@@ -255,10 +255,9 @@ def test_parameters_of_the_grid_of_the_source(attention, n_words):
     ],
 )
 def test_attention_without_sense_is_refused(changes, message):
-    read = TypeAdapter(ModelOptions).validate_python
-    read(SMALL | {"attention": SPARSE})
+    read_options(SMALL | {"attention": SPARSE})
     with pytest.raises(ValidationError, match=message):
-        read(SMALL | changes)
+        read_options(SMALL | changes)
 
 
 def test_attention_that_is_not_named_is_softmax():

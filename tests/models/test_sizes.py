@@ -5,7 +5,6 @@ import inspect
 import pytest
 import torch
 import torch.nn.functional as F
-from pydantic import TypeAdapter
 from support.packs import CPU, rules
 from support.pairwise import every_variant_with
 from support.tokens import labels_for, length_read, tokens_for
@@ -13,7 +12,7 @@ from support.variants import VARIANTS
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
-from nstar.kinds import KINDS, PRESETS, ModelKind, ModelOptions
+from nstar.kinds import KINDS, PRESETS, ModelKind, read_options
 from nstar.kinds.size import OPTIMISER_CHUNK, Shape
 from nstar.measures.accuracy import score
 from nstar.models import Dropout, build_model, linear_rnn
@@ -34,7 +33,7 @@ aten = torch.ops.aten
 
 
 def size_of(options, shape):
-    return TypeAdapter(ModelOptions).validate_python(options).size(shape)
+    return read_options(options).size(shape)
 
 
 def model_of(options, shape):

@@ -17,10 +17,6 @@ def jobs_of(results, **changes):
     return plan_jobs(make_plan(load_study(tiny(**changes)), results))
 
 
-def all_of(planned):
-    return (*planned.generation, *planned.training, *planned.evaluation)
-
-
 def touch(paths):
     for path in map(Path, paths):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +42,7 @@ def test_every_missing_store_is_made_by_one_job(shortest, longest, tmp_path):
     jobs = {"shortest_minutes": min(shortest, longest), "longest_minutes": longest}
     study = load_study(tiny(jobs=jobs))
     plan = make_plan(study, tmp_path)
-    made = [path for batch in all_of(plan_jobs(plan)) for path in batch.outputs]
+    made = [path for batch in plan_jobs(plan).every for path in batch.outputs]
     wanted = {
         *map(plan.stores.cell, plan.missing_blocks),
         *map(plan.stores.evaluation, plan.missing_evaluations),
@@ -100,7 +96,7 @@ def test_a_job_keeps_its_name_whatever_others_have_made(tmp_path):
 
 
 def test_a_job_is_read_as_it_was_saved(tmp_path):
-    for batch in all_of(jobs_of(tmp_path)):
+    for batch in jobs_of(tmp_path).every:
         batch.save(tmp_path)
         assert read_job(tmp_path, batch.rule) == batch
         assert batch.path(tmp_path) == tmp_path / f"jobs/{batch.rule}.json"

@@ -26,8 +26,8 @@ def finish(plan):
 
 def missing_files(plan):
     planned = plan_jobs(plan)
-    for batch in (*planned.generation, *planned.training, *planned.evaluation):
-        yield from map(Path, batch.outputs)
+    for job in planned.every:
+        yield from map(Path, job.outputs)
 
 
 def trained(plan):

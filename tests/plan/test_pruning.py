@@ -36,8 +36,8 @@ def study(**changes):
 def make(results, **changes):
     """Run all jobs of a study, as the workflow would."""
     planned = plan_jobs(make_plan(study(**changes), results))
-    for planned_job in (*planned.generation, *planned.training, *planned.evaluation):
-        planned_job.save(results)
+    for job in planned.every:
+        job.save(results)
     make_stores(planned, results)
 
 
@@ -301,9 +301,9 @@ def test_training_and_pruning_name_checkpoints_alike(results, monkeypatch):
     planned = plan_jobs(make_plan(study(), results))
 
     monkeypatch.setattr("nstar.jobs.training.write_store", lambda *arguments, **options: 1 / 0)
-    for planned_job in planned.training:
+    for job in planned.training:
         with pytest.raises(ZeroDivisionError):
-            train_cells(planned_job.work, results, "cpu", 0.0)
+            train_cells(job.work, results, "cpu", 0.0)
     shutil.rmtree(results / "jobs")
     written = set((results / "checkpoints").iterdir())
     assert len(written) >= 4

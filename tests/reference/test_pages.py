@@ -11,9 +11,12 @@ from nstar.tables import TABLES
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("name", sorted(pages(ROOT)))
+PAGES = pages(ROOT)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
 def test_generated_file_is_fresh(name):
-    assert (ROOT / name).read_text() == pages(ROOT)[name], "run: make reference"
+    assert (ROOT / name).read_text() == PAGES[name], "run: make reference"
 
 
 def option_classes(cls):

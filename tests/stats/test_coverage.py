@@ -1,8 +1,7 @@
 """A short form of `benchmarks/statistics_coverage.py` with fixed seeds: intervals cover the truth.
 
-At a true coverage of 95 %, fewer than one of 1,000 sets of seeds covers less than `least_covered`.
-At 85 %, 65 % of them do with 100 studies, 41 % with 60, and 99.99 % with 400, which
-``pytest -m long`` simulates.
+At a true coverage of 95 %, about one of 1,000 sets of seeds covers less than `least_covered`. At 85 %,
+97 % of them do with 200 studies, 75 % with 100, and 99.99 % with 400, which ``pytest -m long`` simulates.
 """
 
 import numpy as np
@@ -36,7 +35,7 @@ long = pytest.mark.long
 
 
 def least_covered(n_studies):
-    return binom.ppf(0.001, n_studies, CONFIDENCE)
+    return binom.ppf(0.001, n_studies, CONFIDENCE) + 1
 
 
 def fit_alone(seed, scenario):
@@ -46,7 +45,7 @@ def fit_alone(seed, scenario):
     return {"fit": (row.estimate, row.lower, row.upper)}
 
 
-@pytest.fixture(scope="module", params=[100, pytest.param(400, marks=long)])
+@pytest.fixture(scope="module", params=[200, pytest.param(400, marks=long)])
 def studies(request):
     """Intervals by method of so many studies of each scenario."""
 
@@ -86,7 +85,7 @@ def test_what_is_done_elsewhere_covers_less_or_is_biased(studies):
     assert covered(found, "crossing") >= least_covered(len(found))
 
 
-@pytest.mark.parametrize("n_studies", [60, pytest.param(400, marks=long)])
+@pytest.mark.parametrize("n_studies", [100, pytest.param(400, marks=long)])
 @pytest.mark.parametrize("shared_scale", [0.0, 0.4])
 def test_intervals_of_differences_cover(shared_scale, n_studies):
     found = [assess_difference(seed, shared_scale) for seed in range(n_studies)]

@@ -7,9 +7,9 @@ from nstar.jobs.training import train_cells
 
 def make_stores(planned, results):
     """Run all jobs, one after the other, on the CPU."""
-    for planned_job in planned.generation:
-        generate_data(planned_job.work, results)
-    for planned_job in planned.training:
-        train_cells(planned_job.work, results, "cpu", 60.0)
-    for planned_job in planned.evaluation:
-        evaluate_cells(planned_job.work, results, "cpu")
+    for job in planned.generation:
+        generate_data(job.work, results)
+    for job in planned.training:
+        train_cells(job.work, results, "cpu", 60.0)
+    for job in planned.evaluation:
+        evaluate_cells(job.work, results, "cpu")

@@ -60,7 +60,7 @@ if workflow.remote_exec:
     JOBS = [read_job("results", rule) for rule in target_rules()]
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
-    JOBS = [*PLANNED.generation, *PLANNED.training, *PLANNED.evaluation]
+    JOBS = PLANNED.every
     CELL_STORES = [PLAN.stores.cell(block) for block in PLAN.blocks]
     EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
     SEARCHING = PLAN.searching

@@ -30,8 +30,8 @@ def rows_of(cells):
 
 
 def test_it_agrees_with_the_lengths_in_the_stores(tmp_path):
-    for planned_job in plan_jobs(make_plan(STUDY, tmp_path)).generation:
-        generate_data(planned_job.work, tmp_path)
+    for job in plan_jobs(make_plan(STUDY, tmp_path)).generation:
+        generate_data(job.work, tmp_path)
     cells = cells_of(STUDY)
     table = count_lengths(STUDY, rows_of(cells))
 

@@ -65,11 +65,7 @@ def make_stores_in_stages(plan, results):
     waiting = plan_jobs(plan)
     for learnt in (False, True):
         chosen = {
-            stage: [
-                planned_job
-                for planned_job in getattr(waiting, stage)
-                if ("learnt" in planned_job.rule) == learnt
-            ]
+            stage: [job for job in getattr(waiting, stage) if ("learnt" in job.rule) == learnt]
             for stage in ("generation", "training", "evaluation")
         }
         make_stores(type("Chosen", (), chosen), results)
@@ -197,18 +193,13 @@ def test_jobs_come_in_stages_that_wait_for_each_other(tmp_path):
     planned = plan_jobs(plan)
     (block,) = blocks_of(plan, model="lstm", task="random")
     source = plan.stores.cell(block)
-    tables = [planned_job for planned_job in planned.generation if source in planned_job.inputs]
-    assert [
-        output
-        for planned_job in tables
-        for output in planned_job.outputs
-        if "split~table" in output
-    ]
-    made_first = {output for planned_job in tables for output in planned_job.outputs}
-    for planned_job in planned.training:
-        learnt = {"learnt" in output for output in planned_job.outputs}
+    tables = [job for job in planned.generation if source in job.inputs]
+    assert [output for job in tables for output in job.outputs if "split~table" in output]
+    made_first = {output for job in tables for output in job.outputs}
+    for job in planned.training:
+        learnt = {"learnt" in output for output in job.outputs}
         assert len(learnt) == 1  # a job that waits for networks trains none of them
-        assert bool(made_first & set(planned_job.inputs)) == learnt.pop()
+        assert bool(made_first & set(job.inputs)) == learnt.pop()
 
 
 def test_average_sensitivity_of_a_row_is_that_of_its_table(made, measures):

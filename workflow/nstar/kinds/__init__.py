@@ -1,8 +1,9 @@
 """Which kinds of models are there, with which options, and how large are they? Without torch."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter
 
 from nstar.kinds.base import ModelKind
 from nstar.kinds.deltanet import DeltaNetOptions
@@ -36,19 +37,39 @@ KINDS: tuple[type[ModelKind], ...] = (
 )
 """The options of every kind of model."""
 
+_OWN_OPTIONS = TypeAdapter(tagged_union(*KINDS))
+
 
 def _look_up(options: Options) -> Options:
     """Return the options that a preset stands for, so that both are the same cell."""
     if not isinstance(options, PresetOptions):
         return options
-    chosen = PRESETS[options.name].options
-    (kind,) = [
-        cls for cls in KINDS if cls.model_fields["kind"].annotation == Literal[chosen["kind"]]
-    ]
-    return kind.model_validate(chosen)
+    return _OWN_OPTIONS.validate_python(PRESETS[options.name].options)
 
 
 ModelOptions = Annotated[tagged_union(*KINDS, PresetOptions), AfterValidator(_look_up)]
 """The options of a model of any kind, or the name of a published size."""
 
-__all__ = ["KINDS", "PRESETS", "ModelKind", "ModelOptions", "PresetOptions", "TransformerOptions"]
+_OPTIONS = TypeAdapter(ModelOptions)
+
+
+def read_options(options: Mapping[str, Any]) -> ModelKind:
+    """Return the options of a model, as in a configuration or in a specification.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If they are not what their kind allows.
+    """
+    return _OPTIONS.validate_python(options)
+
+
+__all__ = [
+    "KINDS",
+    "PRESETS",
+    "ModelKind",
+    "ModelOptions",
+    "PresetOptions",
+    "TransformerOptions",
+    "read_options",
+]

@@ -31,24 +31,19 @@ class Preset:
 
 _INDUCTION = "Ebrahimi et al. (2026), arXiv:2602.18333, appendix A.3"
 
-
 _BILINEAR = (
     "Ebrahimi, Memisevic (2025), arXiv:2505.21749: hidden size 256; ours: embeddings of that width, "
     "and a state that is normalised in training too"
 )
-
 
 _DELTA = (
     "Grazzi et al. (2025), arXiv:2411.12537, configurations of its code: 2 layers, width 128, 4 heads; "
     "ours: the layer (no convolution, no SiLU of values, biases, perceptrons 4 times as wide)"
 )
 
-
 _LSTM = f"{_INDUCTION}; ours: one vector of biases for each gate, half of what torch has"
 
-
 _HEADS = f"{_INDUCTION}; the number of heads is not published (GPT-2's 12 do not divide 256)"
-
 
 PRESETS: Mapping[str, Preset] = {
     "transformer_6x256": Preset(

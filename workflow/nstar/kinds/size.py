@@ -14,10 +14,8 @@ from typing import NamedTuple
 OPTIMISER_CHUNK = 2**17
 """Parameters that a CPU updates together."""
 
-
 CHUNK = 64
 """Positions that linear attention and the delta rule compute together; longer sequences take several."""
-
 
 FLOAT_BYTES = 4
 

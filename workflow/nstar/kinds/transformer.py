@@ -1,7 +1,6 @@
 """Transformer: its options, and its size."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -228,77 +227,53 @@ class TransformerOptions(HeadedKind):
         return self
 
     def size(self, shape: Shape) -> Size:
-        """Return the size, which mask and initial values leave as it is; see `transformer_size`."""
-        others = {"kind", "causal", "initialisation", "weight_decay"}
-        return transformer_size(shape, **self.model_dump(exclude=others))
+        """Return the size, which mask and initial values leave as it is; see `ModelKind.size`.
 
+        Sparse attention computes all pairs, and masks some.
 
-def transformer_size(
-    shape: Shape,
-    width: int,
-    depth: int,
-    heads: int,
-    positions: Literal["learned", "sinusoidal", "rotary", "none"],
-    norm: Literal["pre", "post"],
-    activation: Literal["gelu", "relu"],
-    dropout: float,
-    embedding: Literal["added", "concatenated"] = "added",
-    perceptron_width: int | None = None,
-    embedding_norm: bool = False,
-    attention: Mapping[str, Any] | None = None,
-) -> Size:
-    """Return the size of a `nstar.models.Transformer`.
+        Notes
+        -----
+        P is ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, F the width of the perceptrons, ``2 D``
+        more for norm "pre" and for an embedding norm, ``n_positions D`` more for learned positions; both
+        tables are half as wide where they are concatenated.
 
-    Parameters
-    ----------
-    shape : Shape
-    width, depth, heads, positions, norm, activation, dropout, embedding, perceptron_width
-        As for the model; its mask and its initial values change nothing here.
-    embedding_norm, attention
-        Likewise. Sparse attention computes all pairs, and masks some.
+        Forward, a layer has ``8 n D^2 + 4 n D F`` operations of linear maps and ``4 n T D`` of attention,
+        the head ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and
+        takes ``10 n T D``; with dropout it is not fused. Linear attention takes, in a chunk of c
+        positions, ``2 c^2 (2 D + H)`` per sequence, and ``2 c D (D / H + 1)`` to write the state, and to
+        read it but for the first chunk; backward twice that, but for the state after the last chunk.
 
-    Notes
-    -----
-    P is ``V D + depth (4 D^2 + 2 D F + 9 D + F) + D C + C``, F the width of the perceptrons, ``2 D``
-    more for norm "pre" and for an embedding norm, ``n_positions D`` more for learned positions; both
-    tables are half as wide where they are concatenated.
-
-    Forward, a layer has ``8 n D^2 + 4 n D F`` operations of linear maps and ``4 n T D`` of attention,
-    the head ``2 n D C``. Backward takes twice that, but a fused attention makes its weights again and
-    takes ``10 n T D``; with dropout it is not fused. Linear attention takes, in a chunk of c positions,
-    ``2 c^2 (2 D + H)`` per sequence, and ``2 c D (D / H + 1)`` to write the state, and to read it but for
-    the first chunk; backward twice that, but for the state after the last chunk.
-
-    For its gradient a layer keeps ``10 D + 2 F`` numbers per position: 6 D around the two norms, 3 D
-    queries, keys and values, 1 D mixed, 2 F around the activation, of which "relu" spares one; rotary
-    positions add 2 D, dropout adds 2 D of masks and ``3 H T`` of attention weights, linear attention
-    ``5 D`` of features and sums and ``2 H c`` of weights. Forward,
-    ``5 D + 2 F`` live at a time in a perceptron, and ``7 D``, with those, in attention.
-    """
-    n, length = shape.n_rows, shape.length
-    hidden = perceptron_width or 4 * width
-    table_width = width // 2 if embedding == "concatenated" else width
-    n_parameters = shape.n_symbols * table_width
-    n_parameters += depth * (4 * width**2 + 2 * width * hidden + 9 * width + hidden)
-    n_parameters += (width + 1) * shape.n_classes
-    n_parameters += 2 * width * ((norm == "pre") + embedding_norm)
-    n_parameters += shape.n_positions * table_width * (positions == "learned")
-    linear = attention is not None and attention["kind"] == "linear"
-    pairs = 2 * product(n, width, length).forward
-    mixing = [Flops(pairs, 2 * pairs if dropout else 5 * pairs // 2)]
-    if linear:
-        mixing = _linear_attention(shape, width, heads)
-    products = [product(n, width, shape.n_classes)]
-    products += depth * [product(n, width, 4 * width + 2 * hidden), *mixing]
-    relu = activation == "relu"
-    kept = (10 + 2 * (positions == "rotary") + 2 * (dropout > 0)) * width
-    kept += (1 if relu else 2) * hidden + 3 * heads * length * (dropout > 0)
-    summed = (5 * width + 2 * heads * min(CHUNK, length)) * linear
-    kept += summed
-    transient = (5 if relu else 2) * width + hidden
-    forward = n * max(5 * width + 2 * hidden, 7 * width + summed)
-    training = n * (depth * kept + transient)
-    return total_size(shape, n_parameters, products, forward, training)
+        For its gradient a layer keeps ``10 D + 2 F`` numbers per position: 6 D around the two norms, 3 D
+        queries, keys and values, 1 D mixed, 2 F around the activation, of which "relu" spares one; rotary
+        positions add 2 D, dropout adds 2 D of masks and ``3 H T`` of attention weights, linear attention
+        ``5 D`` of features and sums and ``2 H c`` of weights. Forward,
+        ``5 D + 2 F`` live at a time in a perceptron, and ``7 D``, with those, in attention.
+        """
+        n, length = shape.n_rows, shape.length
+        width, depth, heads = self.width, self.depth, self.heads
+        hidden = self.perceptron_width or 4 * width
+        table_width = width // 2 if self.embedding == "concatenated" else width
+        n_parameters = shape.n_symbols * table_width
+        n_parameters += depth * (4 * width**2 + 2 * width * hidden + 9 * width + hidden)
+        n_parameters += (width + 1) * shape.n_classes
+        n_parameters += 2 * width * ((self.norm == "pre") + self.embedding_norm)
+        n_parameters += shape.n_positions * table_width * (self.positions == "learned")
+        linear = self.attention is not None and self.attention.kind == "linear"
+        pairs = 2 * product(n, width, length).forward
+        mixing = [Flops(pairs, 2 * pairs if self.dropout else 5 * pairs // 2)]
+        if linear:
+            mixing = _linear_attention(shape, width, heads)
+        products = [product(n, width, shape.n_classes)]
+        products += depth * [product(n, width, 4 * width + 2 * hidden), *mixing]
+        relu = self.activation == "relu"
+        kept = (10 + 2 * (self.positions == "rotary") + 2 * (self.dropout > 0)) * width
+        kept += (1 if relu else 2) * hidden + 3 * heads * length * (self.dropout > 0)
+        summed = (5 * width + 2 * heads * min(CHUNK, length)) * linear
+        kept += summed
+        transient = (5 if relu else 2) * width + hidden
+        forward = n * max(5 * width + 2 * hidden, 7 * width + summed)
+        training = n * (depth * kept + transient)
+        return total_size(shape, n_parameters, products, forward, training)
 
 
 def _linear_attention(shape: Shape, width: int, heads: int) -> list[Flops]:

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
-
-from nstar.kinds import ModelOptions
-from nstar.kinds.base import ModelKind
+from nstar.kinds import ModelKind, read_options
 from nstar.models.deltanet import DeltaNet
 from nstar.models.elman import Elman
 from nstar.models.encoder_decoder import EncoderDecoder
@@ -33,9 +30,6 @@ MODELS: dict[str, type[StackedModel]] = {
 """Model classes by their ``kind``."""
 
 
-_OPTIONS = TypeAdapter(ModelOptions)
-
-
 def build_model(options: ModelKind | Mapping[str, Any], **shapes: int) -> StackedModel:
     """Return the model that some options describe.
 
@@ -49,10 +43,10 @@ def build_model(options: ModelKind | Mapping[str, Any], **shapes: int) -> Stacke
     Raises
     ------
     pydantic.ValidationError
-        If a mapping is not what the kind allows.
+        If a mapping is not what its kind allows.
     """
     if isinstance(options, Mapping):
-        options = _OPTIONS.validate_python(options)
+        options = read_options(options)
     return MODELS[options.kind](options, **shapes)
 
 

@@ -12,12 +12,13 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.kinds import ModelKind
 from nstar.seeds import derive_seed
 
 Parameters = Mapping[str, Tensor]
@@ -86,7 +87,7 @@ class StackedModel(ABC):
     width: int
     """D, size of the embedding and of what a layer hands on."""
 
-    def __init__(self, options: Any, n_symbols: int, n_classes: int, n_positions: int):
+    def __init__(self, options: ModelKind, n_symbols: int, n_classes: int, n_positions: int):
         self.options = options
         self.width = options.width
         self.n_symbols = n_symbols

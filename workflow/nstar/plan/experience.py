@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from nstar.cells import batch_size
 from nstar.cells.paths import STORE_SUFFIX, decode, encode
 from nstar.errors import ArtifactError
-from nstar.kinds import ModelOptions
+from nstar.kinds import read_options
 from nstar.plan.costs import guess_seconds, model_size, training_flops
 from nstar.seeds import numpy_generator
 from nstar.specification import canonical_json
@@ -89,7 +87,7 @@ def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Ex
     length, budget = specification["length"], specification["budget"]
     training, held_out = specification["training"], sum(specification["held_out"])
     batch = batch_size(training["batch_size"], budget)
-    model = _parse_model(canonical_json(specification["model"]))
+    model = read_options(specification["model"])
     task = build_task(specification["task"])
     n_outputs = task.n_outputs(training.get("objective"))
     size = model_size(model, task, n_outputs, specification["supervision"], length, length, batch)
@@ -101,11 +99,6 @@ def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Ex
         guessed_seconds=guess_seconds(training["max_steps"], flops, device),
         seconds=header["provenance"]["wall_time_s"] / n_replicates,
     )
-
-
-@cache
-def _parse_model(options: str) -> Any:
-    return TypeAdapter(ModelOptions).validate_json(options)
 
 
 class TrainingTime:

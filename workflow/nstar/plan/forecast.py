@@ -47,7 +47,6 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
     for state in plan.cells:
         curves.setdefault(state.cell.curve, []).append(state)
     evaluations = set(plan.missing_evaluations)
-    every = [*planned.generation, *planned.training, *planned.evaluation]
     device = planned_device(plan.study)
     return {
         "study": plan.study.name,
@@ -81,7 +80,7 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
                 "requested_minutes": job.requested_minutes(plan.study.jobs.most_minutes),
                 "memory_bytes": job.memory_bytes,
             }
-            for job in every
+            for job in planned.every
         ],
     }
 

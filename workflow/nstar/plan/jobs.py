@@ -115,6 +115,11 @@ class PlannedJobs:
     seconds: dict[Block, np.ndarray]
     n_experience: int
 
+    @property
+    def every(self) -> tuple[Job, ...]:
+        """All jobs, in the order of their stages."""
+        return (*self.generation, *self.training, *self.evaluation)
+
 
 def plan_jobs(plan: Plan) -> PlannedJobs:
     """Gather what is missing into jobs, and say what each will take.

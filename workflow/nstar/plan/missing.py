@@ -94,6 +94,11 @@ class Plan:
         for state in self.cells:
             yield from state.missing
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is missing and no search goes on: tables can be made of all cells."""
+        return not (self.searching or self.missing_evaluations or any(self.missing_blocks))
+
 
 def make_plan(study: Study, results: Path | str) -> Plan:
     """Compare a study with what lies in a results folder.

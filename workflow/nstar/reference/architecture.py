@@ -1,7 +1,7 @@
 """The map of the package: one row per room, and a picture of the arrows between rooms.
 
-A room is a package of `nstar`, or one of `nstar.subjects`. The loose modules are no room: they hold what
-every room may use, and import none.
+A room is a package of `nstar`, or one of `nstar.subjects`. The loose modules are not
+rooms: they hold what every room may use, and import none.
 """
 
 import ast

@@ -297,7 +297,7 @@ def _finished_plan(study: Study, configuration: str, results: Path) -> Plan:
             f"{config} describes {made.name} with other options than {configuration}; {remedy}"
         )
     plan = make_plan(study, results)
-    if plan.searching or plan.missing_evaluations or any(plan.missing_blocks):
+    if not plan.finished:
         raise ArtifactError(f"the run of {configuration} in {results} is not finished; {remedy}")
     collected = _collected(results)["specification"]
     if set(collected) != {plan.stores.training_digest(block.cell) for block in plan.blocks}:
