@@ -4,7 +4,8 @@ Prints for every scenario the share of nominal 95 % intervals that contain the t
 the bias and the median width: for the scaling fit, for its inverse information alone with normal and
 with t quantiles, for the check by score crossing, and for the usual least squares on the smallest budget
 of any seed, and on that of each seed, with censored ones left out.
-Then the same for the difference of two models that saw the same data, and for demands of single curves.
+Then the same for the difference of two models that saw the same data, for demands of single curves, and
+for exponents of learning curves.
 
 Run: ``python benchmarks/statistics_coverage.py --studies 1000 --processes 2``.
 """
@@ -15,6 +16,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from learning_curve_coverage import CURVES, assess_curve
 from scipy import stats
 from scipy.special import expit, logit
 from statsmodels.api import OLS, add_constant
@@ -250,7 +252,7 @@ def _n_covered(demands, truth):
     return sum(d.lower <= t <= d.upper for d, t in zip(demands, truth, strict=True))
 
 
-def summarise(intervals, truth):
+def summarise(intervals, truth, middle=np.mean):
     """Return coverage, bias and median width as text; studies without an interval do not count."""
     values = np.array(intervals, dtype=float)
     values = values[np.isfinite(values).all(axis=1)]
@@ -258,7 +260,7 @@ def summarise(intervals, truth):
         return "-"
     covered = ((values[:, 1] <= truth) & (truth <= values[:, 2])).mean()
     width = np.median(values[:, 2] - values[:, 1])
-    return f"{covered:.3f} {values[:, 0].mean() - truth:+.2f} {width:.2f}"
+    return f"{covered:.3f} {middle(values[:, 0]) - truth:+.2f} {width:.2f}"
 
 
 def main():
@@ -299,6 +301,14 @@ def main():
             work = partial(assess_demand, scenario=SCENARIOS[name])
             *covered, total = np.sum(list(pool.map(work, seeds, chunksize=25)), axis=0)
             print(name, *(f"{n / total:.3f}" for n in covered), sep=" | ", flush=True)
+
+        print("\nExponent of a learning curve: coverage, bias of the median, median width")
+        print("scenario | with an interval | fit")
+        for name, scenario in CURVES.items():
+            found = list(pool.map(partial(assess_curve, scenario=scenario), seeds, chunksize=25))
+            fitted = np.isfinite(found).all(axis=1).sum()
+            row = summarise(found, scenario.get("exponent", 0.8), np.median)
+            print(name, f"{fitted}/{options.studies}", row, sep=" | ", flush=True)
 
 
 if __name__ == "__main__":

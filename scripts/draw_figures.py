@@ -7,6 +7,7 @@ from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
 from nstar.subjects.demand.figures.learning import draw_accuracy
+from nstar.subjects.demand.figures.learning_curves import draw_learning_curves
 from nstar.subjects.demand.figures.outcomes import draw_outcomes
 from nstar.subjects.demand.figures.sharing import draw_sharing
 from nstar.tables import read_table
@@ -20,15 +21,21 @@ def main(arguments=None):
     cells = read_table(tables / "cells.parquet", "cells")
     others = [
         read_table(tables / f"{name}.csv", name)
-        for name in ("thresholds", "exponents", "checks", "demand")
+        for name in (
+            *("thresholds", "exponents", "checks", "demand"),
+            *("learning_curves", "learning_exponents"),
+        )
     ]
     width = figures["width_inches"]
     for stratum, part in cells.groupby(STRATUM):
-        thresholds, exponents, checks, demand = (stratum_of(table, stratum) for table in others)
+        thresholds, exponents, checks, demand, *learning = (
+            stratum_of(table, stratum) for table in others
+        )
         drawn = {
             "demand": draw_demand(thresholds, exponents, demand, width),
             "exponents": draw_exponents(exponents, checks, width),
             "accuracy": draw_accuracy(part, width),
+            "learning_curves": draw_learning_curves(part, *learning, width),
             "extrapolation": draw_extrapolation(part, width),
             "outcomes": draw_outcomes(part, width),
         }

@@ -16,7 +16,7 @@ def main(arguments=None):
             read_table(tables / f"{name}.csv", name)
             for name in (
                 *("thresholds", "exponents", "robustness", "checks", "forms", "demand"),
-                *("sharing", "ratios"),
+                *("learning_exponents", "sharing", "ratios"),
             )
         ),
         options.job["title"],

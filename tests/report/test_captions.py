@@ -67,7 +67,7 @@ def with_success(measure, threshold, **others):
 
 def test_there_is_a_caption_for_everything():
     figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
-    figures += ["growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
+    figures += ["learning_curves", "growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
     figures += ["width_accuracy", "widths", "operations", "locality"]
     tables = [f"{name}_table" for name in TABLES]
     pages = ["study", "methods", "findings", "function_findings", "width_findings"]

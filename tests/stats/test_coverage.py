@@ -6,6 +6,7 @@ At a true coverage of 95 %, about one of 1,000 sets of seeds covers less than `l
 
 import numpy as np
 import pytest
+from learning_curve_coverage import CURVES, assess_curve
 from scipy.stats import binom
 from statistics_coverage import (
     CONFIDENCE,
@@ -94,3 +95,16 @@ def test_intervals_of_differences_cover(shared_scale, n_studies):
         widths[method] = np.median([study[method][2] - study[method][1] for study in found])
     # What the models share cancels in pairs; separate fits pay for it.
     assert (widths["paired"] < 0.8 * widths["separate"]) == (shared_scale > 0)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "widest"),  # the interval of ln b: covered by being useless is not enough
+    [("loss", 1.3), ("loss, five budgets, a floor", 2.5), ("loss, steep", 0.3), ("errors", 1.0)],
+)
+def test_intervals_of_the_exponent_of_a_learning_curve_cover(scenario, widest):
+    estimates, lower, upper = np.array([assess_curve(s, CURVES[scenario]) for s in range(100)]).T
+    fitted, truth = np.isfinite(lower), CURVES[scenario].get("exponent", 0.8)
+    assert fitted.sum() >= 95
+    assert ((lower <= truth) & (truth <= upper)).sum() >= 88  # of 95 %, below once in 500
+    assert np.median(np.log(upper / lower)[fitted]) < widest
+    assert abs(np.median(estimates[fitted]) / truth - 1) < 0.25

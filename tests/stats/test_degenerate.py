@@ -161,19 +161,27 @@ def test_bounds(rows):
     assert not slopes.feasible or slopes.lower <= slopes.upper + 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(BUDGETS), st.one_of(st.floats(0, 1), st.just(float("nan")))),
+        st.tuples(
+            st.sampled_from([*BUDGETS, float("nan")]),
+            st.sampled_from([0.0, 1e-12, 0.3, 0.9, 1.0, float("nan")]) | st.floats(0, 1),
+            st.integers(0, 3),
+        ),
         max_size=20,
-    )
+    ),
+    st.sampled_from(["binomial", "relative"]),
 )
-def test_learning_curves(rows):
-    budget, error = zip(*rows, strict=True) if rows else ((), ())
+def test_learning_curves(rows, variance):
+    budget, error, seed = zip(*rows, strict=True) if rows else ((), (), ())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        curve = fit_learning_curve(budget, error, chance=0.9)
-    check(curve, ["log_midpoint", "log_steepness", "floor"])
+        curve = fit_learning_curve(budget, error, seed, chance=0.9, variance=variance)
+    check(curve, ["log_midpoint", "exponent", "floor"])
+    exponent = curve.coefficient("exponent")
+    if np.isfinite(exponent.lower) and curve.n_missing + curve.n_used == len(rows):
+        assert 0 <= exponent.lower <= exponent.estimate < 1e3
 
 
 ALL, NONE = [5, 5, 5, 5], [0, 0, 0, 0]

@@ -130,6 +130,18 @@ def make_extrapolation(sharing):
     return sharing[keys].drop_duplicates().assign(median=0.8, least=0.6, most=0.9)
 
 
+def make_learning(cells):
+    """Return curves with losses of 0.1, stopped where a seed learnt, and an exponent for each."""
+    keys = ["model", "task", *ASKED, "n_states", "length"]
+    learnt = cells.assign(learnt=cells["outcome"] == "learnt")
+    curves = learnt.groupby([*keys, "budget"], sort=False)["learnt"].any().reset_index()
+    curves = curves.assign(measure="loss", median=0.1, chance=math.log(2), n_seeds=2, n_fitted=2)
+    curves["n_stopped"] = curves.pop("learnt").astype(int)
+    exponents = curves[keys].drop_duplicates().assign(measure="loss", chance=math.log(2))
+    values = {"estimate": 1.5, "lower": 1.2, "upper": 1.9, "midpoint": 32.0, "floor": 0.01}
+    return curves, exponents.assign(**values, identified=True, converged=True)
+
+
 UNKNOWN = {
     **dict.fromkeys(["estimate", "lower", "upper"], np.nan),
     "identified": False,
@@ -184,6 +196,7 @@ def make():
         demand=make_demand,
         sharing=make_sharing,
         extrapolation=make_extrapolation,
+        learning=make_learning,
         accuracies=ACCURACIES,
     )
 

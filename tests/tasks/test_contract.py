@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import entr
 from support.questions import QUESTIONS
 
 from nstar.tasks import TASKS, QuestionTask, build_task
@@ -79,6 +80,16 @@ def test_chance_is_what_the_best_guess_by_position_reaches(options, first, last)
     seen, unseen = labels[::2], labels[1::2]
     guesses = [np.bincount(column).argmax() for column in seen.T]
     assert (unseen == guesses).mean() == pytest.approx(task.chance(first, last), abs=0.01)
+
+
+@pytest.mark.parametrize("options", GUESSED.values(), ids=GUESSED)
+def test_a_guess_has_the_accuracy_and_the_entropy_of_the_labels_at_every_position(options):
+    task = build_task(options)
+    labels = task.labels(tokens_for(task, n=40_000, length=8))
+    shares = [np.bincount(column, minlength=task.n_states) / len(labels) for column in labels.T]
+    guess = task.guess(8)
+    assert guess.accuracy == pytest.approx([share.max() for share in shares], abs=0.02)
+    assert guess.loss == pytest.approx([entr(share).sum() for share in shares], abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ COLLECTED = {
             "cells",
             "provenance",
             *{
-                "demand": ("thresholds", "lengths"),
+                "demand": ("thresholds", "lengths", "learning_curves"),
                 "functions": ("measures", "sharpness", "degrees"),
                 "widths": ("answers",),
             }[STUDY.subject],

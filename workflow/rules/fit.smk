@@ -1,8 +1,9 @@
 """Fit the scaling exponents, and compare curves.
 
-Reads the tables of cells and thresholds; makes those of exponents, their robustness and their checks,
-of the forms of the law and of the demand of every curve, and the fit cards. From these and the cells it
-makes the tables of sharing factors, ratios, fewer steps, extrapolation and composition.
+Reads the tables of cells, thresholds and learning curves; makes those of exponents, their robustness and
+their checks, of the forms of the law, of the demand of every curve and of the exponents of learning curves,
+and the fit cards. From these and the cells it makes the tables of sharing factors, ratios, fewer steps,
+extrapolation and composition.
 """
 
 
@@ -10,12 +11,14 @@ rule fit_exponents:
     input:
         cells="results/tables/cells.parquet",
         thresholds="results/tables/thresholds.csv",
+        learning_curves="results/tables/learning_curves.csv",
     output:
         exponents=report_table("exponents"),
         robustness=report_table("robustness"),
         checks=report_table("checks"),
         forms=report_table("forms"),
         demand=report_table("demand"),
+        learning_exponents=report_table("learning_exponents"),
         cards="results/tables/fits.json",
     log:
         "results/logs/fit_exponents.log",

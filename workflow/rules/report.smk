@@ -4,7 +4,7 @@ Reads results/tables/, makes results/figures/ and results/findings.html. The rep
 by `snakemake --report` once a run is over.
 """
 
-FIGURE_NAMES = ["demand", "exponents", "accuracy", "extrapolation", "outcomes"]
+FIGURE_NAMES = ["demand", "exponents", "accuracy", "learning_curves", "extrapolation", "outcomes"]
 STEMS = {
     (name, stratum_name(*stratum)): f"results/figures/{name}{stratum_suffix(*stratum)}"
     for stratum in strata_of(STUDY)
@@ -24,6 +24,8 @@ rule draw_figures:
         exponents="results/tables/exponents.csv",
         checks="results/tables/checks.csv",
         demand="results/tables/demand.csv",
+        learning_curves="results/tables/learning_curves.csv",
+        learning_exponents="results/tables/learning_exponents.csv",
         compared=COMPARED,
     output:
         [report_figure(stem, *key) for key, stem in STEMS.items()],
@@ -53,6 +55,7 @@ rule write_findings:
         checks="results/tables/checks.csv",
         forms="results/tables/forms.csv",
         demand="results/tables/demand.csv",
+        learning_exponents="results/tables/learning_exponents.csv",
         sharing="results/tables/sharing.csv",
         ratios="results/tables/ratios.csv",
     output:

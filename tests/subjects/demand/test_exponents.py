@@ -11,7 +11,7 @@ from nstar.subjects.demand.checks import _compare
 from nstar.subjects.demand.exponents import fit_exponents
 from nstar.subjects.demand.observations import scaling_data
 from nstar.subjects.demand.selection import as_score, runs_by_seed
-from nstar.tables import CELLS, THRESHOLDS, read_table, write_table
+from nstar.tables import CELLS, LEARNING_CURVES, THRESHOLDS, read_table, write_table
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]
@@ -71,6 +71,8 @@ def fit(folder, cells, job=JOB, thresholds=None):
     thresholds = make_thresholds(cells) if thresholds is None else thresholds
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "thresholds.csv", "thresholds", thresholds)
+    curves = pd.DataFrame(columns=list(LEARNING_CURVES))
+    write_table(tables / "learning_curves.csv", "learning_curves", curves)
     fit_exponents(job, folder)
     names = ("exponents", "robustness", "checks", "forms", "demand")
     made = {name: read_table(tables / f"{name}.csv", name) for name in names}
@@ -133,6 +135,7 @@ def test_cards_say_how_every_number_was_obtained(made):
         "forms",
         "demand",
         "checks",
+        "learning_curves",
     }
     card = cards["exponents"]["lstm"]
     for name in ("method", "score_norm", "n_starts_agreeing", "n_used", "n_censored", "aic"):

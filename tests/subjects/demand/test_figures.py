@@ -16,6 +16,7 @@ from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
 from nstar.subjects.demand.figures.learning import draw_accuracy
+from nstar.subjects.demand.figures.learning_curves import draw_learning_curves
 from nstar.subjects.demand.figures.outcomes import draw_outcomes
 from nstar.subjects.demand.figures.sharing import draw_sharing
 
@@ -66,6 +67,9 @@ DRAWINGS = {
         exponents, make.checks(exponents), 7.0
     ),
     "accuracy": lambda make, cells, thresholds, exponents: draw_accuracy(cells, 7.0),
+    "learning curves": lambda make, cells, thresholds, exponents: draw_learning_curves(
+        cells, *make.learning(cells), 7.0
+    ),
     "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
     "outcomes": lambda make, cells, thresholds, exponents: draw_outcomes(cells, 7.0),
     "sharing": lambda make, cells, thresholds, exponents: draw_sharing(

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from nstar.subjects.demand.findings.page import write_findings
-from nstar.tables import RATIOS, SHARING
+from nstar.tables import LEARNING_EXPONENTS, RATIOS, SHARING
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 REASON = "Only 1 of 3 curves have N* inside their budgets."
@@ -94,6 +94,7 @@ def page(
     checks=None,
     forms=None,
     demands=None,
+    learning=None,
     sharing=None,
     ratios=None,
     title="A study",
@@ -111,7 +112,10 @@ def page(
     ]
     others += [
         pd.DataFrame(rows or [], columns=list(columns))
-        for rows, columns in ((sharing, SHARING), (ratios, RATIOS))
+        for rows, columns in (
+            *((learning, LEARNING_EXPONENTS), (sharing, SHARING)),
+            (ratios, RATIOS),
+        )
     ]
     return write_findings(*tables, without[without["left_out"] != ""], *others, title)
 
@@ -375,6 +379,22 @@ def test_a_study_of_one_length_says_that_there_is_no_exponent():
 
     assert "No exponent was fitted" in words
     assert "None: there is no pair of fits to compare." in words
+
+
+def test_learning_curves_are_told_where_they_have_an_interval():
+    known = {"estimate": 1.5, "lower": 1.2, "upper": 1.9, "identified": True, "converged": True}
+    rows = [
+        dict.fromkeys(LEARNING_EXPONENTS, np.nan)
+        | {"model": "lstm", "task": "parity", "length": length, "measure": measure}
+        | ASKED
+        | (known if (length, measure) == (8, "loss") else {"identified": measure == "loss"})
+        for length in (8, 16)
+        for measure in ("loss", "token_accuracy")
+    ]
+
+    words = section(page(learning=rows), "Learning curves")
+    assert words.endswith("lstm parity 8 1.50 [1.20, 1.90] \u2013 \u2013")
+    assert "Learning curves" not in page(learning=rows[1:])
 
 
 def test_what_is_asked_for_is_read_for_itself():

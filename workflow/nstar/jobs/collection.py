@@ -21,6 +21,7 @@ from nstar.plan.missing import Stores, make_plan
 from nstar.store.archive import check_replicates, read_store
 from nstar.store.schemas import CELL, EVALUATION
 from nstar.study import Study, Success
+from nstar.subjects.demand.learning_curves import tabulate_curves
 from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
 from nstar.subjects.functions.rows import function_rows
 from nstar.subjects.functions.sources import find_source_outcomes
@@ -33,8 +34,8 @@ from nstar.tasks import Task
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
     """Write the tables cells and provenance, what else the study is about, and study.zarr.
 
-    That is thresholds and lengths for demand of data; measures, sharpness and degrees for functions;
-    answers for questions.
+    That is thresholds, lengths and learning curves for demand of data; measures, sharpness and degrees
+    for functions; answers for questions.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         thresholds = find_thresholds(study, cells)
         write_table(tables / "thresholds.csv", "thresholds", thresholds)
         write_table(tables / "lengths.csv", "lengths", count_lengths(study, cells))
+        curves = tabulate_curves(study, cells)
+        write_table(tables / "learning_curves.csv", "learning_curves", curves)
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 

@@ -75,6 +75,10 @@ def tables_page() -> str:
         "composition": "`results/tables/composition.csv`: how the replicates of every cell ended.",
         "lengths": "`results/tables/lengths.csv`: how many sequences of each length a training set "
         "of several has.",
+        "learning_curves": "`results/tables/learning_curves.csv`: loss and accuracies of every "
+        "curve against the budget.",
+        "learning_exponents": "`results/tables/learning_exponents.csv`: how fast losses and "
+        "errors fall with the budget, one row per curve and measure.",
         "provenance": "`results/tables/provenance.csv`: one row per store of trained replicates.",
         "measures": "`results/tables/measures.csv`: what is measured of networks as functions, one row "
         "per replicate and measured step; with `evaluation.function` only, as the next five.",

@@ -23,6 +23,7 @@ from nstar.tables.demand import (
     STEPS,
     THRESHOLDS,
 )
+from nstar.tables.learning import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.tables.measured import CONTRASTS, DEGREES, MEASURES, REGRESSIONS, SHAPES, SHARPNESS
 
 TABLES = {
@@ -39,6 +40,8 @@ TABLES = {
     "extrapolation": EXTRAPOLATION,
     "composition": COMPOSITION,
     "lengths": LENGTHS,
+    "learning_curves": LEARNING_CURVES,
+    "learning_exponents": LEARNING_EXPONENTS,
     "provenance": PROVENANCE,
     "measures": MEASURES,
     "sharpness": SHARPNESS,
@@ -112,6 +115,8 @@ __all__ = [
     "EXTRAPOLATION",
     "FORMS",
     "FUNCTION_TABLES",
+    "LEARNING_CURVES",
+    "LEARNING_EXPONENTS",
     "LENGTHS",
     "MEASURES",
     "PROVENANCE",

@@ -3,12 +3,28 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from nstar.options import Options
 from nstar.tasks.stream import SequenceStream
+
+
+class Guess(NamedTuple):
+    """What the best guess that knows the position and nothing else reaches at positions 1 to n.
+
+    NaN where it is not known.
+    """
+
+    accuracy: np.ndarray
+    loss: np.ndarray  # cross-entropy, nats
+
+
+def entropy(shares: np.ndarray) -> float:
+    """Return the entropy of a distribution, nats: the least loss of a guess that knows no more."""
+    likely = shares[shares > 0]
+    return -float(likely @ np.log(likely))
 
 
 class Task(Options):
@@ -66,6 +82,13 @@ class Task(Options):
             that is not so overrides this.
         """
         return 1.0 / self.n_states
+
+    def guess(self, last: int) -> Guess:
+        """Return accuracy and loss of that guess at each of the positions 1 to `last`.
+
+        As `chance`: all states are as likely, or a task overrides this.
+        """
+        return Guess(np.full(last, 1 / self.n_states), np.full(last, np.log(self.n_states)))
 
     def n_outputs(self, objective: str | None) -> int:
         """Return how many outputs a model has: one per state, or one number for the squared error.

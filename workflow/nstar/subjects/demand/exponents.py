@@ -26,6 +26,7 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.demand.checks import check_fits
+from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
 from nstar.tables import DEMAND, EXPONENTS, FORMS, TABLES, read_table, write_table
@@ -33,7 +34,7 @@ from nstar.tables.selection import CURVE, PLACE, STRATUM, stratum_of
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables exponents, robustness, checks, forms and demand, and the fit cards.
+    """Write the tables of exponents, of demand and of learning exponents, and the fit cards.
 
     Parameters
     ----------
@@ -47,12 +48,17 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     runs = runs_by_seed(cells, job["success"]["measure"])
     thresholds = thresholds[thresholds["rule"] == "seed"]
+    curves = read_table(tables / "learning_curves.csv", "learning_curves")
     made: dict[str, list[dict[str, Any]]] = {}
     cards: dict[str, Any] = {}
     for stratum, part in runs.groupby(STRATUM, sort=False):
         asked = dict(zip(STRATUM, stratum, strict=True))
         chosen = stratum_of(thresholds, stratum)
-        tables_of_part, cards[" ".join(stratum)] = analyse(part, chosen, job)
+        tables_of_part, card = analyse(part, chosen, job)
+        tables_of_part["learning_exponents"], card["learning_curves"] = fit_learning_curves(
+            stratum_of(cells, stratum), stratum_of(curves, stratum), job["fit"]["confidence"]
+        )
+        cards[" ".join(stratum)] = card
         for name, rows in tables_of_part.items():
             made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nstar.tasks.base import Task
+from nstar.tasks.base import Guess, Task, entropy
 
 SETTLED = 1e-15
 """Change of the probabilities of states in a step, below which they are taken to stay what they are."""
@@ -33,26 +33,30 @@ class Automaton(Task):
 
     def chance(self, first: int, last: int) -> float:
         """Return the accuracy of the best guess that knows the position only; see `Task.chance`."""
-        shares = _largest_shares(self, last)[first - 1 :]
+        shares = _guess(self, last).accuracy[first - 1 :]
         least = shares.min()  # a mean of equal shares is that share, to the last bit
         return float(least + (shares - least).mean())
 
+    def guess(self, last: int) -> Guess:
+        """Return accuracy and loss of the best guess at positions 1 to `last`; see `Task.guess`."""
+        return _guess(self, last)
+
 
 @lru_cache(maxsize=2**10)
-def _largest_shares(task: Automaton, last: int) -> np.ndarray:
-    """Return the probability of the likeliest state at positions 1 to `last`, of shape (last,).
+def _guess(task: Automaton, last: int) -> Guess:
+    """Return the probability of the likeliest state at positions 1 to `last`, and the entropy.
 
     Symbols are uniform and independent.
     """
     transitions = task.transitions
     states = np.zeros(task.n_states)
     states[0] = 1
-    shares = np.ones(last)
+    guess = Guess(np.ones(last), np.zeros(last))
     for t in range(last):
         before = states
         weights = np.repeat(states / task.n_symbols, task.n_symbols)
         states = np.bincount(transitions.ravel(), weights, minlength=task.n_states)
         if np.abs(states - before).max() < SETTLED:
             break
-        shares[t:] = states.max()
-    return shares
+        guess.accuracy[t:], guess.loss[t:] = states.max(), entropy(states)
+    return guess

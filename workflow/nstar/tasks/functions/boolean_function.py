@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nstar.tasks.base import Task
+from nstar.tasks.base import Guess, Task, entropy
 
 LISTED_BITS = 16
 """Inputs of up to so many bits are listed to find how often a function has its likelier value."""
@@ -29,6 +29,12 @@ class BooleanFunction(Task):
     def chance(self, first: int, last: int) -> float:
         """Return the accuracy of the best guess that knows the position only; see `Task.chance`."""
         return float(np.mean([self._largest_share(n) for n in range(first, last + 1)]))
+
+    def guess(self, last: int) -> Guess:
+        """Return accuracy and loss of the best guess at positions 1 to `last`; see `Task.guess`."""
+        shares = np.array([self._largest_share(n) for n in range(1, last + 1)])
+        both = np.column_stack([shares, 1 - shares])
+        return Guess(shares, np.array([entropy(pair) for pair in both]))
 
     def _largest_share(self, n_bits: int) -> float:
         """Return how often f has its likelier value; beyond `LISTED_BITS`, as at that length."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nstar.tasks.base import Task
+from nstar.tasks.base import Guess, Task
 
 
 class Mean(Task):
@@ -53,3 +53,7 @@ class Mean(Task):
     def chance(self, first: int, last: int) -> float:
         """Return NaN: a number is not right or wrong."""
         return float("nan")
+
+    def guess(self, last: int) -> Guess:
+        """Return NaN: a number is not right or wrong."""
+        return Guess(np.full(last, np.nan), np.full(last, np.nan))

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from nstar.tasks.base import Task
+from nstar.tasks.base import Guess, Task
 from nstar.tasks.questions.question_stream import QuestionStream
 
 PAD, END = 0, 2
@@ -121,6 +121,10 @@ class QuestionTask(Task):
         following = np.zeros(tokens.shape, dtype=np.int64)
         following[:, :-1] = tokens[:, 1:]
         return following
+
+    def guess(self, last: int) -> Guess:
+        """Return NaN: how likely words are at a position is not known."""
+        return Guess(np.full(last, np.nan), np.full(last, np.nan))
 
     def stream(self, length: int, seed: int) -> QuestionStream:
         """Return different questions of a length, in an order that the seed decides."""

@@ -12,6 +12,7 @@ from nstar.subjects.demand.findings.readings import (
     check_table,
     comparisons,
     form_table,
+    learning_table,
     readings,
     robustness_table,
 )
@@ -26,6 +27,7 @@ def write_findings(
     checks: pd.DataFrame,
     forms: pd.DataFrame,
     demand: pd.DataFrame,
+    learning: pd.DataFrame,
     sharing: pd.DataFrame,
     ratios: pd.DataFrame,
     study_title: str,
@@ -48,6 +50,8 @@ def write_findings(
         One row per model and form of its law in n.
     demand : DataFrame
         One row per curve: its demand from all seeds.
+    learning : DataFrame
+        One row per curve and measure: the exponent of its learning curve.
     sharing : DataFrame
         One row per joint curve and rule; there may be none.
     ratios : DataFrame
@@ -59,11 +63,11 @@ def write_findings(
     -------
     str
         The page: for each supervision and length distribution exponents, differences, checks, forms,
-        N*, warnings, extrapolation; then sharing factors and ratios, if there are any. An exponent or
-        difference without an interval is reported with the reason and without a conclusion; one that
-        another estimator contradicts says so.
+        N*, learning curves, warnings, extrapolation; then sharing factors and ratios, if there are any.
+        An exponent or difference without an interval is reported with the reason and without a
+        conclusion; one that another estimator contradicts says so.
     """
-    tables = (thresholds, exponents, robustness, checks, forms, demand)
+    tables = (thresholds, exponents, robustness, checks, forms, demand, learning)
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
@@ -87,6 +91,7 @@ def _part(
     checks: pd.DataFrame,
     forms: pd.DataFrame,
     demand: pd.DataFrame,
+    learning: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return the findings of one stratum."""
     return {
@@ -96,6 +101,7 @@ def _part(
         "robustness": robustness_table(exponents, robustness),
         "forms": form_table(forms),
         "demand": demand_tables(thresholds, demand),
+        "learning": learning_table(learning),
         "warnings": find_warnings(cells, thresholds, exponents, checks),
         "extrapolation": extrapolation(cells),
     }

@@ -15,6 +15,7 @@ from nstar.report.text import (
     show_number,
     side_of_zero,
 )
+from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.demand.selection import checks_of, contradictions
 
 CHECKS = {
@@ -169,3 +170,16 @@ def robustness_table(exponents: pd.DataFrame, robustness: pd.DataFrame) -> dict[
             lines.setdefault(name, {})[columns[-1]] = show_interval(row)
     filled = {name: [line.get(column, BLANK) for column in columns] for name, line in lines.items()}
     return {"columns": columns, "lines": filled}
+
+
+def learning_table(learning: pd.DataFrame) -> list[list[str]]:
+    """Return the curves whose losses or errors have an exponent with an interval, as lines of text."""
+    known = learning[learning["identified"] & learning["lower"].notna()]
+    lines = {}
+    for row in known.itertuples():
+        of_curve = lines.setdefault((row.model, row.task, str(row.length)), {})
+        of_curve[row.measure] = show_interval(row)
+    return [
+        [*curve, *(cells.get(measure, BLANK) for measure in SUCCESS_MEASURES)]
+        for curve, cells in lines.items()
+    ]
