@@ -14,7 +14,7 @@ from nstar.progress import Progress
 from nstar.store.archive import read_store, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
-from nstar.tasks import LearntFunction, Supervision, Task, TruthTable, build_task
+from nstar.tasks import Supervision, Task, TruthTable, build_task
 from nstar.tasks.functions.boolean_function import all_inputs
 from nstar.tasks.questions.question import QuestionTask
 from nstar.tasks.supervision import supervise, supervise_texts
@@ -111,7 +111,7 @@ def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path
     results : Path
     """
     task = build_task(options)
-    if not isinstance(task, LearntFunction):
+    if task.source is None:
         return task
     _, states, _ = read_arrays(data_store(options, table_slice(task, name, seed), results))
     return TruthTable(kind="truth_table", values="".join(map(str, states[:, -1])))

@@ -21,6 +21,15 @@ class Guess(NamedTuple):
     loss: np.ndarray  # cross-entropy, nats
 
 
+class Source(NamedTuple):
+    """The cell whose trained networks define a task: supervision outcome, sequences of one length."""
+
+    model: str
+    task: str
+    length: int  # symbols
+    budget: int  # sequences
+
+
 def entropy(shares: np.ndarray) -> float:
     """Return the entropy of a distribution, nats: the least loss of a guess that knows no more."""
     likely = shares[shares > 0]
@@ -32,6 +41,11 @@ class Task(Options):
 
     EXAMPLES: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Options by a name, the first of them that of the kind: tests run over all of them."""
+
+    @property
+    def source(self) -> Source | None:
+        """The cell whose networks define the labels, one for each seed; None where the options do."""
+        return None
 
     @property
     @abstractmethod
