@@ -1,9 +1,13 @@
 """Who may import whom, and what a dry run must not pay for."""
 
+import ast
 import subprocess
 import sys
 
+import pytest
+
 from nstar.reference.architecture import ROOT, arrows, imported_modules, modules, room_of
+from nstar.tasks import Task
 
 SUBJECT = {"cells", "report", "stats", "study", "tables", "tasks"}
 NETWORKS = {"measures", "models"}
@@ -64,6 +68,68 @@ def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
         if module.split(".")[0] in banned.get(room_of(name), {"torch"} if "figures" in name else ())
     ]
     assert not wrong
+
+
+ASK_FOR_CLASSES_OF_TASKS = {
+    "nstar.jobs.evaluation",
+    "nstar.methods",
+    "nstar.reading.contradictions",
+    "nstar.reading.questions",
+    "nstar.subjects.functions.sources",
+}
+"""Modules that still ask for the class of a task; the row of one that no longer does is wrong too."""
+
+
+def classes_of_tasks(base=Task):
+    """Return the names of a class of tasks and of all its subclasses."""
+    return {base.__name__}.union(*map(classes_of_tasks, base.__subclasses__()))
+
+
+def classes_asked_for(source):
+    """Return the names of classes that a source hands to `isinstance` or `issubclass`."""
+    tree = ast.parse(source)
+    renamed = {
+        alias.asname: alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname
+    }
+    asked_for = [
+        part.attr if isinstance(part, ast.Attribute) else part.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in ("isinstance", "issubclass")
+        for argument in node.args[1:]
+        for part in ast.walk(argument)
+        if isinstance(part, ast.Attribute | ast.Name)
+    ]
+    return {renamed.get(name, name) for name in asked_for}
+
+
+def test_tasks_answer_for_themselves():
+    """What differs between tasks is a method or an attribute of `Task`; nobody asks for their class."""
+    assert {"LearntFunction", "QuestionTask"} <= classes_of_tasks()
+    asking = {
+        name
+        for name, path in modules().items()
+        if classes_asked_for(path.read_text(encoding="utf-8")) & classes_of_tasks()
+    }
+    assert asking == ASK_FOR_CLASSES_OF_TASKS
+
+
+@pytest.mark.parametrize(
+    ("source", "classes"),
+    [
+        ("isinstance(task, LearntFunction) or isinstance(x, int)", {"LearntFunction", "int"}),
+        ("any(issubclass(t, (Mean, tasks.First)) for t in ts)", {"Mean", "tasks", "First"}),
+        ("isinstance(task, Mean | First)", {"Mean", "First"}),
+        ("from nstar.tasks import Mean as M\nisinstance(task, M)", {"Mean"}),
+        ("task.is_text or Mean(kind='mean')", set()),
+    ],
+)
+def test_classes_asked_for_are_found_in_any_notation(source, classes):
+    assert classes_asked_for(source) == classes
 
 
 def test_training_does_not_import_the_compiler_of_torch():

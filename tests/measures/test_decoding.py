@@ -12,7 +12,7 @@ from nstar.measures.accuracy import decode, score
 from nstar.models import build_model
 from nstar.models.stacked import ParameterSpec, StackedModel
 from nstar.tasks import build_task
-from nstar.tasks.supervision import NO_LABEL, supervise
+from nstar.tasks.supervision import NO_LABEL
 
 SUM = build_task({"kind": "modular_addition", "modulus": 3})
 SEPARATOR = 3
@@ -31,8 +31,9 @@ def sequences(n_sequences, symbols=None, shortest=SHORTEST):
 
 def chain(symbols, lengths, shortest=SHORTEST):
     """Return tokens and labels of two sets of sequences as tensors (2, n, T) and (2, n, T')."""
+    legal = range(shortest, LONGEST + 1)
     sets = [
-        supervise("chain_of_thought", SUM, part, SUM.labels(part), n, shortest)
+        SUM.supervise("chain_of_thought", part, SUM.labels(part), n, legal)
         for part, n in zip(symbols, lengths, strict=True)
     ]
     return tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*sets, strict=True))

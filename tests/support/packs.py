@@ -7,7 +7,6 @@ from support.tokens import reads_chains
 from nstar.models import build_model
 from nstar.tasks import ModularAddition
 from nstar.tasks.stream import SequenceStream
-from nstar.tasks.supervision import n_token_kinds, n_tokens, supervise
 from nstar.training.checkpoint import save_checkpoint
 from nstar.training.loop import initial_state, train_pack
 from nstar.training.sampler import EpochSampler
@@ -59,9 +58,9 @@ def model_for(options, length=LENGTH):
     supervision = supervision_of(options)
     return build_model(
         options,
-        n_symbols=n_token_kinds(supervision, TASK),
+        n_symbols=TASK.n_token_kinds(supervision),
         n_classes=MODULUS,
-        n_positions=n_tokens(supervision, TASK, length),
+        n_positions=TASK.n_tokens(supervision, length),
     )
 
 
@@ -74,8 +73,8 @@ def data_for(options, seeds, budget=20, device=CPU, read_from=0, length=LENGTH):
     for seed in seeds:
         symbols = SequenceStream(MODULUS, length, seed).sequences(0, 30 + budget)
         lengths = np.full(len(symbols), length)
-        taught = TASK, symbols, TASK.labels(symbols), lengths, length
-        read, asked = supervise(supervision_of(options), *taught)
+        taught = symbols, TASK.labels(symbols), lengths, range(length, length + 1)
+        read, asked = TASK.supervise(supervision_of(options), *taught)
         tokens.append(torch.from_numpy(read))
         labels.append(torch.from_numpy(asked[:, read_from:]))
     tokens, labels = torch.stack(tokens), torch.stack(labels)

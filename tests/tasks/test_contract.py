@@ -5,12 +5,12 @@ import pytest
 from scipy.special import entr
 from support.questions import QUESTIONS
 
-from nstar.tasks import TASKS, QuestionTask, build_task
+from nstar.tasks import TASKS, build_task
 
 OPTIONS = {
     kind: {"kind": kind, **options}
     for kind, task in TASKS.items()
-    if not issubclass(task, QuestionTask)
+    if not task.is_text
     for options in list(task.EXAMPLES.values())[:1]
 }
 KINDS = sorted(OPTIONS)
@@ -33,7 +33,7 @@ def test_every_task_has_examples():
     """
     assert [kind for kind in TASKS if not TASKS[kind].EXAMPLES] == ["learnt_function"]
     assert set(OPTIONS) | set(QUESTIONS) == set(TASKS) - {"learnt_function"}
-    assert set(QUESTIONS) == {kind for kind in TASKS if issubclass(TASKS[kind], QuestionTask)}
+    assert set(QUESTIONS) == {kind for kind in TASKS if TASKS[kind].is_text}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,20 +2,13 @@
 
 import numpy as np
 import pytest
-from support.questions import VARIANTS
+from support.questions import VARIANTS, supervise_texts
 
 from nstar.cells import make_pool
 from nstar.study import Data
-from nstar.tasks import SUPERVISIONS, build_task
+from nstar.tasks import SUPERVISIONS, TASKS, Pool, build_task
 from nstar.tasks.questions.question import END
-from nstar.tasks.supervision import (
-    NO_LABEL,
-    first_read,
-    n_token_kinds,
-    n_tokens,
-    supervise,
-    supervise_texts,
-)
+from nstar.tasks.supervision import NO_LABEL
 
 PARITY = build_task({"kind": "modular_addition", "modulus": 2})
 CYCLE = build_task({"kind": "cycle_navigation", "size": 5})
@@ -50,21 +43,21 @@ every_supervision = pytest.mark.parametrize("supervision", SUPERVISIONS)
 
 @every_supervision
 def test_tokens_and_labels_by_hand(supervision):
-    tokens, labels = supervise(supervision, PARITY, SYMBOLS, STATES, LENGTHS, shortest=2)
+    tokens, labels = PARITY.supervise(supervision, SYMBOLS, STATES, LENGTHS, range(2, 5))
     assert tokens.tolist() == WANTED[supervision][0]
     assert labels.tolist() == WANTED[supervision][1]
     assert tokens.dtype == labels.dtype == np.int64
-    assert tokens.shape[1] == n_tokens(supervision, PARITY, 4)
-    assert tokens.shape[1] - labels.shape[1] == first_read(supervision, 2)
+    assert tokens.shape[1] == PARITY.n_tokens(supervision, 4)
+    assert tokens.shape[1] - labels.shape[1] == PARITY.first_read(supervision, 2)
 
 
 @every_supervision
 def test_sets_without_short_sequences_have_the_same_shape(supervision):
     """The longest alone, in a data set whose lengths may begin at 2, and in one that has no others."""
     alone = SYMBOLS[2:], STATES[2:], LENGTHS[2:]
-    tokens, labels = supervise(supervision, PARITY, *alone, shortest=2)
+    tokens, labels = PARITY.supervise(supervision, *alone, range(2, 5))
     assert [tokens.tolist(), labels.tolist()] == [part[2:] for part in WANTED[supervision]]
-    _, labels = supervise(supervision, PARITY, *alone, shortest=4)
+    _, labels = PARITY.supervise(supervision, *alone, range(4, 5))
     n_labels = {"outcome": 1, "chain_of_thought": 4, "aligned": 4}[supervision]
     assert labels.shape == (1, n_labels) and (labels != NO_LABEL).all()
 
@@ -77,7 +70,7 @@ def test_modular_addition_of_five():
     assert states.tolist() == [[3, 2, 4]]
     found = {}
     for supervision in SUPERVISIONS:
-        sets = supervise(supervision, task, symbols, states, np.array([3]), shortest=3)
+        sets = task.supervise(supervision, symbols, states, np.array([3]), range(3, 4))
         found[supervision] = [part[0].tolist() for part in sets]
     assert found == {
         "outcome": [[3, 4, 2], [4]],
@@ -88,10 +81,9 @@ def test_modular_addition_of_five():
 
 def test_a_separator_is_neither_symbol_nor_state():
     """A walker has three symbols and five places; the separator is number 5."""
-    assert [n_token_kinds(name, CYCLE) for name in SUPERVISIONS] == [3, 6, 3]
-    tokens, _ = supervise(
-        "chain_of_thought", CYCLE, np.array([[2, 2]]), np.array([[4, 3]]), np.array([2]), 2
-    )
+    assert [CYCLE.n_token_kinds(name) for name in SUPERVISIONS] == [3, 6, 3]
+    sequence = np.array([[2, 2]]), np.array([[4, 3]]), np.array([2])
+    tokens, _ = CYCLE.supervise("chain_of_thought", *sequence, range(2, 3))
     assert tokens.tolist() == [[2, 2, 5, 4]]
 
 
@@ -102,7 +94,7 @@ def test_a_chain_of_thought_is_read_with_the_right_answers(distribution):
     pool = make_pool(task, distribution, 6, Data(validation_examples=50))
     symbols, lengths = pool.training(0, 0, 300)
     states = task.labels(symbols)
-    tokens, labels = supervise("chain_of_thought", task, symbols, states, lengths, pool.lengths[0])
+    tokens, labels = task.supervise("chain_of_thought", symbols, states, lengths, pool.lengths)
     read = tokens[:, pool.lengths[0] :]
     asked = labels != NO_LABEL
     np.testing.assert_array_equal(asked.sum(axis=1), lengths)
@@ -135,8 +127,8 @@ def supervise_words(supervision, options, sizes, *texts):
     padded = [np.pad(row, (0, task.n_positions(sizes[-1]) - len(row))) for row in rows]
     tokens, labels = supervise_texts(supervision, task, np.array(padded), sizes)
     assert tokens.dtype == labels.dtype == np.int64
-    assert tokens.shape[1] == n_tokens(supervision, task, sizes[-1])
-    assert tokens.shape[1] - labels.shape[1] == task.shortest_question(sizes[0])
+    assert tokens.shape[1] == task.n_tokens(supervision, sizes[-1])
+    assert tokens.shape[1] - labels.shape[1] == task.first_read(supervision, sizes[0])
     return tokens.tolist(), labels.tolist()
 
 
@@ -297,3 +289,61 @@ def test_whatever_follows_a_question_is_asked_for_once(options):
             wanted += [NO_LABEL] * (len(read) - len(wanted))
             assert asked == wanted[read_from:]
             assert len(rest) >= 2
+
+
+# All tasks
+
+EVERY_TASK = {
+    f"{kind} {i}": build_task({"kind": kind, **options})
+    for kind, task in TASKS.items()
+    for i, options in enumerate(task.EXAMPLES.values())
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "supervision"),
+    [
+        (name, supervision)
+        for name, task in EVERY_TASK.items()
+        for supervision in SUPERVISIONS
+        if not (task.is_text and supervision == "aligned")
+    ],
+)
+def test_tokens_and_labels_fit_a_model_that_is_built_for_them(name, supervision):
+    """From arrays as they are computed, and as a store holds them: in the smallest types."""
+    task = EVERY_TASK[name]
+    sizes = range(4, 5) if task.is_text else range(3, 6)
+    pool = Pool(task, "fixed" if task.is_text else "uniform", sizes[-1], (0,) * len(sizes))
+    symbols, lengths = pool.training(0, 0, 20)
+    states = task.stored_states(symbols, lengths)
+    tokens, labels = task.supervise(supervision, symbols, task.labels(symbols), lengths, sizes)
+
+    assert tokens.shape == (20, task.n_tokens(supervision, sizes[-1]))
+    assert tokens.shape[1] - labels.shape[1] == task.first_read(supervision, sizes[0])
+    assert tokens.dtype == np.int64 and 0 <= tokens.min()
+    assert tokens.max() < task.n_token_kinds(supervision)
+    asked = labels[labels != NO_LABEL]
+    assert len(asked) >= 20 and 0 <= asked.min()
+    assert asked.max() <= 1 if task.real_valued else asked.max() < task.n_outputs(None)
+
+    small = np.float32 if task.real_valued else np.min_scalar_type(task.n_states)
+    stored = (
+        symbols.astype(np.min_scalar_type(task.n_symbols)),
+        states.astype(small),
+        lengths.astype(np.uint8),
+    )
+    for part, same in zip(
+        (tokens, labels), task.supervise(supervision, *stored, sizes), strict=True
+    ):
+        assert part.dtype == same.dtype
+        np.testing.assert_array_equal(part, same)
+
+
+def test_a_separator_may_be_larger_than_any_state_of_a_store():
+    """300 symbols and two states, which a store holds in a byte: the separator is number 300."""
+    options = {"kind": "random_automaton", "states": 2, "symbols": 300, "seed": 0}
+    sequence = np.array([[299, 7]], dtype=np.uint16), np.array([[1, 0]], dtype=np.uint8)
+    tokens, _ = build_task(options).supervise(
+        "chain_of_thought", *sequence, np.array([2], dtype=np.uint8), range(2, 3)
+    )
+    assert tokens.tolist() == [[299, 7, 300, 1]]

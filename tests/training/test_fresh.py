@@ -13,7 +13,6 @@ from nstar.models import build_model
 from nstar.outcomes import LEARNT
 from nstar.study import Data
 from nstar.tasks import build_task
-from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint
 from nstar.training.loop import initial_state, train_pack
 from nstar.training.sampler import FreshSampler
@@ -37,7 +36,8 @@ def run(
     pool = make_pool(build_task({"kind": kind}), "fixed", LENGTH, Data(), whole=True)
 
     def labelled(symbols, lengths):
-        return supervise("outcome", pool.task, symbols, pool.task.labels(symbols), lengths, LENGTH)
+        states = pool.task.labels(symbols)
+        return pool.task.supervise("outcome", symbols, states, lengths, pool.lengths)
 
     def sampler(seed):
         return FreshSampler(lambda *stretch: labelled(*pool.draw(seed, *stretch)), BATCH)

@@ -11,7 +11,6 @@ from nstar.measures.accuracy import score
 from nstar.models import build_model
 from nstar.study import Data
 from nstar.tasks import SUPERVISIONS, build_task
-from nstar.tasks.supervision import first_read, n_token_kinds, n_tokens, supervise
 from nstar.training.loop import initial_state
 from nstar.training.sampler import EpochSampler
 from nstar.training.step import PackData, Replicate, train_steps
@@ -28,7 +27,7 @@ def labelled(supervision):
         symbols, lengths = pool.training(seed, 0, 24)
         assert len(set(lengths)) == LONGEST - SHORTEST + 1
         states = TASK.labels(symbols)
-        sets.append(supervise(supervision, TASK, symbols, states, lengths, SHORTEST))
+        sets.append(TASK.supervise(supervision, symbols, states, lengths, pool.lengths))
     return tuple(torch.from_numpy(np.stack(parts)) for parts in zip(*sets, strict=True))
 
 
@@ -47,12 +46,12 @@ def loss_by_hand(model, values, tokens, labels):
 @pytest.mark.parametrize("name", ["transformer", "lstm", "dense_ssm"])
 def test_the_loss_of_a_batch_is_the_mean_over_its_labels(supervision, name):
     tokens, labels = labelled(supervision)
-    assert tokens.shape[2] - labels.shape[2] == first_read(supervision, SHORTEST)
+    assert tokens.shape[2] - labels.shape[2] == TASK.first_read(supervision, SHORTEST)
     model = build_model(
         VARIANTS[name],
-        n_symbols=n_token_kinds(supervision, TASK),
+        n_symbols=TASK.n_token_kinds(supervision),
         n_classes=TASK.n_states,
-        n_positions=n_tokens(supervision, TASK, LONGEST),
+        n_positions=TASK.n_tokens(supervision, LONGEST),
     )
     chosen = rules(batch_size=7)
     samplers = [EpochSampler(24, 7, {"seed": seed}) for seed in (0, 1)]

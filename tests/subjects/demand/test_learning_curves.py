@@ -17,7 +17,7 @@ from nstar.subjects.demand.learning_curves import (
 )
 from nstar.tables import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.tasks import build_task
-from nstar.tasks.supervision import NO_LABEL, supervise
+from nstar.tasks.supervision import NO_LABEL
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 BUDGETS = [2**k for k in range(1, 9)]
@@ -106,8 +106,8 @@ def test_chance_is_what_the_likeliest_label_of_every_position_reaches(
     accuracy, loss, n_labels, whole = 0.0, 0.0, 0.0, 0.0
     for length, held_out in zip(pool.lengths, pool.held_out, strict=True):
         symbols = np.array(list(itertools.product(range(task.n_symbols), repeat=length)))
-        lengths = np.full(len(symbols), length)
-        _, labels = supervise(supervision, task, symbols, task.labels(symbols), lengths, length)
+        sequences = symbols, task.labels(symbols), np.full(len(symbols), length)
+        _, labels = task.supervise(supervision, *sequences, range(length, length + 1))
         asked = [column for column in labels.T if (column != NO_LABEL).any()]
         shares = [np.bincount(column, minlength=task.n_states) / len(column) for column in asked]
         accuracy += held_out * sum(share.max() for share in shares)

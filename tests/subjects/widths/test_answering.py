@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.questions import QUESTIONS
+from support.questions import QUESTIONS, supervise_texts
 from support.reciting import Recites
 
 from nstar.measures import answers
@@ -12,7 +12,6 @@ from nstar.measures.accuracy import score
 from nstar.models import build_model
 from nstar.subjects.widths.answering import measure_answers
 from nstar.tasks import build_task
-from nstar.tasks.supervision import supervise_texts
 
 ARITHMETIC, LIS, EQUATIONS = (
     build_task(QUESTIONS[kind])

@@ -7,7 +7,7 @@ from typing import Any
 from nstar.cells.cell import Cell
 from nstar.cells.pools import pool_of
 from nstar.study import Study
-from nstar.tasks import LearntFunction, LengthDistribution, Pool, Task
+from nstar.tasks import LengthDistribution, Pool, Task
 
 TEST_LENGTH_FACTOR = 2
 """Extrapolation is measured at this multiple of the training length; models are built to reach it."""
@@ -49,7 +49,7 @@ def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]
     """Yield the stores of data of a cell: validation set, shards of training data, test set."""
     pool = pool_of(study, cell)
     for seed in seeds:
-        if isinstance(pool.task, LearntFunction):
+        if pool.task.source is not None:
             yield table_slice(pool.task, cell.task, seed)
         yield validation_slice(pool, cell.task, seed)
         yield from training_slices(pool, cell.task, seed, cell.budget)
@@ -62,10 +62,11 @@ def tested_length(task: Task, length: int) -> int:
     return TEST_LENGTH_FACTOR * length if task.extrapolates else length
 
 
-def table_slice(task: LearntFunction, name: str, seed: int) -> Slice:
-    """Return the truth table of a learnt function: all inputs, in the order of `all_inputs`."""
-    size = task.n_sequences(task.length)
-    pool = Pool(task, "fixed", task.length, (size,))
+def table_slice(task: Task, name: str, seed: int) -> Slice:
+    """Return the truth table of a task that has a source: all inputs, in the order of `all_inputs`."""
+    length = task.source.length
+    size = task.n_sequences(length)
+    pool = Pool(task, "fixed", length, (size,))
     return _slice(pool, name, seed, "table", 0, 0, size)
 
 

@@ -8,7 +8,7 @@ from nstar.cells.pools import pool_of
 from nstar.cells.slices import Slice
 from nstar.specification import RECIPES, digest
 from nstar.study import Study
-from nstar.tasks import LearntFunction
+from nstar.tasks import Task
 
 
 def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
@@ -32,14 +32,15 @@ def task_options(study: Study, name: str) -> dict[str, Any]:
     """Return the options of a task as specifications hold them, with the source of a learnt function."""
     task = study.tasks[name]
     options = task.model_dump(mode="json")
-    if isinstance(task, LearntFunction):
+    if task.source is not None:
         options["source"] = digest(training_specification(study, source_of(task)))
     return options
 
 
-def source_of(task: LearntFunction) -> Cell:
-    """Return the cell whose networks are the functions of a task."""
-    return Cell(task.model, task.task, "outcome", "fixed", task.length, task.budget)
+def source_of(task: Task) -> Cell:
+    """Return the cell whose networks are the functions of a task that has a source."""
+    source = task.source
+    return Cell(source.model, source.task, "outcome", "fixed", source.length, source.budget)
 
 
 def evaluation_specification(training: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,8 @@ from nstar.progress import Progress
 from nstar.store.archive import read_store, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
-from nstar.tasks import LearntFunction, Supervision, Task, TruthTable, build_task
+from nstar.tasks import Supervision, Task, TruthTable, build_task
 from nstar.tasks.functions.boolean_function import all_inputs
-from nstar.tasks.questions.question import QuestionTask
-from nstar.tasks.supervision import supervise, supervise_texts
 
 
 def generate_data(job: Mapping[str, Any], results: Path) -> None:
@@ -56,11 +54,7 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
         symbols, lengths = pool.training(piece.seed, piece.start, piece.stop)
     else:
         symbols, lengths = pool.validation(piece.seed)
-    inside = np.arange(symbols.shape[1]) < lengths[:, None]
-    states = task.labels(symbols)
-    if not isinstance(task, QuestionTask):
-        states = np.where(inside, states, 0)
-    return _dataset(task, symbols, states, lengths)
+    return _dataset(task, symbols, task.stored_states(symbols, lengths), lengths)
 
 
 def _dataset(
@@ -111,7 +105,7 @@ def task_of_seed(options: Mapping[str, Any], name: str, seed: int, results: Path
     results : Path
     """
     task = build_task(options)
-    if not isinstance(task, LearntFunction):
+    if task.source is None:
         return task
     _, states, _ = read_arrays(data_store(options, table_slice(task, name, seed), results))
     return TruthTable(kind="truth_table", values="".join(map(str, states[:, -1])))
@@ -126,19 +120,12 @@ def read_sequences(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return tokens and labels of the first `n_sequences` of the pieces of one pool.
 
-    See `nstar.tasks.supervision`.
+    See `Task.supervise`.
     """
     task = build_task(options)
     stores = [read_arrays(data_store(options, piece, results)) for piece in pieces]
     arrays = [np.concatenate(parts)[:n_sequences] for parts in zip(*stores, strict=True)]
-    symbols, states, lengths = arrays
-    legal = pieces[0].pool(task).lengths
-    if isinstance(task, QuestionTask):
-        return supervise_texts(supervision, task, symbols.astype(np.int64), legal)
-    if not task.real_valued:
-        states = states.astype(np.int64)
-    whole = symbols.astype(np.int64), states, lengths.astype(np.int64)
-    return supervise(supervision, task, *whole, legal[0])
+    return task.supervise(supervision, *arrays, pieces[0].pool(task).lengths)
 
 
 @lru_cache(maxsize=128)

@@ -13,7 +13,6 @@ from nstar.models import StackedModel, build_model
 from nstar.store.archive import read_store, specification_of
 from nstar.store.schemas import CELL
 from nstar.tasks import build_task
-from nstar.tasks.supervision import n_token_kinds, n_tokens
 
 
 def model_of(specification: Mapping[str, Any]) -> StackedModel:
@@ -21,9 +20,9 @@ def model_of(specification: Mapping[str, Any]) -> StackedModel:
     task, supervision = build_task(specification["task"]), specification["supervision"]
     return build_model(
         specification["model"],
-        n_symbols=n_token_kinds(supervision, task),
+        n_symbols=task.n_token_kinds(supervision),
         n_classes=task.n_outputs(specification["training"].get("objective")),
-        n_positions=n_tokens(supervision, task, tested_length(task, specification["length"])),
+        n_positions=task.n_tokens(supervision, tested_length(task, specification["length"])),
     )
 
 

@@ -26,8 +26,6 @@ from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL
 from nstar.study import FRESH
 from nstar.tasks import Pool, build_task
-from nstar.tasks.questions.question import QuestionTask
-from nstar.tasks.supervision import supervise
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
@@ -249,7 +247,7 @@ class _Curve:
         def draw(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
             symbols, lengths = pool.draw(seed, start, stop)
             labels = task.labels(symbols)
-            return supervise(supervision, task, symbols, labels, lengths, pool.lengths[0])
+            return task.supervise(supervision, symbols, labels, lengths, pool.lengths)
 
         return FreshSampler(draw, n_together)
 
@@ -302,7 +300,7 @@ class _Curve:
         """Write the store of a block whose replicates have all ended."""
         specification = self._cell_specification(block)
         dataset = _dataset(block, state, self.model.n_parameters, self.training)
-        if isinstance(build_task(specification["task"]), QuestionTask):
+        if build_task(specification["task"]).is_text:
             dataset["n_tokens"] = ("replicate", self._most_tokens(block))
         write_store(
             self._store(block),

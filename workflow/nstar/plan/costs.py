@@ -16,7 +16,6 @@ from nstar.cells import Block, Slice, batch_size, pool_of, tested_length
 from nstar.kinds.size import Shape, Size
 from nstar.study import FunctionMeasures, Study
 from nstar.tasks import Supervision, Task
-from nstar.tasks.supervision import n_token_kinds, n_tokens
 
 STEP_SECONDS = {"cpu": 2e-4, "gpu": 1e-4}
 
@@ -93,7 +92,7 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     weights = 4 * size.n_parameters
     states = 5 * n * weights  # parameters, final ones, two moments, gradient
     n_training = cell.budget or FRESH_STEPS * batch
-    n_read = n_tokens(cell.supervision, task, cell.length)
+    n_read = task.n_tokens(cell.supervision, cell.length)
     sets = 16 * len(block.seeds) * (n_training + held_out) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
@@ -171,10 +170,10 @@ def model_size(
     """Return the size of a model trained at one length, for batches of a length; in symbols."""
     return model.size(
         Shape(
-            n_symbols=n_token_kinds(supervision, task),
+            n_symbols=task.n_token_kinds(supervision),
             n_classes=n_outputs,
-            n_positions=n_tokens(supervision, task, tested_length(task, trained_length)),
-            length=n_tokens(supervision, task, length),
+            n_positions=task.n_tokens(supervision, tested_length(task, trained_length)),
+            length=task.n_tokens(supervision, length),
             batch_size=batch_size,
         )
     )

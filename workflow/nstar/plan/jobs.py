@@ -30,7 +30,6 @@ from nstar.plan.experience import Experience, TrainingTime, read_experience
 from nstar.plan.missing import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
 from nstar.specification import canonical_json, digest
 from nstar.study import FRESH
-from nstar.tasks import LearntFunction
 
 MOST_STORES = 200
 """Stores of a job at most: the workflow system compares every file with every output of its job."""
@@ -221,7 +220,7 @@ def _gather_in_stages(plan: Plan, units: Sequence[_Unit]) -> Iterable[list[_Unit
             [
                 unit
                 for unit in units
-                if isinstance(plan.study.tasks[unit.thing.cell.task], LearntFunction) == learnt
+                if (plan.study.tasks[unit.thing.cell.task].source is not None) == learnt
             ],
         )
 
@@ -242,7 +241,7 @@ def _generation(plan: Plan) -> Iterable[Job]:
     tasks = plan.study.tasks
     stages: dict[int, list[_Unit]] = {0: [], 1: [], 2: []}
     for piece in plan.missing_data:
-        learnt = isinstance(tasks[piece.task], LearntFunction)
+        learnt = tasks[piece.task].source is not None
         stage = 0 if not learnt else 1 if piece.split == "table" else 2
         stages[stage].append(_Unit(piece, (piece.task,), data_seconds(piece)))
     for stage, units in stages.items():

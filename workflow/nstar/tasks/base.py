@@ -9,6 +9,7 @@ import numpy as np
 
 from nstar.options import Options
 from nstar.tasks.stream import SequenceStream
+from nstar.tasks.supervision import NO_LABEL, Supervision
 
 
 class Guess(NamedTuple):
@@ -19,6 +20,15 @@ class Guess(NamedTuple):
 
     accuracy: np.ndarray
     loss: np.ndarray  # cross-entropy, nats
+
+
+class Source(NamedTuple):
+    """The cell whose trained networks define a task: supervision outcome, sequences of one length."""
+
+    model: str
+    task: str
+    length: int  # symbols
+    budget: int  # sequences
 
 
 def entropy(shares: np.ndarray) -> float:
@@ -32,6 +42,14 @@ class Task(Options):
 
     EXAMPLES: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Options by a name, the first of them that of the kind: tests run over all of them."""
+
+    is_text: ClassVar[bool] = False
+    """Whether sequences are texts, which ask a question and answer it; see `QuestionTask`."""
+
+    @property
+    def source(self) -> Source | None:
+        """The cell whose networks define the labels, one for each seed; None where the options do."""
+        return None
 
     @property
     @abstractmethod
@@ -61,6 +79,22 @@ class Task(Options):
         -------
         ndarray of int64 (of float64 where labels are real numbers), shape (n_sequences, T)
         """
+
+    def stored_states(self, symbols: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return the labels of sequences as a store of data holds them: zero after their last symbol.
+
+        Parameters
+        ----------
+        symbols : ndarray of int, shape (n_sequences, P)
+            P as `n_positions` of the longest length.
+        lengths : ndarray of int, shape (n_sequences,)
+
+        Returns
+        -------
+        ndarray of int64 (of float64 where labels are real numbers), shape (n_sequences, P)
+        """
+        inside = np.arange(symbols.shape[1]) < lengths[:, None]
+        return np.where(inside, self.labels(symbols), 0)
 
     @property
     def real_valued(self) -> bool:
@@ -109,6 +143,75 @@ class Task(Options):
     def n_positions(self, length: int) -> int:
         """Return how many symbols are stored of a sequence of a length."""
         return length
+
+    def n_tokens(self, supervision: Supervision, length: int) -> int:
+        """Return how many tokens a model reads of a sequence of `length` symbols."""
+        return 2 * length if supervision == "chain_of_thought" else length
+
+    def n_token_kinds(self, supervision: Supervision) -> int:
+        """Return the size of a model's input alphabet.
+
+        In a chain of thought the token of state k is that of symbol k, as numbers are the same words on
+        both sides of the separator, which is the last token. (The source does not say.)
+        """
+        if supervision == "chain_of_thought":
+            return max(self.n_symbols, self.n_states) + 1
+        return self.n_symbols
+
+    def first_read(self, supervision: Supervision, shortest: int) -> int:
+        """Return the first token at which any sequence of length `shortest` or more has a label."""
+        return {"outcome": shortest - 1, "chain_of_thought": shortest, "aligned": 0}[supervision]
+
+    def supervise(
+        self,
+        supervision: Supervision,
+        symbols: np.ndarray,
+        states: np.ndarray,
+        lengths: np.ndarray,
+        legal_lengths: range,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a model reads of sequences, and what it is asked for.
+
+        `nstar.tasks.supervision` shows both, for each supervision.
+
+        Parameters
+        ----------
+        supervision : {"outcome", "chain_of_thought", "aligned"}
+        symbols : ndarray of int, shape (n_sequences, P)
+            P as `n_positions` of the longest length L. Anything after the last symbol of a sequence.
+        states : ndarray of int or float, shape (n_sequences, P)
+            The label of every beginning, see `labels`; likewise.
+        lengths : ndarray of int, shape (n_sequences,)
+            Among the legal lengths.
+        legal_lengths : range
+            All lengths that the data may have, so that all sets have one shape.
+
+        Returns
+        -------
+        tokens : ndarray of int64, shape (n_sequences, T)
+            T as `n_tokens` of L; zeros, which a causal model cannot see, after the last token.
+        labels : ndarray of int64 (float32 where states are real numbers), shape (n_sequences, T')
+            Of the last T' tokens, from `first_read` on; `NO_LABEL` where nothing is asked for.
+        """
+        states = states.astype(np.float32 if self.real_valued else np.int64)
+        n_sequences, longest = symbols.shape
+        positions = np.arange(longest)
+        inside = positions < lengths[:, None]
+        shape = (n_sequences, self.n_tokens(supervision, longest))
+        tokens = np.zeros(shape, dtype=np.int64)
+        labels = np.full(shape, NO_LABEL, dtype=states.dtype)
+        tokens[:, :longest] = np.where(inside, symbols, 0)
+        if supervision == "chain_of_thought":
+            rows, steps = np.nonzero(inside)
+            read_at = lengths[rows] + steps  # the separator, then the state before
+            labels[rows, read_at] = states[rows, steps]
+            separator = self.n_token_kinds(supervision) - 1
+            before = states[rows, np.maximum(steps - 1, 0)]
+            tokens[rows, read_at] = np.where(steps == 0, separator, before)
+        else:
+            asked = inside if supervision == "aligned" else positions == lengths[:, None] - 1
+            labels[asked] = states[asked]
+        return tokens, labels[:, self.first_read(supervision, legal_lengths[0]) :]
 
     def stream(self, length: int, seed: int) -> SequenceStream:
         """Return all sequences of a length, in an order that the seed decides."""

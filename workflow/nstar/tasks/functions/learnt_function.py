@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from nstar.options import AtMost, Name, PositiveInt
-from nstar.tasks.base import Guess
+from nstar.tasks.base import Guess, Source
 from nstar.tasks.functions.boolean_function import BooleanFunction
 from nstar.tasks.functions.truth_table import MOST_BITS
 
@@ -39,6 +39,11 @@ class LearntFunction(BooleanFunction):
         description="n, length of the sequences it learnt from; symbols"
     )
     budget: PositiveInt = Field(description="N, how many it saw; sequences")
+
+    @property
+    def source(self) -> Source:
+        """Return the cell whose networks are the function."""
+        return Source(self.model, self.task, self.length, self.budget)
 
     def labels(self, tokens: np.ndarray) -> np.ndarray:
         """Refuse: which function it is depends on the seed, and stands in the store of its table."""

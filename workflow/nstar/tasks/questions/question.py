@@ -6,11 +6,13 @@ the separator of the task. Its first place ends the question, its last one prece
 
 from abc import abstractmethod
 from functools import cached_property, lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from nstar.tasks.base import Guess, Task
 from nstar.tasks.questions.question_stream import QuestionStream
+from nstar.tasks.supervision import NO_LABEL, Supervision
 
 PAD, END = 0, 2
 """Tokens of all vocabularies: what follows a text, and its last token."""
@@ -21,6 +23,8 @@ class QuestionTask(Task):
 
     The length n of a sequence is the size of its question: numbers, letters or operators.
     """
+
+    is_text: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -121,6 +125,54 @@ class QuestionTask(Task):
         following = np.zeros(tokens.shape, dtype=np.int64)
         following[:, :-1] = tokens[:, 1:]
         return following
+
+    def stored_states(self, symbols: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Return the labels, which are zero from the `END` of a text on; see `Task.stored_states`."""
+        return self.labels(symbols)
+
+    def n_tokens(self, supervision: Supervision, length: int) -> int:
+        """Return how many tokens a model reads of a text with a question of size `length`, at most."""
+        if supervision == "chain_of_thought":
+            return self.most_tokens(length)
+        return self.longest_question(length) + 1 + self.longest_answer(length)
+
+    def n_token_kinds(self, supervision: Supervision) -> int:
+        """Return the size of the vocabulary, which the separator is in."""
+        return self.n_symbols
+
+    def first_read(self, supervision: Supervision, shortest: int) -> int:
+        """Return where the separator of the shortest question of size `shortest` stands."""
+        return self.shortest_question(shortest)
+
+    def supervise(
+        self,
+        supervision: Supervision,
+        symbols: np.ndarray,
+        states: np.ndarray,
+        lengths: np.ndarray,
+        legal_lengths: range,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a model reads of texts, and the tokens after the question; see `Task.supervise`.
+
+        Only the texts `symbols` matter: they show their states and their ends. No text is ``aligned``.
+        """
+        shape = (len(symbols), self.n_tokens(supervision, legal_lengths[-1]) + 1)
+        places = np.arange(symbols.shape[1])
+        separators = symbols == self.separator
+        question_ends = separators.argmax(axis=1)[:, None]
+        taken = places <= (symbols == END).argmax(axis=1)[:, None]
+        if supervision == "outcome":
+            answer_starts = symbols.shape[1] - separators[:, ::-1].argmax(axis=1)[:, None]
+            taken &= (places <= question_ends) | (places >= answer_starts)
+        read = np.zeros(shape, dtype=np.int64)
+        counts = taken.sum(axis=1)[:, None]
+        read[np.arange(shape[1]) < counts] = symbols[taken]  # both row by row
+        places = np.arange(shape[1] - 1)
+        before_end = places < counts - 1
+        asked = before_end & (places >= question_ends)
+        labels = np.where(asked, read[:, 1:], NO_LABEL)
+        tokens = np.where(before_end, read[:, :-1], 0)
+        return tokens, labels[:, self.first_read(supervision, legal_lengths[0]) :]
 
     def guess(self, last: int) -> Guess:
         """Return NaN: how likely words are at a position is not known."""
