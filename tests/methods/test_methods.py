@@ -272,8 +272,8 @@ def test_a_change_of_any_option_changes_the_page():
         page = page_of(raw)
         for dotted, value in leaves_of(raw):
             option = option_of(raw, dotted)
-            if dotted.split(".")[0] in NOT_TOLD or dotted.endswith(".kind"):
-                continue
+            if dotted.split(".")[0] in NOT_TOLD or dotted.endswith((".kind", ".family")):
+                continue  # kinds are the tables, families their columns
             options.add(option)
             study = legal_change(raw, dotted, value)
             if study is not None and write_methods(study) != page:
@@ -285,6 +285,22 @@ def test_a_change_of_any_option_changes_the_page():
         *("evaluation.function", "evaluation.answers"),
         *(f"tasks.learnt_function.{key}" for key in ("model", "task", "length", "budget")),
     }
+
+
+def test_models_of_a_family_share_a_column_headed_by_their_names():
+    def columns(**models):
+        study = tiny(models=models, **{"grid.0.models": None})
+        page = page_of(study)
+        return Rows(page[: page.index("<h2>Tasks")]).rows
+
+    one = {"kind": "transformer", "width": 8, "depth": 2, "heads": 2}
+    listed = columns(deep=one | {"depth": [1, 4]})
+    assert listed["option"][0] == "deep_<depth>" and listed["depth"][0] == "1, 4 layers"
+    named = columns(low=one | {"family": "deep"}, high=one | {"depth": 4, "family": "deep"})
+    assert named["option"][0] == "low, high" and named["depth"][0] == "2, 4 layers"
+    apart = columns(deep_2=one, deep_4=one | {"depth": 4})
+    assert apart["option"][:2] == ["deep_2", "deep_4"]
+    assert apart["depth"][:2] == ["2 layers", "4 layers"]
 
 
 def option_classes(cls):

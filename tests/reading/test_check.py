@@ -41,7 +41,7 @@ def test_range_of_budgets():
         ({"models.lstm.kind": "lstmm"}, "did you mean lstm?"),
         (
             {"models.lstm.widht": 8},
-            "models.lstm.widht: unknown key; legal here are kind, weight_decay, width",
+            "models.lstm.widht: unknown key; legal here are kind, family, weight_decay, width",
         ),
         ({"models.lstm.width": 8.0}, "models.lstm.width: 8.0: must be a whole number"),
         ({"models.lstm.width": True}, "models.lstm.width: true: must be a whole number"),
@@ -138,7 +138,8 @@ def test_range_of_budgets():
         ),
         (
             {"models.e": CHAINED | {"dropout": 0.1}},
-            "models.e.dropout: unknown key; legal here are kind, weight_decay, width, depth, heads",
+            "models.e.dropout: unknown key; legal here are kind, family, weight_decay, width, depth, "
+            "heads",
         ),
         (
             {"training.success.at": "final"},

@@ -58,7 +58,8 @@ def replacements_of(dotted, value):
         if dotted not in ANY_TEXT:
             yield from [("typo", value + "_Typo"), ("huge", value * 100), ("empty", "")]
     else:
-        listed = [value, value] if dotted.endswith(".width") else [value]  # one width may be listed
+        a_family = dotted.endswith((".width", ".depth"))  # of one model, if its one value is listed
+        listed = [value, value] if a_family else [value]
         yield from [("text", "text"), ("quoted", str(value)), ("list", listed), ("negative", -1)]
         yield from [("huge", 10**400), ("infinite", float("inf")), ("nan", float("nan"))]
         if isinstance(value, int):

@@ -18,7 +18,10 @@ WIDTHS = (32, 64, 128, 256, 512, 1024)
 
 def study_of(batch=512, steps=195_300):
     models = {
-        f"{family}_{width}": {"kind": "transformer", "width": width, "depth": 3, "attention": kind}
+        f"{family}_{width}": {
+            **{"kind": "transformer", "width": width, "depth": 3},
+            **{"attention": kind, "family": family},
+        }
         for family, kind in ATTENTION.items()
         for width in (8, 16, *WIDTHS)
     }

@@ -21,7 +21,6 @@ import pandas as pd
 from results.claims import Holds, Part, Verdict, combine, count_share, read_study
 from results.figure_1 import ACCURACIES, SIZES, SLOPES
 
-from nstar.study.families import family_of
 from nstar.tables import read_table
 
 LIS, DISTANCE, ARITHMETIC = "longest_increasing_subsequence", "edit_distance", "arithmetic"
@@ -77,9 +76,7 @@ class Results:
             for name, options in study["tasks"].items()
         }
         attention = {
-            family_of(name, options["width"]): (options.get("attention") or {}).get(
-                "kind", "softmax"
-            )
+            options.get("family") or name: (options.get("attention") or {}).get("kind", "softmax")
             for name, options in study["models"].items()
             if options["kind"] == "transformer"
         }
@@ -256,7 +253,7 @@ def check_w6(results: Results) -> Verdict:
 def check_w7(results: Results) -> Verdict:
     """The predecessor's accuracies at width 256, and direct answers below them."""
     deep = [
-        family_of(name, options["width"])
+        options.get("family") or name
         for name, options in results.study["models"].items()
         if options.get("depth") == 3
     ]

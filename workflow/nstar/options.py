@@ -158,9 +158,12 @@ OpenFraction = Annotated[Float, Field(gt=0, lt=1)]
 Countable = AtMost(10**9, "no machine holds or goes through more of anything here")
 PositiveInt = Annotated[StrictInt, Field(gt=0), Countable]
 NonNegativeInt = Annotated[StrictInt, Field(ge=0), Countable]
+LONGEST_NAME = 64
+"""Characters of a name."""
+
 Name = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=64),
+    StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=LONGEST_NAME),
     Visible("small letters, digits and _"),
 ]
 """A name that a user gives: it becomes a segment of paths and a label of figures."""

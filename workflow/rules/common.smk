@@ -17,7 +17,7 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
-from nstar.study.families import family_of
+from nstar.study.families import family_along
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix

@@ -39,7 +39,7 @@ rule fit_widths:
             confidence=STUDY.fit.confidence,
             tasks={name: task.kind for name, task in STUDY.tasks.items()},
             families={
-                family_of(name, model.width): attention_of(model)
+                family_along("width", name, STUDY.models): attention_of(model)
                 for name, model in STUDY.models.items()
             },
         ),

@@ -23,7 +23,7 @@ def training_specification(study: Study, cell: Cell) -> dict[str, Any]:
         "length": cell.length,
         "held_out": list(held_out),
         "budget": cell.budget,
-        "model": study.models[cell.model].model_dump(mode="json"),
+        "model": study.models[cell.model].specification(),
         "training": study.training.model_dump(mode="json"),
     }
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, StrictInt, model_validator
 
 from nstar.kinds.size import Shape, Size
-from nstar.options import LATER, AtMost, NonNegativeFloat, Options, PositiveInt
+from nstar.options import LATER, AtMost, Name, NonNegativeFloat, Options, PositiveInt
 
 Width = Annotated[
     StrictInt, Field(ge=2), AtMost(2**14, "one matrix of that width already takes 1 GiB")
@@ -20,6 +20,11 @@ def width_field(meaning: str) -> Any:
     return Field(
         description=f"D, size of {meaning}; a list makes a model `<name>_<D>` of each; units"
     )
+
+
+def depth_field(meaning: str) -> Any:
+    """Return the field of a depth, the number of what its meaning says."""
+    return Field(description=f"{meaning}; a list makes a model `<name>_<depth>` of each; layers")
 
 
 def check_halves(width: int, what: str) -> None:
@@ -43,10 +48,19 @@ class ModelKind(Options):
     """Small options by a name, one for each choice within the kind: tests run over all of them. Odd sizes
     meet padding and remainders."""
 
+    family: Annotated[Name | None, LATER] = Field(
+        None,
+        description="family of models that differ in width alone or in depth alone, a list names its "
+        "own; null: none; no unit",
+    )
     weight_decay: Annotated[NonNegativeFloat | None, LATER] = Field(
         None,
         description="weight decay of this model; null: that of the optimiser; no unit",
     )
+
+    def specification(self) -> dict[str, Any]:
+        """Return the options that a network depends on: all of them but its family."""
+        return self.model_dump(mode="json", exclude={"family"})
 
     @abstractmethod
     def size(self, shape: Shape) -> Size:
@@ -57,7 +71,7 @@ class HeadedKind(ModelKind):
     """A model whose width is shared out to heads."""
 
     width: Width = width_field("the residual stream")
-    depth: PositiveInt = Field(description="number of layers; layers")
+    depth: PositiveInt = depth_field("number of layers")
     heads: PositiveInt = Field(description="heads, a divisor of the width; heads")
 
     @model_validator(mode="after")

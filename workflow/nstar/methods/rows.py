@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nstar.options import Options
-from nstar.study.families import family_of
+from nstar.study.families import differences
 
 BLANK = "\u2013"
 """In place of an option that a model of the table does not have."""
@@ -51,7 +51,7 @@ class KindTable:
     kind, meaning : str
         Name of the kind, and the first line about it.
     names : list of str
-        Heads of the columns: one name, or a family of models that differ in nothing but their width.
+        Heads of the columns: one name, or the models of a family.
     lines : list of (key, values, meaning)
         Per option its key, one value per column, and what these values mean.
     """
@@ -148,24 +148,28 @@ def _meaning_of(rows: Iterable[Row]) -> str:
 
 
 def _columns(members: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return the columns of a table: one for a name, or for models that differ in the width alone."""
-    families: dict[tuple[str, str], dict[str, Any]] = {}
+    """Return the columns of a table: one for a name, or for the models of a family."""
+    families: dict[str, dict[str, Any]] = {}
     for name, options in members.items():
-        family = family_of(name, getattr(options, "width", 0))
-        rest = options.model_dump_json(exclude={"width"} if family != name else None)
-        families.setdefault((family, rest), {})[name] = options
-    columns: dict[str, list[Any]] = {}
-    for (family, _), group in families.items():
-        names = [f"{family}_<width>"] if len(group) > 1 else list(group)
-        columns |= {name: list(group.values()) for name in names}
-    return columns
+        families.setdefault(getattr(options, "family", None) or name, {})[name] = options
+    return {_head(family, group): list(group.values()) for family, group in families.items()}
+
+
+def _head(family: str, group: Mapping[str, Any]) -> str:
+    """Return the head of a column: the name of one model, a pattern of several names, or all names."""
+    if len(group) == 1:
+        return next(iter(group))
+    [(axis, values)] = differences(group.values()).items()
+    patterned = [f"{family}_{value}" for value in values] == list(group)
+    return f"{family}_<{axis}>" if patterned else ", ".join(group)
 
 
 def _idle(options: Any) -> set[str]:
-    """Return the options of a model or task that nothing reads, and its kind, the head of its table."""
+    """Return the options of a model or task that nothing reads, or that stand in the head of a table."""
     if getattr(options, "positions", None) in ("rotary", "none"):
-        return {"kind", "embedding"}  # which says how position embeddings are combined with tokens
-    return {"kind"}
+        # Nothing reads how position embeddings are combined with tokens.
+        return {"kind", "family", "embedding"}
+    return {"kind", "family"}
 
 
 def _described(text: str) -> tuple[str, str]:

@@ -163,8 +163,7 @@ def _draw_seconds(
     experience: Sequence[Experience],
 ) -> dict[Block, np.ndarray]:
     names = {
-        name: canonical_json(model.model_dump(mode="json"))
-        for name, model in plan.study.models.items()
+        name: canonical_json(model.specification()) for name, model in plan.study.models.items()
     }
     time = TrainingTime(list(names.values()), experience)
     draws = time.draw(

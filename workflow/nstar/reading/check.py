@@ -7,9 +7,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from nstar.errors import ConfigError, all_mistakes
 from nstar.reading.contradictions import contradictions
+from nstar.reading.families import as_written, expand_families, is_refused_list
 from nstar.reading.messages import describe_error
 from nstar.study import Study
-from nstar.study.families import expand_families
 
 REQUIRED_KEYS = tuple(name for name, field in Study.model_fields.items() if field.is_required())
 
@@ -29,22 +29,26 @@ def load_study(raw: Any) -> Study:
     """
     if not isinstance(raw, Mapping) or not raw:
         raise ConfigError(f"the configuration is empty; it needs {', '.join(REQUIRED_KEYS)}")
-    raw, problems = expand_families(raw)
+    expanded, origins, problems = expand_families(raw)
     study, errors = None, []
     try:
-        study = Study.model_validate(raw)
+        study = Study.model_validate(expanded)
     except ValidationError as error:
-        errors = [entry for entry in error.errors(include_url=False) if not _follows(entry)]
-    problems += dict.fromkeys(describe_error(raw, error) for error in errors)
-    problems += contradictions(_valid_parts(raw, errors))
+        errors = error.errors(include_url=False)
+    problems += dict.fromkeys(
+        describe_error(raw, as_written(raw, origins, error))
+        for error in errors
+        if not _follows(error)
+    )
+    problems += contradictions(_valid_parts(expanded, errors), raw)
     if problems:
         raise all_mistakes("the configuration", problems)
     return study
 
 
 def _follows(error: Mapping[str, Any]) -> bool:
-    """Return whether an error only follows from others: a list is empty after its wrong entries."""
-    return error["type"] == "too_short" and len(error["input"]) > 0
+    """Return whether another line says what is wrong: a list is empty after its wrong entries."""
+    return is_refused_list(error) or (error["type"] == "too_short" and len(error["input"]) > 0)
 
 
 def _valid_parts(raw: Mapping, errors: list) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nstar.cells import budgets_of, make_pool, names_in, used
 from nstar.errors import nearest
+from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
 from nstar.study import FRESH, GridEntry
@@ -19,17 +20,29 @@ MOST_REPLICATES = 1_000_000
 core; of a million in as many cells, minutes."""
 
 
-def contradictions(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong between fields: unknown names, budgets that a space cannot hold."""
+def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between fields: unknown names, budgets that a space cannot hold.
+
+    Parameters
+    ----------
+    parts : mapping
+        The top-level fields that are valid on their own.
+    raw : mapping
+        The configuration as it was written, where a list of widths or depths is one model.
+    """
+    legal_names = {
+        key: dict.fromkeys((*raw[key], *parts[key])) for key in ("models", "tasks") if key in parts
+    }
     for i, entry in enumerate(parts.get("grid", ())):
-        for key in ("models", "tasks"):
+        for key, legal in legal_names.items():
             for j, name in enumerate(getattr(entry, key) or ()):
-                if key in parts and name not in parts[key]:
-                    legal = list(parts[key])
+                if name not in legal:
                     yield (
                         f"grid.{i}.{key}.{j}: {show(name)} is not defined under {key}; "
                         f"legal are {', '.join(legal)}{nearest(name, legal)}"
                     )
+    if "models" in parts:
+        yield from family_mistakes(parts["models"], raw["models"])
     replicates = parts.get("replicates")
     if {"grid", "models", "tasks", "replicates"} <= set(parts):
         n_replicates = _n_replicates(**parts)

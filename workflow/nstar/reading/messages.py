@@ -119,7 +119,7 @@ def _locate(raw: Any, location: tuple) -> tuple[list, list[type[Options]]]:
         annotation = fields[0].annotation if fields else annotation
         node = node[part] if inside else None
         if not last:
-            classes = _option_classes(annotation, node) if annotation is not None else classes
+            classes = option_classes(annotation, node) if annotation is not None else classes
     return key, classes
 
 
@@ -127,13 +127,13 @@ def _is_field(part: Any, classes: list[type[Options]]) -> bool:
     return any(part in cls.model_fields for cls in classes)
 
 
-def _option_classes(annotation: Any, node: Any) -> list[type[Options]]:
+def option_classes(annotation: Any, node: Any) -> list[type[Options]]:
     """Return the option classes inside a type; where `node` has a legal ``kind``, the one of it."""
     found: list[type[Options]] = []
     if isinstance(annotation, type) and issubclass(annotation, Options):
         found = [annotation]
     for inner in get_args(annotation):
-        found += _option_classes(inner, None)
+        found += option_classes(inner, None)
     kind = node.get("kind") if isinstance(node, Mapping) else None
     chosen = [cls for cls in found if "kind" in cls.model_fields and kind in _kinds(cls)]
     return chosen or found

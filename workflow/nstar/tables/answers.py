@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from nstar.tables.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column
 
-_FAMILY = Column("str", "1", "models that differ in their width alone, by the name they share")
+_FAMILY = Column(
+    "str", "1", "family of models that differ in width alone; of a model without one, its own name"
+)
 _WIDTH = Column("int64", "units", "D, size of the residual stream")
 _BUDGET = Column("int64", "questions", "N, size of the training set")
 _TOKENS = Column(

@@ -5,7 +5,7 @@ import xarray as xr
 
 from nstar.measures.flops import forward_flops
 from nstar.study import Study
-from nstar.study.families import family_of
+from nstar.study.families import family_along
 from nstar.tables import ANSWERS
 from nstar.tasks.supervision import n_tokens as count_tokens
 
@@ -29,7 +29,7 @@ def answer_rows(
     options = model.model_dump(mode="json")
     n_positions = count_tokens(cells["supervision"].iloc[0], task, int(cells["length"].iloc[0]))
     rows = cells.assign(
-        family=family_of(name, model.width),
+        family=family_along("width", name, study.models),
         width=model.width,
         locality=getattr(task, "locality", None) or pd.NA,
         n_tokens=n_tokens,
