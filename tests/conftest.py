@@ -16,7 +16,7 @@ settings.load_profile("fixed")
 
 NO_COMPILER = pytest.StashKey[str]()
 
-LONGEST = ("test_slurm.py", "test_kills.py")
+LONGEST = ("test_slurm.py", "test_kills.py", "test_workflow.py", "test_studies.py")
 """Files that take minutes, the first of which mostly waits."""
 
 
