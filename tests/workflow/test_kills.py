@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from support.studies import tiny
 from support.workflow import make_run, snakemake_command, tables_of, write_config
 
@@ -19,6 +20,7 @@ from nstar.files import is_partial
 from nstar.store.archive import read_store
 from nstar.store.header import read_header
 from nstar.store.schemas import CELL, DATA, EVALUATION
+from nstar.training.checkpoint import load_checkpoint
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
@@ -45,7 +47,7 @@ MOMENTS = {
         ("a job", "before", f"results/data/.*{STORE}"),
         ("everything", "after", "results/checkpoints/"),
         ("everything", "before", f"results/cells/.*{STORE}"),
-        ("a job", "after", "results/checkpoints/"),
+        ("a job", "before", "results/checkpoints/"),
         ("a job", "after", f"results/cells/.*budget~8/.*{STORE}"),  # its other stores go with it
         ("everything", "after", f"results/evaluations/.*{STORE}"),
         ("a job", "after", f"results/evaluations/.*{STORE}"),
@@ -214,7 +216,10 @@ def check_stores(folder, before, victim):
 
 
 def check_training_is_kept(folder, moved):
-    """Check that every cell that was ever stored is in its store, or still in its checkpoint."""
+    """Check that checkpoints are whole, and every cell ever stored is in its store or its checkpoint."""
+    for path in itertools.filterfalse(is_partial, folder.glob("results/checkpoints/**/*.pt")):
+        whole = load_checkpoint(path, torch.device("cpu")) is not None
+        assert whole or not path.exists(), f"{path} is damaged"  # orphans may just have removed it
     for name in set(moved.read_text().splitlines()):
         if name.startswith("results/cells/"):
             kept = checkpoints_of(folder / "results", folder / name)
