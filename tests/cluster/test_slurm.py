@@ -262,7 +262,7 @@ def interrupted(slurm, limited, tmp_path_factory) -> tuple[Path, list[dict[str, 
         wait_until(lambda: not slurm.active_jobs(folder), 20, "its jobs are gone")
     left = slurm.active_jobs(folder)
     with started(slurm, folder) as main:
-        exit_code = main.wait(timeout=200)
+        exit_code = main.wait(timeout=600)
     assert exit_code == 0, (folder / "snakemake.log").read_text()
     return folder, left
 
