@@ -51,7 +51,7 @@ ReturnToService=0
 GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=node1,node2 Default=YES LLN=YES MaxTime=INFINITE State=UP
-PartitionName=limited Nodes=node3 MaxTime=1 State=UP
+PartitionName=limited Nodes=node3 MaxTime=5 State=UP
 """
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
