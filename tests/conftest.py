@@ -16,8 +16,11 @@ settings.load_profile("fixed")
 
 NO_COMPILER = pytest.StashKey[str]()
 
-LONGEST = ("test_slurm.py", "test_kills.py")
-"""Files that take minutes, the first of which mostly waits."""
+LONGEST = (
+    *("test_slurm.py", "test_kills.py", "test_faults.py"),
+    *("test_workflow.py", "test_studies.py", "test_coverage.py"),
+)
+"""Files that take half a minute or more, the first of which mostly waits."""
 
 
 def pytest_addoption(parser):

@@ -15,7 +15,7 @@ import pytest
 import xarray as xr
 import yaml
 from cluster.slurm import ACTIVE, Cluster, wait_until
-from support.studies import changed, tiny
+from support.studies import JOINED, changed, tiny
 from support.workflow import ROOT, STABLE_TABLES, make_run
 
 from nstar.jobs.training import train_cells
@@ -24,12 +24,9 @@ from nstar.plan.jobs import read_job
 from nstar.store.archive import read_store
 from nstar.store.schemas import CELL
 
-SNAKEMAKE = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
-# The profile is made for jobs of hours: it looks after 40 s, and again 50 s later.
-QUICK = (
-    *("--slurm-init-seconds-before-status-checks", "2"),
-    *("--latency-wait", "15", "--local-cores", "2"),
-)
+IMPATIENT = Path(__file__).with_name("impatient.py")
+SNAKEMAKE = (sys.executable, IMPATIENT, "--snakefile", ROOT / "Snakefile")
+QUICK = ("--latency-wait", "15", "--local-cores", "2")
 
 # In the profile cells of this size share one job.
 APART = ("--config", "jobs={shortest_minutes: 0}")
@@ -40,19 +37,19 @@ STUDY = tiny(
     **{"grid.0.lengths": [4, 5, 6, 7], "training.max_steps": 400},
 )
 
-# A partition whose time limit is a minute; the option replaces the default resources of the profile.
+# A partition whose time limit is five minutes; the option replaces the default resources of the profile.
 LIMITED = (
-    *("--default-resources", "slurm_partition=limited", "mem_mb=2000", "runtime=1", "disk_mb=1000"),
+    *("--default-resources", "slurm_partition=limited", "mem_mb=2000", "runtime=5", "disk_mb=1000"),
     *(
         "--config",
-        "jobs={shortest_minutes: 0, longest_minutes: 1, most_minutes: 1, checkpoint_seconds: 0.2}",
+        "jobs={shortest_minutes: 0, longest_minutes: 5, most_minutes: 5, checkpoint_seconds: 0.2}",
     ),
 )
 LONG_STUDY = changed(
     STUDY,
     **{
         "grid.0.lengths": [6, 7],
-        "training.max_steps": 2000,
+        "training.max_steps": 1000,
         "training.stop_on_success": False,
     },
 )
@@ -61,7 +58,7 @@ LONG_STUDY = changed(
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory) -> Path:
     """The study, run on this machine without SLURM."""
-    return make_run(tmp_path_factory.mktemp("reference"), STUDY)
+    return make_run(tmp_path_factory.mktemp("reference"), STUDY | {"jobs": JOINED}, *STABLE_TABLES)
 
 
 @contextlib.contextmanager
@@ -91,10 +88,25 @@ def prepared(folder: Path, reference: Path, study: dict) -> Path:
     return folder
 
 
-def assert_same(names: tuple[str, ...], folder: Path, reference: Path) -> None:
-    for name in names:
-        found, expected = (run / "results/tables" / name for run in (folder, reference))
-        assert found.read_bytes() == expected.read_bytes(), name
+def assert_same_tables(folder: Path, reference: Path) -> None:
+    for path in STABLE_TABLES:
+        assert (folder / path).read_bytes() == (reference / path).read_bytes(), path
+
+
+def hold_training(slurm: Cluster, folder: Path, n_jobs: int) -> list[dict[str, str]]:
+    """Hold every training job as soon as it trains; return them when so many do."""
+    held: dict[int, dict[str, str]] = {}
+
+    def hold() -> bool:
+        for job in slurm.jobs("train_cells", folder):
+            process = training_process(slurm, job)
+            if process and process not in held:
+                os.kill(process, signal.SIGSTOP)
+                held[process] = job
+        return len(held) == n_jobs
+
+    wait_until(hold, 300, f"{n_jobs} jobs train")
+    return list(held.values())
 
 
 def training_process(slurm: Cluster, job: dict[str, str]) -> int | None:
@@ -114,71 +126,25 @@ def minutes(limit: str) -> int:
     return 60 * (24 * int(days or 0) + hours) + minutes
 
 
-def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, tmp_path):
-    folder = prepared(tmp_path, reference, {**STUDY, "device": "cuda"})
-    slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")  # jobs wait
-    try:
-        with started(slurm, folder, *APART) as main:
-            wait_until(lambda: len(slurm.jobs("train_cells", folder)) == 4, 60, "jobs wait")
-            jobs = slurm.jobs("train_cells", folder)
-            main.send_signal(signal.SIGINT)
-            main.wait(timeout=30)
-    finally:
-        slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
-    for job in jobs:
-        rule = job["Comment"].removeprefix("rule_")
-        plan = json.loads((folder / f"results/jobs/{rule}.json").read_text())
-        asked = dict(field.split("=") for field in job["TRES"].split(","))
-        assert job["TresPerJob"].endswith("gpu:1")
-        assert int(asked["mem"].removesuffix("M")) >= plan["memory_bytes"] / 2**20
-        assert minutes(job["TimeLimit"]) >= plan["seconds"][1] / 60
-
-
-def test_short_cells_share_a_job_and_keep_their_numbers(slurm, reference, tmp_path):
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
-    with started(slurm, tmp_path) as main:
-        exit_code = main.wait(timeout=200)
-    assert exit_code == 0, (tmp_path / "snakemake.log").read_text()
-    for script in ("generate_data", "train_cells", "evaluate_cells"):
-        (job,) = slurm.jobs(script, tmp_path)
-        assert job["JobState"] == "COMPLETED"
-    assert len(slurm.jobs("", tmp_path)) == 3, "tables and figures are made beside snakemake"
-    assert_same(STABLE_TABLES, tmp_path, reference)
-
-
 class EventfulRun:
-    """A run that is interrupted, goes on, and whose four training jobs each meet with an accident.
+    """A run whose four training jobs each meet with an accident.
 
     Attributes
     ----------
     folder : Path
-    left : list of dict
-        Jobs that were there after the interruption.
     cancelled, killed, late, lost : str
         Rule of the job that was cancelled, whose process was killed, that ran out of time, and that
         lost its node.
     limit : int
         Time that the late job had asked for at first; minutes.
-    last_words : str
-        Log of the late job when its time was over, before its next attempt.
     lost_node : str
     exit_code : int
     """
 
     def __init__(self, slurm: Cluster, folder: Path):
         self.slurm, self.folder = slurm, folder
-        (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
-        with started(slurm, folder, *APART) as main:
-            self._all_in_training()
-            main.send_signal(signal.SIGINT)
-            main.wait(timeout=60)
-        # What the signal has reached goes within KillWait.
-        with contextlib.suppress(TimeoutError):
-            wait_until(lambda: not slurm.active_jobs(folder), 20, "its jobs are gone")
-        self.left = slurm.active_jobs(folder)
-
-        with started(slurm, folder, *APART) as main:
-            jobs = self._all_in_training()
+        with started(slurm, folder, *STABLE_TABLES, *APART) as main:
+            jobs = hold_training(slurm, folder, 4)
             nodes = sorted({job["NodeList"] for job in jobs})
             first, second = ([job for job in jobs if job["NodeList"] == node] for node in nodes)
             late, cancelled, killed, lost = (*first, *second)
@@ -187,7 +153,7 @@ class EventfulRun:
             )
             self.limit, self.lost_node = minutes(late["TimeLimit"]), lost["NodeList"]
 
-            self._update(f"JobId={late['JobId']}", "EndTime=now")
+            slurm.declare_late(late)
             slurm.run("scancel", "--signal=KILL", cancelled["JobId"])
             os.kill(training_process(slurm, killed), signal.SIGKILL)
             self._wait_for(killed, "FAILED", 15)
@@ -196,31 +162,15 @@ class EventfulRun:
             # SLURM lets a job that it took back wait for two minutes.
             self._update(f"JobId={lost['JobId']}", "StartTime=now")
             self._wait_for(late, "TIMEOUT", 60)  # SLURM looks for late jobs every 30 s
-            self.last_words = (folder / f"results/logs/train_cells/{self.late}.log").read_text()
-            self.exit_code = main.wait(timeout=200)
+            self.exit_code = main.wait(timeout=600)
         self._update(f"NodeName={self.lost_node}", "State=RESUME")
 
     def jobs(self, rule: str) -> list[dict[str, str]]:
-        """Return the jobs of a rule, from the interrupted start on."""
+        """Return the jobs of a rule, oldest first."""
         return self.slurm.jobs(rule, self.folder)
 
     def _update(self, *what: str) -> None:
         self.slurm.run("scontrol", "update", *what)
-
-    def _all_in_training(self) -> list[dict[str, str]]:
-        """Hold every training job as soon as it trains; return them when all do."""
-        held: dict[int, dict[str, str]] = {}
-
-        def hold() -> bool:
-            for job in self.jobs("train_cells"):
-                process = training_process(self.slurm, job)
-                if process and process not in held:
-                    os.kill(process, signal.SIGSTOP)
-                    held[process] = job
-            return len(held) == 4
-
-        wait_until(hold, 90, "four jobs train")
-        return list(held.values())
 
     def _wait_for(self, job: dict[str, str], state: str, timeout_s: float) -> None:
         def states() -> list[str]:
@@ -230,10 +180,11 @@ class EventfulRun:
 
 
 class LimitedRun:
-    """A run in a partition whose limit is a minute. It lasts minutes, most of them without work.
+    """A run in a partition whose limit is five minutes.
 
-    The job of length 6 is suspended so often that it needs more than two minutes. The one of length 7
-    fails in every attempt.
+    The job of length 6 is late twice: it is suspended at its first new checkpoint and declared late. No
+    attempt ends by the clock, since its start alone may take a minute on a busy machine. The job of
+    length 7 fails in every attempt.
 
     Attributes
     ----------
@@ -242,6 +193,8 @@ class LimitedRun:
         Snakemake.
     slow, hopeless : str
         Start of the names of the rules of the two jobs.
+    limits : list of int
+        Time that each attempt of the slow job had asked for; minutes.
     """
 
     def __init__(self, slurm: Cluster, folder: Path):
@@ -249,6 +202,7 @@ class LimitedRun:
         self.slow, self.hopeless = (
             f"train_cells-dense-parity-aligned-fixed-{length}" for length in (6, 7)
         )
+        self.limits: list[int] = []
         for store in folder.glob("results/data/*/*/length~7/**/*.zarr.zip"):
             store.write_bytes(b"damaged")
 
@@ -270,7 +224,7 @@ class LimitedRun:
         return [job["JobState"] for job in self.slurm.jobs(rule, self.folder)]
 
     def _hold_back(self) -> None:
-        """Suspend the slow job in two attempts, from its first new checkpoint to its time limit."""
+        """Suspend the slow job in two attempts at its first new checkpoint, and declare it late."""
         for n_attempts in (1, 2):
             before = list_checkpoints(self.folder / "results")
             while not self.over.wait(0.1):
@@ -279,8 +233,11 @@ class LimitedRun:
                 newer = list_checkpoints(self.folder / "results") != before
                 if process and newer and len(jobs) == n_attempts:
                     os.kill(process, signal.SIGSTOP)
+                    self.limits.append(minutes(jobs[-1]["TimeLimit"]))
+                    self.slurm.declare_late(jobs[-1])
                     break
-            while not self.over.wait(1) and self.states(self.slow)[-1] in ACTIVE:
+            # Only this attempt: the next one may be there by the time of the next look.
+            while not self.over.wait(1) and self.states(self.slow)[n_attempts - 1] in ACTIVE:
                 pass
 
 
@@ -293,51 +250,113 @@ def limited(slurm, reference, tmp_path_factory) -> Iterator[LimitedRun]:
 
 
 @pytest.fixture(scope="module")
+def interrupted(slurm, limited, tmp_path_factory) -> tuple[Path, list[dict[str, str]]]:
+    """A run from scratch that is interrupted while two jobs train, and goes on in a job that all share.
+
+    Returns the folder, and the jobs that were left after the interruption.
+    """
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
+    with started(slurm, folder, *APART, "--jobs", "2") as main:
+        hold_training(slurm, folder, 2)
+        main.send_signal(signal.SIGINT)
+        main.wait(timeout=60)
+    # What the signal has reached goes within KillWait.
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not slurm.active_jobs(folder), 20, "its jobs are gone")
+    left = slurm.active_jobs(folder)
+    with started(slurm, folder) as main:
+        exit_code = main.wait(timeout=600)
+    assert exit_code == 0, (folder / "snakemake.log").read_text()
+    return folder, left
+
+
+@pytest.fixture(scope="module")
 def run(slurm, reference, limited, tmp_path_factory) -> EventfulRun:
-    return EventfulRun(slurm, tmp_path_factory.mktemp("run"))
+    return EventfulRun(slurm, prepared(tmp_path_factory.mktemp("run"), reference, STUDY))
 
 
-def test_interrupted_run_cancels_its_jobs(run):
-    assert not run.left
-    assert all(run.jobs(rule)[0]["JobState"] == "CANCELLED" for rule in (run.killed, run.late))
+def test_short_cells_share_a_job_and_keep_their_numbers(slurm, interrupted, reference):
+    folder, _ = interrupted
+    for script, states in (
+        ("generate_data", ["COMPLETED"]),
+        ("train_cells", ["CANCELLED", "CANCELLED", "COMPLETED"]),
+        ("evaluate_cells", ["COMPLETED"]),
+    ):
+        assert [job["JobState"] for job in slurm.jobs(script, folder)] == states
+    assert len(slurm.jobs("", folder)) == 5, "tables and figures are made beside snakemake"
+    assert_same_tables(folder, reference)
+
+
+def test_interrupted_run_cancels_its_jobs(interrupted):
+    _, left = interrupted
+    assert not left
+
+
+def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, limited, tmp_path):
+    """Its jobs wait in the queue, and go with the run when that is interrupted."""
+    folder = prepared(tmp_path, reference, {**STUDY, "device": "cuda"})
+    slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")  # jobs wait
+    log = folder / "snakemake.log"
+    try:
+        with started(slurm, folder, *APART) as main:
+            wait_until(lambda: log.read_text().count("with SLURM jobid") == 4, 300, "jobs wait")
+            jobs = slurm.jobs("train_cells", folder)
+            main.send_signal(signal.SIGINT)
+            main.wait(timeout=60)
+        assert [job["JobState"] for job in jobs] == ["PENDING"] * 4
+        ended = slurm.jobs("train_cells", folder)
+        assert [job["JobState"] for job in ended] == ["CANCELLED"] * 4
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
+    for job in jobs:
+        rule = job["Comment"].removeprefix("rule_")
+        plan = json.loads((folder / f"results/jobs/{rule}.json").read_text())
+        asked = dict(field.split("=") for field in job["TRES"].split(","))
+        assert job["TresPerJob"].endswith("gpu:1")
+        assert int(asked["mem"].removesuffix("M")) >= plan["memory_bytes"] / 2**20
+        assert minutes(job["TimeLimit"]) >= plan["seconds"][1] / 60
 
 
 def test_job_that_is_killed_is_submitted_again(run):
     for rule, end in ((run.cancelled, "CANCELLED"), (run.killed, "FAILED")):
-        assert [job["JobState"] for job in run.jobs(rule)] == ["CANCELLED", end, "COMPLETED"]
+        assert [job["JobState"] for job in run.jobs(rule)] == [end, "COMPLETED"]
 
 
 def test_job_out_of_time_saves_its_work_and_gets_more(run):
-    _, late, last = run.jobs(run.late)
+    late, last = run.jobs(run.late)
     assert [late["JobState"], last["JobState"]] == ["TIMEOUT", "COMPLETED"]
-    assert "was stopped by SIGTERM" in run.last_words
-    assert "its checkpoints are saved" in run.last_words
+    words = (run.folder / "snakemake.log").read_text()
+    _, _, shown = words.partition(f"Logfile results/logs/train_cells/{run.late}.log:")
+    last_words, _, _ = shown.partition("Logfile")
+    assert "was stopped by SIGTERM" in last_words
+    assert "its checkpoints are saved" in last_words
     assert minutes(last["TimeLimit"]) > run.limit
 
 
 def test_job_that_loses_its_node_ends_on_another(run):
-    _, job = run.jobs(run.lost)
+    (job,) = run.jobs(run.lost)
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
     assert job["NodeList"] != run.lost_node
 
 
 def test_tables_are_those_of_one_machine(run, reference):
     assert run.exit_code == 0, (run.folder / "snakemake.log").read_text()
-    assert_same(STABLE_TABLES, run.folder, reference)
+    assert_same_tables(run.folder, reference)
     assert not list(run.folder.glob("results/checkpoints/*.pt"))
 
 
 def test_training_beyond_the_time_limit_ends_in_several_jobs(limited, tmp_path):
     jobs_folder = limited.folder / "results/jobs"
-    wait_until(lambda: list(jobs_folder.glob(f"{limited.slow}*.json")), 60, "jobs are planned")
+    wait_until(lambda: list(jobs_folder.glob(f"{limited.slow}*.json")), 300, "jobs are planned")
     (path,) = jobs_folder.glob(f"{limited.slow}*.json")
     shutil.copytree(limited.folder / "results/data", tmp_path / "data")
     train_cells(read_job(limited.folder / "results", path.stem).work, tmp_path, "cpu", 60)
 
-    limited.main.wait(timeout=400)
+    limited.main.wait(timeout=600)
     assert limited.states(limited.slow) == ["TIMEOUT", "TIMEOUT", "COMPLETED"]
     jobs = limited.slurm.jobs(limited.slow, limited.folder)
-    assert {minutes(job["TimeLimit"]) for job in jobs} == {1}
+    assert [*limited.limits, minutes(jobs[-1]["TimeLimit"])] == [5, 5, 5]
     assert len({job["MinMemoryNode"] for job in jobs}) == 1
     uninterrupted = list(tmp_path.glob("cells/**/*.zarr.zip"))
     assert len(uninterrupted) == 2
@@ -347,7 +366,7 @@ def test_training_beyond_the_time_limit_ends_in_several_jobs(limited, tmp_path):
 
 
 def test_job_without_progress_gives_up_after_three_attempts(limited):
-    assert limited.main.wait(timeout=400) == 1
+    assert limited.main.wait(timeout=600) == 1
     assert limited.states(limited.hopeless) == ["FAILED"] * 3
     words = (limited.folder / "snakemake.log").read_text()
     assert words.count("gives up after 3 attempts without a newer checkpoint") == 1

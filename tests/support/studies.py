@@ -28,6 +28,11 @@ TINY = {
 }
 
 
+JOINED = {"shortest_minutes": 1.0}
+"""Option ``jobs`` with which small cells share a job instead of one per curve: Python takes longer to
+start than they to train."""
+
+
 def tiny(**changes):
     """Return the tiny study with changes; see `changed`."""
     return changed(TINY, **changes)
@@ -57,6 +62,7 @@ EXTREMES = tiny(
             {"models": ["attention"], "lengths": [4, 5], "budgets": [2, 8]},
         ],
         "replicates.learning_rates": [0.01, 1e20],
+        "jobs": JOINED,
     },
 )
 """A study with a curve that never reaches the threshold (one step size, far too small), one that reaches

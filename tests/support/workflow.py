@@ -7,9 +7,12 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-STABLE_TABLES = (
-    *("cells.csv", "cells.parquet", "thresholds.csv"),
-    *("exponents.csv", "robustness.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
+STABLE_TABLES = tuple(
+    f"results/tables/{name}"
+    for name in (
+        *("cells.csv", "cells.parquet", "thresholds.csv"),
+        *("exponents.csv", "robustness.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
+    )
 )
 """Tables that are equal to the last byte for the same study; the others hold times and places."""
 
@@ -35,14 +38,14 @@ def write_config(folder, study):
     (folder / "config.yaml").write_text(yaml.safe_dump(study))
 
 
-def make_run(folder, study):
-    """Run a study to its end in a folder, and return the folder."""
+def make_run(folder, study, *targets):
+    """Run a study in a folder to its end, or to some files, and return the folder."""
     write_config(folder, study)
-    finished = snakemake(folder)
+    finished = snakemake(folder, *targets)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return folder
 
 
 def tables_of(folder):
     """Return the content of all tables that are equal for the same study."""
-    return {name: (folder / "results/tables" / name).read_bytes() for name in STABLE_TABLES}
+    return {path: (folder / path).read_bytes() for path in STABLE_TABLES}

@@ -1,8 +1,10 @@
 """A finished run of the workflow, and a real browser, for the tests of this folder."""
 
+import os
 import shutil
 
 import pytest
+from filelock import FileLock
 from support.required import do_without
 from support.studies import EXTREMES
 from support.workflow import make_run
@@ -10,15 +12,23 @@ from support.workflow import make_run
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A folder in which the study of extremes has run to its end; no test may change it."""
-    return make_run(tmp_path_factory.mktemp("finished"), EXTREMES)
+    """A folder in which the study of extremes has run to its end; no test may change it.
+
+    Processes of pytest-xdist share it: the first to need it runs the study, and the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    with FileLock(base / "finished.lock"):
+        if not (base / "finished").exists():
+            make_run(base / "running", EXTREMES).rename(base / "finished")
+    return base / "finished"
 
 
 @pytest.fixture
 def folder(finished, tmp_path):
     """A copy of the finished run that a test may change; times of files are kept."""
-    shutil.copytree(finished, tmp_path / "run", symlinks=True)
-    return tmp_path / "run"
+    return shutil.copytree(finished, tmp_path / "run", symlinks=True)
 
 
 @pytest.fixture(scope="module")

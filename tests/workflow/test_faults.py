@@ -8,14 +8,41 @@ from pathlib import Path
 import pytest
 import torch
 from support.studies import tiny
-from support.workflow import make_run, snakemake, snakemake_command, tables_of, write_config
+from support.workflow import (
+    STABLE_TABLES,
+    make_run,
+    snakemake,
+    snakemake_command,
+    tables_of,
+    write_config,
+)
 
 STUDY = tiny(**{"models": {"dense": {"kind": "dense_ssm", "width": 8}}, "grid.0.lengths": [4]})
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return make_run(tmp_path_factory.mktemp("finished"), STUDY)
+def runs(tmp_path_factory):
+    """A folder with all tables of the study, and a second run in it that came while the first went on."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_config(folder, STUDY)
+    first = subprocess.Popen(
+        snakemake_command(folder, *STABLE_TABLES),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not list(folder.glob(".snakemake/locks/*")):
+            assert first.poll() is None
+            time.sleep(0.05)
+        second = snakemake(folder)
+    finally:
+        assert first.wait() == 0
+    return folder, second
+
+
+@pytest.fixture(scope="module")
+def finished(runs):
+    return runs[0]
 
 
 def failed(folder):
@@ -39,10 +66,19 @@ def small_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_full_disk(finished, small_disk, tmp_path):
+def test_disk_that_is_read_only_and_then_full(finished, small_disk, tmp_path):
     write_config(tmp_path, STUDY)
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/cells").symlink_to(small_disk)
+    results = tmp_path / "results"
+    results.symlink_to(small_disk)
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    text = failed(tmp_path)
+    assert "Read-only file system" in text and "nothing was started" in text
+
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    assert not list(small_disk.iterdir())
+    results.unlink()
+    results.mkdir()
+    (results / "cells").symlink_to(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(252 * 2**10))  # a store takes about 20 KiB
     text = failed(tmp_path)
@@ -50,21 +86,9 @@ def test_full_disk(finished, small_disk, tmp_path):
     kept = {path: path.stat().st_mtime_ns for path in small_disk.rglob("*.zarr.zip")}
     assert not list(small_disk.rglob("*.partial.*"))
     filler.unlink()
-    again = snakemake(tmp_path)
-    assert again.returncode == 0, again.stdout + again.stderr
+    make_run(tmp_path, STUDY, *STABLE_TABLES)
     assert tables_of(tmp_path) == tables_of(finished)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-
-
-def test_read_only_disk(finished, small_disk, tmp_path):
-    write_config(tmp_path, STUDY)
-    (tmp_path / "results").symlink_to(small_disk)
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    text = failed(tmp_path)
-    assert "Read-only file system" in text and "nothing was started" in text
-    subprocess.run(["mount", "-o", "remount,rw,size=16m", small_disk], check=True)
-    assert snakemake(tmp_path).returncode == 0
-    assert tables_of(tmp_path) == tables_of(finished)
 
 
 def test_results_that_are_a_file(tmp_path):
@@ -83,41 +107,27 @@ def test_missing_gpu(tmp_path):
     assert list(tmp_path.glob("results/data/**/*.zarr.zip")), "data need no GPU"
 
 
-def test_second_run_in_the_same_folder_waits_for_nobody(tmp_path):
-    write_config(tmp_path, STUDY)
-    first = subprocess.Popen(
-        snakemake_command(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        while not list(tmp_path.glob(".snakemake/locks/*")):
-            assert first.poll() is None
-            time.sleep(0.05)
-        second = snakemake(tmp_path)
-        text = second.stdout + second.stderr
-        assert second.returncode == 1
-        assert "Directory cannot be locked" in text and "Traceback" not in text
-    finally:
-        assert first.wait() == 0
+def test_second_run_in_the_same_folder_waits_for_nobody(runs):
+    _, second = runs
+    text = second.stdout + second.stderr
+    assert second.returncode == 1
+    assert "Directory cannot be locked" in text and "Traceback" not in text
 
 
 def test_two_studies_share_one_tree(finished, tmp_path):
     """The second study, of twice the budgets, trains only what the first has not."""
-    shutil.copytree(finished, tmp_path / "run", symlinks=True)
-    folder = tmp_path / "run"
+    folder = shutil.copytree(finished, tmp_path / "run", symlinks=True)
     before = {path: path.stat().st_mtime_ns for path in folder.glob("results/cells/**/*.zarr.zip")}
     larger = tiny(**{"models": STUDY["models"], "grid.0.lengths": [4], "grid.0.budgets": [2, 4, 8]})
-    write_config(folder, larger)
-    assert snakemake(folder).returncode == 0
-    write_config(folder, STUDY)
-    assert snakemake(folder).returncode == 0
+    make_run(folder, larger, *STABLE_TABLES)
+    make_run(folder, STUDY, *STABLE_TABLES)
     assert tables_of(folder) == tables_of(finished)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(list(folder.glob("results/cells/**/*.zarr.zip"))) == len(before) + 1
 
 
 def test_store_of_another_origin_is_refused_and_made_again(finished, tmp_path):
-    shutil.copytree(finished, tmp_path / "run", symlinks=True)
-    folder = tmp_path / "run"
+    folder = shutil.copytree(finished, tmp_path / "run", symlinks=True)
     small, large = sorted(folder.glob("results/cells/**/*.zarr.zip"))
     shutil.copy(large, small)
     shutil.rmtree(folder / "results/evaluations")
@@ -126,6 +136,6 @@ def test_store_of_another_origin_is_refused_and_made_again(finished, tmp_path):
     assert f"store {name} was made from specification" in text and f"rm '{name}'" in text
     kept = large.stat().st_mtime_ns
     Path(small).unlink()
-    assert snakemake(folder).returncode == 0
+    make_run(folder, STUDY, *STABLE_TABLES)
     assert tables_of(folder) == tables_of(finished)
     assert large.stat().st_mtime_ns == kept

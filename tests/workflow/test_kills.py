@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 from support.studies import tiny
 from support.workflow import make_run, snakemake_command, tables_of, write_config
 
@@ -19,6 +20,7 @@ from nstar.files import is_partial
 from nstar.store.archive import read_store
 from nstar.store.header import read_header
 from nstar.store.schemas import CELL, DATA, EVALUATION
+from nstar.training.checkpoint import load_checkpoint
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
@@ -39,30 +41,30 @@ JOB_SCRIPTS = {"generate_data.py", "train_cells.py", "evaluate_cells.py", "colle
 
 STORE = r"\.zarr\.zip$"
 MOMENTS = {
-    "everything": [
-        ("before", "results/jobs/"),
-        ("before", f"results/data/.*{STORE}"),
-        ("after", "results/checkpoints/"),
-        ("before", f"results/cells/.*{STORE}"),
-        ("after", f"results/evaluations/.*{STORE}"),
-        ("before", r"results/tables/study\.zarr$"),
+    "jobs die": [
+        ("everything", "before", "results/jobs/"),
+        ("everything", "before", f"results/data/.*{STORE}"),
+        ("a job", "before", f"results/data/.*{STORE}"),
+        ("everything", "after", "results/checkpoints/"),
+        ("everything", "before", f"results/cells/.*{STORE}"),
+        ("a job", "before", "results/checkpoints/"),
+        ("a job", "after", f"results/cells/.*budget~8/.*{STORE}"),  # its other stores go with it
+        ("everything", "after", f"results/evaluations/.*{STORE}"),
+        ("a job", "after", f"results/evaluations/.*{STORE}"),
+        ("everything", "before", r"results/tables/study\.zarr$"),
+        ("a job", "after", r"results/tables/exponents\.csv$"),
     ],
-    "snakemake": [
-        ("after", f"results/data/.*{STORE}"),
-        ("after", f"results/cells/.*{STORE}"),
-        ("before", f"results/evaluations/.*{STORE}"),
-        ("after", r"results/tables/cells\.csv$"),
-    ],
-    "a job": [
-        ("before", f"results/data/.*{STORE}"),
-        ("after", "results/checkpoints/"),
-        ("after", f"results/cells/.*budget~8/.*{STORE}"),  # a failed job loses its other stores too
-        ("after", f"results/evaluations/.*{STORE}"),
-        ("after", r"results/tables/exponents\.csv$"),
+    "jobs live on": [
+        ("snakemake", "after", f"results/data/.*{STORE}"),
+        ("snakemake", "after", f"results/cells/.*{STORE}"),
+        ("snakemake", "before", f"results/evaluations/.*{STORE}"),
+        ("snakemake", "after", r"results/tables/cells\.csv$"),
     ],
 }
-"""The kills of each victim: before or after the first such file of a run is moved to its place. Jobs
-outlive Snakemake and finish their work, so that it is killed once in each stage."""
+"""The kills of a run, in turn: of whom, and before or after the first such file is moved to its place.
+
+Jobs that outlive Snakemake finish their work, so that it is killed once in each stage.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -72,31 +74,34 @@ def left_alone(tmp_path_factory):
     return tables_of(folder), time.monotonic() - started
 
 
-@pytest.mark.parametrize("victim", MOMENTS)
-def test_kills_at_every_step_of_the_protocol(victim, left_alone, tmp_path):
-    folder = tmp_path / "run"
+@pytest.mark.parametrize("kills", MOMENTS)
+def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
+    folder, moved = tmp_path / "run", tmp_path / "moved"
     write_config(folder, STUDY)
-    before, beside_orphans = {}, False  # orphans may write what the next run writes too
-    for number, (moment, pattern) in enumerate(MOMENTS[victim]):
+    before, orphans = {}, []
+    for number, (victim, moment, pattern) in enumerate(MOMENTS[kills]):
         token = tmp_path / f"token-{number}"  # orphans of an earlier kill must not take it
         token.touch()
         kill_at = "|".join([moment, pattern, victim, str(token)])
-        process = start(folder, KILL_AT=kill_at, MOVED=str(tmp_path / "moved"))
+        process = start(folder, KILL_AT=kill_at, MOVED=str(moved))
         jobs = wait_for_jobs(process)
         assert not token.exists(), f"{victim}, {moment} {pattern}: never came"
         assert process.returncode != 0
-        before |= check_stores(folder, {} if beside_orphans else before, victim)
-        check_training_is_kept(folder, tmp_path / "moved")
-        beside_orphans = number % 2 == 1 and any(job.is_running() for job in jobs)
-        if not beside_orphans:
-            psutil.wait_procs(jobs)
+        psutil.wait_procs(orphans)
+        before |= check_stores(folder, {} if orphans else before, victim)
+        check_training_is_kept(folder, moved)
+        orphans = [job for job in jobs if job.is_running()]
+        if victim != "snakemake" or number % 2 == 0:  # else, the next run works beside them
+            psutil.wait_procs(orphans)
+            orphans = []
     assert start(folder).wait() == 0
-    check_stores(folder, {} if beside_orphans else before, victim)
+    psutil.wait_procs(orphans)
+    check_stores(folder, {} if orphans else before, victim="nobody")
     assert tables_of(folder) == left_alone[0]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("victim", MOMENTS)
+@pytest.mark.parametrize("victim", ["everything", "snakemake", "a job"])
 def test_many_kills_at_random_moments(victim, left_alone, tmp_path):
     """Run the study, kill and run again until so many kills have hit; then compare all tables."""
     tables, whole_s = left_alone
@@ -193,22 +198,28 @@ def kill(process):
 
 
 def check_stores(folder, before, victim):
-    """Check that no store is damaged, nor one of before gone or made again; return those that are there.
+    """Check that no store is damaged, nor one of before gone or made again; return what to check next.
 
-    A job that fails takes its stores with it. They come back from checkpoints, which hold the time of
-    training: an equal time tells that nothing was trained again.
+    A job that fails takes its stores with it, which are then without a time of writing. They come back
+    from checkpoints, which hold the time of training: an equal time tells that nothing was trained again.
     """
     found = stores_of(folder)
+    gone = {}
     for path, (written, wall_time) in before.items():
-        assert path in found or victim == "a job", f"{path} is gone"
-        again = found.get(path, (written, wall_time))
-        assert again[1] == wall_time, f"{path} was trained again"
-        assert again[0] == written or victim == "a job", f"{path} was made again"
-    return found
+        if path not in found:
+            assert victim == "a job" or written is None, f"{path} is gone"
+            gone[path] = (None, wall_time)
+            continue
+        assert found[path][1] == wall_time, f"{path} was trained again"
+        assert written in (None, found[path][0]), f"{path} was made again"
+    return found | gone
 
 
 def check_training_is_kept(folder, moved):
-    """Check that every cell that was ever stored is in its store, or still in its checkpoint."""
+    """Check that checkpoints are whole, and every cell ever stored is in its store or its checkpoint."""
+    for path in itertools.filterfalse(is_partial, folder.glob("results/checkpoints/**/*.pt")):
+        whole = load_checkpoint(path, torch.device("cpu")) is not None
+        assert whole or not path.exists(), f"{path} is damaged"  # orphans may just have removed it
     for name in set(moved.read_text().splitlines()):
         if name.startswith("results/cells/"):
             kept = checkpoints_of(folder / "results", folder / name)

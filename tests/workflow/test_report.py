@@ -1,5 +1,6 @@
 """The report in a real browser: its first page can be read, its links work, and a title is only text."""
 
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -16,10 +17,11 @@ TITLE = EXTREMES["title"]
 
 @pytest.fixture(scope="module")
 def report(finished, tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    made = snakemake(finished, "--report", path)
+    folder = tmp_path_factory.mktemp("report") / "run"
+    shutil.copytree(finished, folder, symlinks=True)  # Snakemake locks the folder
+    made = snakemake(folder, "--report", "report.html")
     assert made.returncode == 0, made.stderr
-    return path
+    return folder / "report.html"
 
 
 class Elements(HTMLParser):

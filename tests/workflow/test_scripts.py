@@ -26,7 +26,7 @@ STUDY = tiny(
         "models": {"lstm": {"kind": "lstm", "width": 32}},
         "grid.0.lengths": [8],
         "grid.0.budgets": [4, 8],
-        "training.max_steps": 2000,
+        "training.max_steps": 1000,
         "training.success.threshold": 1.0,
     }
 )
@@ -45,30 +45,32 @@ def finish(script, *arguments, **options):
     return process
 
 
-@pytest.fixture
-def job(tmp_path):
-    """Data on disk, and the arguments of the training of one curve."""
-    planned = plan_jobs(make_plan(load_study(STUDY), tmp_path))
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The training of one curve, its arguments and folder, and the process that has finished it."""
+    folder = tmp_path_factory.mktemp("trained")
+    planned = plan_jobs(make_plan(load_study(STUDY), folder))
     for batch in planned.generation:
-        generate_data(batch.work, tmp_path)
+        generate_data(batch.work, folder)
     (batch,) = planned.training
-    batch.save(tmp_path)
-    return batch, ["--results", tmp_path, "--job", batch.path(tmp_path), "--device", "cpu"]
+    batch.save(folder)
+    arguments = ["--results", folder, "--job", batch.path(folder), "--device", "cpu"]
+    return batch, arguments, folder, finish("train_cells.py", *arguments)
 
 
-def test_killed_training_goes_on_and_gives_the_same_numbers(job, tmp_path):
-    batch, arguments = job
-    assert finish("train_cells.py", *arguments).returncode == 0
+def test_killed_training_goes_on_and_gives_the_same_numbers(trained):
+    batch, arguments, folder, process = trained
+    assert process.returncode == 0
     whole = [read_store(path, CELL) for path in batch.outputs]
-    shutil.rmtree(tmp_path / "checkpoints")
-    for n_checkpoints in (1, 30, 60):
+    shutil.rmtree(folder / "checkpoints")
+    for n_checkpoints in (1, 15, 30):
         for path in map(Path, batch.outputs):
             path.unlink(missing_ok=True)  # as the workflow does with the outputs of a failed job
         process = start("train_cells.py", *arguments, "--checkpoint-interval", "0")
-        wait_for_checkpoints(tmp_path / "checkpoints", n_checkpoints, process)
+        wait_for_checkpoints(folder / "checkpoints", n_checkpoints, process)
         process.kill()
         process.communicate()
-        assert list(tmp_path.rglob("*.pt")), "it was killed while it ran"
+        assert list(folder.rglob("*.pt")), "it was killed while it ran"
     assert finish("train_cells.py", *arguments).returncode == 0
     for path, expected in zip(batch.outputs, whole, strict=True):
         xr.testing.assert_equal(read_store(path, CELL), expected)
@@ -88,8 +90,8 @@ def wait_for_checkpoints(folder, n_checkpoints, process):
         time.sleep(0.002)
 
 
-def test_progress_is_plain_lines_in_a_log(job):
-    process = finish("train_cells.py", *job[1])
+def test_progress_is_plain_lines_in_a_log(trained):
+    *_, process = trained
     assert process.err.splitlines()[-1].startswith("lstm, parity, length 8: 8 replicates in ")
     assert "\r" not in process.err
 
@@ -131,7 +133,7 @@ def test_plan_lists_cached_and_missing_cells(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(STUDY))
     process = finish("plan_study.py", cwd=tmp_path)
     assert process.returncode == 0
-    assert re.search(r"^lstm, parity, length 8 +- +4 8 +16,000 ", process.out, re.MULTILINE)
+    assert re.search(r"^lstm, parity, length 8 +- +4 8 +8,000 ", process.out, re.MULTILINE)
     assert "2 of 2 cells to train, 8 replicates" in process.out
     shown = json.loads(finish("plan_study.py", "--json", cwd=tmp_path).out)
     assert [curve["training"]["missing"] for curve in shown["curves"]] == [[4, 8]]

@@ -1,5 +1,6 @@
 """The smoke studies go through the workflow to their figures: every supervision, every measure."""
 
+from support.studies import JOINED
 from support.workflow import ROOT, make_run, snakemake
 
 from nstar.reading.file import read_config
@@ -9,7 +10,7 @@ from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 
 def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/induction_bias_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path))
+    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     cells = read_table(run / "results/tables/cells.parquet", "cells")
     strata = set(zip(cells["supervision"], cells["length_distribution"], strict=True))
     assert strata == {(asked, mix) for asked in SUPERVISIONS for mix in LENGTH_DISTRIBUTIONS}
@@ -25,7 +26,7 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
 
 def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/sensitivity_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path))
+    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
     tables = {name: read_table(results / f"tables/{name}.csv", name) for name in FUNCTION_TABLES}
     measures = tables["measures"]
@@ -47,7 +48,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
 
 def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path))
+    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
     tables = {name: read_table(results / f"tables/{name}.csv", name) for name in ANSWER_TABLES}
     answers = tables["answers"]

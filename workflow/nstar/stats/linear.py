@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.api import OLS
+from statsmodels.regression.linear_model import OLS
 
 from nstar.stats.checks import as_columns, check_confidence, check_labels
 from nstar.stats.results import Fit, tabulate
