@@ -1,10 +1,9 @@
 """nstar: how much data does a sequence model need before it has learnt a task?
 
-    generate_data -> train_cells -> evaluate_cells -> collect_results -> fit_exponents
-                                                                      -> compare_curves
-                                                                      -> draw_figures, write_findings
+    generate_data -> train_cells -> evaluate_cells -> collect_results -> the steps of the study's subject
     write_methods, from the configuration alone
-                                                       or analyse_functions, and figures and findings of them
+
+The steps of a study of the demand for data are fit_exponents, compare_curves, draw_figures, write_findings.
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
 is one store, named by its coordinates and by the digest of all that its numbers depend on:
@@ -24,20 +23,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/collect.smk"
 include: "workflow/rules/methods.smk"
-
-
-if STUDY.subject == "demand":
-
-    include: "workflow/rules/fit.smk"
-    include: "workflow/rules/report.smk"
-
-elif STUDY.subject == "functions":
-
-    include: "workflow/rules/functions.smk"
-
-else:
-
-    include: "workflow/rules/widths.smk"
+include: "workflow/rules/analyse.smk"
 
 
 report: "workflow/report/study.rst"

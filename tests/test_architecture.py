@@ -7,36 +7,40 @@ import sys
 import pytest
 
 from nstar.reference.architecture import ROOT, arrows, imported_modules, modules, room_of
+from nstar.subjects.registry import SUBJECTS
+from nstar.subjects.subject import load
+from nstar.tables import EVERY_STUDY
 from nstar.tasks import Task
 
-SUBJECT = {"cells", "report", "stats", "study", "tables", "tasks"}
+SUBJECT = {"cells", "report", "stats", "study", "subjects", "tables"}
 NETWORKS = {"measures", "models"}
 MAY_IMPORT = {
     "cells": {"study", "tasks"},
     "jobs": NETWORKS
-    | {"cells", "plan", "store", "study", "tables", "tasks", "training"}
-    | {"subjects.demand", "subjects.functions", "subjects.widths"},
+    | {"cells", "plan", "store", "study", "subjects", "tables", "tasks", "training"},
     "kinds": set(),
-    "measures": {"kinds", "models"},
-    "methods": {"cells", "report", "study", "tasks"},
+    "measures": {"kinds", "models", "tasks"},
+    "methods": {"cells", "kinds", "report", "study"},
     "models": {"kinds"},
     "plan": {"cells", "kinds", "store", "study", "tasks"},
-    "reading": {"cells", "study", "tasks"},
-    "reference": {"cells", "plan", "reading", "report", "study", "subjects.demand", "tables"},
+    "reading": {"cells", "kinds", "study", "subjects", "tasks"},
+    "reference": {"cells", "kinds", "plan", "reading", "report", "study", "tables"}
+    | {"subjects", "subjects.demand"},
     "report": set(),
     "stats": set(),
-    "store": set(),
-    "study": {"kinds", "tasks"},
-    "subjects.demand": SUBJECT,
-    "subjects.functions": SUBJECT | NETWORKS | {"store"},
-    "subjects.widths": SUBJECT | NETWORKS,
-    "tables": set(),
+    "store": {"subjects"},
+    "study": {"kinds", "subjects", "tasks"},
+    "subjects": {"kinds"},
+    "subjects.demand": SUBJECT | {"tasks"},
+    "subjects.functions": SUBJECT | NETWORKS | {"tasks"},
+    "subjects.widths": SUBJECT | {"kinds", "measures"},
+    "tables": {"subjects"},
     "tasks": set(),
     "training": {"measures", "models"},
 }
 """Every room, and the other rooms that it imports; a row that allows more than it needs is wrong too."""
 
-LOOSE = {"errors", "files", "options", "outcomes", "progress", "seeds", "specification"}
+LOOSE = {"columns", "errors", "files", "options", "outcomes", "progress", "seeds", "specification"}
 
 
 def test_rooms_import_what_their_row_says():
@@ -48,6 +52,22 @@ def test_rooms_import_no_room_that_imports_them():
         return MAY_IMPORT[room].union(*map(below, MAY_IMPORT[room]))
 
     assert not [room for room in MAY_IMPORT if room in below(room)]
+
+
+def test_functions_that_subjects_name_exist():
+    for subject in SUBJECTS:
+        references = [subject.mistakes, *(step.run for step in subject.steps)]
+        references += [subject.measure, subject.block_rows, subject.study_tables]
+        assert all(callable(load(reference)) for reference in references if reference)
+        made = [*subject.collected, *(name for step in subject.steps for name in step.makes)]
+        assert sorted(made) == sorted(subject.tables)
+        known = {*EVERY_STUDY, *subject.tables}
+        assert all(set(step.reads) <= known for step in subject.steps)
+
+
+def test_no_folder_of_a_subject_imports_another():
+    own = {f"subjects.{subject.name}" for subject in SUBJECTS}
+    assert not [room for room in own if MAY_IMPORT[room] & own]
 
 
 def test_loose_modules_are_few_and_import_no_room():
@@ -68,16 +88,6 @@ def test_statistics_and_figures_know_no_torch_and_models_know_no_zarr():
         if module.split(".")[0] in banned.get(room_of(name), {"torch"} if "figures" in name else ())
     ]
     assert not wrong
-
-
-ASK_FOR_CLASSES_OF_TASKS = {
-    "nstar.jobs.evaluation",
-    "nstar.methods",
-    "nstar.reading.contradictions",
-    "nstar.reading.questions",
-    "nstar.subjects.functions.sources",
-}
-"""Modules that still ask for the class of a task; the row of one that no longer does is wrong too."""
 
 
 def classes_of_tasks(base=Task):
@@ -115,7 +125,7 @@ def test_tasks_answer_for_themselves():
         for name, path in modules().items()
         if classes_asked_for(path.read_text(encoding="utf-8")) & classes_of_tasks()
     }
-    assert asking == ASK_FOR_CLASSES_OF_TASKS
+    assert not asking
 
 
 @pytest.mark.parametrize(
@@ -145,7 +155,9 @@ def test_training_does_not_import_the_compiler_of_torch():
 
 def test_planning_imports_nothing_heavy():
     code = (
-        "import sys, nstar.reading.check, nstar.plan.forecast, nstar.plan.pruning;"
+        "import sys, nstar.reading.check, nstar.plan.forecast, nstar.plan.pruning, nstar.tables;"
+        "from nstar.subjects.registry import SUBJECTS; from nstar.subjects.subject import load;"
+        "[load(subject.mistakes) for subject in SUBJECTS];"
         "print([m for m in ('torch', 'xarray', 'zarr', 'pandas', 'scipy', 'matplotlib')"
         " if m in sys.modules])"
     )

@@ -26,6 +26,8 @@ from nstar.reference.publication import (
 )
 from nstar.reference.sections import fill_sections
 from nstar.specification import RECIPES
+from nstar.subjects.demand.subject import DEMAND
+from nstar.subjects.widths.subject import WIDTHS
 from nstar.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
@@ -137,17 +139,26 @@ class TestStaleness:
         assert list(find_problems(root)) == [f"{DATA}/provenance.json is missing; {REMEDY}"]
 
     @pytest.mark.parametrize(
-        "stage", ["data", "training", "evaluation", "tables", "fit", "comparison"]
+        ("recipes", "stage"),
+        [
+            *((RECIPES, stage) for stage in ("data", "training", "evaluation", "tables")),
+            *((DEMAND.recipes, stage) for stage in ("fit", "comparison")),
+        ],
     )
-    def test_a_raised_recipe_is_named(self, root, monkeypatch, stage):
-        monkeypatch.setitem(RECIPES, stage, RECIPES[stage] + 1)
+    def test_a_raised_recipe_is_named(self, root, monkeypatch, recipes, stage):
+        monkeypatch.setitem(recipes, stage, recipes[stage] + 1)
         (problem,) = find_problems(root)
         assert "are of digest" in problem
         assert problem.endswith(REMEDY)
 
-    @pytest.mark.parametrize("stage", ["findings", "methods", "widths"])
-    def test_recipes_without_part_in_the_tables_change_nothing(self, root, monkeypatch, stage):
-        monkeypatch.setitem(RECIPES, stage, RECIPES[stage] + 1)
+    @pytest.mark.parametrize(
+        ("recipes", "stage"),
+        [(DEMAND.recipes, "findings"), (RECIPES, "methods"), (WIDTHS.recipes, "widths")],
+    )
+    def test_recipes_without_part_in_the_tables_change_nothing(
+        self, root, monkeypatch, recipes, stage
+    ):
+        monkeypatch.setitem(recipes, stage, recipes[stage] + 1)
         assert list(find_problems(root)) == []
 
     def test_looks_of_a_study_change_nothing(self, root):

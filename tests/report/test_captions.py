@@ -12,21 +12,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 
+import nstar
 from nstar.options import EVERYTHING
 from nstar.reading.check import load_study
-from nstar.tables import TABLES
+from nstar.subjects.registry import SUBJECTS
+from nstar.tables import EVERY_STUDY
 
 REPORT = Path(__file__).parents[2] / "workflow" / "report"
-CAPTIONS = sorted(path.name for path in REPORT.glob("*.rst"))
+CAPTIONS = {f"{path.stem}": path for path in REPORT.glob("*.rst")} | {
+    f"{subject.name}/{path.stem}": path
+    for subject in SUBJECTS
+    for path in (Path(nstar.__file__).parent / f"subjects/{subject.name}/captions").glob("*.rst")
+}
 
 
 def resolved(study):
-    """Return a configuration as captions see it: with all defaults."""
-    return load_study(study).model_dump(mode="json", context=EVERYTHING)
+    """Return a configuration as captions see it: with all defaults, and what the study asks."""
+    study = load_study(study)
+    asked = {"introduction": study.subject.introduction}
+    return study.model_dump(mode="json", context=EVERYTHING) | asked
 
 
 TITLE = "</script> Demand of *three* models_ for |data|, `x`_, a\\\\b :sub:`2` .. [1]_ -- Ωж中 🎉"
 FULL = tiny(title=TITLE, **{"training.max_steps": 1000, "training.patience": 7})
+FIGURES = {
+    "demand": (
+        *("demand", "exponents", "accuracy", "learning_curves", "extrapolation", "outcomes"),
+        "sharing",
+    ),
+    "functions": ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
+    "widths": ("width_accuracy", "widths", "operations", "locality"),
+}
 LINKS = """
 
 .. _Workflow: javascript:show_panel('workflow')
@@ -46,7 +62,7 @@ def render(name, study):
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    text = (REPORT / name).read_text(encoding="utf-8") + LINKS
+    text = CAPTIONS[name].read_text(encoding="utf-8") + LINKS
     return environment.from_string(text).render(snakemake=SimpleNamespace(config=config))
 
 
@@ -66,12 +82,17 @@ def with_success(measure, threshold, **others):
 
 
 def test_there_is_a_caption_for_everything():
-    figures = ["demand", "exponents", "accuracy", "extrapolation", "outcomes", "sharing"]
-    figures += ["learning_curves", "growth", "tradeoff", "dynamics", "sensitivity", "degrees"]
-    figures += ["width_accuracy", "widths", "operations", "locality"]
-    tables = [f"{name}_table" for name in TABLES]
-    pages = ["study", "methods", "findings", "function_findings", "width_findings"]
-    assert CAPTIONS == sorted(f"{name}.rst" for name in [*figures, *tables, *pages])
+    shared = ["study", "methods", *(f"{name}_table" for name in EVERY_STUDY)]
+    own = [
+        f"{subject.name}/{name}"
+        for subject in SUBJECTS
+        for name in (
+            "findings",
+            *FIGURES[subject.name],
+            *(f"{name}_table" for name in subject.tables),
+        )
+    ]
+    assert sorted(CAPTIONS) == sorted([*shared, *own])
 
 
 @pytest.mark.parametrize("name", CAPTIONS)
@@ -93,7 +114,7 @@ def test_a_caption_is_clean_restructuredtext(name, study):
 
 
 def assert_shown_as_written(text):
-    document, complaints = published("study.rst", changed(FULL, title=text))
+    document, complaints = published("study", changed(FULL, title=text))
     assert complaints == ""
     (title,) = document.findall(docutils.nodes.title)
     assert title.astext() == text.strip()
@@ -143,7 +164,7 @@ def test_no_markup_of_a_title_is_read(text):
     ids=["demand", "functions", "widths"],
 )
 def test_the_first_page_has_two_sentences_and_links(study, words):
-    text = " ".join(published("study.rst", study)[0].astext().split())
+    text = " ".join(published("study", study)[0].astext().split())
     for word in (*words, "Read the findings or read the methods."):
         assert word in text
     sentences = text.partition(" This study ")[2].partition("Read the findings")[0]
@@ -159,7 +180,7 @@ def test_the_first_page_has_two_sentences_and_links(study, words):
         ("sequence_accuracy", 0.99, "at least 0.99"),
     ],
 )
-@pytest.mark.parametrize("name", ["demand.rst", "outcomes.rst"])
+@pytest.mark.parametrize("name", ["demand/demand", "demand/outcomes"])
 def test_success_is_told_as_configured(name, measure, threshold, sentence):
     assert sentence in " ".join(render(name, with_success(measure, threshold)).split())
 
@@ -167,9 +188,9 @@ def test_success_is_told_as_configured(name, measure, threshold, sentence):
 @pytest.mark.parametrize(
     ("name", "at_best", "at_final"),
     [
-        ("demand.rst", "at some evaluation.", "at its last evaluation."),
-        ("outcomes.rst", "at some evaluation.", "at the last evaluation."),
-        ("extrapolation.rst", "the first evaluation that passed", "success does not end it"),
+        ("demand/demand", "at some evaluation.", "at its last evaluation."),
+        ("demand/outcomes", "at some evaluation.", "at the last evaluation."),
+        ("demand/extrapolation", "the first evaluation that passed", "success does not end it"),
     ],
 )
 def test_the_evaluation_that_decides_is_told_as_configured(name, at_best, at_final):
@@ -184,12 +205,12 @@ def test_the_evaluation_that_decides_is_told_as_configured(name, at_best, at_fin
     assert at_final in last and at_best not in last and "nats" not in last
 
 
-@pytest.mark.parametrize("name", ["exponents.rst", "sharing.rst"])
+@pytest.mark.parametrize("name", ["demand/exponents", "demand/sharing"])
 def test_the_interval_is_told_with_its_confidence(name):
     text = render(name, changed(FULL, **{"fit.confidence": 0.9}))
     assert "90 % intervals" in " ".join(text.split())
 
 
 def test_the_shortest_length_of_the_sum_is_told_as_configured():
-    text = render("sharing.rst", changed(FULL, **{"data.shortest_length": 4}))
+    text = render("demand/sharing", changed(FULL, **{"data.shortest_length": 4}))
     assert "n from 4 to L" in " ".join(text.split())

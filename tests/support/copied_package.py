@@ -21,15 +21,18 @@ class CopiedPackage:
     """
 
     def __init__(self, folder):
-        self.root = folder / "workflow" / "nstar"
-        shutil.copytree(
-            Path(nstar.__file__).parent, self.root, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        self.folder, self.root = folder, folder / "workflow" / "nstar"
+        source = Path(nstar.__file__).parents[2]
+        without_caches = shutil.ignore_patterns("__pycache__")
+        for name in ("workflow", "scripts"):
+            shutil.copytree(source / name, folder / name, ignore=without_caches)
+        shutil.copy(source / "Snakefile", folder)
         self.changed = {}
 
     def add_file(self, name, text):
         """Add a file."""
         assert not (self.root / name).exists()
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
         (self.root / name).write_text(text)
         self.changed[name] = len(text.splitlines())
 
@@ -41,18 +44,40 @@ class CopiedPackage:
         (self.root / name).write_text("\n".join(lines) + "\n")
         self.changed[name] = self.changed.get(name, 0) + 1
 
-    def run(self, *arguments, **options):
-        """Run Python with the copy in place of the package; return what it printed."""
+    def start(self, *arguments, cwd=None):
+        """Run Python with the copy in place of the package; return the finished process.
+
+        A script is a path in the copy.
+        """
         path = os.pathsep.join([str(self.root.parent), str(TESTS)])
-        finished = subprocess.run(
-            [sys.executable, *arguments],
+        command = [
+            self.folder / argument if str(argument).startswith("scripts/") else argument
+            for argument in arguments
+        ]
+        return subprocess.run(
+            [sys.executable, *command],
             env=os.environ | {"PYTHONPATH": path},
             capture_output=True,
             text=True,
-            **options,
+            cwd=cwd,
         )
+
+    def run(self, *arguments, cwd=None):
+        """Do the same, check that it ended well, and return what it printed."""
+        finished = self.start(*arguments, cwd=cwd)
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout
+
+    def snakemake(self, run, *arguments):
+        """Run the copied workflow in the folder of a run; return what it printed."""
+        finished = self.start(
+            *("-m", "snakemake", "--snakefile", self.folder / "Snakefile", "--directory", run),
+            *("--workflow-profile", self.folder / "workflow/profiles/default"),
+            *("--cores", "2", *arguments),
+            cwd=run,
+        )
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        return finished.stdout + finished.stderr
 
     def run_tests(self, *arguments):
         """Run tests against the copy; return the line that counts them."""

@@ -120,11 +120,19 @@ def test_missing_data_is_one_readable_line(tmp_path):
     assert line.startswith("error: store ") and "is missing; run the workflow again" in line
 
 
-@pytest.mark.parametrize("script", ["collect_results.py", "fit_exponents.py", "draw_figures.py"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        ("collect_results.py",),
+        ("analyse_study.py", "demand.fit_exponents"),
+        ("analyse_study.py", "demand.draw_figures"),
+    ],
+    ids=" ".join,
+)
 def test_every_later_script_says_what_is_missing(script, tmp_path):
     study = load_study(STUDY).model_dump(mode="json")
     job = {"study": study, "models": ["lstm"], "fit": study["fit"], "figures": study["figures"]}
-    process = finish(script, "--results", tmp_path, "--job", json.dumps(job))
+    process = finish(*script, "--results", tmp_path, "--job", json.dumps(job))
     assert process.returncode == 1
     assert process.err.startswith("error: ") and "Traceback" not in process.err
 

@@ -4,8 +4,15 @@ from support.studies import JOINED
 from support.workflow import ROOT, make_run, snakemake
 
 from nstar.reading.file import read_config
-from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, read_table
+from nstar.subjects.registry import SUBJECTS
+from nstar.tables import read_table
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
+
+
+def read_all(results, subject):
+    """Return all tables of a subject by name."""
+    (names,) = (one.tables for one in SUBJECTS if one.name == subject)
+    return {name: read_table(results / f"tables/{name}.csv", name) for name in names}
 
 
 def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
@@ -18,7 +25,7 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     assert len(read_table(run / "results/tables/sharing.csv", "sharing")) == 2 * 3 * 3 * 2
     drawn = {path.stem for path in (run / "results/figures").glob("*.svg")}
     assert {"sharing", "demand", "demand_outcome_uniform"} <= drawn
-    assert len(drawn) == 1 + 5 * 9
+    assert len(drawn) == 1 + 6 * 9
     assert ">Comparisons<" in (run / "results/findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
@@ -28,7 +35,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/sensitivity_smoke.yaml"
     run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
-    tables = {name: read_table(results / f"tables/{name}.csv", name) for name in FUNCTION_TABLES}
+    tables = read_all(results, "functions")
     measures = tables["measures"]
     assert len(measures) == 5 * len(measures[measures["final"]]) == 27 * 2 * 5
     assert (
@@ -50,7 +57,7 @@ def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
     run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
-    tables = {name: read_table(results / f"tables/{name}.csv", name) for name in ANSWER_TABLES}
+    tables = read_all(results, "widths")
     answers = tables["answers"]
     assert len(answers) == 2 * (6 * (2 * 2 + 1 + 2 * 3) + 2)
     assert set(answers["family"]) == {"standard", "linear", "sparse"}

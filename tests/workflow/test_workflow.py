@@ -14,7 +14,8 @@ import yaml
 from support.studies import EXTREMES, JOINED, changed, tiny
 from support.workflow import ROOT, STABLE_TABLES, make_run, snakemake, write_config
 
-from nstar.tables import ANSWER_TABLES, FUNCTION_TABLES, TABLES, read_table
+from nstar.subjects.demand.subject import DEMAND
+from nstar.tables import read_table
 
 ASKED = "supervision~aligned/length_distribution~fixed"
 
@@ -218,7 +219,7 @@ def test_tables_hold_every_replicate_and_every_column(finished):
     cells = read_table(tables / "cells.csv", "cells")
     assert len(cells) == (9 + 4) * 4
     pd.testing.assert_frame_equal(cells, read_table(tables / "cells.parquet", "cells"))
-    for name in TABLES.keys() - {*FUNCTION_TABLES, *ANSWER_TABLES}:
+    for name in ("cells", "provenance", *DEMAND.tables):
         read_table(tables / f"{name}.csv", name)
 
 

@@ -14,16 +14,11 @@ RECIPES: Mapping[str, int] = {
     "training": 3,
     "evaluation": 3,
     "tables": 4,
-    "fit": 4,
-    "comparison": 1,
-    "functions": 1,
-    "widths": 2,
-    "figures": 3,
-    "findings": 4,
     "methods": 1,
 }
-"""One integer per stage. Raising it is the declared way to say that a change of the *code* changes
-the numbers of that stage, so that they are computed again (and belongs into CHANGELOG.md)."""
+"""One integer per stage; those of an analysis are in its `nstar.subjects.subject.Subject`. Raising it is
+the declared way to say that a change of the *code* changes the numbers of that stage, so that they are
+computed again (and belongs into CHANGELOG.md)."""
 
 DIGEST_LENGTH = 12
 

@@ -7,18 +7,7 @@ and results/config.json.
 COLLECTED = {
     "parquet": "results/tables/cells.parquet",
     "store": directory("results/tables/study.zarr"),
-    **{
-        name: report_table(name)
-        for name in (
-            "cells",
-            "provenance",
-            *{
-                "demand": ("thresholds", "lengths", "learning_curves"),
-                "functions": ("measures", "sharpness", "degrees"),
-                "widths": ("answers",),
-            }[STUDY.subject],
-        )
-    },
+    **{name: report_table(name) for name in ("cells", "provenance", *STUDY.subject.collected)},
 }
 
 
@@ -34,7 +23,7 @@ rule collect_results:
         "results/benchmarks/collect_results.tsv"
     params:
         job=part_of_study(
-            "tables",
+            RECIPES["tables"],
             study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
         ),
     message:

@@ -17,13 +17,13 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
-from nstar.study.families import family_along
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.specification import RECIPES
+from nstar.tables import EVERY_STUDY, table_file
 
 
 def target_rules():
@@ -54,6 +54,7 @@ except NstarError as error:
 # Captions of the report read the configuration with all defaults, so that none repeats a default.
 config.clear()
 config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
+config["introduction"] = STUDY.subject.introduction
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
@@ -66,6 +67,9 @@ else:
     SEARCHING = PLAN.searching
 
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
+
+
+CAPTIONS = f"../nstar/subjects/{STUDY.subject.name}/captions"
 
 
 def save_jobs():
@@ -109,7 +113,7 @@ def report_table(name):
     return report(
         f"results/tables/{name}.csv",
         category="Tables",
-        caption=f"../report/{name}_table.rst",
+        caption=f"{'../report' if name in EVERY_STUDY else CAPTIONS}/{name}_table.rst",
         labels={"table": name},
     )
 
@@ -119,7 +123,7 @@ def report_figure(stem, name, asked):
     return report(
         f"{stem}.svg",
         category="Figures",
-        caption=f"../report/{name}.rst",
+        caption=f"{CAPTIONS}/{name}.rst",
         labels={"figure": name, "asked for": asked},
     )
 
@@ -134,6 +138,6 @@ def json_text(value, **layout):
     return lambda wildcards: embedded
 
 
-def part_of_study(stage, **options):
-    """Return a params function with parts of the study, in their order, and the recipe of the stage."""
-    return json_text({"recipe": RECIPES[stage], **options})
+def part_of_study(recipe, **options):
+    """Return a params function with parts of the study, in their order, and a recipe number."""
+    return json_text({"recipe": recipe, **options})

@@ -18,7 +18,7 @@ rule write_methods:
         "results/benchmarks/write_methods.tsv"
     params:
         job=part_of_study(
-            "methods",
+            RECIPES["methods"],
             study=STUDY.model_dump(
                 mode="json", context=EVERYTHING, exclude={"figures", "jobs", "device"}
             ),

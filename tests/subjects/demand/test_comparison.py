@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nstar.subjects.demand.columns import DEMAND, THRESHOLDS
 from nstar.subjects.demand.comparison import (
     any_demands,
     compare_curves,
@@ -14,7 +15,7 @@ from nstar.subjects.demand.comparison import (
     sharing_rows,
     step_rows,
 )
-from nstar.tables import CELLS, DEMAND, THRESHOLDS, read_table, write_table
+from nstar.tables import CELLS, read_table, write_table
 from nstar.tables.selection import CURVE_PLACE
 
 NAN, INF = np.nan, np.inf

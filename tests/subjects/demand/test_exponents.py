@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from nstar.subjects.demand.checks import _compare
+from nstar.subjects.demand.columns import LEARNING_CURVES, THRESHOLDS
 from nstar.subjects.demand.exponents import fit_exponents
 from nstar.subjects.demand.observations import scaling_data
 from nstar.subjects.demand.selection import as_score, runs_by_seed
-from nstar.tables import CELLS, LEARNING_CURVES, THRESHOLDS, read_table, write_table
+from nstar.tables import CELLS, read_table, write_table
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]

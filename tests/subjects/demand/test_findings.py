@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nstar.subjects.demand.findings.page import write_findings
-from nstar.tables import LEARNING_EXPONENTS, RATIOS, SHARING
+from nstar.subjects.demand.columns import LEARNING_EXPONENTS, RATIOS, SHARING
+from nstar.subjects.demand.findings.page import findings_page
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 REASON = "Only 1 of 3 curves have N* inside their budgets."
@@ -117,7 +117,7 @@ def page(
             (ratios, RATIOS),
         )
     ]
-    return write_findings(*tables, without[without["left_out"] != ""], *others, title)
+    return findings_page(*tables, without[without["left_out"] != ""], *others, title)
 
 
 def text(markup):

@@ -9,13 +9,13 @@ from support.studies import tiny
 
 from nstar.cells import make_pool
 from nstar.reading.check import load_study
+from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.subjects.demand.learning_curves import (
     best_by_seed,
     chance_levels,
     fit_learning_curves,
     tabulate_curves,
 )
-from nstar.tables import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.tasks import build_task
 from nstar.tasks.supervision import NO_LABEL
 

@@ -455,7 +455,9 @@ def test_tables_of_a_study_by_stratum(tmp_path):
     for name, rows in (measured | {"measures": both}).items():
         write_table(tmp_path / f"tables/{name}.csv", name, rows)
     job = json.dumps(JOB | {"models": ["lstm", "transformer"]})
-    finished = run_script("analyse_functions.py", "--results", tmp_path, "--job", job)
+    finished = run_script(
+        "analyse_study.py", "functions.analyse_functions", "--results", tmp_path, "--job", job
+    )
     assert finished.returncode == 0, finished.stderr
 
     found = {

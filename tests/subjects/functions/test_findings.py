@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from support.function_tables import ASKED, UNKNOWN, fit, make_degrees, make_measured, table
 
-from nstar.subjects.functions.findings.page import function_findings, write_function_findings
+from nstar.subjects.functions.findings.page import findings_page, function_findings
 
 REASON = UNKNOWN["reason"]
 QUANTITY = "sharpness_gaussian_0.02"
@@ -43,7 +43,7 @@ def tables(regressions=(), shapes=(), contrasts=(), **sizes):
 
 
 def page(title="A study", **rows):
-    return write_function_findings(**tables(**rows), study_title=title)
+    return findings_page(**tables(**rows), study_title=title)
 
 
 def findings(**rows):
@@ -258,9 +258,7 @@ def test_the_sensitivity_reached_is_told_over_the_runs_that_learnt():
     measures["rounded_sensitivity"] = measures["target_sensitivity"]
     measures.loc[measures["seed"] == 1, "average_sensitivity_error"] = 0.1
     measures.loc[~measures["learnt"], "average_sensitivity"] = 99.0
-    words = section(
-        write_function_findings(**found, study_title="A study"), "Average sensitivity reached"
-    )
+    words = section(findings_page(**found, study_title="A study"), "Average sensitivity reached")
 
     assert "transformer parity 0.5 [0.5, 0.5] 1 [1, 1] 3 2" in words
 
@@ -290,7 +288,7 @@ def test_other_quantities_have_both_moments_in_one_line():
 def test_a_study_without_fits_says_so_and_has_no_numbers_that_are_none():
     found = tables(models=["lstm"], seeds=[1], steps=[4000])
     found["measures"] = found["measures"].assign(learnt=False)
-    words = text(write_function_findings(**found, study_title="A study"))
+    words = text(findings_page(**found, study_title="A study"))
 
     assert words.count("None was fitted.") == 3
     assert words.count("None was measured of a run that learnt.") == 3
@@ -302,7 +300,7 @@ def test_what_is_asked_for_is_read_for_itself():
     found = tables(regressions=[slope(0.05), slope(0.7, supervision="outcome")])
     for name in ("measures", "sharpness", "degrees"):
         found[name] = pd.concat([found[name], found[name].assign(supervision="outcome")])
-    markup = write_function_findings(**found, study_title="A study")
+    markup = findings_page(**found, study_title="A study")
 
     aligned, outcome = (text(part) for part in markup.split("<h1>")[2:])
     assert aligned.startswith("Aligned, fixed lengths") and "0.7 [" not in aligned

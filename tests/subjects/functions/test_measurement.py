@@ -155,11 +155,11 @@ def measure_again(made, task="parity", **options):
     own = plan.study.tasks[task]
     function = plan.study.evaluation.function.model_dump() | options
     found = measurement.measure_functions(
+        function,
         trained,
         dict.fromkeys(block.seeds, own),
         model_of(specification),
         specification,
-        function,
         torch.device("cpu"),
     )
     return found, read_store(plan.stores.evaluation(block), EVALUATION)

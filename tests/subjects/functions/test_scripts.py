@@ -37,12 +37,19 @@ def results(tmp_path_factory):
     return results
 
 
-def run(script, results, **job):
-    return run_script(script, "--results", results, "--job", json.dumps(JOB | job))
+def run(step, results, **job):
+    return run_script(
+        "analyse_study.py",
+        "functions." + step,
+        "--results",
+        results,
+        "--job",
+        json.dumps(JOB | job),
+    )
 
 
 def test_every_figure_of_every_stratum_is_written(results):
-    finished = run("draw_function_figures.py", results)
+    finished = run("draw_figures", results)
 
     assert finished.returncode == 0, finished.stderr
     assert {path.name for path in (results / "figures").iterdir()} == {
@@ -60,7 +67,7 @@ def test_every_figure_of_every_stratum_is_written(results):
 
 
 def test_the_page_is_written_with_what_was_fitted(results):
-    finished = run("write_function_findings.py", results)
+    finished = run("write_findings", results)
 
     assert finished.returncode == 0, finished.stderr
     page = (results / "findings.html").read_text()
@@ -69,7 +76,7 @@ def test_the_page_is_written_with_what_was_fitted(results):
 
 
 def test_a_missing_table_is_one_readable_line(tmp_path):
-    finished = run("write_function_findings.py", tmp_path)
+    finished = run("write_findings", tmp_path)
 
     assert finished.returncode == 1
     assert finished.stderr.startswith("error: table ") and "is missing" in finished.stderr

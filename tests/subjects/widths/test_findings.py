@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.answer_tables import answer, exponents_of, steps, table, widths_of
 
-from nstar.subjects.widths.findings import write_width_findings
+from nstar.subjects.widths.findings import findings_page
 
 WIDTHS, LENGTHS = (4, 8, 16, 32, 64, 128), (5, 10, 20, 40, 80)
 
@@ -15,7 +15,7 @@ WIDTHS, LENGTHS = (4, 8, 16, 32, 64, 128), (5, 10, 20, 40, 80)
 def page(rows, **changes):
     """Return the text of the page of some answers."""
     exponents = exponents_of(rows).assign(**changes)
-    text = write_width_findings(table(rows), widths_of(rows), exponents, "chain", 0.9, "A <study>")
+    text = findings_page(table(rows), widths_of(rows), exponents, "chain", 0.9, "A <study>")
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 

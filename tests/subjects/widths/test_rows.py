@@ -16,7 +16,8 @@ from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
 from nstar.store.schemas import EVALUATION
-from nstar.tables import ANSWERS, CELLS, read_table
+from nstar.subjects.widths.columns import ANSWERS
+from nstar.tables import CELLS, read_table
 from nstar.tables.selection import CURVE
 
 LOCAL = {"kind": "longest_increasing_subsequence", "numbers": 20, "locality": 2}

@@ -31,16 +31,18 @@ def results(tmp_path_factory):
         rows += steps(lambda n: 16, (20,), (8, 16), task=f"lis_{m}", locality=m)
     answers = pd.concat([table(rows), direct])
     write_table(results / "tables" / "answers.csv", "answers", answers)
-    assert run("fit_widths.py", results, JOB).returncode == 0
+    assert run("fit_widths", results, JOB).returncode == 0
     return results
 
 
-def run(script, results, job):
-    return run_script(script, "--results", results, "--job", json.dumps(job))
+def run(step, results, job):
+    return run_script(
+        "analyse_study.py", "widths." + step, "--results", results, "--job", json.dumps(job)
+    )
 
 
 def test_every_figure_of_every_stratum_is_written(results):
-    finished = run("draw_width_figures.py", results, DRAWN)
+    finished = run("draw_figures", results, DRAWN)
     assert finished.returncode == 0, finished.stderr
     assert {path.name for path in (results / "figures").iterdir()} == {
         f"{name}_{stratum}_fixed.{ending}"
@@ -51,7 +53,7 @@ def test_every_figure_of_every_stratum_is_written(results):
 
 
 def test_the_page_is_written_with_what_was_fitted(results):
-    finished = run("write_width_findings.py", results, DRAWN)
+    finished = run("write_findings", results, DRAWN)
     assert finished.returncode == 0, finished.stderr
     page = (results / "findings.html").read_text()
     assert "How it grows" in page and "Chain of thought, fixed lengths" in page

@@ -21,21 +21,14 @@ from nstar.plan.missing import Stores, make_plan
 from nstar.store.archive import check_replicates, read_store
 from nstar.store.schemas import CELL, EVALUATION
 from nstar.study import Study, Success
-from nstar.subjects.demand.learning_curves import tabulate_curves
-from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
-from nstar.subjects.functions.rows import function_rows
-from nstar.subjects.functions.sources import find_source_outcomes
-from nstar.subjects.widths.rows import answer_rows
-from nstar.tables import CELLS, PROVENANCE, THRESHOLDS, write_table
+from nstar.subjects.subject import load
+from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
 from nstar.tables.selection import CURVE, REPLICATE
 from nstar.tasks import Task
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables cells and provenance, what else the study is about, and study.zarr.
-
-    That is thresholds, lengths and learning curves for demand of data; measures, sharpness and degrees
-    for functions; answers for questions.
+    """Write the tables cells and provenance, those of the subject, and study.zarr.
 
     Parameters
     ----------
@@ -49,35 +42,29 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
-    stores, rows, sources, measured = Stores(study, results), [], [], []
+    subject, stores = study.subject, Stores(study, results)
+    rows, sources, measured = [], [], []
     for block, wanted in _blocks(study, results):
         trained, evaluated = _read_block(stores, block)
         part = _cell_rows(stores, block, trained, evaluated)
         chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
         rows.append(part[chosen])
         sources.append(_source(stores.cell(block), trained))
-        if study.evaluation.function is not None:
-            loss = study.evaluation.function.converged_loss
-            measured.append(function_rows(part[chosen], trained, evaluated, loss))
-        if study.evaluation.answers is not None:
-            measured.append({"answers": answer_rows(study, part, trained, evaluated)[chosen]})
-    cells, thresholds = pd.concat(rows, ignore_index=True), None
+        if subject.block_rows and any(chosen):
+            measured.append(load(subject.block_rows)(study, part[chosen], trained, evaluated))
+    cells = pd.concat(rows, ignore_index=True)
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
-    if measured:
-        for name in measured[0]:
-            made = pd.concat([part[name] for part in measured], ignore_index=True)
-            if name == "measures":
-                made["source_outcome"] = find_source_outcomes(study, made, cells)
-            write_table(tables / f"{name}.csv", name, made)
-    else:
-        thresholds = find_thresholds(study, cells)
-        write_table(tables / "thresholds.csv", "thresholds", thresholds)
-        write_table(tables / "lengths.csv", "lengths", count_lengths(study, cells))
-        curves = tabulate_curves(study, cells)
-        write_table(tables / "learning_curves.csv", "learning_curves", curves)
-    _write_study_store(tables / "study.zarr", study, cells, thresholds)
+    made = {
+        name: pd.concat([part[name] for part in measured], ignore_index=True)
+        for name in (measured[0] if measured else ())
+    }
+    if subject.study_tables:
+        made |= load(subject.study_tables)(study, cells, made)
+    for name in subject.collected:
+        write_table(tables / f"{name}.csv", name, made[name])
+    _write_study_store(tables / "study.zarr", study, cells, made.get("thresholds"))
 
 
 def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
@@ -201,7 +188,7 @@ def _write_study_store(
             array.rename({name: f"threshold_{rule}_{name}" for name in brackets}), join="outer"
         )
     for name, variable in dataset.variables.items():
-        column = CELLS.get(name) or THRESHOLDS[name.split("_", 2)[2]]
+        column = CELLS.get(name) or TABLES["thresholds"][name.split("_", 2)[2]]
         variable.attrs.update(long_name=column.meaning, units=column.unit)
     dataset["outcome"].attrs.update(
         flag_values=list(range(len(OUTCOMES))), flag_meanings=" ".join(OUTCOMES)

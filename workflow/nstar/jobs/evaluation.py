@@ -14,15 +14,15 @@ from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.training import pool_of, read_sets
 from nstar.measures.accuracy import decode, score
+from nstar.measures.answering import measure_answers
 from nstar.progress import Progress
 from nstar.specification import digest
 from nstar.store.archive import check_replicates, read_store, specification_of, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL, EVALUATION
 from nstar.study import SUCCESS_MEASURES
-from nstar.subjects.functions.measurement import measure_functions
-from nstar.subjects.widths.answering import measure_answers
-from nstar.tasks.questions.question import QuestionTask
+from nstar.subjects.registry import SUBJECTS
+from nstar.subjects.subject import load
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
@@ -106,7 +106,7 @@ def _evaluate_block(
             decoded = (
                 part.cpu().numpy() for part in (result.token_accuracy, result.sequence_accuracy)
             )
-            if isinstance(pool.task, QuestionTask):
+            if pool.task.is_text:
                 answers = measure_answers(pool.task, cell.supervision, *sets)
                 decoded = answers.pop("token_accuracy"), answers["exact_accuracy"]
                 variables |= {name: ("replicate", values) for name, values in answers.items()}
@@ -122,11 +122,14 @@ def _evaluate_block(
         n_read = tokens.shape[2]
         coordinates[axis] = np.arange(n_read - labels.shape[2], n_read) + 1
     dataset = xr.Dataset(variables, coords=coordinates)
-    if "function" in options:
-        tasks = {
-            seed: task_of_seed(specification["task"], cell.task, seed, results)
-            for seed in block.seeds
-        }
-        measured = (trained, tasks, model, specification, options["function"], device)
-        dataset = dataset.merge(measure_functions(*measured))
+    for subject in SUBJECTS:
+        if subject.option in options:
+            tasks = {
+                seed: task_of_seed(specification["task"], cell.task, seed, results)
+                for seed in block.seeds
+            }
+            added = load(subject.measure)(
+                options[subject.option], trained, tasks, model, specification, device
+            )
+            dataset = dataset.merge(added)
     return dataset

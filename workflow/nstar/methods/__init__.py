@@ -4,7 +4,6 @@ from nstar.cells import cells_of
 from nstar.methods.rows import Row, kind_tables, option_rows, show_value
 from nstar.report.page import render_page
 from nstar.study import FRESH, Study
-from nstar.tasks import QuestionTask
 
 __all__ = ["write_methods"]
 
@@ -28,7 +27,7 @@ def write_methods(study: Study) -> str:
     cells = cells_of(study)
     tasks = study.tasks.values()
     return render_page(
-        "methods.html",
+        f"{study.subject.name}/methods.html",
         title=study.title,
         study=study,
         n_cells=len(cells),
@@ -36,8 +35,8 @@ def write_methods(study: Study) -> str:
         length_distributions={cell.length_distribution for cell in cells},
         fresh=any(cell.budget == FRESH for cell in cells),
         sized=any(cell.budget != FRESH for cell in cells),
-        asks_questions=any(isinstance(task, QuestionTask) for task in tasks),
-        labels_symbols=any(not isinstance(task, QuestionTask) for task in tasks),
+        asks_questions=any(task.is_text for task in tasks),
+        labels_symbols=any(not task.is_text for task in tasks),
         own_decay=any(model.weight_decay is not None for model in study.models.values()),
         models=kind_tables(study.models),
         tasks=kind_tables(study.tasks),
@@ -56,7 +55,7 @@ def write_methods(study: Study) -> str:
             "fit": option_rows(
                 study.fit,
                 "fit.",
-                but=() if study.subject == "demand" else {"fit.bootstrap_replicates"},
+                but=() if study.subject.axis == "budget" else {"fit.bootstrap_replicates"},
             ),
         },
     )
@@ -72,7 +71,7 @@ def _idle_in_training(study: Study) -> set[str]:
 
 def _idle_in_evaluation(study: Study) -> set[str]:
     """Return the options of the evaluation that nothing reads: other subjects, a test set of no task."""
-    blocks = {name for name in ("function", "answers") if getattr(study.evaluation, name) is None}
+    blocks = {name for name, value in study.evaluation if value is None}
     if not any(task.extrapolates for task in study.tasks.values()):
         blocks.add("test_examples")
     return {f"evaluation.{name}" for name in blocks}

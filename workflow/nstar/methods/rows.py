@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nstar.kinds.families import differences
 from nstar.options import Options
-from nstar.study.families import differences
 
 BLANK = "\u2013"
 """In place of an option that a model of the table does not have."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from nstar.cells import Block, Slice, batch_size, pool_of, tested_length
 from nstar.kinds.size import Shape, Size
-from nstar.study import FunctionMeasures, Study
+from nstar.study import Study
 from nstar.tasks import Supervision, Task
 
 STEP_SECONDS = {"cpu": 2e-4, "gpu": 1e-4}
@@ -86,7 +86,7 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
     elif cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
         n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
     n_snapshots = training.max_steps // training.snapshot_every if training.snapshot_every else 0
-    n_forward += (1 + n_snapshots) * _n_measured(study.evaluation.function, cell.length)
+    n_forward += (1 + n_snapshots) * study.evaluation.n_measured(cell.length)
     test_flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
     n_curves = 6 * -(-training.max_steps // training.evaluate_every)
     weights = 4 * size.n_parameters
@@ -106,15 +106,6 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
         memory_bytes=int(states + sets + launch + n * n_snapshots * weights),
         disk_bytes=2**15 + n * (weights * (1 + n_snapshots) + 4 * n_curves + 48 * cell.length),
     )
-
-
-def _n_measured(function: FunctionMeasures | None, length: int) -> int:
-    """Return how many inputs go through a network that is measured as a function."""
-    if function is None:
-        return 0
-    n_steps = function.draws * len((*function.gaussian, *function.sphere, *function.relative))
-    exact = length <= function.exact_bits
-    return (1 + n_steps) * 2**length if exact else (2 + length + 2 * n_steps) * function.inputs
 
 
 def data_bytes(task: Task, piece: Slice) -> int:

@@ -55,7 +55,8 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     Returns
     -------
     list of WholeCost
-        One per strategy of `nstar.study.search`, in its order; none of a study that is not about demand.
+        One per strategy of `nstar.study.search`, in its order; none of a study that does not seek
+        the demand for data.
 
     Notes
     -----
@@ -63,7 +64,7 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     budget to beyond the last, each as likely, where no replicate learns below N* and all do from there
     on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
     """
-    if study.subject != "demand":
+    if study.subject.axis != "budget":
         return []
     curves: dict[tuple, list[Cell]] = {}
     for cell in cells_of(study):

@@ -10,7 +10,8 @@ from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
 from nstar.study import FRESH, GridEntry
-from nstar.tasks import LearntFunction
+from nstar.subjects.subject import load
+from nstar.tasks.base import Source
 
 LONGEST_SEGMENT = 200
 """Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
@@ -62,10 +63,11 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         yield from _no_source(parts)
     if {"grid", "tasks", "training"} <= set(parts):
         yield from _wrong_objective(parts)
-    if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
-        yield from _no_function(parts)
-    if {"grid", "models", "tasks", "training", "evaluation", "search"} <= set(parts):
+    if {"grid", "tasks"} <= set(parts):
+        yield from _fresh_short_to_long(parts)
         yield from question_mistakes(parts)
+    if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
+        yield from load(parts["evaluation"].subject.mistakes)(parts)
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
@@ -184,67 +186,42 @@ def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _no_function(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what does not go with, or without, the measures of networks as functions of bits."""
-    measured = parts["evaluation"].function is not None
+def _fresh_short_to_long(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield entries that would use up the sequences of a length, and draw new ones in every step."""
     for i, entry in enumerate(parts["grid"]):
-        fresh = entry.listed_budgets == (FRESH,)
-        if fresh and not measured:
-            yield (
-                f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
-                "evaluation.function, or give training-set sizes"
-            )
-        if fresh and "short_to_long" in entry.length_distributions:
+        if entry.listed_budgets == (FRESH,) and "short_to_long" in entry.length_distributions:
             yield (
                 f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
                 "length up; use uniform"
             )
-    if not measured:
-        return
-    if parts["training"].objective != "squared_error":
-        yield (
-            "evaluation.function: needs networks of one output; set training.objective: squared_error"
-        )
-    if parts["search"] != "all":
-        yield f"search: {parts['search']} looks for demand, and evaluation.function does not; use all"
-    for i, _, name, task in used(parts, "tasks"):
-        if task.n_symbols != 2:
-            yield (
-                f"grid.{i}.tasks: {name} has {task.n_symbols} symbols, and evaluation.function measures "
-                "functions of bits; leave it out"
-            )
 
 
 def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield where no cell of the grid learns what a learnt function is."""
+    """Yield where no cell of the grid trains the networks that define a task."""
+    own_labels = [name for name, task in parts["tasks"].items() if task.source is None]
     for name, task in parts["tasks"].items():
-        if not isinstance(task, LearntFunction):
+        source = task.source
+        if source is None:
             continue
-        source = parts["tasks"].get(task.task)
-        if source is None or isinstance(source, LearntFunction):
-            legal = [
-                other
-                for other, kind in parts["tasks"].items()
-                if not isinstance(kind, LearntFunction)
-            ]
+        if source.task not in own_labels:
             yield (
-                f"tasks.{name}.task: {task.task} is no task that a network learns from examples; legal "
-                f"are {', '.join(legal)}{nearest(task.task, legal)}"
+                f"tasks.{name}.task: {source.task} is no task that a network learns from examples; legal "
+                f"are {', '.join(own_labels)}{nearest(source.task, own_labels)}"
             )
-        elif not any(_holds(entry, task, parts) for entry in parts["grid"]):
+        elif not any(_holds(entry, source, parts) for entry in parts["grid"]):
             yield (
-                f"tasks.{name}: no grid entry trains model {task.model} on task {task.task}, "
-                f"supervision outcome, fixed length {task.length}, budget {task.budget}; add one"
+                f"tasks.{name}: no grid entry trains model {source.model} on task {source.task}, "
+                f"supervision outcome, fixed length {source.length}, budget {source.budget}; add one"
             )
 
 
-def _holds(entry: GridEntry, task: LearntFunction, parts: Mapping[str, Any]) -> bool:
+def _holds(entry: GridEntry, source: Source, parts: Mapping[str, Any]) -> bool:
     return (
-        task.model in names_in(entry, "models", parts["models"])
-        and task.task in names_in(entry, "tasks", parts["tasks"])
+        source.model in names_in(entry, "models", parts["models"])
+        and source.task in names_in(entry, "tasks", parts["tasks"])
         and "outcome" in entry.supervisions
         and "fixed" in entry.length_distributions
-        and task.length in entry.lengths
-        and task.budget
-        in budgets_of(entry, parts["tasks"][task.task], "fixed", task.length, parts["data"])
+        and source.length in entry.lengths
+        and source.budget
+        in budgets_of(entry, parts["tasks"][source.task], "fixed", source.length, parts["data"])
     )

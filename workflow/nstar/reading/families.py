@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from nstar.kinds.families import AXES, Axis, differences
 from nstar.options import LONGEST_NAME, Few, Name, Options, refuse_repeats
 from nstar.reading.messages import describe_error, option_classes, show
 from nstar.study import Study
-from nstar.study.families import AXES, Axis, differences
 
 _NAME = TypeAdapter(Name)
 

@@ -9,42 +9,16 @@ from nstar.tasks.questions.question import QuestionTask
 
 
 def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what does not go together where tasks ask questions, or `evaluation.answers` is given.
+    """Yield what entries of the grid ask of tasks with questions that these do not have.
 
     Parameters
     ----------
     parts : mapping
-        The valid top-level fields of a configuration; grid, models, tasks, training, evaluation and
-        search are among them.
+        The valid top-level fields of a configuration; grid and tasks are among them.
     """
-    asked = parts["evaluation"].answers is not None
     for i, entry, name, task in used(parts, "tasks"):
-        if not isinstance(task, QuestionTask):
-            if asked:
-                yield (
-                    f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
-                    "it out"
-                )
-            continue
-        if not asked:
-            yield (
-                f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures the "
-                "width that these need"
-            )
-        yield from _impossible_questions(f"grid.{i}", entry, name, task)
-    for i, _, name, model in used(parts, "models") if asked else ():
-        if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
-            yield (
-                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
-                "token; use a causal model"
-            )
-    if asked and parts["search"] != "all":
-        yield (
-            f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "
-            "width; use all"
-        )
-    if asked and parts["training"].objective != "cross_entropy":
-        yield "training.objective: evaluation.answers needs networks that choose words; use cross_entropy"
+        if task.is_text:
+            yield from _impossible_questions(f"grid.{i}", entry, name, task)
 
 
 def _impossible_questions(

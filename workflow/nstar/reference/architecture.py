@@ -1,7 +1,7 @@
 """The map of the package: one row per room, and a picture of the arrows between rooms.
 
-A room is a package of `nstar`, or one of `nstar.subjects`. The loose modules are not
-rooms: they hold what every room may use, and import none.
+A room is a package of `nstar`, or one of `nstar.subjects`; the declarations of all subjects
+are one room. The loose modules are not rooms: they hold what every room may use, and import none.
 """
 
 import ast
@@ -14,6 +14,9 @@ ROOT = Path(nstar.__file__).parent
 
 Arrows = dict[str, set[str]]
 
+DECLARATIONS = {"columns", "options", "subject"}
+"""The modules by which a subject declares itself."""
+
 
 def room_of(module: str) -> str | None:
     """Return the room that a module lies in, or None for a loose one.
@@ -22,11 +25,15 @@ def room_of(module: str) -> str | None:
     --------
     >>> room_of("nstar.plan.costs"), room_of("nstar.subjects.demand.checks"), room_of("nstar.seeds")
     ('plan', 'subjects.demand', None)
+    >>> room_of("nstar.subjects.demand.subject"), room_of("nstar.subjects.registry")
+    ('subjects', 'subjects')
     """
     _, *parts = module.split(".")
     if not parts or not (ROOT / parts[0]).is_dir():
         return None
-    return ".".join(parts[: 2 if parts[0] == "subjects" else 1])
+    if parts[0] != "subjects" or len(parts) < 2 or not (ROOT / "subjects" / parts[1]).is_dir():
+        return parts[0]
+    return parts[0] if parts[-1] in DECLARATIONS else ".".join(parts[:2])
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -52,7 +59,7 @@ def arrows() -> Arrows:
     found: Arrows = {}
     for module, path in modules().items():
         room = room_of(module)
-        if room is None or room == "subjects":
+        if room is None:
             continue
         imported = {
             room_of(name) for name in imported_modules(path) if name.partition(".")[0] == "nstar"

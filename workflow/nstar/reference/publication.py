@@ -73,13 +73,6 @@ PUBLICATIONS = {
 }
 """What each study publishes, by the path of its configuration in the repository."""
 
-ANALYSES = {
-    "demand": ("fit", "comparison"),
-    "functions": ("functions",),
-    "widths": ("widths",),
-}
-"""Recipes of the analysis of each subject."""
-
 
 def publish(configuration: str, results: Path, root: Path) -> list[str]:
     """Copy what a study publishes from a finished run, and fill the sections of its page.
@@ -194,9 +187,10 @@ def study_digest(study: Study) -> str:
     Options of figures, jobs and devices, the title, and the recipes of pages and figures have no part
     in it. Options that came later are left out at their default, as in the names of stores.
     """
-    stages = ("data", "training", "evaluation", "tables", *ANALYSES[study.subject])
+    stages = ("data", "training", "evaluation", "tables")
+    recipes = {stage: RECIPES[stage] for stage in stages} | study.subject.table_recipes
     options = study.model_dump(mode="json", exclude={"title", "figures", "jobs", "device"})
-    return digest({"study": options, "recipes": {stage: RECIPES[stage] for stage in stages}})
+    return digest({"study": options, "recipes": recipes})
 
 
 def sections_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from nstar.stats.comparison import (
 )
 from nstar.stats.crossing import Crossing, find_crossings, fit_crossings
 from nstar.stats.demand import Demand, fit_demand
+from nstar.stats.design import Words
 from nstar.stats.fieller import RatioOfEstimates, ratio_of_estimates
 from nstar.stats.forms import FormFit, compare_forms
 from nstar.stats.interval_regression import IntervalFit, SlopeRange, find_slope_range, fit_intervals
@@ -43,6 +44,7 @@ __all__ = [
     "SharingFactor",
     "SlopeRange",
     "Threshold",
+    "Words",
     "bootstrap_scaling",
     "bracket_ratio",
     "bracket_sharing_factor",

@@ -1,13 +1,21 @@
 """The design of a set of curves: one row of covariates for each, and whether it suffices."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from nstar.stats.checks import as_columns, refuse_rows
 from nstar.stats.observations import Observations, observe
 
-__all__ = ["curve_design", "observe_complete", "orthonormalise", "why_not_identified"]
+__all__ = [
+    "OF_DATA",
+    "Words",
+    "curve_design",
+    "observe_complete",
+    "orthonormalise",
+    "why_not_identified",
+]
 
 
 def observe_complete(budget, n_learnt, n_runs, curve, covariates) -> Observations:
@@ -50,24 +58,37 @@ def curve_design(observations: Observations, covariates: Mapping[str, np.ndarray
     return np.column_stack(columns)
 
 
-def why_not_identified(design: np.ndarray, names: tuple[str, ...], n_curves: int) -> str:
+class Words(NamedTuple):
+    """What sentences call the demand that is sought, and the values at which runs were made."""
+
+    demand: str = "N*"
+    values: str = "budgets"
+
+
+OF_DATA = Words()
+
+
+def why_not_identified(
+    design: np.ndarray, names: tuple[str, ...], n_curves: int, words: Words
+) -> str:
     """Return a sentence on what the bracketed curves leave open, or "" when they suffice."""
     n_bracketed, n_coefficients = design.shape
+    inside = f"{words.demand} inside their {words.values}"
     for name, column in zip(names[1:], design[:, 1:].T, strict=True):
         if n_bracketed and np.ptp(column) == 0:
             return (
                 f"{name} has one value, {column[0]:.4g}, in the {n_bracketed} of {n_curves} curves "
-                "with N* inside their budgets: its effect cannot be told from the intercept."
+                f"with {inside}: its effect cannot be told from the intercept."
             )
     if n_bracketed < n_coefficients + 1:
         return (
-            f"Only {n_bracketed} of {n_curves} curves have N* inside their budgets, and "
+            f"Only {n_bracketed} of {n_curves} curves have {inside}, and "
             f"{n_coefficients} coefficients need at least {n_coefficients + 1} such curves."
         )
     rank = np.linalg.matrix_rank(design)
     if rank < n_coefficients:
         return (
-            f"The {n_bracketed} curves with N* inside their budgets vary in too few directions to "
+            f"The {n_bracketed} curves with {inside} vary in too few directions to "
             f"separate {n_coefficients} coefficients (rank {rank})."
         )
     return ""

@@ -7,7 +7,14 @@ import numpy as np
 from scipy import stats
 
 from nstar.stats.checks import check_confidence
-from nstar.stats.design import curve_design, observe_complete, orthonormalise, why_not_identified
+from nstar.stats.design import (
+    OF_DATA,
+    Words,
+    curve_design,
+    observe_complete,
+    orthonormalise,
+    why_not_identified,
+)
 from nstar.stats.results import ScalingFit, t_interval, tabulate
 from nstar.stats.success_model import Optimum, SuccessModel, find_optimum
 
@@ -27,6 +34,7 @@ def fit_scaling(
     covariates: Mapping[str, np.ndarray],
     confidence: float = 0.95,
     scale_covariates: Mapping[str, np.ndarray] | None = None,
+    words: Words = OF_DATA,
 ) -> ScalingFit:
     """Fit log N* as a linear function of covariates to the outcomes of runs.
 
@@ -47,6 +55,8 @@ def fit_scaling(
         Covariates of ln s, constant within a curve: scatter of runs that grows with the length,
         say.  One scatter for all curves where left out.  Slopes are penalised as normal with
         standard deviation 0.75, so covariates should be of order one, as logarithms are.
+    words : Words, optional
+        What `reason` calls the demand and the budgets; those of data where left out.
 
     Returns
     -------
@@ -131,7 +141,7 @@ def fit_scaling(
         "n_parameters": len(names) + scale_design.shape[1] + 2,  # tau and lapse rate
         "method": METHOD,
     }
-    reason = why_not_identified(design[bracketed], names, shared["n_curves"])
+    reason = why_not_identified(design[bracketed], names, shared["n_curves"], words)
     if reason:
         return _unidentified_fit(names, reason, shared)
 

@@ -3,14 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Variable:
-    """Dimensions, long name and unit (``1`` for none) of a variable of a store."""
-
-    dimensions: tuple[str, ...]
-    long_name: str
-    units: str = "1"
+from nstar.columns import Variable
+from nstar.subjects.registry import SUBJECTS
 
 
 @dataclass(frozen=True)
@@ -38,18 +32,11 @@ _STREAM, _REPLICATE = ("sequence", "position"), ("replicate",)
 
 _CURVE = ("replicate", "evaluation")
 
-_MOMENT = ("replicate", "moment")
-
-_STEPS = ("replicate", "moment", "perturbation")
-
 _LOSS = "nats, or 1 of a squared error"
 
 _SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
 
 _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
-
-PERTURBATIONS = ("gaussian", "sphere", "relative")
-"""Kinds of steps in weight space, by their codes in the store of an evaluation."""
 
 DATA = Schema(
     "data",
@@ -125,25 +112,6 @@ EVALUATION = Schema(
         "exact_accuracy": Variable(_REPLICATE, "share of texts that are those of the data set"),
         "end_rate": Variable(_REPLICATE, "share of texts that ended"),
         "chance": Variable(_REPLICATE, "share of the likeliest answer"),
-        "measured_step": Variable(_MOMENT, "optimiser steps before the measures", "steps"),
-        "parameter_norm": Variable(_MOMENT, "norm of all parameters but positions"),
-        "blowup": Variable(_MOMENT, "LayerNorm blow-up of the theory, mean over inputs"),
-        "squared_blowup": Variable(_MOMENT, "its square, mean over inputs"),
-        "plain_blowup": Variable(_MOMENT, "LayerNorm blow-up of the released code"),
-        "average_sensitivity": Variable(_MOMENT, "average sensitivity of the network"),
-        "average_sensitivity_error": Variable(_MOMENT, "its standard error, 0 where it is exact"),
-        "rounded_sensitivity": Variable(_MOMENT, "average sensitivity of the rounded outputs"),
-        "target_sensitivity": Variable(_REPLICATE, "average sensitivity of the function taught"),
-        "degree_weight": Variable((*_MOMENT, "degree"), "Fourier weight by degree"),
-        "target_degree_weight": Variable(("replicate", "degree"), "that of the function taught"),
-        "perturbation_kind": Variable(
-            ("perturbation",), "kind of the steps in weight space, a code"
-        ),
-        "perturbation_size": Variable(("perturbation",), "their size"),
-        "radius": Variable(_STEPS, "mean length of the steps"),
-        "sharpness": Variable(_STEPS, "mean squared change of the output"),
-        "sharpness_error": Variable(_STEPS, "its standard error"),
-        "loss_increase": Variable(_STEPS, "mean increase of the squared error"),
-        "loss_increase_error": Variable(_STEPS, "its standard error"),
+        **{name: variable for subject in SUBJECTS for name, variable in subject.variables.items()},
     },
 )

@@ -1,6 +1,5 @@
 """What does a study consist of? The options of a configuration, one file per section."""
 
-from nstar.study.evaluation import FunctionMeasures
 from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry
 from nstar.study.study import Study
 from nstar.study.training import SUCCESS_MEASURES, Success
@@ -9,7 +8,6 @@ __all__ = [
     "FRESH",
     "SUCCESS_MEASURES",
     "Data",
-    "FunctionMeasures",
     "GeometricRange",
     "GridEntry",
     "Study",

@@ -26,6 +26,7 @@ from nstar.study.evaluation import Evaluation
 from nstar.study.grid import Data, GridEntry, Replicates
 from nstar.study.search import STRATEGIES
 from nstar.study.training import Training
+from nstar.subjects.subject import Subject
 from nstar.tasks import TASKS
 
 TaskOptions = tagged_union(*TASKS.values())
@@ -134,11 +135,9 @@ class Study(Options):
     )
 
     @property
-    def subject(self) -> Literal["demand", "functions", "widths"]:
-        """What the study is about: which tables, figures and findings it has."""
-        if self.evaluation.function is not None:
-            return "functions"
-        return "demand" if self.evaluation.answers is None else "widths"
+    def subject(self) -> Subject:
+        """What the study is about: its tables, figures and findings."""
+        return self.evaluation.subject
 
     @model_validator(mode="after")
     def _precision_of_the_device(self):

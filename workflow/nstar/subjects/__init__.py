@@ -1,1 +1,1 @@
-"""What is a study about?"""
+"""What can a study be about? The declaration of every subject."""

@@ -1,68 +1,33 @@
 """Which tables and columns are there, and how are they written and read?"""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
+from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
-from nstar.tables.answers import ANSWERS, WIDTH_EXPONENTS, WIDTHS
-from nstar.tables.demand import (
-    CELLS,
-    CHECKS,
-    COMPOSITION,
-    DEMAND,
-    EXPONENTS,
-    EXTRAPOLATION,
-    FORMS,
-    LENGTHS,
-    PROVENANCE,
-    RATIOS,
-    ROBUSTNESS,
-    SHARING,
-    STEPS,
-    THRESHOLDS,
-)
-from nstar.tables.learning import LEARNING_CURVES, LEARNING_EXPONENTS
-from nstar.tables.measured import CONTRASTS, DEGREES, MEASURES, REGRESSIONS, SHAPES, SHARPNESS
+from nstar.subjects.registry import SUBJECTS
+from nstar.tables.cells import CELLS, PROVENANCE
 
-TABLES = {
-    "cells": CELLS,
-    "thresholds": THRESHOLDS,
-    "exponents": EXPONENTS,
-    "robustness": ROBUSTNESS,
-    "checks": CHECKS,
-    "forms": FORMS,
-    "demand": DEMAND,
-    "sharing": SHARING,
-    "ratios": RATIOS,
-    "steps": STEPS,
-    "extrapolation": EXTRAPOLATION,
-    "composition": COMPOSITION,
-    "lengths": LENGTHS,
-    "learning_curves": LEARNING_CURVES,
-    "learning_exponents": LEARNING_EXPONENTS,
-    "provenance": PROVENANCE,
-    "measures": MEASURES,
-    "sharpness": SHARPNESS,
-    "degrees": DEGREES,
-    "regressions": REGRESSIONS,
-    "shapes": SHAPES,
-    "contrasts": CONTRASTS,
-    "answers": ANSWERS,
-    "widths": WIDTHS,
-    "width_exponents": WIDTH_EXPONENTS,
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVERY_STUDY = {
+    "cells": Table("one row per cell and replicate; also as `cells.parquet`.", CELLS),
+    "provenance": Table("one row per store of trained replicates.", PROVENANCE),
 }
-"""All tables by name."""
+"""Tables that every study has; a subject has others beside them."""
 
-FUNCTION_TABLES = ("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts")
-"""Those that only a study with ``evaluation.function`` has."""
+TABLES: Mapping[str, Mapping[str, Column]] = {
+    name: table.columns
+    for tables in (EVERY_STUDY, *(subject.tables for subject in SUBJECTS))
+    for name, table in tables.items()
+}
+"""Columns of all tables by name."""
 
-ANSWER_TABLES = ("answers", "widths", "width_exponents")
-"""Those that only a study with ``evaluation.answers`` has."""
 
-
-def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
+def write_table(path: Path, name: str, table: "pd.DataFrame") -> None:
     """Write a table as CSV or Parquet, by the ending of the path, with its columns as documented."""
     columns = TABLES[name]
     if set(table.columns) != set(columns):
@@ -76,7 +41,7 @@ def write_table(path: Path, name: str, table: pd.DataFrame) -> None:
             typed.to_csv(temporary, index=False)
 
 
-def read_table(path: Path, name: str) -> pd.DataFrame:
+def read_table(path: Path, name: str) -> "pd.DataFrame":
     """Read a table back with the types it was written with.
 
     Raises
@@ -84,6 +49,8 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
     ArtifactError
         If the file is missing, or its columns are not those of the table.
     """
+    import pandas as pd  # a plan reads names of tables alone
+
     columns = TABLES[name]
     types = {key: column.dtype for key, column in columns.items()}
     if not path.is_file():
@@ -102,35 +69,23 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
     return table.astype(types)
 
 
+def table_file(name: str) -> str:
+    """Return the file that a table is read from, relative to the results folder."""
+    return f"tables/{name}.{'parquet' if name == 'cells' else 'csv'}"
+
+
+def read_tables(results: Path, *names: str) -> "tuple[pd.DataFrame, ...]":
+    """Read tables of a results folder by name; see `read_table`."""
+    return tuple(read_table(results / table_file(name), name) for name in names)
+
+
 __all__ = [
-    "ANSWERS",
-    "ANSWER_TABLES",
     "CELLS",
-    "CHECKS",
-    "COMPOSITION",
-    "CONTRASTS",
-    "DEGREES",
-    "DEMAND",
-    "EXPONENTS",
-    "EXTRAPOLATION",
-    "FORMS",
-    "FUNCTION_TABLES",
-    "LEARNING_CURVES",
-    "LEARNING_EXPONENTS",
-    "LENGTHS",
-    "MEASURES",
+    "EVERY_STUDY",
     "PROVENANCE",
-    "RATIOS",
-    "REGRESSIONS",
-    "ROBUSTNESS",
-    "SHAPES",
-    "SHARING",
-    "SHARPNESS",
-    "STEPS",
     "TABLES",
-    "THRESHOLDS",
-    "WIDTHS",
-    "WIDTH_EXPONENTS",
     "read_table",
+    "read_tables",
+    "table_file",
     "write_table",
 ]

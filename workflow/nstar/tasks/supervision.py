@@ -18,33 +18,10 @@ chain_of_thought  ``question S steps S answer``              all that follows, f
 ================  =========================================  ==========================
 """
 
-from typing import TYPE_CHECKING, Literal, get_args
-
-import numpy as np
-
-if TYPE_CHECKING:
-    from nstar.tasks.base import Task
+from typing import Literal, get_args
 
 Supervision = Literal["outcome", "chain_of_thought", "aligned"]
 SUPERVISIONS: tuple[Supervision, ...] = get_args(Supervision)
 
 NO_LABEL = -100
 """Label of a token at which nothing is asked for; PyTorch's cross-entropy passes it over."""
-
-
-def n_tokens(supervision: Supervision, task: "Task", length: int) -> int:
-    """Return `Task.n_tokens`."""
-    return task.n_tokens(supervision, length)
-
-
-def supervise(
-    supervision: Supervision,
-    task: "Task",
-    symbols: np.ndarray,
-    states: np.ndarray,
-    lengths: np.ndarray,
-    shortest: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return `Task.supervise` of sequences that have at least `shortest` symbols."""
-    legal_lengths = range(shortest, symbols.shape[1] + 1)
-    return task.supervise(supervision, symbols, states, lengths, legal_lengths)

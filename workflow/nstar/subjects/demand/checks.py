@@ -21,9 +21,9 @@ from nstar.stats import (
     fit_crossings,
     fit_scaling,
 )
+from nstar.subjects.demand.columns import CHECKS
 from nstar.subjects.demand.observations import covariates, scaling_data
 from nstar.subjects.demand.selection import as_score
-from nstar.tables import CHECKS
 from nstar.tables.selection import PLACE
 
 AGREES, OTHER_CONCLUSION, DISAGREES, NO_ANSWER = (

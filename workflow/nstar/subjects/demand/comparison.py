@@ -18,8 +18,9 @@ from nstar.stats import (
     find_sharing_factor,
     find_threshold,
 )
+from nstar.subjects.demand.columns import RATIOS, SHARING, STEPS
 from nstar.subjects.demand.selection import chosen_replicates
-from nstar.tables import RATIOS, SHARING, STEPS, TABLES, read_table, write_table
+from nstar.tables import TABLES, read_table, write_table
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 

@@ -26,10 +26,11 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.demand.checks import check_fits
+from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
-from nstar.tables import DEMAND, EXPONENTS, FORMS, TABLES, read_table, write_table
+from nstar.tables import TABLES, read_table, write_table
 from nstar.tables.selection import CURVE, PLACE, STRATUM, stratum_of
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from nstar.cells import make_pool
 from nstar.stats import LearningCurve, fit_learning_curve
 from nstar.study import SUCCESS_MEASURES, Study
-from nstar.tables import LEARNING_CURVES, LEARNING_EXPONENTS
+from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import Pool, Supervision
 

@@ -9,7 +9,7 @@ from nstar.cells import make_pool
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.stats import find_threshold
 from nstar.study import Study
-from nstar.tables import LENGTHS, THRESHOLDS
+from nstar.subjects.demand.columns import LENGTHS, THRESHOLDS
 from nstar.tables.selection import CURVE
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nstar.stats import compare_shapes, ratio_of_estimates
+from nstar.subjects.functions.columns import CONTRASTS, SHAPES
 from nstar.subjects.functions.regressions import (
     Rows,
     fit_growth,
@@ -18,7 +19,7 @@ from nstar.subjects.functions.regressions import (
     tradeoff_rows,
 )
 from nstar.subjects.functions.selection import settled_rows, sharpness_names
-from nstar.tables import CONTRASTS, SHAPES, TABLES, read_table, write_table
+from nstar.tables import TABLES, read_table, write_table
 from nstar.tables.selection import REPLICATE, STRATUM, stratum_of
 
 MEASURED = ("plain_blowup", "blowup", "parameter_norm", "average_sensitivity", "converged_at")

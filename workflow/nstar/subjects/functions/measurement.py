@@ -19,10 +19,10 @@ from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs
 from nstar.models import StackedModel
 from nstar.seeds import derive_seed, numpy_generator
-from nstar.store.schemas import PERTURBATIONS
+from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tasks import Task
 from nstar.tasks.functions.boolean_function import all_inputs
-from nstar.tasks.supervision import Supervision, supervise
+from nstar.tasks.supervision import Supervision
 
 NETWORKS_AT_ONCE = 8
 """Measured together; on a CPU no number depends on it."""
@@ -59,17 +59,19 @@ def perturbations_of(options: Mapping[str, Any]) -> list[Perturbation]:
 
 
 def measure_functions(
+    options: Mapping[str, Any],
     trained: xr.Dataset,
     tasks: Mapping[int, Task],
     model: StackedModel,
     specification: Mapping[str, Any],
-    options: Mapping[str, Any],
     device: torch.device,
 ) -> xr.Dataset:
     """Measure the final weights of a block, and those of its snapshots.
 
     Parameters
     ----------
+    options : mapping
+        Those of ``evaluation.function``.
     trained : xarray.Dataset
         The store of the block; see `nstar.store.schemas.CELL`.
     tasks : mapping of int to Task
@@ -77,8 +79,6 @@ def measure_functions(
     model : StackedModel
     specification : mapping
         That of the trained cell.
-    options : mapping
-        Those of ``evaluation.function``.
     device : torch.device
 
     Returns
@@ -144,7 +144,8 @@ class _Sets:
         self.n_bits = inputs.symbols.shape[2]
         rows = inputs.symbols.reshape(-1, self.n_bits)
         lengths = np.full(len(rows), self.n_bits)
-        tokens, labels = supervise(supervision, task, rows, task.labels(rows), lengths, shortest)
+        legal = range(shortest, self.n_bits + 1)
+        tokens, labels = task.supervise(supervision, rows, task.labels(rows), lengths, legal)
         wanted = np.where(labels < 0, np.nan, labels)
         self.tokens, self.targets = (
             torch.from_numpy(part).to(device).view(*inputs.symbols.shape[:2], -1)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from nstar.stats import LinearFit, LogisticFit, fit_linear, fit_logistic
-from nstar.tables import REGRESSIONS
+from nstar.subjects.functions.columns import REGRESSIONS
 
 MANY_LENGTHS = 8
 """With more lengths than these, those of a trade-off are clusters: its fit has four coefficients."""

@@ -5,7 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from nstar.outcomes import LEARNT, OUTCOMES
-from nstar.store.schemas import PERTURBATIONS
+from nstar.study import Study
+from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tables import TABLES
 from nstar.tables.selection import REPLICATE
 
@@ -25,20 +26,20 @@ RENAMED = {
 
 
 def function_rows(
-    cells: pd.DataFrame, trained: xr.Dataset, evaluated: xr.Dataset, converged_loss: float
+    study: Study, cells: pd.DataFrame, trained: xr.Dataset, evaluated: xr.Dataset
 ) -> dict[str, pd.DataFrame]:
     """Return the rows of a block, by table: measures, sharpness, degrees.
 
     Parameters
     ----------
+    study : Study
     cells : DataFrame
         Rows of the block in the table of cells, those that the study takes, indexed by their place in
         the stores.
     trained, evaluated : xarray.Dataset
-        The stores of the block.
-    converged_loss : float
-        Validation loss from which on a run counts as converged.
+        The stores of the block and of its evaluation.
     """
+    converged_loss = study.evaluation.function.converged_loss
     last = evaluated.sizes["moment"] - 1
     evaluated = evaluated.rename(RENAMED).assign_coords(
         perturbation=np.arange(evaluated.sizes["perturbation"]),

@@ -1,11 +1,22 @@
 """Outcomes of the networks that learnt functions come from."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from nstar.cells import source_of
 from nstar.study import Study
 from nstar.tables.selection import REPLICATE
-from nstar.tasks import LearntFunction
+
+
+def with_source_outcomes(
+    study: Study, cells: pd.DataFrame, block_tables: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return the table of measures with the outcomes of sources, which are known when all cells are."""
+    measures = block_tables["measures"]
+    return {
+        "measures": measures.assign(source_outcome=find_source_outcomes(study, measures, cells))
+    }
 
 
 def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) -> pd.Series:
@@ -15,7 +26,7 @@ def find_source_outcomes(study: Study, rows: pd.DataFrame, cells: pd.DataFrame) 
 
     def outcome(row) -> str:
         task = study.tasks[row.task]
-        if not isinstance(task, LearntFunction):
+        if task.source is None:
             return ""
         return outcomes[(*vars(source_of(task)).values(), row.seed, rate)]
 

@@ -11,15 +11,18 @@ from scipy.optimize import isotonic_regression
 
 from nstar.stats import (
     ScalingFit,
+    Words,
     compare_coefficients,
     find_slope_range,
     find_threshold,
     fit_scaling,
 )
-from nstar.tables import WIDTH_EXPONENTS, WIDTHS, read_table, write_table
+from nstar.subjects.widths.columns import WIDTH_EXPONENTS, WIDTHS
+from nstar.tables import read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 
 ANSWER_MEASURES = ("answer", "chain")
+WORDS = Words("D*", "widths")
 COUNTS = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
 
 TASK_SIZE = [name for name in SIZE if name != "locality"]
@@ -182,6 +185,7 @@ def _fit(
         counts[covariate],
         {covariate: np.log(counts[covariate].to_numpy(dtype=np.float64))},
         confidence,
+        words=WORDS,
     )
 
 
@@ -210,7 +214,7 @@ def _slope_range(
 def _row(shared: Mapping[str, Any], fit: ScalingFit, **others: Any) -> dict[str, Any]:
     """Return the row of one exponent."""
     row = fit.row_of(shared["covariate"], WIDTH_EXPONENTS)
-    return {**row, **shared, "reason": _of_widths(fit.reason), "minus_family": "", **others}
+    return {**row, **shared, "minus_family": "", **others}
 
 
 def _difference(
@@ -224,7 +228,7 @@ def _difference(
     one, two = fits[first], fits[second]
     found = compare_coefficients(one, two, shared["covariate"], confidence)
     row = {name: getattr(one, name) + getattr(two, name) for name in COUNTS}
-    row |= found.rows(WIDTH_EXPONENTS)[0] | {"reason": _of_widths(found.reason)}
+    row |= found.rows(WIDTH_EXPONENTS)[0]
     converged = one.converged and two.converged
     nothing = dict.fromkeys(("slope_lower", "slope_upper", "theory"), np.nan)
     families = {"family": first, "minus_family": second}
@@ -236,8 +240,3 @@ def _difference(
         "converged": converged,
         "confidence": confidence,
     }
-
-
-def _of_widths(reason: str) -> str:
-    """Return why a fit says nothing, in the words of widths: the statistics know demand of data."""
-    return reason.replace("N*", "D*").replace("budgets", "widths")

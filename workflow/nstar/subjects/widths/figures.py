@@ -1,8 +1,10 @@
 """Widths: how accuracy depends on width and problem size, and what width a size needs."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -15,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from nstar.cells.naming import stratum_suffix
 from nstar.report.axes import (
     add_legend,
     label_outer,
@@ -29,8 +32,9 @@ from nstar.report.axes import (
     write_note,
 )
 from nstar.report.marks import censored_handle, draw_bounds
-from nstar.report.style import Look, model_looks, styled
-from nstar.tables.selection import of_measure, runs_by_width
+from nstar.report.style import Look, model_looks, save, styled
+from nstar.tables import read_tables
+from nstar.tables.selection import STRATUM, of_measure, runs_by_width, stratum_of
 
 _COLOURS = matplotlib.colormaps["viridis"]
 _MOST_COLUMNS = 3
@@ -40,6 +44,32 @@ _BAR_INCHES, _LABEL_INCHES = 0.8, 0.65  # width of the colour bar; of the labels
 _FONT_SHARE = 0.36  # of the width of a field, so that four digits fit beside each other
 _LEAST_INCHES = 1.3  # of a panel; the figure of many tasks is wider than asked for
 _FRAME = "#D55E00"  # vermilion, which no accuracy has
+
+
+def draw_figures(job: Mapping[str, Any], results: Path) -> None:
+    """Draw the figures.
+
+    Parameters
+    ----------
+    job : mapping
+        ``figures`` (options), ``names`` (of the figures), ``measure`` and ``threshold`` that are shown.
+    results : Path
+    """
+    answers, *others = read_tables(results, "answers", "widths", "width_exponents")
+    shown = {name: job[name] for name in ("measure", "threshold")}
+    shown["width_inches"] = job["figures"]["width_inches"]
+    for stratum, part in answers.groupby(STRATUM):
+        widths, exponents = (stratum_of(table, stratum) for table in others)
+        drawn = {
+            "width_accuracy": draw_width_accuracy(part, widths, **shown),
+            "widths": draw_widths(widths, exponents, **shown),
+            "operations": draw_operations(widths, **shown),
+        }
+        if "locality" in job["names"]:
+            drawn["locality"] = draw_locality(widths, **shown)
+        for name, figure in drawn.items():
+            stem = results / "figures" / f"{name}{stratum_suffix(*stratum)}"
+            save(figure, stem, job["figures"]["dots_per_inch"])
 
 
 @styled

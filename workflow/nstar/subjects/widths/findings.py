@@ -1,17 +1,19 @@
 """What is found of the width that questions need: no more is claimed than intervals allow."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nstar.cells.naming import stratum_name
-from nstar.report.page import render_page
+from nstar.report.page import render_page, write_page
 from nstar.report.text import BLANK, has_interval, show_interval, show_signed, side_of_zero
+from nstar.tables import read_tables
 from nstar.tables.selection import STRATUM, of_measure, stratum_of
 
-__all__ = ["write_width_findings"]
+__all__ = ["findings_page", "write_findings"]
 
 QUANTITY_NAMES = {"width": "D*", "flops": "operations at D*"}
 COVARIATES = {"n_tokens": "L", "length": "n", "locality": "m"}
@@ -19,7 +21,21 @@ ENDING = 0.99
 """Share of answers that end below which a network counts as one that does not."""
 
 
-def write_width_findings(
+def write_findings(job: Mapping[str, Any], results: Path) -> None:
+    """Write the page of findings.
+
+    Parameters
+    ----------
+    job : mapping
+        ``measure`` and ``threshold`` that are read first, and the ``title`` of the study.
+    results : Path
+    """
+    tables = read_tables(results, "answers", "widths", "width_exponents")
+    page = findings_page(*tables, job["measure"], job["threshold"], job["title"])
+    write_page(page, results / "findings.html")
+
+
+def findings_page(
     answers: pd.DataFrame,
     widths: pd.DataFrame,
     exponents: pd.DataFrame,
@@ -71,7 +87,9 @@ def write_width_findings(
         "n_models": answers["model"].nunique(),
     }
     asked = f"{100 * threshold:g} % of {'answers' if measure == 'answer' else 'chains'}"
-    return render_page("widths.html", title=study_title, size=size, asked=asked, parts=parts)
+    return render_page(
+        "widths/findings.html", title=study_title, size=size, asked=asked, parts=parts
+    )
 
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:

@@ -1,11 +1,13 @@
 """What the numbers of a study say, in sentences that claim no more than the intervals allow."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nstar.cells.naming import stratum_name
-from nstar.report.page import render_page
+from nstar.report.page import render_page, write_page
 from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.readings import (
@@ -16,10 +18,21 @@ from nstar.subjects.demand.findings.readings import (
     readings,
     robustness_table,
 )
+from nstar.tables import read_tables
 from nstar.tables.selection import CURVE, STRATUM, stratum_of
 
 
-def write_findings(
+def write_findings(job: Mapping[str, Any], results: Path) -> None:
+    """Write the page of findings; ``job`` has the ``title`` of the study."""
+    tables = read_tables(
+        results,
+        *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
+        *("demand", "learning_exponents", "sharing", "ratios"),
+    )
+    write_page(findings_page(*tables, job["title"]), results / "findings.html")
+
+
+def findings_page(
     cells: pd.DataFrame,
     thresholds: pd.DataFrame,
     exponents: pd.DataFrame,
@@ -74,7 +87,7 @@ def write_findings(
         for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
     ]
     return render_page(
-        "findings.html",
+        "demand/findings.html",
         title=study_title,
         size=_size(cells, thresholds),
         parts=parts,

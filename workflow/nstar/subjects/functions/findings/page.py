@@ -1,11 +1,13 @@
 """What is found of networks as functions, as sentences that claim no more than the intervals allow."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from nstar.cells.naming import stratum_name
-from nstar.report.page import render_page
+from nstar.report.page import render_page, write_page
 from nstar.report.text import BLANK, show_signed
 from nstar.subjects.functions.findings.regressions import (
     contrast_lines,
@@ -17,15 +19,23 @@ from nstar.subjects.functions.findings.regressions import (
     tradeoff_lines,
 )
 from nstar.subjects.functions.selection import main_sharpness
+from nstar.tables import read_tables
 from nstar.tables.selection import REPLICATE, STRATUM, stratum_of
 
-__all__ = ["function_findings", "write_function_findings"]
+__all__ = ["findings_page", "function_findings", "write_findings"]
 
 _CURVES = ["model", "task"]
 _RUN = [*REPLICATE, "step"]
 
 
-def write_function_findings(
+def write_findings(job: Mapping[str, Any], results: Path) -> None:
+    """Write the page of findings; ``job`` has the ``title`` of the study."""
+    names = ("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts")
+    page = findings_page(*read_tables(results, *names), job["title"])
+    write_page(page, results / "findings.html")
+
+
+def findings_page(
     measures: pd.DataFrame,
     sharpness: pd.DataFrame,
     degrees: pd.DataFrame,
@@ -63,7 +73,7 @@ def write_function_findings(
         "n_measured": len(measures),
         "n_lengths": measures["length"].nunique(),
     }
-    return render_page("functions.html", title=study_title, size=size, parts=parts)
+    return render_page("functions/findings.html", title=study_title, size=size, parts=parts)
 
 
 def function_findings(

@@ -31,7 +31,7 @@ def measure_answers(
     model : StackedModel
     parameters : mapping of str to Tensor, each of shape (R, ...)
     tokens, labels : Tensor of int64, shape (S, n, T) and (S, n, T')
-        As `nstar.tasks.supervision.supervise_texts` makes them, a set for each seed.
+        As `Task.supervise` makes them, a set for each seed.
     rows : Tensor of int64, shape (R,)
         Which of the sets each replicate answers.
 

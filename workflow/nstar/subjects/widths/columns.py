@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from nstar.tables.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column
+from nstar.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column, Table
 
 _FAMILY = Column(
     "str", "1", "family of models that differ in width alone; of a model without one, its own name"
@@ -147,3 +147,19 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
     "method": Column("str", "1", "how it was estimated"),
 }
 """One row per family, or pair of families, and task, measure, threshold, quantity and covariate."""
+
+TABLES = {
+    "answers": Table(
+        "how networks answer questions, one row per replicate.",
+        ANSWERS,
+    ),
+    "widths": Table(
+        "D*, the width from which a threshold is reached.",
+        WIDTHS,
+    ),
+    "width_exponents": Table(
+        "how D* and the operations at D* grow.",
+        WIDTH_EXPONENTS,
+    ),
+}
+"""All tables of the subject by name."""

@@ -1,85 +1,19 @@
-"""Cells, their thresholds, and what is fitted to and compared of the demand."""
+"""Columns of the tables of a study of demand: thresholds, what is fitted to them, learning curves."""
 
 from collections.abc import Mapping
 
-from nstar.tables.columns import (
+from nstar.columns import (
+    BUDGET,
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
+    SEED,
     STATES,
     SUPERVISION,
     TASK,
     Column,
+    Table,
 )
-
-_FINAL = "of the final weights on the whole validation set"
-_BEST = "best over the evaluations during training"
-
-CELLS: Mapping[str, Column] = {
-    "model": MODEL,
-    "task": TASK,
-    "supervision": SUPERVISION,
-    "length_distribution": LENGTH_DISTRIBUTION,
-    "n_states": STATES,
-    "length": LENGTH,
-    "budget": Column("int64", "sequences", "N, size of the training set"),
-    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
-    "learning_rate": Column("float64", "1", "learning rate"),
-    "outcome": Column(
-        "str",
-        "1",
-        "`learnt`: the success measure passed on the validation set; `not_generalised`: only on the "
-        "training batches; `not_fitted`: on neither",
-    ),
-    "diverged": Column("bool", "1", "the training loss became NaN or infinite"),
-    "n_steps": Column("int64", "steps", "optimiser steps taken"),
-    "learnt_at": Column(
-        "Int64",
-        "steps",
-        "steps before the first evaluation that passed the success measure, or before the last one "
-        "where only that counts; empty where the replicate did not learn",
-    ),
-    "n_parameters": Column("int64", "1", "parameters of the network"),
-    "train_loss": Column("float64", "nats", "mean over the batches since the last evaluation"),
-    "train_sequence_accuracy": Column(
-        "float64", "1", "share of training sequences all right, over the same batches"
-    ),
-    "best_validation_loss": Column("float64", "nats", _BEST),
-    "best_validation_token_accuracy": Column("float64", "1", _BEST),
-    "best_validation_sequence_accuracy": Column("float64", "1", _BEST),
-    "validation_loss": Column("float64", "nats", f"cross-entropy per label, {_FINAL}"),
-    "validation_token_accuracy": Column("float64", "1", f"share of labels right, {_FINAL}"),
-    "validation_sequence_accuracy": Column(
-        "float64", "1", f"share of sequences with every label right, {_FINAL}"
-    ),
-    "extrapolation_length": Column(
-        "int64", "symbols", "2n, length of the test sequences; n where there are none"
-    ),
-    "extrapolation_token_accuracy": Column(
-        "float64", "1", "share of labels right at length 2n, all positions"
-    ),
-    "extrapolation_sequence_accuracy": Column(
-        "float64", "1", "share of sequences with every label right at length 2n"
-    ),
-    "validation_decoded_sequence_accuracy": Column(
-        "float64", "1", "as `validation_sequence_accuracy`, after its own answers (greedy decoding)"
-    ),
-    "extrapolation_decoded_sequence_accuracy": Column(
-        "float64", "1", "as `extrapolation_sequence_accuracy`, after its own answers"
-    ),
-    "extrapolation_above_chance": Column(
-        "float64",
-        "1",
-        "share right of the last n labels of sequences of length 2n, of the states beyond the trained "
-        "length, with chance mapped to 0 and perfection to 1",
-    ),
-    "specification": Column("str", "1", "digest of the specification of the trained cell"),
-    "store": Column("str", "1", "path of the store of the trained replicate"),
-    "evaluation_store": Column(
-        "str", "1", "path of the store of its evaluation (`validation_*`, `extrapolation_*`)"
-    ),
-}
-"""One row per cell and replicate."""
 
 THRESHOLDS: Mapping[str, Column] = {
     "model": MODEL,
@@ -432,7 +366,7 @@ COMPOSITION: Mapping[str, Column] = {
     "length_distribution": LENGTH_DISTRIBUTION,
     "n_states": STATES,
     "length": LENGTH,
-    "budget": CELLS["budget"],
+    "budget": BUDGET,
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
     "n_not_generalised": Column("int64", "1", "how many passed on the training batches only"),
@@ -447,21 +381,156 @@ LENGTHS: Mapping[str, Column] = {
     "task": TASK,
     "length_distribution": LENGTH_DISTRIBUTION,
     "length": Column("int64", "symbols", "L, the longest length"),
-    "seed": CELLS["seed"],
-    "budget": CELLS["budget"],
+    "seed": SEED,
+    "budget": BUDGET,
     "sequence_length": Column("int64", "symbols", "length of a sequence"),
     "n_sequences": Column("int64", "sequences", "training sequences that have it"),
 }
 """One row per training set of several lengths, and length: how many sequences it has of each."""
 
-PROVENANCE: Mapping[str, Column] = {
-    "store": Column("str", "1", "path of the store of trained replicates"),
-    "specification": Column("str", "1", "digest of its specification"),
-    "n_replicates": Column("int64", "1", "replicates in it"),
-    "commit": Column("str", "1", "commit of nstar that made it; `+changes` if files were edited"),
-    "device": Column("str", "1", "device it was trained on"),
-    "torch": Column("str", "1", "version of torch"),
-    "python": Column("str", "1", "version of Python"),
-    "wall_time_s": Column("float64", "s", "training time; the one column that no rerun reproduces"),
+_CURVE: Mapping[str, Column] = {
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
 }
-"""One row per store of trained replicates."""
+_MEASURE = Column(
+    "str",
+    "1",
+    "`loss` (nats per label, or squared error), `token_accuracy` or `sequence_accuracy`, of the "
+    "validation set",
+)
+_UNIT = "nats for `loss`, else 1"
+
+LEARNING_CURVES: Mapping[str, Column] = {
+    **_CURVE,
+    "budget": BUDGET,
+    "measure": _MEASURE,
+    "least": Column(
+        "float64",
+        _UNIT,
+        "least value of the measure over seeds, each at its best evaluation and learning rate",
+    ),
+    "median": Column("float64", _UNIT, "their median"),
+    "most": Column("float64", _UNIT, "the largest of them"),
+    "chance": Column(
+        "float64",
+        _UNIT,
+        "what a guess reaches that knows length and position only; of `sequence_accuracy`, with labels "
+        "taken as independent; empty where it is not known",
+    ),
+    "n_seeds": Column("int64", "1", "seeds"),
+    "n_fitted": Column("int64", "1", "seeds of which some learning rate fitted its training set"),
+    "n_stopped": Column(
+        "int64",
+        "1",
+        "seeds of which some learning rate ended at its first success: the stopping rule decided how "
+        "good they became; 0 with `training.stop_on_success: false`",
+    ),
+    "n_available": Column("int64", "sequences", "training sequences that exist"),
+}
+"""One row per curve, budget and measure."""
+
+LEARNING_EXPONENTS: Mapping[str, Column] = {
+    **_CURVE,
+    "measure": Column(
+        "str", "1", "as in `learning_curves`; of an accuracy, the share of wrong answers is fitted"
+    ),
+    "estimate": Column(
+        "float64",
+        "1",
+        "b: far above N0, what is left of the loss or error above its floor falls as N^-b; empty if it "
+        "is not identified",
+    ),
+    "lower": Column("float64", "1", "lower end of the interval of b"),
+    "upper": Column("float64", "1", "upper end of the interval of b"),
+    "standard_error": Column("float64", "1", "standard error of b"),
+    "confidence": Column("float64", "1", "nominal coverage of the interval"),
+    "midpoint": Column(
+        "float64", "sequences", "N0, budget at half of the way from chance to the floor"
+    ),
+    "floor": Column("float64", _UNIT, "loss or error that unlimited data would leave"),
+    "chance": Column("float64", _UNIT, "loss or error of guessing, where the curve begins"),
+    "holdout_error": Column(
+        "float64",
+        _UNIT,
+        "mean absolute error at the largest budget, predicted from the others; empty if these do not "
+        "identify a curve",
+    ),
+    "n_budgets": Column("int64", "1", "budgets in the fit, or that could be used"),
+    "n_left_out": Column(
+        "int64",
+        "1",
+        "budgets left out: a seed was stopped by its success, or did not fit its training set",
+    ),
+    "n_used": Column("int64", "1", "runs in the fit: seeds at budgets"),
+    "n_seeds": Column("int64", "1", "seeds among them"),
+    "identified": Column("bool", "1", "the budgets determine the curve"),
+    "converged": Column("bool", "1", "the fit converged"),
+    "reason": Column("str", "1", "why there is no estimate or no interval; empty if all is well"),
+    "method": Column("str", "1", "how it was estimated"),
+}
+"""One row per curve and measure."""
+
+TABLES = {
+    "thresholds": Table(
+        "one row per curve (model, task, length) and seed, and one per curve for the rule `any`.",
+        THRESHOLDS,
+    ),
+    "exponents": Table(
+        "one row per model and coefficient of `log N* = a + alpha log n + beta log m`, and one per pair "
+        "of models and exponent.",
+        EXPONENTS,
+    ),
+    "robustness": Table(
+        "the same for fits that leave doubtful thresholds out.",
+        ROBUSTNESS,
+    ),
+    "checks": Table(
+        "other estimates of the exponents and differences, and whether they agree.",
+        CHECKS,
+    ),
+    "forms": Table(
+        "power law, exponential and broken power law in n compared.",
+        FORMS,
+    ),
+    "demand": Table(
+        "N* of every curve from the success of all its seeds, and of any of them.",
+        DEMAND,
+    ),
+    "sharing": Table(
+        "the sharing factor, what all lengths need for themselves over what they need together.",
+        SHARING,
+    ),
+    "ratios": Table(
+        "N* of one curve over that of another.",
+        RATIOS,
+    ),
+    "steps": Table(
+        "N* of every curve, had training ended earlier.",
+        STEPS,
+    ),
+    "extrapolation": Table(
+        "accuracy of every curve at twice the length.",
+        EXTRAPOLATION,
+    ),
+    "composition": Table(
+        "how the replicates of every cell ended.",
+        COMPOSITION,
+    ),
+    "lengths": Table(
+        "how many sequences of each length a training set of several has.",
+        LENGTHS,
+    ),
+    "learning_curves": Table(
+        "loss and accuracies of every curve against the budget.",
+        LEARNING_CURVES,
+    ),
+    "learning_exponents": Table(
+        "how fast losses and errors fall with the budget, one row per curve and measure.",
+        LEARNING_EXPONENTS,
+    ),
+}
+"""All tables of the subject by name."""

@@ -1,5 +1,6 @@
-"""What a column is, and the columns that many tables have."""
+"""Columns of tables, those that many tables have, and variables of stores."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -11,6 +12,21 @@ class Column(NamedTuple):
     meaning: str
 
 
+class Variable(NamedTuple):
+    """Dimensions, long name and unit (``1`` for none) of a variable of a store."""
+
+    dimensions: tuple[str, ...]
+    long_name: str
+    units: str = "1"
+
+
+class Table(NamedTuple):
+    """What the rows of a table stand for, in Markdown, and its columns by name."""
+
+    meaning: str
+    columns: Mapping[str, Column]
+
+
 MODEL = Column("str", "1", "name of the model in the configuration")
 TASK = Column("str", "1", "name of the task in the configuration")
 STATES = Column("int64", "states", "m, size of the state space of the task")
@@ -19,3 +35,5 @@ LENGTH_DISTRIBUTION = Column(
     "str", "1", "which lengths a data set has; see `grid.N.length_distributions`"
 )
 LENGTH = Column("int64", "symbols", "n, length of the training sequences, or the longest")
+BUDGET = Column("int64", "sequences", "N, size of the training set")
+SEED = Column("int64", "1", "seed of data, initialisation and order of the examples")

@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from nstar.tables.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column
+from nstar.columns import (
+    LENGTH,
+    LENGTH_DISTRIBUTION,
+    MODEL,
+    SUPERVISION,
+    TASK,
+    Column,
+    Table,
+    Variable,
+)
 
 _REPLICATE: Mapping[str, Column] = {
     "model": MODEL,
@@ -186,3 +195,60 @@ CONTRASTS: Mapping[str, Column] = {
     "reason": Column("str", "1", "why they are not, or why the interval is open; else empty"),
 }
 """One row per pair of tasks, quantity and ratio."""
+
+TABLES = {
+    "measures": Table(
+        "what is measured of networks as functions, one row per replicate and measured step.",
+        MEASURES,
+    ),
+    "sharpness": Table(
+        "one row per replicate, step and perturbation.",
+        SHARPNESS,
+    ),
+    "degrees": Table(
+        "Fourier weight by degree, of short inputs.",
+        DEGREES,
+    ),
+    "regressions": Table(
+        "slopes of what is measured, one row per coefficient.",
+        REGRESSIONS,
+    ),
+    "shapes": Table(
+        "which shape describes the growth with n best.",
+        SHAPES,
+    ),
+    "contrasts": Table(
+        "ratios of slopes and levels of two tasks.",
+        CONTRASTS,
+    ),
+}
+"""All tables of the subject by name."""
+
+PERTURBATIONS = ("gaussian", "sphere", "relative")
+"""Kinds of steps in weight space, by their codes in the store of an evaluation."""
+
+_OF_REPLICATE = ("replicate",)
+_OF_MOMENT = ("replicate", "moment")
+_OF_STEP = ("replicate", "moment", "perturbation")
+
+VARIABLES = {
+    "measured_step": Variable(_OF_MOMENT, "optimiser steps before the measures", "steps"),
+    "parameter_norm": Variable(_OF_MOMENT, "norm of all parameters but positions"),
+    "blowup": Variable(_OF_MOMENT, "LayerNorm blow-up of the theory, mean over inputs"),
+    "squared_blowup": Variable(_OF_MOMENT, "its square, mean over inputs"),
+    "plain_blowup": Variable(_OF_MOMENT, "LayerNorm blow-up of the released code"),
+    "average_sensitivity": Variable(_OF_MOMENT, "average sensitivity of the network"),
+    "average_sensitivity_error": Variable(_OF_MOMENT, "its standard error, 0 where it is exact"),
+    "rounded_sensitivity": Variable(_OF_MOMENT, "average sensitivity of the rounded outputs"),
+    "target_sensitivity": Variable(_OF_REPLICATE, "average sensitivity of the function taught"),
+    "degree_weight": Variable((*_OF_MOMENT, "degree"), "Fourier weight by degree"),
+    "target_degree_weight": Variable(("replicate", "degree"), "that of the function taught"),
+    "perturbation_kind": Variable(("perturbation",), "kind of the steps in weight space, a code"),
+    "perturbation_size": Variable(("perturbation",), "their size"),
+    "radius": Variable(_OF_STEP, "mean length of the steps"),
+    "sharpness": Variable(_OF_STEP, "mean squared change of the output"),
+    "sharpness_error": Variable(_OF_STEP, "its standard error"),
+    "loss_increase": Variable(_OF_STEP, "mean increase of the squared error"),
+    "loss_increase_error": Variable(_OF_STEP, "its standard error"),
+}
+"""What an evaluation adds to its store."""

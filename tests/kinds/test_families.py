@@ -7,12 +7,12 @@ from support.studies import QUESTIONS, TINY, changed
 
 from nstar.cells import cells_of, training_specification
 from nstar.kinds import KINDS, read_options
+from nstar.kinds.families import differences, family_along
 from nstar.models import build_model
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.study import Study
-from nstar.study.families import differences, family_along
 
 LSTM = {"kind": "lstm", "width": 8}
 TRANSFORMER = {"kind": "transformer", "width": 8, "depth": 2, "heads": 2}

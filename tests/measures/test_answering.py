@@ -9,8 +9,8 @@ from support.reciting import Recites
 
 from nstar.measures import answers
 from nstar.measures.accuracy import score
+from nstar.measures.answering import measure_answers
 from nstar.models import build_model
-from nstar.subjects.widths.answering import measure_answers
 from nstar.tasks import build_task
 
 ARITHMETIC, LIS, EQUATIONS = (

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
-from nstar.kinds import ModelKind
+from nstar.kinds.base import ModelKind
 from nstar.options import EVERYTHING
 
 Axis = Literal["width", "depth"]

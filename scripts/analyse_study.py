@@ -1,0 +1,19 @@
+"""Make one step of the analysis of a study from its tables (a rule of the same name for each)."""
+
+from nstar.jobs.command_line import parser, run
+from nstar.subjects.registry import SUBJECTS
+from nstar.subjects.subject import load
+
+STEPS = {f"{subject.name}.{step.name}": step.run for subject in SUBJECTS for step in subject.steps}
+
+
+def main(arguments=None):
+    """Parse the command line and run."""
+    flags = parser(__doc__, job=True)
+    flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
+    options = flags.parse_args(arguments)
+    load(STEPS[options.step])(options.job, options.results)
+
+
+if __name__ == "__main__":
+    run(main)

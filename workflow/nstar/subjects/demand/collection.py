@@ -1,0 +1,20 @@
+"""The tables of a study of demand that are made from its cells."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from nstar.study import Study
+from nstar.subjects.demand.learning_curves import tabulate_curves
+from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
+
+
+def demand_tables(
+    study: Study, cells: pd.DataFrame, block_tables: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return thresholds, lengths and learning curves; there are no tables of blocks."""
+    return {
+        "thresholds": find_thresholds(study, cells),
+        "lengths": count_lengths(study, cells),
+        "learning_curves": tabulate_curves(study, cells),
+    }

@@ -1,0 +1,89 @@
+"""The demand for data: N* of every curve, how it grows, and how models compare."""
+
+from nstar.subjects.demand.columns import TABLES
+from nstar.subjects.subject import Step, Subject
+
+
+def _sharing_figure(study):
+    """Return the figure of what lengths share: models of one length stand beside models of several."""
+    distributions = {name for entry in study.grid for name in entry.length_distributions}
+    return ("sharing",) if {"fixed"} < distributions else ()
+
+
+DEMAND = Subject(
+    name="demand",
+    introduction="This study asks how many training sequences N* a sequence model needs before it has "
+    "learnt a task, and how N* grows with the sequence length n. The definitions follow "
+    "Ebrahimi et al. (2026), `arXiv 2602.18333 <https://arxiv.org/abs/2602.18333>`__.",
+    mistakes="nstar.subjects.demand.mistakes:demand_mistakes",
+    axis="budget",
+    tables=TABLES,
+    recipes={"fit": 4, "comparison": 1, "figures": 3, "findings": 4},
+    collected=("thresholds", "lengths", "learning_curves"),
+    study_tables="nstar.subjects.demand.collection:demand_tables",
+    steps=(
+        Step(
+            name="fit_exponents",
+            message="Fit the exponents of the data demand.",
+            run="nstar.subjects.demand.exponents:fit_exponents",
+            recipe="fit",
+            job=lambda study: {
+                "models": list(study.models),
+                "success": study.training.success.model_dump(mode="json"),
+                "fit": study.fit.model_dump(mode="json"),
+            },
+            reads=("cells", "thresholds", "learning_curves"),
+            makes=("exponents", "robustness", "checks", "forms", "demand", "learning_exponents"),
+            files=("tables/fits.json",),
+        ),
+        Step(
+            name="compare_curves",
+            message="Compare the curves.",
+            run="nstar.subjects.demand.comparison:compare_curves",
+            recipe="comparison",
+            job=lambda study: {
+                "models": list(study.models),
+                "shortest_length": study.data.shortest_length,
+                "training": {
+                    "max_steps": study.training.max_steps,
+                    "evaluate_every": study.training.evaluate_every,
+                    "decay": study.training.schedule.decay,
+                    "at": study.training.success.at,
+                },
+            },
+            reads=("cells", "thresholds", "demand"),
+            makes=("sharing", "ratios", "steps", "extrapolation", "composition"),
+        ),
+        Step(
+            name="draw_figures",
+            message="Draw the figures.",
+            run="nstar.subjects.demand.figures.all:draw_figures",
+            recipe="figures",
+            job=lambda study: {
+                "figures": study.figures.model_dump(mode="json"),
+                "sharing": bool(_sharing_figure(study)),
+            },
+            reads=(
+                *("cells", "thresholds", "exponents", "checks", "demand"),
+                *("learning_curves", "learning_exponents", "sharing", "extrapolation"),
+            ),
+            figures=lambda study: (
+                *("demand", "exponents", "accuracy", "learning_curves", "extrapolation"),
+                "outcomes",
+            ),
+            figures_of_all=_sharing_figure,
+        ),
+        Step(
+            name="write_findings",
+            message="Write what the numbers say.",
+            run="nstar.subjects.demand.findings.page:write_findings",
+            recipe="findings",
+            job=lambda study: {"title": study.title},
+            reads=(
+                *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
+                *("demand", "learning_exponents", "sharing", "ratios"),
+            ),
+            page=True,
+        ),
+    ),
+)

@@ -1,0 +1,37 @@
+"""All figures of a study of networks as functions, from its tables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nstar.cells.naming import stratum_suffix
+from nstar.report.style import save
+from nstar.subjects.functions.figures.dynamics import draw_dynamics
+from nstar.subjects.functions.figures.functions import draw_degrees, draw_sensitivity, draw_tradeoff
+from nstar.subjects.functions.figures.growth import draw_growth
+from nstar.tables import read_tables
+from nstar.tables.selection import STRATUM, stratum_of
+
+
+def draw_figures(job: Mapping[str, Any], results: Path) -> None:
+    """Draw the figures.
+
+    Parameters
+    ----------
+    job : mapping
+        ``figures`` (options) and ``settled_steps`` (see `nstar.subjects.functions.selection`).
+    results : Path
+    """
+    width, dots_per_inch = job["figures"]["width_inches"], job["figures"]["dots_per_inch"]
+    measures, *others = read_tables(results, "measures", "sharpness", "degrees", "regressions")
+    for stratum, part in measures.groupby(STRATUM):
+        sharpness, degrees, regressions = (stratum_of(table, stratum) for table in others)
+        drawn = {
+            "growth": draw_growth(part, sharpness, regressions, job["settled_steps"], width),
+            "tradeoff": draw_tradeoff(part, width),
+            "dynamics": draw_dynamics(part, sharpness, width),
+            "sensitivity": draw_sensitivity(part, sharpness, regressions, width),
+            "degrees": draw_degrees(degrees, width),
+        }
+        for name, figure in drawn.items():
+            save(figure, results / "figures" / f"{name}{stratum_suffix(*stratum)}", dots_per_inch)

@@ -1,0 +1,152 @@
+"""Subjects: what a study is about, and the steps that analyse it.
+
+A subject is declared in its own folder, ``subjects/<name>/subject.py``. A declaration names functions
+as "module:function": planning reads it, and pays for no table, fit or network. Captions of tables,
+figures and the page of findings lie in ``captions/``, the template of this page in ``findings.html``.
+What the page of methods says of such studies alone fills blocks in ``methods.html``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from nstar.columns import Table, Variable
+from nstar.options import Options
+
+Study = Any
+"""A `nstar.study.Study`, whose options come from the subjects."""
+
+Reference = str
+"""A function as "module:function"."""
+
+
+def load(reference: Reference) -> Callable[..., Any]:
+    """Return the function that a reference names.
+
+    Examples
+    --------
+    >>> load("math:sqrt")(9.0)
+    3.0
+    """
+    module, _, name = reference.partition(":")
+    return getattr(import_module(module), name)
+
+
+class Measures(Options):
+    """Base of the options of a subject, a block of ``evaluation``: what it measures of networks."""
+
+    def n_inputs(self, length: int) -> int:
+        """Return how many more sequences go through a network of a length because of these measures."""
+        return 0
+
+
+def _nothing(study: Study) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an analysis, and the rule of the same name: from tables to tables, figures or a page.
+
+    Attributes
+    ----------
+    name : str
+    message : str
+        What the workflow says while it runs.
+    run : str
+        Reference of the function, which takes the job (a mapping) and the results folder (a Path).
+    recipe : str
+        Which of the recipes of the subject the step has.
+    job : callable
+        Takes the study, and returns the parts of it that the step depends on.
+    reads, makes : tuple of str
+        Tables by name.
+    files : tuple of str
+        Other files that it makes, relative to the results folder.
+    figures : callable
+        Takes the study, and returns the names of the figures that are drawn for each stratum.
+    figures_of_all : callable
+        Likewise of those that are drawn once, of all strata.
+    page : bool
+        Whether it makes the page of findings, ``findings.html``.
+    """
+
+    name: str
+    message: str
+    run: Reference
+    recipe: str
+    job: Callable[[Study], dict[str, Any]]
+    reads: tuple[str, ...]
+    makes: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    figures: Callable[[Study], tuple[str, ...]] = _nothing
+    figures_of_all: Callable[[Study], tuple[str, ...]] = _nothing
+    page: bool = False
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a study is about.
+
+    Attributes
+    ----------
+    name : str
+        The name of its folder.
+    introduction : str
+        What a study asks, and whose definitions it follows: two sentences in reStructuredText.
+    mistakes : str
+        Reference of a function that takes the valid parts of a configuration (a mapping), and yields what
+        does not go together in a study of this subject.
+    tables : mapping of str to Table
+        Its tables by name.
+    recipes : mapping of str to int
+        Numbers that steps refer to. Raising one is the declared way to say that a change of the *code*
+        changes what these steps make.
+    collected : tuple of str
+        The tables that are made from the stores; the steps make the others.
+    steps : tuple of Step
+        The analysis of the tables, in an order in which they can run.
+    axis : str
+        Coordinate of a cell of which the study seeks the demand; empty where it seeks none.
+    option : str
+        The block of ``evaluation`` that makes a study one of this subject; empty for the usual one.
+    options : type of Measures or None
+        The class of that block.
+    option_meaning : str
+        Its description.
+    measure : str
+        Reference of a function that returns what an evaluation of a block adds; empty where the block of
+        ``evaluation`` is only read after it. It takes ``options``, ``trained``, ``tasks`` (by seed),
+        ``model``, ``specification`` and ``device``, and returns a dataset.
+    variables : mapping of str to Variable
+        What `measure` returns: variables of the store of an evaluation.
+    block_rows : str
+        Reference of a function that takes the study, the rows of a block in the table of cells, and the
+        stores of the block and of its evaluation; it returns rows of collected tables by name, which say
+        nothing of other blocks. Empty where there are no such tables.
+    study_tables : str
+        Reference of a function that takes the study, the table of cells, and the tables of `block_rows`;
+        it returns collected tables by name. Empty where those of `block_rows` are all.
+    """
+
+    name: str
+    introduction: str
+    mistakes: Reference
+    tables: Mapping[str, Table]
+    recipes: Mapping[str, int]
+    collected: tuple[str, ...]
+    steps: tuple[Step, ...]
+    axis: str = ""
+    option: str = ""
+    options: type[Measures] | None = None
+    option_meaning: str = ""
+    measure: Reference = ""
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    block_rows: Reference = ""
+    study_tables: Reference = ""
+
+    @property
+    def table_recipes(self) -> dict[str, int]:
+        """The recipes on which tables of the analysis depend."""
+        return {step.recipe: self.recipes[step.recipe] for step in self.steps if step.makes}

@@ -1,0 +1,35 @@
+"""What a configuration gets wrong in a study of the width that questions need."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nstar.cells import used
+
+
+def answer_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what does not go with the measures of networks that answer questions.
+
+    Parameters
+    ----------
+    parts : mapping
+        The valid top-level fields of a configuration; grid, tasks, training and search are among them.
+    """
+    for i, _, name, task in used(parts, "tasks"):
+        if not task.is_text:
+            yield (
+                f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
+                "it out"
+            )
+    for i, _, name, model in used(parts, "models") if "models" in parts else ():
+        if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
+            yield (
+                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
+                "token; use a causal model"
+            )
+    if parts["search"] != "all":
+        yield (
+            f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "
+            "width; use all"
+        )
+    if parts["training"].objective != "cross_entropy":
+        yield "training.objective: evaluation.answers needs networks that choose words; use cross_entropy"
