@@ -15,14 +15,14 @@ from nstar.tasks import Task
 SUBJECT = {"cells", "report", "stats", "study", "subjects", "tables"}
 NETWORKS = {"measures", "models"}
 MAY_IMPORT = {
-    "cells": {"study", "tasks"},
+    "cells": {"kinds", "study", "tasks"},
     "jobs": NETWORKS
     | {"cells", "plan", "store", "study", "subjects", "tables", "tasks", "training"},
     "kinds": set(),
     "measures": {"kinds", "models", "tasks"},
     "methods": {"cells", "kinds", "report", "study"},
     "models": {"kinds"},
-    "plan": {"cells", "kinds", "store", "study", "tasks"},
+    "plan": {"cells", "kinds", "store", "study", "subjects", "tasks"},
     "reading": {"cells", "kinds", "study", "subjects", "tasks"},
     "reference": {"cells", "kinds", "plan", "reading", "report", "study", "tables"}
     | {"subjects", "subjects.demand"},
@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "store": {"subjects"},
     "study": {"kinds", "subjects", "tasks"},
     "subjects": {"kinds"},
-    "subjects.demand": SUBJECT | {"tasks"},
+    "subjects.demand": SUBJECT | {"kinds", "tasks"},
     "subjects.functions": SUBJECT | NETWORKS | {"tasks"},
     "subjects.widths": SUBJECT | {"kinds", "measures"},
     "tables": {"subjects"},

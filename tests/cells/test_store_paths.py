@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 STORES = {
     "config.yaml": (377, "8da3ff30a78a65bd"),
+    "chain_data_two_cores.yaml": (24, "d0bcc3003cd61a03"),
     "efficient_transformers.yaml": (840, "de41f0521ffca5bf"),
     "efficient_transformers_gpu_day.yaml": (1066, "9ad467b7d42de4d2"),
     "efficient_transformers_locality.yaml": (117, "d213f7bfa873a964"),
@@ -26,6 +27,8 @@ STORES = {
     "induction_bias_gpu_day.yaml": (1664, "fe2144510e66a703"),
     "induction_bias_smoke.yaml": (164, "dae9391eabaf8278"),
     "induction_bias_two_cores.yaml": (483, "09e125e4d001b5c4"),
+    "least_depth_two_cores.yaml": (8, "19e746d5d05384db"),
+    "least_width_two_cores.yaml": (30, "341fffac7caee316"),
     "sensitivity.yaml": (2376, "ab8bbe5b4f65fc5c"),
     "sensitivity_dynamics.yaml": (88, "6cd979ab82bc8efe"),
     "sensitivity_generalisation.yaml": (1440, "67b89ed805480046"),

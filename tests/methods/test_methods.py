@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import get_args
 
+import pytest
 from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 from support.variants import VARIANTS
 
@@ -16,6 +17,7 @@ from nstar.options import EVERYTHING, Options
 from nstar.reading.check import load_study
 from nstar.study import GeometricRange, Study
 from nstar.study.study import Figures, Jobs
+from nstar.subjects.axis import DEPTH, WIDTH
 
 UNUSUAL = {
     "name": "mine",
@@ -179,6 +181,44 @@ def test_the_opposite_values_are_told_as_they_are():
         assert false not in text, false
 
 
+SOUGHT = {
+    "width": tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width"),
+    "depth": tiny(
+        models={"transformer": {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}},
+        demand="depth",
+    ),
+}
+
+
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+def test_a_study_of_another_demand_extends_the_paper(axis):
+    text = text_of(page_of(SOUGHT[axis.name]))
+    for true in (
+        f"What {axis.value} does a sequence model need before it has learnt a task",
+        f"how does that {axis.value}, {axis.symbol}, grow with the sequence length n?",
+        f"over from the demand for data to that for {axis.resource}, which is an extension of the paper.",
+        f"{axis.symbol} of a seed is the smallest {axis.value} {axis.preposition} which",
+        f"The law log {axis.symbol} = a",
+    ):
+        assert true in text, true
+    for false in ("N*", "training-set sizes", "Sizes of the papers", "How many training sequences"):
+        assert false not in text, false
+    assert "is fitted per family" in text
+    assert f"A {axis.value} that fails may succeed after longer training." in text
+
+
+def test_a_study_of_data_asks_the_question_of_the_paper():
+    text = text_of(page_of(UNUSUAL))
+    for true in (
+        "How many training sequences does a sequence model need before it has learnt a task",
+        "N* of a seed is the smallest training-set size from which",
+        "The law log N* = a",
+        "which seeds learnt at which training-set sizes.",
+        "Sizes of the papers The paper trains 250000 steps",
+    ):
+        assert true in text, true
+
+
 def test_supervisions_and_length_distributions_of_every_entry_are_told():
     entries = [
         {"lengths": [4], "supervisions": ["outcome", "chain_of_thought"], "budgets": [2]},
@@ -246,6 +286,8 @@ def legal_change(raw, dotted, value):
     others = other_values(value)
     if dotted in ("grid.0.models", "grid.0.tasks") and value is None:
         others = ([name] for name in raw[dotted.rpartition(".")[2]])
+    if dotted == "demand":
+        others = ("budget",)
     for other in others:
         study = copy.deepcopy(raw)
         try:

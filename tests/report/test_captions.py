@@ -1,5 +1,6 @@
 """Captions of the report: they render with Snakemake's settings and are clean reStructuredText."""
 
+import dataclasses
 import io
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 import nstar
 from nstar.options import EVERYTHING
 from nstar.reading.check import load_study
+from nstar.subjects.axis import BUDGET, DEPTH, WIDTH
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables import EVERY_STUDY
 
@@ -26,10 +28,10 @@ CAPTIONS = {f"{path.stem}": path for path in REPORT.glob("*.rst")} | {
 }
 
 
-def resolved(study):
+def resolved(study, axis=BUDGET):
     """Return a configuration as captions see it: with all defaults, and what the study asks."""
     study = load_study(study)
-    asked = {"introduction": study.subject.introduction}
+    asked = {"introduction": study.subject.introduction(study), "axis": dataclasses.asdict(axis)}
     return study.model_dump(mode="json", context=EVERYTHING) | asked
 
 
@@ -56,9 +58,9 @@ LINKS = """
 """
 
 
-def render(name, study):
+def render(name, study, axis=BUDGET):
     """Render a caption as snakemake.report does, but fail on a name that is not there."""
-    config = resolved(study)
+    config = resolved(study, axis)
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -66,11 +68,11 @@ def render(name, study):
     return environment.from_string(text).render(snakemake=SimpleNamespace(config=config))
 
 
-def published(name, study, **settings):
+def published(name, study, axis=BUDGET, **settings):
     """Return the document of a rendered caption, and what docutils complains of."""
     complaints = io.StringIO()
     document = docutils.core.publish_doctree(
-        render(name, study),
+        render(name, study, axis),
         settings_overrides={"report_level": 2, "warning_stream": complaints, **settings},
     )
     return document, complaints.getvalue()
@@ -111,6 +113,42 @@ def test_there_is_a_caption_for_everything():
 )
 def test_a_caption_is_clean_restructuredtext(name, study):
     assert published(name, study)[1] == ""
+
+
+OF_DEMAND = [name for name in CAPTIONS if name.startswith("demand/")]
+OF_DATA = {"demand/sharing"}
+"""Captions of figures that a study of another demand does not have."""
+
+
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("stop", [True, False])
+@pytest.mark.parametrize("name", sorted(set(OF_DEMAND) - OF_DATA))
+def test_a_caption_speaks_of_the_axis(name, stop, axis):
+    study = changed(FULL, **{"training.stop_on_success": stop})
+    document, complaints = published(name, study, axis)
+    assert complaints == ""
+    text = " ".join(document.astext().split())
+    for word in ("N*", "training sequences"):
+        assert word not in text
+    assert "budget" not in text.replace("The column budget holds the", "").lower()
+    assert "N0" not in text
+
+
+@pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH], ids=lambda axis: axis.name)
+def test_captions_name_what_is_sought(axis):
+    texts = {
+        name: " ".join(published(f"demand/{name}", FULL, axis)[0].astext().split())
+        for name in ("demand", "exponents", "thresholds_table", "learning_curves", "outcomes")
+    }
+    assert texts["demand"].startswith(f"Demand for {axis.resource}. {axis.symbol} against")
+    smallest = f"the smallest {axis.value} {axis.preposition} which any replicate learnt"
+    assert smallest in texts["demand"]
+    assert f"with {axis.symbol} inside the {axis.values} minus" in texts["exponents"]
+    assert f"{axis.symbol} lies in (lower, upper]" in texts["thresholds_table"]
+    assert f"{axis.values} run to the right" in texts["outcomes"]
+    assert f"falls as {axis.letter}^-b." in texts["learning_curves"]
+    assert ("says nothing about data" in texts["exponents"]) == (axis is BUDGET)
+    assert ("2602.18333" in texts["thresholds_table"]) == (axis is BUDGET)
 
 
 def assert_shown_as_written(text):

@@ -24,7 +24,7 @@ NORM = Column("float64", "1", "norm of all weights")
 
 NORMS = Subject(
     name="norms",
-    introduction="This study measures the norms of trained weights.",
+    introduction=lambda study: "This study measures the norms of trained weights.",
     mistakes="nstar.subjects.norms.analysis:mistakes",
     option="norms",
     options=NormMeasures,

@@ -1,7 +1,8 @@
 """The smoke studies go through the workflow to their figures: every supervision, every measure."""
 
+import pytest
 from support.studies import JOINED
-from support.workflow import ROOT, make_run, snakemake
+from support.workflow import ROOT, make_run, snakemake, write_config
 
 from nstar.reading.file import read_config
 from nstar.subjects.registry import SUBJECTS
@@ -73,3 +74,29 @@ def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
     assert "Width needed" in (results / "findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "models"),
+    [
+        ("least_width_two_cores", "D*", {"lstm"}),
+        ("least_depth_two_cores", "K*", {"transformer"}),
+        ("chain_data_two_cores", "N*", {"transformer"}),
+    ],
+)
+def test_studies_of_other_demands_run_to_their_reports(name, symbol, models, tmp_path):
+    run = tmp_path / "run"
+    write_config(run, read_config(ROOT / f"workflow/studies/{name}.yaml"))
+    for _ in range(8):  # rounds of a search
+        finished = snakemake(run)
+        assert finished.returncode == 0, finished.stdout + finished.stderr
+        if "run the same command again" not in finished.stderr:
+            break
+    results = run / "results"
+    demand = read_table(results / "tables/demand.csv", "demand")
+    assert set(demand["model"]) == models
+    assert (demand["censoring"] != "unknown").all()
+    page = (results / "findings.html").read_text()
+    assert symbol in page and ("N*" in page) == (symbol == "N*")
+    assert snakemake(run, "--report", "results/report.html").returncode == 0
+    assert symbol in (results / "report.html").read_text()

@@ -3,6 +3,7 @@
 Reads the configuration and the names of the files below results/; imports no torch.
 """
 
+import dataclasses
 import itertools
 import json
 import sys
@@ -54,7 +55,8 @@ except NstarError as error:
 # Captions of the report read the configuration with all defaults, so that none repeats a default.
 config.clear()
 config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
-config["introduction"] = STUDY.subject.introduction
+config["introduction"] = STUDY.subject.introduction(STUDY)
+config["axis"] = STUDY.axis and dataclasses.asdict(STUDY.axis)
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.

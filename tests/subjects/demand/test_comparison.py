@@ -183,7 +183,8 @@ def test_tables_of_a_study(tmp_path):
     made = {"cells.parquet": cells, "thresholds.csv": thresholds, "demand.csv": demand}
     for name, rows in made.items():
         write_table(tmp_path / "tables" / name, name.partition(".")[0], pd.DataFrame(rows))
-    compare_curves({"models": ["lstm"], "shortest_length": 2, "training": TRAINING}, tmp_path)
+    job = {"axis": {"name": "budget"}, "shortest_length": 2, "training": TRAINING}
+    compare_curves(job, tmp_path)
     names = ("sharing", "ratios", "steps", "extrapolation", "composition")
     tables = {name: read_table(tmp_path / f"tables/{name}.csv", name) for name in names}
 

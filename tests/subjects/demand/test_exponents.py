@@ -18,7 +18,7 @@ ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]
 BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
 JOB = {
-    "models": ["transformer", "lstm"],
+    "axis": {"name": "budget"},
     "success": {"measure": "sequence_accuracy", "threshold": 0.9},
     "fit": {"confidence": 0.95, "bootstrap_replicates": 20},
 }
@@ -230,7 +230,7 @@ def test_models_without_a_common_place_are_not_paired(tmp_path):
 
 def test_adjusted_p_values_grow_with_the_number_of_pairs(tmp_path):
     cells = make_cells(exponents=(("a", 1.5), ("b", 0.2), ("c", 0.2)))
-    made = fit(tmp_path, cells, JOB | {"models": ["a", "b", "c"]})
+    made = fit(tmp_path, cells, JOB)
     pairs = made["exponents"][made["exponents"]["kind"] == "difference"]
 
     assert len(pairs) == 3

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 from nstar.report.axes import geometric_ticks, round_ticks
 from nstar.report.style import length_looks, model_looks, save
+from nstar.subjects.axis import BUDGET, DEPTH, WIDTH
+from nstar.subjects.demand.figures import all as drawing_step
 from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
@@ -60,18 +63,22 @@ CASES = {
     ),
 }
 DRAWINGS = {
-    "demand": lambda make, cells, thresholds, exponents: draw_demand(
-        thresholds, exponents, make.demand(thresholds), 7.0
+    "demand": lambda make, cells, thresholds, exponents, **words: draw_demand(
+        thresholds, exponents, make.demand(thresholds), 7.0, **words
     ),
-    "exponents": lambda make, cells, thresholds, exponents: draw_exponents(
-        exponents, make.checks(exponents), 7.0
+    "exponents": lambda make, cells, thresholds, exponents, **words: draw_exponents(
+        exponents, make.checks(exponents), 7.0, **words
     ),
-    "accuracy": lambda make, cells, thresholds, exponents: draw_accuracy(cells, 7.0),
-    "learning curves": lambda make, cells, thresholds, exponents: draw_learning_curves(
-        cells, *make.learning(cells), 7.0
+    "accuracy": lambda make, cells, thresholds, exponents, **words: draw_accuracy(
+        cells, 7.0, **words
+    ),
+    "learning curves": lambda make, cells, thresholds, exponents, **words: draw_learning_curves(
+        cells, *make.learning(cells), 7.0, **words
     ),
     "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
-    "outcomes": lambda make, cells, thresholds, exponents: draw_outcomes(cells, 7.0),
+    "outcomes": lambda make, cells, thresholds, exponents, **words: draw_outcomes(
+        cells, 7.0, **words
+    ),
     "sharing": lambda make, cells, thresholds, exponents: draw_sharing(
         make.sharing(thresholds), make.extrapolation(make.sharing(thresholds)), 7.0
     ),
@@ -96,6 +103,85 @@ def test_every_figure_survives_every_case_without_warning(make, case, drawing):
     for legend in figure.legends:
         box = legend.get_window_extent(renderer)
         assert canvas.containsx(box.x0) and canvas.containsx(box.x1), "a legend is cut off"
+
+
+WORDED = ("demand", "exponents", "accuracy", "learning curves", "outcomes")
+"""Figures that speak of the axis of demand."""
+
+
+def words_of(figure):
+    """Return all text of a figure."""
+    texts = figure.findobj(Text)
+    return " | ".join(text.get_text() for text in texts if text.get_visible())
+
+
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("drawing", DRAWINGS)
+def test_no_figure_of_another_demand_speaks_of_data(make, drawing, case, axis):
+    cells, thresholds, exponents = CASES[case](make)
+    exponents = exponents.assign(reason="")  # the words of the statistics
+    named = {"axis": axis} if drawing in WORDED else {}
+    words = words_of(DRAWINGS[drawing](make, cells, thresholds, exponents, **named))
+    for word in ("N*", "budget", "sequences", "not data", "in N"):
+        assert word not in words
+    if drawing == "outcomes":
+        assert "not learnt" in words and "fitted" not in words
+
+
+def test_a_run_that_did_not_fit_its_training_set_is_one_more_failure_of_a_width(make):
+    cells = make.trap_cells()
+    assert (cells["outcome"] == "not_fitted").any()
+
+    def fills(axis):
+        panels = draw_outcomes(cells, axis=axis).axes
+        return {bar.get_hatch() for panel in panels for bar in panel.patches}
+
+    assert fills(BUDGET) - fills(WIDTH) == {"......"}
+
+
+@pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH], ids=lambda axis: axis.name)
+def test_figures_take_their_words_from_the_axis(make, axis):
+    def words(drawing, case):
+        return words_of(DRAWINGS[drawing](make, *CASES[case](make), axis=axis))
+
+    plain = words("demand", "plain")
+    assert f"| {axis.symbol}, {axis.unit} |" in plain
+    assert f"| {axis.symbol}, any replicate |" in plain and f"bracket of {axis.symbol}" in plain
+    assert f"success not monotone in {axis.letter} |" in words("demand", "trap") + " |"
+    assert f"may lack steps, not {axis.resource}" in words("demand", "nan")
+    assert f"{axis.symbol} above this {axis.value}" in words("demand", "right")
+    assert f"{axis.symbol} at most this {axis.value}" in words("demand", "left")
+    assert f"of {axis.symbol} in sequence length n" in words("exponents", "plain")
+    for drawing in ("accuracy", "learning curves", "outcomes"):
+        assert axis.label in words(drawing, "plain")
+
+
+@pytest.mark.parametrize("axis", [BUDGET, WIDTH], ids=["N", "D"])
+def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
+    cells = make.cells()
+    tables = {"cells": cells, "thresholds": make.thresholds(), "exponents": make.exponents()}
+    tables["checks"] = make.checks(tables["exponents"])
+    tables["demand"] = make.demand(tables["thresholds"])
+    tables["learning_curves"], tables["learning_exponents"] = make.learning(cells)
+    shared = {"supervision": "aligned", "length_distribution": "fixed"}
+    tables = {name: table.assign(**shared) for name, table in tables.items()}
+    monkeypatch.setattr(
+        drawing_step, "read_tables", lambda results, *names: [tables[name] for name in names]
+    )
+    (tmp_path / "figures").mkdir()
+    job = {"figures": {"width_inches": 7.0, "dots_per_inch": 20}, "sharing": False}
+    families = {model: [model, 8] for model in cells["model"]}
+    job |= {"axis": {"name": axis.name, "models": families}}
+    drawing_step.draw_figures(job, tmp_path)
+
+    def drawn(name):
+        return (tmp_path / "figures" / f"{name}.svg").read_text()
+
+    assert axis.unit in drawn("demand") and axis.symbol in drawn("exponents")
+    assert axis.label in drawn("outcomes")
+    for name in ("accuracy", "learning_curves"):
+        assert axis.label in drawn(name)
 
 
 @pytest.mark.parametrize("drawing", DRAWINGS)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nstar.subjects.axis import BUDGET, DEPTH, WIDTH
 from nstar.subjects.demand.columns import LEARNING_EXPONENTS, RATIOS, SHARING
+from nstar.subjects.demand.findings import page as findings
 from nstar.subjects.demand.findings.page import findings_page
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
@@ -98,6 +100,7 @@ def page(
     sharing=None,
     ratios=None,
     title="A study",
+    axis=BUDGET,
 ):
     """Return the page for the given rows and a plain row where a table is left out."""
     tables = [
@@ -117,7 +120,7 @@ def page(
             (ratios, RATIOS),
         )
     ]
-    return findings_page(*tables, without[without["left_out"] != ""], *others, title)
+    return findings_page(*tables, without[without["left_out"] != ""], *others, title, axis=axis)
 
 
 def text(markup):
@@ -483,3 +486,119 @@ def test_comparisons_are_by_half_of_the_seeds_alone():
 
     assert "Comparisons" not in page(**rows)
     assert "By model" not in page(ratios=[ratio()])
+
+
+def full_page(axis):
+    """Return a page in which every part has rows, and every warning."""
+    odd = [
+        threshold(length=4, n_star=2.0, lower=0.0, censoring="left", monotone=False),
+        threshold(length=8, n_star=np.nan, lower=64.0, censoring="right"),
+        threshold(length=16, n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown"),
+        threshold(length=32, n_available=100, limited_by_steps=True),
+    ]
+    known = {"estimate": 1.5, "lower": 1.2, "upper": 1.9, "identified": True, "converged": True}
+    curve = {"model": "lstm", "task": "parity", "length": 8, "measure": "loss"}
+    reason = {"reason": "Two curves are censored."}
+    return page(
+        cells=[cell(), cell(diverged=True)],
+        thresholds=odd,
+        exponents=[
+            exponent(quantised=True),
+            exponent("gru", np.nan, identified=False, converged=False, **reason),
+            exponent("tcn", 1.0, np.nan, converged=False),
+            difference(0.9, 0.2, 1.6, p_value_holm=0.01),
+        ],
+        checks=[check(verdict="disagrees")],
+        robustness=[exponent(left_out="")],
+        learning=[dict.fromkeys(LEARNING_EXPONENTS, np.nan) | curve | known | ASKED],
+        sharing=[sharing_factor(), sharing_factor("unknown", **reason)],
+        ratios=[ratio(), ratio("unknown", **reason)],
+        axis=axis,
+    )
+
+
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+def test_no_finding_on_another_demand_speaks_of_data(axis):
+    words = text(full_page(axis))
+    for word in (
+        "N*",
+        "budget",
+        "training sequences",
+        "more steps might",
+        "size of the space",
+        "not fitted",
+    ):
+        assert word not in words, word
+    assert "Limited by steps" not in words and "Unknown:" not in words
+
+
+@pytest.mark.parametrize(
+    ("axis", "sentences"),
+    [
+        (
+            BUDGET,
+            (
+                "N* is the smallest number of training sequences from which a model learnt the task.",
+                "holds for these models, tasks, lengths and budgets only.",
+                "Any replicate: the smallest budget from which at least one replicate learnt.",
+                "Near the smallest training set: 1 curve N* is at most 2 sequences;",
+                "Limited by steps: 1 curve from some budget no replicate fitted its training set",
+                "falls with the training set: far above the budget at half",
+                "needs more sequences.",
+            ),
+        ),
+        (
+            WIDTH,
+            (
+                "D* is the smallest width at which a model learnt the task.",
+                "holds for these models, tasks, lengths, training sets and widths only.",
+                "A model is a family here: its members differ in their width alone.",
+                "A width that fails may succeed after longer training.",
+                "Any replicate: the smallest width at which at least one replicate learnt.",
+                "Near the smallest width: 1 curve D* is at most 2 units of width;",
+                "falls with the width: far above the width at half",
+                "what is left above the floor falls as D -b .",
+            ),
+        ),
+        (
+            DEPTH,
+            (
+                "K* is the smallest depth at which a model learnt the task.",
+                "A depth that fails may succeed after longer training.",
+                "Near the smallest depth: 1 curve K* is at most 2 layers;",
+                "needs more layers.",
+            ),
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_findings_take_their_words_from_the_axis(axis, sentences):
+    words = text(full_page(axis))
+    shared = (
+        f"law log {axis.symbol} = a +",
+        f"multiplies {axis.symbol} by",
+        f"{axis.symbol} of every curve",
+        f"no {axis.value} was enough",
+        f"a {axis.value} above {axis.symbol} failed",
+        f"length 4, {axis.value} 64, seed 1",
+        f"less than the {axis.values} resolve; finer {axis.values} would",
+        f"too few curves have {axis.symbol} inside the {axis.values}",
+        f"Factors between the {axis.values} at which half of the seeds learn.",
+        f"Ratios of {axis.symbol}",
+    )
+    for sentence in (*sentences, *shared):
+        assert sentence in words, sentence
+    assert ("is a family here" in words) == (axis is not BUDGET)
+
+
+def test_the_step_takes_the_axis_of_its_job(tmp_path, monkeypatch):
+    cells = pd.DataFrame([cell(), cell(seed=2)]).assign(**ASKED)
+    monkeypatch.setattr(
+        findings, "read_tables", lambda results, *names: [cells] + [None] * (len(names) - 1)
+    )
+    monkeypatch.setattr(findings, "findings_page", lambda *tables, axis: axis.name)
+    families = {model: [model, 1] for model in cells["model"]}
+    for name in ("budget", "depth"):
+        job = {"axis": {"name": name, "models": families}, "title": "A study"}
+        findings.write_findings(job, tmp_path)
+        assert (tmp_path / "findings.html").read_text() == name

@@ -1,6 +1,7 @@
 """Which cells does a study have, and what are their stores made from?"""
 
 from nstar.cells.cell import Block, Cell, product_blocks
+from nstar.cells.curves import curves_of, value_of
 from nstar.cells.grid import budgets_of, cells_of, names_in, strata_of, used
 from nstar.cells.pools import batch_size, make_pool, pool_of
 from nstar.cells.slices import (
@@ -31,6 +32,7 @@ __all__ = [
     "batch_size",
     "budgets_of",
     "cells_of",
+    "curves_of",
     "data_specification",
     "evaluation_specification",
     "make_pool",
@@ -48,4 +50,5 @@ __all__ = [
     "training_specification",
     "used",
     "validation_slice",
+    "value_of",
 ]

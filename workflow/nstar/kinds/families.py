@@ -6,18 +6,18 @@ from typing import Any, Literal
 from nstar.kinds.base import ModelKind
 from nstar.options import EVERYTHING
 
-Axis = Literal["width", "depth"]
+FamilyOption = Literal["width", "depth"]
 
-AXES: tuple[Axis, ...] = ("width", "depth")
+FAMILY_OPTIONS: tuple[FamilyOption, ...] = ("width", "depth")
 """Options in which the models of a family may differ, one of them in each family."""
 
 
-def family_along(axis: Axis, name: str, models: Mapping[str, ModelKind]) -> str:
-    """Return the family of a model if its members differ in `axis`; otherwise the model's own name.
+def family_along(option: FamilyOption, name: str, models: Mapping[str, ModelKind]) -> str:
+    """Return the family of a model if its members differ in `option`; otherwise the model's own name.
 
     Parameters
     ----------
-    axis : {"width", "depth"}
+    option : {"width", "depth"}
     name : str
         Name of the model.
     models : mapping
@@ -33,7 +33,7 @@ def family_along(axis: Axis, name: str, models: Mapping[str, ModelKind]) -> str:
     """
     family = models[name].family
     members = [model for model in models.values() if model.family == family]
-    values = {getattr(member, axis, None) for member in members}
+    values = {getattr(member, option, None) for member in members}
     return family if family and len(values) == len(members) else name
 
 

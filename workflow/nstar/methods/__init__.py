@@ -30,6 +30,7 @@ def write_methods(study: Study) -> str:
         f"{study.subject.name}/methods.html",
         title=study.title,
         study=study,
+        axis=study.axis,
         n_cells=len(cells),
         supervisions={cell.supervision for cell in cells},
         length_distributions={cell.length_distribution for cell in cells},
@@ -48,17 +49,27 @@ def write_methods(study: Study) -> str:
                 Row("search", study.search, study.meaning("search", study.search)),
                 *option_rows(study.training, "training.", but=_idle_in_training(study)),
             ],
-            "success": option_rows(study.training.success, "training.success."),
+            "success": [
+                *_demand_rows(study),
+                *option_rows(study.training.success, "training.success."),
+            ],
             "evaluation": option_rows(
                 study.evaluation, "evaluation.", but=_idle_in_evaluation(study)
             ),
             "fit": option_rows(
                 study.fit,
                 "fit.",
-                but=() if study.subject.axis == "budget" else {"fit.bootstrap_replicates"},
+                but=() if study.subject.searched else {"fit.bootstrap_replicates"},
             ),
         },
     )
+
+
+def _demand_rows(study: Study) -> list[Row]:
+    """Return the row of the demand that is sought, where the configuration names it."""
+    if study.demand is None:
+        return []
+    return [Row("demand", study.demand, study.meaning("demand", study.demand))]
 
 
 def _idle_in_training(study: Study) -> set[str]:

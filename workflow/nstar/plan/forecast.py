@@ -10,9 +10,11 @@ from nstar.cells import (
     Block,
     Cell,
     Slice,
+    curves_of,
     data_specification,
     slices_of,
     training_specification,
+    value_of,
 )
 from nstar.cells.paths import STORE_SUFFIX, encode
 from nstar.errors import ArtifactError
@@ -41,11 +43,14 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
         median; of ``steps`` and ``flops``, which count on no replicate ending early, the most. Of each
         job, ``requested_minutes`` is what its first attempt asks a scheduler for.
+        ``demand`` is what is sought; the values of a curve (``cached``, ``missing``, ...) are along it.
         ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
     """
-    curves: dict[tuple, list[CellState]] = {}
-    for state in plan.cells:
-        curves.setdefault(state.cell.curve, []).append(state)
+    states = {state.cell: state for state in plan.cells}
+    curves = {
+        coordinates: [states[cell] for cell in cells if cell in states]
+        for coordinates, cells in curves_of(plan.study).items()
+    }
     evaluations = set(plan.missing_evaluations)
     device = planned_device(plan.study)
     return {
@@ -56,7 +61,11 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         "device": device,
         "n_learnt_from": planned.n_experience,
         "most_minutes": plan.study.jobs.most_minutes,
-        "curves": [_curve(plan, planned, states, evaluations) for states in curves.values()],
+        "demand": plan.study.axis.name if plan.study.axis else None,
+        "curves": [
+            _curve(plan, planned, dict(coordinates), of_curve, evaluations)
+            for coordinates, of_curve in curves.items()
+        ],
         "data": _data(plan),
         "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
         "totals": {
@@ -86,27 +95,30 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
 
 
 def _curve(
-    plan: Plan, planned: PlannedJobs, states: Sequence[CellState], evaluations: set[Block]
+    plan: Plan,
+    planned: PlannedJobs,
+    coordinates: dict[str, Any],
+    states: Sequence[CellState],
+    evaluations: set[Block],
 ) -> dict[str, Any]:
     """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
-    first = states[0].cell
     training: dict[str, Any] = {"cached": [], "partial": [], "missing": [], "stale": {}}
     evaluation: dict[str, list[int]] = {"cached": [], "missing": []}
     for state in states:
-        budget, why = state.cell.budget, None
+        value, why = value_of(plan.study, state.cell), None
         if state.missing and not state.finished:
             why = _why_stale(plan, state.cell)
         if why:
-            training["stale"][str(budget)] = why
+            training["stale"][str(value)] = why
         elif state.missing:
-            training["partial" if state.finished else "missing"].append(budget)
+            training["partial" if state.finished else "missing"].append(value)
         else:
-            training["cached"].append(budget)
+            training["cached"].append(value)
         blocks = (*state.finished, *state.missing)
         missing = any(block in evaluations for block in blocks)
-        evaluation["missing" if missing else "cached"].append(budget)
+        evaluation["missing" if missing else "cached"].append(value)
     return {
-        **{name: value for name, value in vars(first).items() if name != "budget"},
+        **coordinates,
         "training": training,
         "evaluation": evaluation,
         "cost": _cost(planned, [block for state in states for block in state.missing]),

@@ -12,6 +12,7 @@ from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
 from nstar.store.header import read_header
 from nstar.study import FRESH
+from nstar.subjects.axis import AXES
 
 
 def as_text(found: Mapping[str, Any]) -> str:
@@ -80,7 +81,8 @@ def _whole_study(found: Mapping[str, Any]) -> Iterator[str]:
             *map("{:.3g}".format, steps),
         )
         rows.append((cost["search"], *numbers, f"{cost['flops'] / 1e12:.3g}"))
-    yield "the whole study from nothing, were all places of N* on its grid as likely:"
+    symbol = AXES[found["demand"]].symbol
+    yield f"the whole study from nothing, were all places of {symbol} on its grid as likely:"
     yield from _aligned(rows, n_left=1)
     yield "(packed: steps of the device where the replicates of a cell are trained together; of failures:"
     yield "steps of the replicates that do not learn, which training.stop_on_success cannot shorten)"
@@ -106,6 +108,8 @@ def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
     if training["stale"]:
         parts.append(f"stale: {_budgets(training['stale'])}")
     name = curve_name(curve)
+    if curve.get("budget"):  # demand is sought of something else
+        name += f", N = {curve['budget']}"
     cached = _budgets(training["cached"]) or "-"
     if not parts:
         return (name, cached, "-", "", "", "", "")

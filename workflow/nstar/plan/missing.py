@@ -15,12 +15,14 @@ from nstar.cells import (
     Cell,
     Slice,
     cells_of,
+    curves_of,
     data_specification,
     evaluation_specification,
     product_blocks,
     slices_of,
     task_options,
     training_specification,
+    value_of,
 )
 from nstar.cells.paths import STORE_SUFFIX, decode, encode, store_path
 from nstar.errors import PathError
@@ -29,6 +31,7 @@ from nstar.specification import digest
 from nstar.store.header import read_header
 from nstar.study import Study
 from nstar.study.search import RunCounts, replay
+from nstar.subjects.axis import BUDGET
 
 TRAINING_SPLITS = ("validation", "train", "table")
 EVALUATION_SPLITS = ("validation", "test", "table")
@@ -125,13 +128,15 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     if Path(results).exists() and not Path(results).is_dir():
         raise PathError(f"{results} is no folder; move it away, results are written there")
     stores = Stores(study, Path(results))
-    states, n_round, searching = [], 1, False
-    for curve in _curves_of(study):
-        found = [_state_of(stores, cell) for cell in curve]
+    found: dict[Cell, CellState] = {}
+    n_round, searching = 1, False
+    for curve in curves_of(study).values():
+        of_curve = [_state_of(stores, cell) for cell in curve]
         if study.search != "all":
-            found, rounds, missing = _searched(stores, found)
+            of_curve, rounds, missing = _searched(stores, of_curve)
             n_round, searching = max(n_round, rounds), searching or missing
-        states += found
+        found |= {state.cell: state for state in of_curve}
+    states = [found[cell] for cell in cells_of(study) if cell in found]
     missing = [block for state in states for block in state.missing]
     blocks = [block for state in states for block in (*state.finished, *state.missing)]
     unevaluated = [block for block in blocks if not Path(stores.evaluation(block)).exists()]
@@ -147,26 +152,20 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     )
 
 
-def _curves_of(study: Study) -> Iterator[list[Cell]]:
-    """Yield the cells of each curve, in the order of their budgets."""
-    for _, cells in itertools.groupby(cells_of(study), lambda cell: cell.curve):
-        yield list(cells)
-
-
 def _searched(stores: "Stores", states: list[CellState]) -> tuple[list[CellState], int, bool]:
     """Return the states of a curve that its search has asked for, rounds, and whether it goes on.
 
     The search is replayed from its first round, so that a study does not depend on cells that happen
     to be there for another reason.
     """
+    by_value = {value_of(stores.study, state.cell): state for state in states}
     counts = {
-        state.cell.budget: _run_counts(stores, state) for state in states if not state.missing
+        value: _run_counts(stores, state) for value, state in by_value.items() if not state.missing
     }
-    budgets = [state.cell.budget for state in states]
-    found = replay(budgets, counts, stores.study.search)
+    found = replay(list(by_value), counts, stores.study.search)
     asked = {*found.used, *found.missing}
     return (
-        [state for state in states if state.cell.budget in asked],
+        [state for value, state in by_value.items() if value in asked],
         found.n_round,
         bool(found.missing),
     )
@@ -175,6 +174,7 @@ def _searched(stores: "Stores", states: list[CellState]) -> tuple[list[CellState
 def _run_counts(stores: "Stores", state: CellState) -> RunCounts:
     """Return what the runs of a cell did; a run is a seed, and learns if any of its rates does."""
     replicates = stores.study.replicates
+    of_data = stores.study.axis is BUDGET  # of a width, a run that does not even fit has failed
     best: dict[int, int] = {}  # the codes of outcomes are in the order of merit
     for block in state.finished:
         ends = read_header(stores.cell(block))["summary"]["outcome"]
@@ -184,7 +184,7 @@ def _run_counts(stores: "Stores", state: CellState) -> RunCounts:
                 best[seed] = min(best.get(seed, NOT_FITTED), outcome)
     return RunCounts(
         n_learnt=sum(outcome == LEARNT for outcome in best.values()),
-        n_fitted=sum(outcome != NOT_FITTED for outcome in best.values()),
+        n_fitted=sum(outcome != NOT_FITTED or not of_data for outcome in best.values()),
         n_runs=len(best),
     )
 

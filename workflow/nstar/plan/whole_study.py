@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from nstar.cells import Block, Cell, cells_of
+from nstar.cells import Block, curves_of, value_of
 from nstar.plan.costs import block_cost
 from nstar.study import Study
 from nstar.study.search import STRATEGIES, RunCounts, replay
@@ -55,25 +55,21 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     Returns
     -------
     list of WholeCost
-        One per strategy of `nstar.study.search`, in its order; none of a study that does not seek
-        the demand for data.
+        One per strategy of `nstar.study.search`, in its order; none where nothing is searched.
 
     Notes
     -----
-    Before a run nobody knows N*. The mean is over all its places on the grid of a curve, from the first
-    budget to beyond the last, each as likely, where no replicate learns below N* and all do from there
-    on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
+    Before a run nobody knows the demand. The mean is over all its places on the grid of a curve, from
+    the first value to beyond the last, each as likely, where no replicate learns below it and all do
+    from there on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
     """
-    if study.subject.axis != "budget":
+    if not study.subject.searched:
         return []
-    curves: dict[tuple, list[Cell]] = {}
-    for cell in cells_of(study):
-        curves.setdefault(cell.curve, []).append(cell)
     replicates = study.replicates
     n = len(replicates.seeds) * len(replicates.learning_rates)
     totals = np.zeros((len(STRATEGIES), 3))  # cells asked for, cells that fail, operations
-    for cells in curves.values():
-        budgets = tuple(cell.budget for cell in cells)
+    for cells in curves_of(study).values():
+        budgets = tuple(value_of(study, cell) for cell in cells)
         blocks = [Block(cell, replicates.seeds, replicates.learning_rates) for cell in cells]
         flops = [block_cost(study, block, device).flops for block in blocks]
         for i, strategy in enumerate(STRATEGIES):

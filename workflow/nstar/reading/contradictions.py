@@ -10,6 +10,7 @@ from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
 from nstar.study import FRESH, GridEntry
+from nstar.subjects.registry import subject_of
 from nstar.subjects.subject import load
 from nstar.tasks.base import Source
 
@@ -66,8 +67,8 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
     if {"grid", "tasks"} <= set(parts):
         yield from _fresh_short_to_long(parts)
         yield from question_mistakes(parts)
-    if {"grid", "tasks", "training", "evaluation", "search"} <= set(parts):
-        yield from load(parts["evaluation"].subject.mistakes)(parts)
+    if {"grid", "tasks", "training", "evaluation", "search", "demand"} <= set(parts):
+        yield from load(subject_of(parts["evaluation"], parts["demand"]).mistakes)(parts)
     for key in ("seeds", "learning_rates") if replicates is not None else ():
         values = getattr(replicates, key)
         if len("+".join(map(repr, values))) > LONGEST_SEGMENT:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from nstar.kinds.families import AXES, Axis, differences
+from nstar.kinds.families import FAMILY_OPTIONS, FamilyOption, differences
 from nstar.options import LONGEST_NAME, Few, Name, Options, refuse_repeats
 from nstar.reading.messages import describe_error, option_classes, show
 from nstar.study import Study
@@ -48,14 +48,14 @@ def expand_families(raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, s
     models = raw.get("models")
     if not isinstance(models, Mapping) or len(models) > Few.bound:
         return dict(raw), {}, []
-    lists = {name: axes for name, options in models.items() if (axes := _axes(name, options))}
+    lists = {name: listed for name, options in models.items() if (listed := _listed(name, options))}
     problems = list(_too_many(models, lists))
     members: dict[str, dict[str, Any]] = {}
-    for name, axes in lists.items() if not problems else ():
-        faults = list(_faults(raw, name, axes))
+    for name, listed in lists.items() if not problems else ():
+        faults = list(_faults(raw, name, listed))
         problems += faults
         if not faults:
-            members[name] = _members(name, models[name], axes[0])
+            members[name] = _members(name, models[name], listed[0])
     origins = {member: name for name, made in members.items() for member in made}
     expanded = dict(raw)
     expanded["models"] = {
@@ -85,7 +85,9 @@ def as_written(
 def is_refused_list(error: Mapping[str, Any]) -> bool:
     """Return whether an error says that a list is not a number: `expand_families` says what is wrong."""
     match error["loc"]:
-        case ("models", _, _, axis) if axis in AXES and error["type"] != "extra_forbidden":
+        case ("models", _, _, option) if (
+            option in FAMILY_OPTIONS and error["type"] != "extra_forbidden"
+        ):
             return isinstance(error["input"], list)
     return False
 
@@ -123,18 +125,23 @@ def family_mistakes(models: Mapping[str, Any], written: Mapping[str, Any]) -> It
 
 
 def _is_family(differ: Mapping[str, list[Any]]) -> bool:
-    """Return whether models differ in one axis alone, each with a value of its own."""
+    """Return whether models differ in one option alone, each with a value of its own."""
     return any(
-        list(differ) == [axis] and len(set(differ[axis])) == len(differ[axis]) for axis in AXES
+        list(differ) == [option] and len(set(differ[option])) == len(differ[option])
+        for option in FAMILY_OPTIONS
     )
 
 
-def _axes(name: Any, options: Any) -> list[Axis]:
+def _listed(name: Any, options: Any) -> list[FamilyOption]:
     """Return the options of a model with a list of widths or depths; other lists are for pydantic."""
     if not isinstance(options, Mapping) or not _is_name(name):
         return []
     fields = _kind(options).model_fields
-    return [axis for axis in AXES if axis in fields and isinstance(options.get(axis), list)]
+    return [
+        option
+        for option in FAMILY_OPTIONS
+        if option in fields and isinstance(options.get(option), list)
+    ]
 
 
 def _kind(options: Mapping[str, Any]) -> type[Options]:
@@ -150,10 +157,10 @@ def _is_name(name: Any) -> bool:
         return False
 
 
-def _too_many(models: Mapping[str, Any], lists: Mapping[str, list[Axis]]) -> Iterator[str]:
+def _too_many(models: Mapping[str, Any], lists: Mapping[str, list[FamilyOption]]) -> Iterator[str]:
     """Yield that the lists make more models than a study may have, before any is made."""
     lengths = {
-        f"models.{name}.{axes[0]}": len(models[name][axes[0]]) for name, axes in lists.items()
+        f"models.{name}.{listed[0]}": len(models[name][listed[0]]) for name, listed in lists.items()
     }
     n_models = len(models) - len(lists) + sum(lengths.values())
     if lengths and n_models > Few.bound:
@@ -164,32 +171,32 @@ def _too_many(models: Mapping[str, Any], lists: Mapping[str, list[Axis]]) -> Ite
         )
 
 
-def _faults(raw: Mapping[str, Any], name: str, axes: list[Axis]) -> Iterator[str]:
+def _faults(raw: Mapping[str, Any], name: str, listed: list[FamilyOption]) -> Iterator[str]:
     """Yield what is wrong with the list of a model."""
     models, options = raw["models"], raw["models"][name]
-    if len(axes) > 1:
+    if len(listed) > 1:
         yield (
-            f"models.{name}.{axes[1]}: {show(options[axes[1]])}: {axes[0]} is a list too, and models of "
-            f"a family differ in width alone or in depth alone; write one number for {axes[0]} or for "
-            f"{axes[1]}"
+            f"models.{name}.{listed[1]}: {show(options[listed[1]])}: {listed[0]} is a list too, and "
+            "models of a family differ in width alone or in depth alone; write one number for "
+            f"{listed[0]} or for {listed[1]}"
         )
         return
-    axis = axes[0]
-    key = f"models.{name}.{axis}"
+    option = listed[0]
+    key = f"models.{name}.{option}"
     if options.get("family") is not None:
         yield (
-            f"models.{name}.family: {show(options['family'])}: the list {axis} makes a family of the "
-            f"name {name}; remove family, or write a model for each {axis}"
+            f"models.{name}.family: {show(options['family'])}: the list {option} makes a family of the "
+            f"name {name}; remove family, or write a model for each {option}"
         )
     try:
-        _list_type(_kind(options), axis).validate_python(options[axis])
+        _list_type(_kind(options), option).validate_python(options[option])
     except ValidationError as error:
         for entry in error.errors(include_url=False):
             if entry["type"] != "too_short" or not entry["input"]:
-                yield describe_error(raw, {**entry, "loc": ("models", name, axis, *entry["loc"])})
+                yield describe_error(raw, {**entry, "loc": ("models", name, option, *entry["loc"])})
         return
     for i, (value, member) in enumerate(
-        zip(options[axis], _members(name, options, axis), strict=True)
+        zip(options[option], _members(name, options, option), strict=True)
     ):
         if member in models:
             yield (
@@ -204,18 +211,22 @@ def _faults(raw: Mapping[str, Any], name: str, axes: list[Axis]) -> Iterator[str
 
 
 @cache
-def _list_type(kind: type[Options], axis: Axis) -> TypeAdapter:
+def _list_type(kind: type[Options], option: FamilyOption) -> TypeAdapter:
     """Return the type of a list of different values of an option."""
-    field = kind.model_fields[axis]
+    field = kind.model_fields[option]
     value = Annotated[field.annotation, *field.metadata]
     return TypeAdapter(
         Annotated[tuple[value, ...], Field(min_length=1), Few, AfterValidator(refuse_repeats)]
     )
 
 
-def _members(name: str, options: Mapping[str, Any], axis: Axis) -> dict[str, dict[str, Any]]:
+def _members(
+    name: str, options: Mapping[str, Any], option: FamilyOption
+) -> dict[str, dict[str, Any]]:
     """Return the options of every model of a list by name."""
-    return {f"{name}_{value}": {**options, axis: value, "family": name} for value in options[axis]}
+    return {
+        f"{name}_{value}": {**options, option: value, "family": name} for value in options[option]
+    }
 
 
 def _with_members(entry: Any, members: Mapping[str, Mapping[str, Any]], known: set[str]) -> Any:

@@ -16,9 +16,17 @@ def question_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
     parts : mapping
         The valid top-level fields of a configuration; grid and tasks are among them.
     """
+    asking = []
     for i, entry, name, task in used(parts, "tasks"):
         if task.is_text:
             yield from _impossible_questions(f"grid.{i}", entry, name, task)
+            asking.append(i)
+    for i, _, name, model in used(parts, "models") if "models" in parts else ():
+        if i in asking and (model.kind == "encoder_decoder" or not getattr(model, "causal", True)):
+            yield (
+                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
+                "token; use a causal model"
+            )
 
 
 def _impossible_questions(

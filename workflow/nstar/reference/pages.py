@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from nstar.columns import Table
-from nstar.kinds.families import AXES
+from nstar.kinds.families import FAMILY_OPTIONS
 from nstar.options import Few, Options
 from nstar.reference.architecture import architecture_map
 from nstar.reference.sections import fill_sections
@@ -25,7 +25,7 @@ def config_schema() -> str:
     schema = Study.model_json_schema()
     for part in schema["$defs"].values():
         options = part.get("properties", {})
-        for axis in AXES:
+        for axis in FAMILY_OPTIONS:
             if axis in options:
                 options[axis] = _or_a_list(options[axis])
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

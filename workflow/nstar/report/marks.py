@@ -11,12 +11,12 @@ from nstar.report.style import INK, Look
 _STEM = [(0.0, 0.42), (0.0, 1.0), (-0.24, 0.7), (0.0, 1.0), (0.24, 0.7)]
 _PEN = [MarkerPath.MOVETO, MarkerPath.LINETO, MarkerPath.MOVETO, *[MarkerPath.LINETO] * 2]
 ARROW_UP = MarkerPath(_STEM, _PEN)
-"""Arrow from a mark upwards: N* is above this budget."""
+"""Arrow from a mark upwards: the threshold is above it."""
 ARROW_DOWN = MarkerPath([(x, -y) for x, y in _STEM], _PEN)
-"""Arrow from a mark downwards: N* is at most this budget."""
+"""Arrow from a mark downwards: the threshold is at most there."""
 
 _ARROWS = {"right": ARROW_UP, "left": ARROW_DOWN}
-_CENSORED = {"right": "N* above this budget", "left": "N* at most this budget"}
+_CENSORED = {"right": "above", "left": "at most"}
 _OPEN_MARK = MarkerPath(0.4 * MarkerPath.unit_circle().vertices, MarkerPath.unit_circle().codes)
 
 
@@ -68,25 +68,38 @@ def draw_bounds(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: 
     panel.plot(unknown["x"], [0.04] * len(unknown), **pen, **at_the_foot)
 
 
-def meaning_handles(thresholds: pd.DataFrame) -> list[Line2D]:
-    """Return legend entries, in neutral ink, for the marks that occur among thresholds."""
+def meaning_handles(
+    thresholds: pd.DataFrame, *, symbol: str, letter: str, value: str, resource: str
+) -> list[Line2D]:
+    """Return legend entries, in neutral ink, for the marks that occur among thresholds.
+
+    Parameters
+    ----------
+    thresholds : DataFrame
+        One row per curve and rule.
+    symbol, letter, value : str
+        What a threshold is called, such as "N*", and what it is a value of: "N" and "budget".
+    resource : str
+        What the values are amounts of, such as "data".
+    """
     rules, censoring = set(thresholds["rule"]), set(thresholds["censoring"])
     handles = []
     if "any" in rules:
-        handles.append(mark_handle("N*, any replicate", marker="o", markersize=6))
+        handles.append(mark_handle(f"{symbol}, any replicate", marker="o", markersize=6))
     if "seed" in rules:
-        handles.append(mark_handle("N*, one seed", marker="o", markersize=3))
+        handles.append(mark_handle(f"{symbol}, one seed", marker="o", markersize=3))
     if "interval" in censoring:
-        handles.append(mark_handle("bracket of N*", marker="|", markersize=9, markeredgewidth=0.8))
-    for side, label in _CENSORED.items():
+        bar = {"marker": "|", "markersize": 9, "markeredgewidth": 0.8}
+        handles.append(mark_handle(f"bracket of {symbol}", **bar))
+    for side, bound in _CENSORED.items():
         if side in censoring:
-            handles.append(censored_handle(label, side))
+            handles.append(censored_handle(f"{symbol} {bound} this {value}", side))
     if "unknown" in censoring:
-        handles.append(mark_handle("N* unknown, nothing fitted", marker="x", markersize=5))
+        handles.append(mark_handle(f"{symbol} unknown, nothing fitted", marker="x", markersize=5))
     if not thresholds["monotone"].all():
-        handles.append(_frame_handle("success not monotone in N", "o", 9))
+        handles.append(_frame_handle(f"success not monotone in {letter}", "o", 9))
     if thresholds["limited_by_steps"].any():
-        handles.append(_frame_handle("may lack steps, not data", "s", 8))
+        handles.append(_frame_handle(f"may lack steps, not {resource}", "s", 8))
     return handles
 
 

@@ -6,7 +6,6 @@ from pydantic import Field, create_model, model_validator
 
 from nstar.options import LATER, Options, PositiveInt
 from nstar.subjects.registry import SUBJECTS
-from nstar.subjects.subject import Subject
 
 
 class _Evaluation(Options):
@@ -26,12 +25,6 @@ class _Evaluation(Options):
         return self
 
     @property
-    def subject(self) -> Subject:
-        """What the study is about."""
-        given = [subject for subject in _OPTIONAL if getattr(self, subject.option) is not None]
-        return given[0] if given else SUBJECTS[0]
-
-    @property
     def measured(self) -> dict[str, Any]:
         """The options that stores of evaluations depend on; others are only read from these."""
         only_read = {subject.option for subject in _OPTIONAL if not subject.measure}
@@ -39,8 +32,8 @@ class _Evaluation(Options):
 
     def n_measured(self, length: int) -> int:
         """Return how many more sequences go through a network of a length than the sets of data hold."""
-        options = getattr(self, self.subject.option) if self.subject.option else None
-        return options.n_inputs(length) if options else 0
+        given = [getattr(self, subject.option) for subject in _OPTIONAL]
+        return sum(options.n_inputs(length) for options in given if options is not None)
 
 
 _OPTIONAL = [subject for subject in SUBJECTS if subject.option]

@@ -10,6 +10,7 @@ from pydantic import Field, StrictInt, model_validator
 
 from nstar.kinds import ModelOptions
 from nstar.options import (
+    LATER,
     AtMost,
     Countable,
     Few,
@@ -26,6 +27,8 @@ from nstar.study.evaluation import Evaluation
 from nstar.study.grid import Data, GridEntry, Replicates
 from nstar.study.search import STRATEGIES
 from nstar.study.training import Training
+from nstar.subjects.axis import AXES, Axis
+from nstar.subjects.registry import subject_of
 from nstar.subjects.subject import Subject
 from nstar.tasks import TASKS
 
@@ -103,6 +106,11 @@ class Study(Options):
             "bracket": "budgets are trained in rounds, until those next to the demand are",
             "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
         },
+        "demand": {
+            "budget": "the least training set from which a task is learnt",
+            "width": "the least width with which it is",
+            "depth": "the least depth with which it is",
+        },
     }
 
     name: Name = Field(description="short name; no unit")
@@ -124,6 +132,11 @@ class Study(Options):
         description="which budgets of a curve are trained: `all` of them, those that `bracket` the "
         "demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
     )
+    demand: Annotated[Literal[tuple(AXES)] | None, LATER] = Field(
+        None,
+        description="what is sought the least sufficient amount of: training sequences (`budget`), "
+        "`width` or `depth`; null: width with evaluation.answers, otherwise budget; no unit",
+    )
     data: Data = Field(default_factory=Data, description="how sequences are split")
     training: Training = Field(description="how replicates are trained")
     evaluation: Evaluation = Field(default_factory=Evaluation, description="what is measured")
@@ -137,7 +150,14 @@ class Study(Options):
     @property
     def subject(self) -> Subject:
         """What the study is about: its tables, figures and findings."""
-        return self.evaluation.subject
+        return subject_of(self.evaluation, self.demand)
+
+    @property
+    def axis(self) -> Axis | None:
+        """What demand is sought of; None where none is."""
+        if not self.subject.axes:
+            return None
+        return AXES[self.demand or self.subject.axes[0]]
 
     @model_validator(mode="after")
     def _precision_of_the_device(self):

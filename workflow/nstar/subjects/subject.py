@@ -93,8 +93,9 @@ class Subject:
     ----------
     name : str
         The name of its folder.
-    introduction : str
-        What a study asks, and whose definitions it follows: two sentences in reStructuredText.
+    introduction : callable
+        Takes the study, and returns what it asks, and whose definitions it follows: two sentences in
+        reStructuredText.
     mistakes : str
         Reference of a function that takes the valid parts of a configuration (a mapping), and yields what
         does not go together in a study of this subject.
@@ -107,8 +108,10 @@ class Subject:
         The tables that are made from the stores; the steps make the others.
     steps : tuple of Step
         The analysis of the tables, in an order in which they can run.
-    axis : str
-        Coordinate of a cell of which the study seeks the demand; empty where it seeks none.
+    axes : tuple of str
+        Axes along which it seeks the demand, see `nstar.subjects.axis`; the first is the usual one.
+    searched : bool
+        Whether a search may decide which cells of the grid are trained.
     option : str
         The block of ``evaluation`` that makes a study one of this subject; empty for the usual one.
     options : type of Measures or None
@@ -131,13 +134,14 @@ class Subject:
     """
 
     name: str
-    introduction: str
+    introduction: Callable[[Study], str]
     mistakes: Reference
     tables: Mapping[str, Table]
     recipes: Mapping[str, int]
     collected: tuple[str, ...]
     steps: tuple[Step, ...]
-    axis: str = ""
+    axes: tuple[str, ...] = ()
+    searched: bool = False
     option: str = ""
     options: type[Measures] | None = None
     option_meaning: str = ""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from nstar.study import Study
+from nstar.subjects.axis import axis_job
+from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.learning_curves import tabulate_curves
 from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
 
@@ -13,8 +15,9 @@ def demand_tables(
     study: Study, cells: pd.DataFrame, block_tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
     """Return thresholds, lengths and learning curves; there are no tables of blocks."""
+    along = cells_along(axis_job(study), cells)
     return {
-        "thresholds": find_thresholds(study, cells),
+        "thresholds": find_thresholds(study, along),
         "lengths": count_lengths(study, cells),
-        "learning_curves": tabulate_curves(study, cells),
+        "learning_curves": tabulate_curves(study, along),
     }

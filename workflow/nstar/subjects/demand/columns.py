@@ -51,7 +51,10 @@ THRESHOLDS: Mapping[str, Column] = {
         "about data; more steps might lower N*",
     ),
     "n_available": Column(
-        "int64", "sequences", "training sequences that exist at this length, validation set apart"
+        "int64",
+        "sequences",
+        "training sequences that exist at this length, validation set apart; along width and depth, "
+        "which nothing bounds, 2^63 - 1",
     ),
     "n_budgets": Column("int64", "1", "budgets tried"),
     "n_replicates": Column("int64", "1", "replicates the row rests on, over all budgets"),

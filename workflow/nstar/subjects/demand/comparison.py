@@ -18,6 +18,7 @@ from nstar.stats import (
     find_sharing_factor,
     find_threshold,
 )
+from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.columns import RATIOS, SHARING, STEPS
 from nstar.subjects.demand.selection import chosen_replicates
 from nstar.tables import TABLES, read_table, write_table
@@ -38,13 +39,13 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``models`` (names in the order of the study), ``shortest_length`` (of `data`) and
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``shortest_length`` (of `data`) and
         ``training`` (``max_steps``, ``evaluate_every``, ``decay`` of the learning rate, and ``at``,
         which evaluation decides).
     results : Path
     """
     tables = results / "tables"
-    cells = read_table(tables / "cells.parquet", "cells")
+    cells = cells_along(job["axis"], read_table(tables / "cells.parquet", "cells"))
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     demand = read_table(tables / "demand.csv", "demand")
     thresholds = thresholds[thresholds["rule"] == "any"]
@@ -57,9 +58,10 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
             row
             for curve in demands["any"]
             for rule in demands
+            if job["axis"]["name"] == "budget"  # what lengths share is data
             for row in sharing_rows(curve, shortest, rule, demands[rule])
         ],
-        "ratios": ratio_rows(job["models"], demands),
+        "ratios": ratio_rows(list(dict.fromkeys(cells["model"])), demands),
         "steps": [row for key, curve in curves for row in step_rows(key, curve, training)],
         "extrapolation": [extrapolation_row(key, part) for key, part in chosen],
         "composition": [

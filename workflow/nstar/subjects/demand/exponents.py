@@ -18,6 +18,7 @@ from nstar.stats import (
     Difference,
     FormFit,
     ScalingFit,
+    Words,
     compare_coefficients,
     compare_forms,
     fit_demand,
@@ -25,6 +26,8 @@ from nstar.stats import (
     fit_scaling,
     make_card,
 )
+from nstar.subjects.axis import AXES
+from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.checks import check_fits
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
@@ -40,12 +43,12 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``models`` (names in the order of the study), ``success`` (measure and threshold) and
-        ``fit`` (options).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold) and ``fit``
+        (options).
     results : Path
     """
     tables = results / "tables"
-    cells = read_table(tables / "cells.parquet", "cells")
+    cells = cells_along(job["axis"], read_table(tables / "cells.parquet", "cells"))
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     runs = runs_by_seed(cells, job["success"]["measure"])
     thresholds = thresholds[thresholds["rule"] == "seed"]
@@ -85,9 +88,10 @@ def analyse(
         As `fit_exponents`.
     """
     confidence = job["fit"]["confidence"]
-    parts = {name: runs[runs["model"] == name] for name in job["models"]}
-    parts = {name: part for name, part in parts.items() if len(part)}
-    fits = _fit_models(parts, confidence)
+    parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
+    axis = AXES[job["axis"]["name"]]
+    words = Words(axis.symbol, axis.values)
+    fits = _fit_models(parts, confidence, words)
     forms = {name: _fit_forms(part, confidence) for name, part in parts.items()}
     demands = {
         name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
@@ -103,7 +107,7 @@ def analyse(
     for left_out, kept in _selections(thresholds).items():
         kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
         kept_fits[left_out] = _fit_models(
-            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence
+            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence, words
         )
         rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
         robustness += [{"left_out": left_out, **row} for row in rows]
@@ -128,10 +132,12 @@ def analyse(
     return tables, cards
 
 
-def _fit_models(parts: Mapping[str, pd.DataFrame], confidence: float) -> dict[str, ScalingFit]:
+def _fit_models(
+    parts: Mapping[str, pd.DataFrame], confidence: float, words: Words
+) -> dict[str, ScalingFit]:
     """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
     return {
-        name: fit_scaling(**scaling_data(part), confidence=confidence)
+        name: fit_scaling(**scaling_data(part), confidence=confidence, words=words)
         for name, part in parts.items()
     }
 

@@ -1,22 +1,36 @@
 """The demand for data: N* of every curve, how it grows, and how models compare."""
 
+from nstar.subjects.axis import AXES, BUDGET, axis_job
 from nstar.subjects.demand.columns import TABLES
 from nstar.subjects.subject import Step, Subject
+
+
+def _introduction(study):
+    """Return what a study asks: the paper's question for the budget, an extension for other axes."""
+    axis = study.axis
+    if axis is BUDGET:
+        asks, follow = "how many training sequences N*", "follow"
+    else:
+        asks, follow = f"what {axis.value} {axis.symbol}", f"extend to the {axis.value} those of"
+    return (
+        f"This study asks {asks} a sequence model needs before it has learnt a task, and how "
+        f"{axis.symbol} grows with the sequence length n. The definitions {follow} Ebrahimi et al. "
+        "(2026), `arXiv 2602.18333 <https://arxiv.org/abs/2602.18333>`__."
+    )
 
 
 def _sharing_figure(study):
     """Return the figure of what lengths share: models of one length stand beside models of several."""
     distributions = {name for entry in study.grid for name in entry.length_distributions}
-    return ("sharing",) if {"fixed"} < distributions else ()
+    return ("sharing",) if study.axis is BUDGET and {"fixed"} < distributions else ()
 
 
 DEMAND = Subject(
     name="demand",
-    introduction="This study asks how many training sequences N* a sequence model needs before it has "
-    "learnt a task, and how N* grows with the sequence length n. The definitions follow "
-    "Ebrahimi et al. (2026), `arXiv 2602.18333 <https://arxiv.org/abs/2602.18333>`__.",
+    introduction=_introduction,
     mistakes="nstar.subjects.demand.mistakes:demand_mistakes",
-    axis="budget",
+    axes=tuple(AXES),
+    searched=True,
     tables=TABLES,
     recipes={"fit": 4, "comparison": 1, "figures": 3, "findings": 4},
     collected=("thresholds", "lengths", "learning_curves"),
@@ -28,7 +42,7 @@ DEMAND = Subject(
             run="nstar.subjects.demand.exponents:fit_exponents",
             recipe="fit",
             job=lambda study: {
-                "models": list(study.models),
+                "axis": axis_job(study),
                 "success": study.training.success.model_dump(mode="json"),
                 "fit": study.fit.model_dump(mode="json"),
             },
@@ -42,7 +56,7 @@ DEMAND = Subject(
             run="nstar.subjects.demand.comparison:compare_curves",
             recipe="comparison",
             job=lambda study: {
-                "models": list(study.models),
+                "axis": axis_job(study),
                 "shortest_length": study.data.shortest_length,
                 "training": {
                     "max_steps": study.training.max_steps,
@@ -60,6 +74,7 @@ DEMAND = Subject(
             run="nstar.subjects.demand.figures.all:draw_figures",
             recipe="figures",
             job=lambda study: {
+                "axis": axis_job(study),
                 "figures": study.figures.model_dump(mode="json"),
                 "sharing": bool(_sharing_figure(study)),
             },
@@ -78,7 +93,7 @@ DEMAND = Subject(
             message="Write what the numbers say.",
             run="nstar.subjects.demand.findings.page:write_findings",
             recipe="findings",
-            job=lambda study: {"title": study.title},
+            job=lambda study: {"axis": axis_job(study), "title": study.title},
             reads=(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
                 *("demand", "learning_exponents", "sharing", "ratios"),

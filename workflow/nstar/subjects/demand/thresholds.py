@@ -9,6 +9,7 @@ from nstar.cells import make_pool
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.stats import find_threshold
 from nstar.study import Study
+from nstar.subjects.axis import BUDGET
 from nstar.subjects.demand.columns import LENGTHS, THRESHOLDS
 from nstar.tables.selection import CURVE
 
@@ -32,14 +33,22 @@ def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the table of thresholds: N* of every curve, by seed and for any replicate."""
+    """Return the table of thresholds: the demand of every curve, by seed and for any replicate.
+
+    Parameters
+    ----------
+    study : Study
+    cells : DataFrame
+        Along the axis of the study, see `nstar.subjects.demand.along`.
+    """
     rows = []
     keys = [*CURVE, "n_states"]
     for key, curve in cells.groupby(keys, sort=False):
         shared = dict(zip(keys, key, strict=True))
         task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
         pool = make_pool(task, lengths, shared["length"], study.data)
-        shared["n_available"] = min(pool.n_training, np.iinfo(np.int64).max)
+        available = pool.n_training if study.axis is BUDGET else np.inf
+        shared["n_available"] = int(min(available, np.iinfo(np.int64).max))
         for seed, replicates in curve.groupby("seed"):
             rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
         rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})

@@ -14,6 +14,8 @@ def function_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
     parts : mapping
         The valid top-level fields of a configuration; grid, tasks, training and search are among them.
     """
+    if parts["demand"] is not None:
+        yield f"demand: {parts['demand']}, and evaluation.function seeks none; leave one of them out"
     if parts["training"].objective != "squared_error":
         yield (
             "evaluation.function: needs networks of one output; set training.objective: squared_error"

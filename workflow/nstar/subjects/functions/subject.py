@@ -6,9 +6,11 @@ from nstar.subjects.subject import Step, Subject
 
 FUNCTIONS = Subject(
     name="functions",
-    introduction="This study measures trained networks as functions of bits, and how these measures "
-    "change with the sequence length n. The definitions follow Hahn and Rofin (2024), "
-    "`arXiv 2402.09963 <https://arxiv.org/abs/2402.09963>`__.",
+    introduction=lambda study: (
+        "This study measures trained networks as functions of bits, and how these measures "
+        "change with the sequence length n. The definitions follow Hahn and Rofin (2024), "
+        "`arXiv 2402.09963 <https://arxiv.org/abs/2402.09963>`__."
+    ),
     mistakes="nstar.subjects.functions.mistakes:function_mistakes",
     option="function",
     options=FunctionMeasures,

@@ -20,12 +20,6 @@ def answer_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
                 "it out"
             )
-    for i, _, name, model in used(parts, "models") if "models" in parts else ():
-        if model.kind == "encoder_decoder" or not getattr(model, "causal", True):
-            yield (
-                f"grid.{i}.models: {name} sees what follows a position, and cannot answer token by "
-                "token; use a causal model"
-            )
     if parts["search"] != "all":
         yield (
             f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "

@@ -27,11 +27,13 @@ def _shown(study):
 
 WIDTHS = Subject(
     name="widths",
-    introduction="This study asks what width D* networks need to answer questions, and how it grows "
-    "with the size n of the problem. The definitions follow Yang et al. (2024), `arXiv "
-    "2402.13934 <https://arxiv.org/abs/2402.13934>`__.",
+    introduction=lambda study: (
+        "This study asks what width D* networks need to answer questions, and how it grows "
+        "with the size n of the problem. The definitions follow Yang et al. (2024), `arXiv "
+        "2402.13934 <https://arxiv.org/abs/2402.13934>`__."
+    ),
     mistakes="nstar.subjects.widths.mistakes:answer_mistakes",
-    axis="width",
+    axes=("width",),
     option="answers",
     options=AnswerMeasures,
     option_meaning="what is measured of networks that answer questions; a study that has it is about "

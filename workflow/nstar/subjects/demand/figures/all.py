@@ -6,6 +6,8 @@ from typing import Any
 
 from nstar.cells.naming import stratum_suffix
 from nstar.report.style import save
+from nstar.subjects.axis import AXES
+from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
@@ -23,26 +25,28 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``figures`` (options) and ``sharing`` (whether there is a figure of what lengths share).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options) and ``sharing`` (whether
+        there is a figure of what lengths share).
     results : Path
     """
     width, dots_per_inch = job["figures"]["width_inches"], job["figures"]["dots_per_inch"]
+    axis = AXES[job["axis"]["name"]]
     cells, *others = read_tables(
         results,
         *("cells", "thresholds", "exponents", "checks", "demand"),
         *("learning_curves", "learning_exponents"),
     )
-    for stratum, part in cells.groupby(STRATUM):
+    for stratum, part in cells_along(job["axis"], cells).groupby(STRATUM):
         thresholds, exponents, checks, demand, *learning = (
             stratum_of(table, stratum) for table in others
         )
         drawn = {
-            "demand": draw_demand(thresholds, exponents, demand, width),
-            "exponents": draw_exponents(exponents, checks, width),
-            "accuracy": draw_accuracy(part, width),
-            "learning_curves": draw_learning_curves(part, *learning, width),
+            "demand": draw_demand(thresholds, exponents, demand, width, axis=axis),
+            "exponents": draw_exponents(exponents, checks, width, axis=axis),
+            "accuracy": draw_accuracy(part, width, axis=axis),
+            "learning_curves": draw_learning_curves(part, *learning, width, axis=axis),
             "extrapolation": draw_extrapolation(part, width),
-            "outcomes": draw_outcomes(part, width),
+            "outcomes": draw_outcomes(part, width, axis=axis),
         }
         for name, figure in drawn.items():
             save(figure, results / "figures" / f"{name}{stratum_suffix(*stratum)}", dots_per_inch)

@@ -1,4 +1,4 @@
-"""Demand: how N*, the training sequences that a task takes, grows with sequence length."""
+"""Demand: how N*, or the least value on another axis, grows with sequence length."""
 
 import math
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from nstar.report.axes import (
 )
 from nstar.report.marks import draw_marks, meaning_handles
 from nstar.report.style import INK, Look, model_looks, styled
+from nstar.subjects.axis import BUDGET, Axis
 
 _MOST_SEED_BARS = 9  # per length in a panel; more would hide each other
 
@@ -33,6 +34,8 @@ def draw_demand(
     exponents: pd.DataFrame,
     demand: pd.DataFrame,
     width_inches: float = 7.0,
+    *,
+    axis: Axis = BUDGET,
 ) -> Figure:
     """Draw N* against length, one panel per task, with the fitted power laws.
 
@@ -46,6 +49,8 @@ def draw_demand(
         One row per curve: the budget at which half of its seeds learn, with its interval.
     width_inches : float, optional
         Width of the figure.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the figure.
 
     Returns
     -------
@@ -59,7 +64,13 @@ def draw_demand(
     tasks = list(dict.fromkeys(thresholds["task"]))
     most_columns = 3 if len(looks) <= 3 else 2 if len(looks) <= 5 else 1
     models = [_model_handle(model, look, model in laws) for model, look in looks.items()]
-    meanings = meaning_handles(thresholds)
+    meanings = meaning_handles(
+        thresholds,
+        symbol=axis.symbol,
+        letter=axis.letter,
+        value=axis.value,
+        resource=axis.resource,
+    )
     known = demand[demand["censoring"] == "interval"]
     if len(known):
         dash = {"marker": "_", "markersize": 7, "markeredgewidth": 1.6}
@@ -92,7 +103,7 @@ def draw_demand(
             if model in laws:
                 _draw_law(panel, curves, laws[model], look)
         panel.set_title(task_title(task, rows["n_states"]), loc="left")
-    _set_axes(panels, marks)
+    _set_axes(panels, marks, axis)
     add_legend(figure, models, "upper")
     add_legend(figure, meanings, "lower")
     return figure
@@ -142,7 +153,7 @@ def _draw_law(panel: Axes, rows: pd.DataFrame, law: Mapping[str, float], look: L
     panel.plot(lengths, np.exp(log_demand), color=look.colour, linestyle=look.line, zorder=2)
 
 
-def _set_axes(panels: list[Axes], marks: pd.DataFrame) -> None:
+def _set_axes(panels: list[Axes], marks: pd.DataFrame, axis: Axis) -> None:
     budgets = pd.concat([marks["y"], marks["lower"], marks["upper"]])
     budgets = budgets[np.isfinite(budgets) & (budgets > 0)]
     if budgets.empty:  # every threshold is unknown
@@ -151,7 +162,7 @@ def _set_axes(panels: list[Axes], marks: pd.DataFrame) -> None:
         set_length_axis(panel, marks["length"])
         panel.set(yscale="log", ylim=(budgets.min() / 2.2, budgets.max() * 2.2))
         set_log_ticks(panel.yaxis, budgets, most=7)
-    label_outer(panels, "sequence length n", "N*, training sequences")
+    label_outer(panels, "sequence length n", f"{axis.symbol}, {axis.unit}")
 
 
 def _model_handle(model: str, look: Look, has_law: bool) -> Line2D:

@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
+from nstar.subjects.axis import BUDGET, Axis
 from nstar.subjects.demand.selection import checks_of, contradictions
 
 AXIS_LABELS = {
-    "length": "exponent \u03b1 of N* in sequence length n",
-    "n_states": "exponent \u03b2 of N* in number of states m",
+    "length": "exponent \u03b1 of {} in sequence length n",
+    "n_states": "exponent \u03b2 of {} in number of states m",
 }
-"""Quantities with a panel, and what its axis says."""
+"""Quantities with a panel, and what its axis says, with a place for N*."""
 
 _ROW_INCHES = 0.2
 _FRAME_INCHES = 0.75  # title, axis and label of a panel
@@ -25,7 +26,11 @@ _VALUE_INCHES = 1.5  # width of the column of values
 
 @styled
 def draw_exponents(
-    exponents: pd.DataFrame, checks: pd.DataFrame, width_inches: float = 7.0
+    exponents: pd.DataFrame,
+    checks: pd.DataFrame,
+    width_inches: float = 7.0,
+    *,
+    axis: Axis = BUDGET,
 ) -> Figure:
     """Draw exponents and their differences with intervals, one panel per quantity.
 
@@ -37,6 +42,8 @@ def draw_exponents(
         One row per exponent or difference, and other estimator of it.
     width_inches : float, optional
         Width of the figure.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the figure.
 
     Returns
     -------
@@ -61,7 +68,7 @@ def draw_exponents(
         for position, row in zip(_positions(table), table.itertuples(), strict=True):
             look = looks.get(row.model) if row.kind == "exponent" else None
             _draw_row(panel, position, row, look or Look(INK, "D", "-"), n_characters)
-        _label(panel, table, name)
+        _label(panel, table, AXIS_LABELS[name].format(axis.symbol))
     return figure
 
 
@@ -160,7 +167,7 @@ def _write_reason(panel: Axes, position: float, reason: str) -> None:
     )
 
 
-def _label(panel: Axes, table: pd.DataFrame, name: str) -> None:
+def _label(panel: Axes, table: pd.DataFrame, x_label: str) -> None:
     positions = _positions(table)
     panel.axvline(0, color=INK, linewidth=0.6, zorder=0)
     differences = positions[(table["kind"] != "exponent").to_numpy()]
@@ -175,4 +182,4 @@ def _label(panel: Axes, table: pd.DataFrame, name: str) -> None:
         panel.set_ylim(positions[-1] - 0.7, 0.7)
     confidence = table["confidence"].dropna()
     suffix = f" ({100 * confidence.iloc[0]:g} % interval)" if len(confidence) else ""
-    panel.set_xlabel(AXIS_LABELS[name] + suffix)
+    panel.set_xlabel(x_label + suffix)

@@ -7,12 +7,13 @@ from matplotlib.lines import Line2D
 
 from nstar.report.axes import mark_handle
 from nstar.report.style import INK, Look, length_looks, styled
+from nstar.subjects.axis import BUDGET, Axis
 from nstar.subjects.demand.figures.panels import length_shifts, make_budget_panels
 from nstar.subjects.demand.selection import accuracy_by_seed
 
 
 @styled
-def draw_accuracy(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
+def draw_accuracy(cells: pd.DataFrame, width_inches: float = 7.0, *, axis: Axis = BUDGET) -> Figure:
     """Draw the best validation sequence accuracy against budget.
 
     Parameters
@@ -21,6 +22,8 @@ def draw_accuracy(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
         One row per cell and replicate.
     width_inches : float, optional
         Width of the figure.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the figure.
 
     Returns
     -------
@@ -36,7 +39,7 @@ def draw_accuracy(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
     handles = _legend_handles(looks, has_missing, cells["seed"].nunique() > 1)
     row_inches = 1.5 if cells["model"].nunique() > 1 else 2.2
     figure, panels = make_budget_panels(
-        cells, handles, width_inches, row_inches, "best validation sequence accuracy"
+        cells, handles, width_inches, row_inches, "best validation sequence accuracy", axis
     )
     for panel, model, task in panels:
         rows = by_seed[(by_seed["model"] == model) & (by_seed["task"] == task)]

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from nstar.report.axes import fix_ticks, mark_handle, round_ticks
 from nstar.report.style import INK, Look, length_looks, styled
 from nstar.report.text import show_interval
+from nstar.subjects.axis import BUDGET, Axis
 from nstar.subjects.demand.figures.panels import length_shifts, make_budget_panels
 from nstar.subjects.demand.learning_curves import best_by_seed, is_usable
 from nstar.tables.selection import CURVE_PLACE
@@ -24,7 +25,12 @@ _CEILING = {"color": INK, "linestyle": (0, (1, 2)), "linewidth": 0.8}
 
 @styled
 def draw_learning_curves(
-    cells: pd.DataFrame, curves: pd.DataFrame, exponents: pd.DataFrame, width_inches: float = 7.0
+    cells: pd.DataFrame,
+    curves: pd.DataFrame,
+    exponents: pd.DataFrame,
+    width_inches: float = 7.0,
+    *,
+    axis: Axis = BUDGET,
 ) -> Figure:
     """Draw the best validation loss against the budget, both logarithmic.
 
@@ -36,6 +42,8 @@ def draw_learning_curves(
         The tables of learning curves and of their exponents, for the same cells.
     width_inches : float, optional
         Width of the figure.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the figure.
 
     Returns
     -------
@@ -56,6 +64,7 @@ def draw_learning_curves(
         width_inches,
         _PANEL_INCHES,
         "best validation loss",
+        axis,
     )
     runs["loss"], curves["median"] = (
         table.clip(lower=lowest) for table in (runs["loss"], curves["median"])

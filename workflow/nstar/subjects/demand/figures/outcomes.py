@@ -18,6 +18,7 @@ from nstar.report.axes import (
     task_title,
 )
 from nstar.report.style import INK, styled
+from nstar.subjects.axis import BUDGET, Axis
 
 OUTCOMES = {
     "learnt": ("learnt", {"facecolor": "#0072B2", "edgecolor": "#0072B2"}),
@@ -29,12 +30,15 @@ OUTCOMES = {
 }
 """Label and fill of each outcome: dark, medium and light also in grey."""
 
+NOT_LEARNT = "not learnt"
+"""Label of both failures where demand is not for data: a run has then failed, fitted or not."""
+
 _LINE_INCHES, _DIGIT_INCHES = 0.13, 0.062  # height and width of a tick label
 _CELL = 0.86  # share of a grid place that its bar fills
 
 
 @styled
-def draw_outcomes(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
+def draw_outcomes(cells: pd.DataFrame, width_inches: float = 7.0, *, axis: Axis = BUDGET) -> Figure:
     """Draw the share of outcomes in every cell, as one stacked bar per budget and length.
 
     Parameters
@@ -43,17 +47,21 @@ def draw_outcomes(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
         One row per cell and replicate.
     width_inches : float, optional
         Width of the figure.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the figure.
 
     Returns
     -------
     Figure
         Models are rows, tasks columns; in each panel budgets run to the right and lengths
         upwards. The height of a full bar is all replicates of a cell; a cell that was not trained
-        is blank. A cross marks a cell in which a replicate diverged.
+        is blank. A cross marks a cell in which a replicate diverged. Failures differ for data only.
     """
+    if axis.name != "budget":
+        cells = cells.assign(outcome=cells["outcome"].replace("not_fitted", "not_generalised"))
     models, tasks = (list(dict.fromkeys(cells[name])) for name in ("model", "task"))
     budgets, lengths = (np.sort(cells[name].unique()) for name in ("budget", "length"))
-    handles = _legend_handles(cells)
+    handles = _legend_handles(cells, axis)
     figure, panels = make_panels(
         len(models),
         len(tasks),
@@ -69,7 +77,7 @@ def draw_outcomes(cells: pd.DataFrame, width_inches: float = 7.0) -> Figure:
                 n_states = cells.loc[cells["task"] == task, "n_states"]
                 panels[i, j].set_title(task_title(task, n_states), loc="left")
             if i == len(models) - 1:
-                panels[i, j].set_xlabel("budget N, training sequences")
+                panels[i, j].set_xlabel(axis.label)
             if j == 0:
                 panels[i, j].set_ylabel(f"{model}\nlength n")
     _set_ticks(panels, budgets, lengths, panel_inches=(width_inches - 0.8) / len(tasks))
@@ -121,9 +129,13 @@ def _set_ticks(
         panel.set_ylim(-0.6, len(lengths) - 0.4)
 
 
-def _legend_handles(cells: pd.DataFrame) -> list[Artist]:
+def _legend_handles(cells: pd.DataFrame, axis: Axis) -> list[Artist]:
+    outcomes = dict(OUTCOMES)
+    if axis.name != "budget":
+        del outcomes["not_fitted"]
+        outcomes["not_generalised"] = (NOT_LEARNT, OUTCOMES["not_generalised"][1])
     handles: list[Artist] = [
-        Patch(label=label, linewidth=0.4, **fill) for label, fill in OUTCOMES.values()
+        Patch(label=label, linewidth=0.4, **fill) for label, fill in outcomes.values()
     ]
     if cells["diverged"].any():
         handles.append(mark_handle("a replicate diverged", marker="x", markersize=5))

@@ -16,6 +16,7 @@ from nstar.report.axes import (
     task_title,
 )
 from nstar.report.style import FAINT
+from nstar.subjects.axis import Axis
 
 _DODGE = 0.035  # of a factor of e, between the marks of two lengths
 
@@ -26,6 +27,7 @@ def make_budget_panels(
     width_inches: float,
     row_inches: float,
     y_label: str,
+    axis: Axis,
 ) -> tuple[Figure, list[tuple[Axes, str, str]]]:
     """Return a figure, and its panels with their model and task.
 
@@ -39,6 +41,8 @@ def make_budget_panels(
         Width of the figure, and least height of a row of panels.
     y_label : str
         What y is.
+    axis : Axis
+        What x is.
     """
     models, tasks = (list(dict.fromkeys(cells[name])) for name in ("model", "task"))
     figure, grid = make_panels(
@@ -60,7 +64,7 @@ def make_budget_panels(
                 n_states = cells.loc[cells["task"] == task, "n_states"]
                 panel.set_title(task_title(task, n_states), loc="left")
             if i == len(models) - 1:
-                panel.set_xlabel("budget N, training sequences")
+                panel.set_xlabel(axis.label)
             if j == 0:
                 panel.set_ylabel(model)
             panels.append((panel, model, task))

@@ -1,4 +1,4 @@
-"""What the findings say of curves: N*, what is doubtful about them, and twice the length."""
+"""What the findings say of curves: their demand, what is doubtful about it, and twice the length."""
 
 import math
 from typing import Any
@@ -7,6 +7,7 @@ import pandas as pd
 
 from nstar.cells.naming import curve_name
 from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
+from nstar.subjects.axis import Axis
 from nstar.subjects.demand.findings.readings import CHECKS
 from nstar.subjects.demand.selection import (
     chosen_replicates,
@@ -18,7 +19,7 @@ from nstar.tables.selection import CURVE
 
 
 def demand_tables(thresholds: pd.DataFrame, demand: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each task N* by any replicate and by half of the seeds, models by lengths."""
+    """Return for each task the demand of any replicate and of half of the seeds, models by lengths."""
     by_any = thresholds[thresholds["rule"] == "any"]
     by_any = by_any.assign(text=[_bound(row) for row in by_any.itertuples()])
     by_half = demand.assign(text=[_demand(row) for row in demand.itertuples()])
@@ -64,36 +65,11 @@ def find_warnings(
     thresholds: pd.DataFrame,
     exponents: pd.DataFrame,
     checks: pd.DataFrame,
+    axis: Axis,
 ) -> list[dict[str, Any]]:
     """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
-    of_curves = {
-        "Right-censored": ("no budget was enough", thresholds["censoring"] == "right"),
-        "Left-censored": (
-            "no budget below N* is known to be too small",
-            thresholds["censoring"] == "left",
-        ),
-        "Unknown": (
-            "no budget succeeded, and none failed with its training set fitted; not in the fit",
-            thresholds["censoring"] == "unknown",
-        ),
-        "Not monotone": ("a budget above N* failed", ~thresholds["monotone"]),
-        "Near the size of the space": (
-            "N* is at least half of the training sequences that exist at this length, which bound it; "
-            "such short lengths can make demand seem to grow faster with length than it does",
-            near_space(thresholds),
-        ),
-        "Near the smallest training set": (
-            "N* is at most 2 sequences; demand cannot fall below one, so that it can seem to grow more "
-            "slowly with length, and faster with the number of states, than it does",
-            near_floor(thresholds),
-        ),
-        "Limited by steps": (
-            "from some budget no replicate fitted its training set; more steps might lower N*",
-            thresholds["limited_by_steps"],
-        ),
-    }
     diverged = [
-        f"{curve_name(row._asdict())}, budget {row.budget}, seed {row.seed}, learning rate "
+        f"{curve_name(row._asdict())}, {axis.value} {row.budget}, seed {row.seed}, learning rate "
         f"{row.learning_rate:g}"
         for row in cells[cells["diverged"]].itertuples()
     ]
@@ -109,7 +85,7 @@ def find_warnings(
     found = [
         *(
             (title, "curve", meaning, _name_curves(thresholds[mask]))
-            for title, (meaning, mask) in of_curves.items()
+            for title, meaning, mask in _doubtful_curves(thresholds, axis)
         ),
         ("Diverged", "replicate", "the loss became NaN or infinite", diverged),
         (
@@ -122,18 +98,61 @@ def find_warnings(
         (
             "Quantised",
             "fit",
-            "seeds differ by less than the budgets resolve; finer budgets would tell more",
+            f"seeds differ by less than the {axis.values} resolve; finer {axis.values} would tell more",
             quantised,
         ),
         (
             "Not identified",
             "fit",
-            "too few curves have N* inside the budgets",
+            f"too few curves have {axis.symbol} inside the {axis.values}",
             _name_fits(open_fits),
         ),
         ("Not converged", "fit", "no interval is given", _name_fits(failed_fits)),
     ]
     return [dict(zip(("title", "unit", "meaning", "lines"), entry, strict=True)) for entry in found]
+
+
+_OF_DATA = {"Unknown", "Near the size of the space", "Limited by steps"}
+"""Warnings that only a demand for data can have: on other axes a run that does not fit its training set
+counts as a failure, and the sequences that exist bound nothing."""
+
+
+def _doubtful_curves(thresholds: pd.DataFrame, axis: Axis) -> list[tuple[str, str, pd.Series]]:
+    """Return title, meaning and rows of each warning on curves."""
+    value, symbol, censoring = axis.value, axis.symbol, thresholds["censoring"]
+    smallest = "training set" if axis.name == "budget" else value
+    warnings = [
+        ("Right-censored", f"no {value} was enough", censoring == "right"),
+        (
+            "Left-censored",
+            f"no {value} below {symbol} is known to be too small",
+            censoring == "left",
+        ),
+        (
+            "Unknown",
+            "no budget succeeded, and none failed with its training set fitted; not in the fit",
+            censoring == "unknown",
+        ),
+        ("Not monotone", f"a {value} above {symbol} failed", ~thresholds["monotone"]),
+        (
+            "Near the size of the space",
+            "N* is at least half of the training sequences that exist at this length, which bound it; "
+            "such short lengths can make demand seem to grow faster with length than it does",
+            near_space(thresholds),
+        ),
+        (
+            f"Near the smallest {smallest}",
+            f"{symbol} is at most 2 {axis.short_unit}; demand cannot fall below one, so that it can seem "
+            "to grow more slowly with length, and faster with the number of states, than it does",
+            near_floor(thresholds),
+        ),
+        (
+            "Limited by steps",
+            "from some budget no replicate fitted its training set; more steps might lower N*",
+            thresholds["limited_by_steps"],
+        ),
+    ]
+    return [entry for entry in warnings if axis.name == "budget" or entry[0] not in _OF_DATA]
 
 
 def _name_fits(fits: pd.DataFrame) -> list[str]:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
+from nstar.subjects.axis import AXES, BUDGET, Axis
+from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.readings import (
@@ -23,13 +25,22 @@ from nstar.tables.selection import CURVE, STRATUM, stratum_of
 
 
 def write_findings(job: Mapping[str, Any], results: Path) -> None:
-    """Write the page of findings; ``job`` has the ``title`` of the study."""
-    tables = read_tables(
+    """Write the page of findings.
+
+    Parameters
+    ----------
+    job : mapping
+        ``axis`` (see `nstar.subjects.axis.axis_job`) and ``title`` of the study.
+    results : Path
+    """
+    cells, *others = read_tables(
         results,
         *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
         *("demand", "learning_exponents", "sharing", "ratios"),
     )
-    write_page(findings_page(*tables, job["title"]), results / "findings.html")
+    along = cells_along(job["axis"], cells)
+    page = findings_page(along, *others, job["title"], axis=AXES[job["axis"]["name"]])
+    write_page(page, results / "findings.html")
 
 
 def findings_page(
@@ -44,13 +55,15 @@ def findings_page(
     sharing: pd.DataFrame,
     ratios: pd.DataFrame,
     study_title: str,
+    *,
+    axis: Axis = BUDGET,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
 
     Parameters
     ----------
     cells : DataFrame
-        One row per cell and replicate.
+        One row per cell and replicate, along the axis.
     thresholds : DataFrame
         One row per curve and rule.
     exponents : DataFrame
@@ -71,6 +84,8 @@ def findings_page(
         One row per pair of curves that differ in one coordinate, and rule; there may be none.
     study_title : str
         Heading of the page.
+    axis : Axis, optional
+        What demand is sought of; its words are those of the page.
 
     Returns
     -------
@@ -83,12 +98,13 @@ def findings_page(
     tables = (thresholds, exponents, robustness, checks, forms, demand, learning)
     parts = [
         {"asked": stratum_name(*stratum)}
-        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables))
+        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis)
         for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
     ]
     return render_page(
         "demand/findings.html",
         title=study_title,
+        axis=axis,
         size=_size(cells, thresholds),
         parts=parts,
         sharing=sharing_tables(sharing),
@@ -105,17 +121,18 @@ def _part(
     forms: pd.DataFrame,
     demand: pd.DataFrame,
     learning: pd.DataFrame,
+    axis: Axis,
 ) -> dict[str, Any]:
     """Return the findings of one stratum."""
     return {
-        "readings": readings(exponents, thresholds, checks),
+        "readings": readings(exponents, thresholds, checks, axis),
         "comparisons": comparisons(exponents, checks),
         "checks": check_table(exponents, checks),
         "robustness": robustness_table(exponents, robustness),
         "forms": form_table(forms),
         "demand": demand_tables(thresholds, demand),
         "learning": learning_table(learning),
-        "warnings": find_warnings(cells, thresholds, exponents, checks),
+        "warnings": find_warnings(cells, thresholds, exponents, checks, axis),
         "extrapolation": extrapolation(cells),
     }
 

@@ -16,6 +16,7 @@ from nstar.report.text import (
     side_of_zero,
 )
 from nstar.study import SUCCESS_MEASURES
+from nstar.subjects.axis import Axis
 from nstar.subjects.demand.selection import checks_of, contradictions
 
 CHECKS = {
@@ -28,26 +29,35 @@ CHECKS = {
 
 
 def readings(
-    exponents: pd.DataFrame, thresholds: pd.DataFrame, checks: pd.DataFrame
+    exponents: pd.DataFrame, thresholds: pd.DataFrame, checks: pd.DataFrame, axis: Axis
 ) -> list[dict[str, str]]:
-    """Return model, quantity, value and reading of every exponent."""
+    """Return model, quantity, value, reading and basis of every exponent."""
     rows = exponents[(exponents["kind"] == "exponent") & exponents["quantity"].isin(QUANTITIES)]
     return [
         {
             "model": row.model,
             "quantity": QUANTITIES[row.quantity][0],
             "value": show_estimate(row),
-            "reading": _read_exponent(row, thresholds[thresholds["model"] == row.model])
+            "reading": _read_exponent(row, thresholds[thresholds["model"] == row.model], axis)
             + _doubt(row, checks),
-            "basis": f"{row.n_used} runs on {row.n_curves} curves, {row.n_censored} of them censored; "
-            f"{row.n_not_fitted} runs left out as not fitted; {row.n_limited_by_steps} thresholds "
-            f"limited by steps, {row.n_near_space} near the size of the space",
+            "basis": _basis(row, axis),
         }
         for row in rows.itertuples()
     ]
 
 
-def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
+def _basis(row: Any, axis: Axis) -> str:
+    """Return what an exponent is fitted to, and for data what is left out or doubtful."""
+    basis = f"{row.n_used} runs on {row.n_curves} curves, {row.n_censored} of them censored"
+    if axis.name != "budget":
+        return basis
+    return (
+        f"{basis}; {row.n_not_fitted} runs left out as not fitted; {row.n_limited_by_steps} thresholds "
+        f"limited by steps, {row.n_near_space} near the size of the space"
+    )
+
+
+def _read_exponent(row: Any, thresholds: pd.DataFrame, axis: Axis) -> str:
     if not has_interval(row):
         return _no_interval(row)
     covariate, values = QUANTITIES[row.quantity][1], sorted(thresholds[row.quantity].unique())
@@ -61,7 +71,7 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame) -> str:
     }
     side = side_of_zero(row)
     step = f"Twice {covariate}" if ratio == 2 else f"From {values[0]} to {values[-1]}, {covariate}"
-    reading = f"{step} multiplies N* by {factor} (interval {low} to {high}). "
+    reading = f"{step} multiplies {axis.symbol} by {factor} (interval {low} to {high}). "
     if len(values) == 2:
         reading += "Two values are a contrast: they do not test the power law. "
     if side == "includes":

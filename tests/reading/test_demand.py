@@ -1,0 +1,52 @@
+"""What does not go with the demand that a study seeks is refused, with key, value and what to do."""
+
+import pytest
+from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
+
+from nstar.errors import ConfigError
+from nstar.reading.check import load_study
+
+WIDTHS = tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width")
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (
+            tiny(demand="width"),
+            "demand: width, and models.lstm has the width 8 alone; give it a list, such as width: [8, ",
+        ),
+        (
+            tiny(demand="depth"),
+            "demand: depth, and models.lstm is of kind lstm, which has no depth; leave it out",
+        ),
+        (tiny(**{"grid.0.budgets": "fresh"}), "grid.0.budgets: fresh, so that there is no demand"),
+        (changed(FUNCTIONS, demand="width"), "demand: width, and evaluation.function seeks none"),
+        (tiny(demand="data"), "demand: 'data'"),
+        (
+            changed(QUESTIONS, evaluation={}),
+            "asks questions; set evaluation.answers, which measures the width that these need, or demand",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_demand_is_refused(study, message):
+    with pytest.raises(ConfigError) as refused:
+        load_study(study)
+    assert message in str(refused.value)
+
+
+def test_the_demand_of_a_study_is_that_of_its_evaluation_unless_it_is_named():
+    assert load_study(tiny()).axis.symbol == "N*"
+    assert load_study(QUESTIONS).axis.symbol == "D*"
+    assert load_study(FUNCTIONS).axis is None
+    assert load_study(WIDTHS).axis.symbol == "D*"
+
+
+def test_questions_have_a_demand_for_data_too():
+    study = load_study(changed(QUESTIONS, evaluation={}, demand="budget"))
+    assert (study.axis.symbol, study.subject.name) == ("N*", "demand")
+
+
+def test_a_demand_for_width_may_be_sought_with_fresh_batches_and_by_a_search():
+    study = load_study(changed(WIDTHS, **{"grid.0.budgets": "fresh", "search": "bracket"}))
+    assert study.subject.name == "demand"
