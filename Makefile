@@ -11,8 +11,9 @@ PLAN := $(BIN)/python scripts/plan_study.py --configfile $(CONFIG)
 # Only who runs on a cluster installs the plugin for SLURM, which every start of Snakemake pays for.
 INSTALLED := $(VENV)/installed$(if $(filter-out default,$(PROFILE)),-slurm)
 
-# Processes that share the tests; those of a file stay together, since they share what takes long to make.
-TEST_PROCESSES ?= 2
+# Processes that share the tests, one more than cores, since tests of SLURM mostly wait. Those of a file stay
+# together, since they share what takes long to make.
+TEST_PROCESSES ?= 3
 
 # Tests of a GPU, which the second run of pytest makes on a pretended one.
 CUDA_TESTS := tests/support tests/training/test_cuda.py tests/training/test_operations.py

@@ -182,10 +182,15 @@ def test_the_opposite_values_are_told_as_they_are():
 
 
 SOUGHT = {
-    "width": tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width"),
+    "width": tiny(
+        models={"lstm": {"kind": "lstm", "width": [4, 8]}},
+        demand="width",
+        **{"grid.0.budgets": [8]},
+    ),
     "depth": tiny(
         models={"transformer": {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}},
         demand="depth",
+        **{"grid.0.budgets": [8]},
     ),
 }
 

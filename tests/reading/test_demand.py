@@ -6,7 +6,10 @@ from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 from nstar.errors import ConfigError
 from nstar.reading.check import load_study
 
-WIDTHS = tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width")
+WIDTHS = tiny(
+    models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width", **{"grid.0.budgets": [8]}
+)
+DEEP = {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}
 
 
 @pytest.mark.parametrize(
@@ -14,11 +17,11 @@ WIDTHS = tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width"
     [
         (
             tiny(demand="width"),
-            "demand: width, and models.lstm has the width 8 alone; give it a list, such as width: [8, ",
+            "demand: width, and the grid has models.lstm with the width 8 alone; give its options as a ",
         ),
         (
             tiny(demand="depth"),
-            "demand: depth, and models.lstm is of kind lstm, which has no depth; leave it out",
+            "demand: depth, and models.lstm is of kind lstm, which has no depth; leave",
         ),
         (tiny(**{"grid.0.budgets": "fresh"}), "grid.0.budgets: fresh, so that there is no demand"),
         (changed(FUNCTIONS, demand="width"), "demand: width, and evaluation.function seeks none"),
@@ -26,6 +29,26 @@ WIDTHS = tiny(models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width"
         (
             changed(QUESTIONS, evaluation={}),
             "asks questions; set evaluation.answers, which measures the width that these need, or demand",
+        ),
+        (
+            changed(QUESTIONS, demand="budget"),
+            "evaluation.answers: with demand: budget nothing reads it, since training.success says",
+        ),
+        (
+            changed(QUESTIONS, evaluation={}, demand="budget"),
+            "lis asks questions, which have no number of states, and one law is fitted to all tasks (",
+        ),
+        (
+            changed(WIDTHS, **{"grid.0.budgets": [2, 8]}),
+            "grid.budgets: 2, 8 with demand: width; its curves are compared at one size",
+        ),
+        (
+            changed(WIDTHS, **{"grid.0.models": ["lstm_4"], "grid.0.budgets": [8]}),
+            "the grid has models.lstm_4 with the width 4 alone",
+        ),
+        (
+            tiny(models={"m": DEEP}, demand="width", **{"grid.0.budgets": [8]}),
+            "the models of family m do not differ in width alone; give models.m one list, of width",
         ),
     ],
 )
@@ -43,7 +66,8 @@ def test_the_demand_of_a_study_is_that_of_its_evaluation_unless_it_is_named():
 
 
 def test_questions_have_a_demand_for_data_too():
-    study = load_study(changed(QUESTIONS, evaluation={}, demand="budget"))
+    only_one = {"evaluation": {}, "demand": "budget", "grid.0.tasks": ["lis"]}
+    study = load_study(changed(QUESTIONS, **only_one))
     assert (study.axis.symbol, study.subject.name) == ("N*", "demand")
 
 

@@ -46,6 +46,7 @@ def test_the_source_of_a_learnt_function_is_a_cell_of_the_grid():
         ({"evaluation.function": None}, "grid.0.budgets: fresh, so that there is no demand"),
         ({"training.objective": "cross_entropy"}, "set training.objective: squared_error"),
         ({"search": "bracket"}, "search: bracket looks for demand"),
+        ({"search": "bracket"}, "learnt, whose source it may leave untrained; use all"),
         ({"tasks.parity.modulus": 3}, "parity has 3 states, and training.objective squared_error"),
         ({"tasks.parity.modulus": 3}, "parity has 3 symbols, and evaluation.function measures"),
         ({"grid.0.length_distributions": ["short_to_long"]}, "which never use a length up"),

@@ -18,7 +18,7 @@ MISTAKES = {
         "grid.0.tasks: parity asks no questions",
     ),
     "encoder": ({"models.standard.causal": False}, "standard_4 sees what follows a position"),
-    "search": ({"search": "bracket"}, "search: bracket looks for demand of data"),
+    "search": ({"search": "bracket"}, "search: bracket goes by training.success"),
     "objective": ({"training.objective": "squared_error"}, "squared_error asks for one"),
     "two subjects": ({"evaluation.function": {}}, "function and answers are both given"),
     "too many": ({"grid.0.budgets": [10**6]}, "budget 1000000 does not exist"),

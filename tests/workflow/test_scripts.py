@@ -132,6 +132,7 @@ def test_missing_data_is_one_readable_line(tmp_path):
 def test_every_later_script_says_what_is_missing(script, tmp_path):
     study = load_study(STUDY).model_dump(mode="json")
     job = {"study": study, "fit": study["fit"], "figures": study["figures"]}
+    job["axis"] = {"name": "budget", "texts": []}
     process = finish(*script, "--results", tmp_path, "--job", json.dumps(job))
     assert process.returncode == 1
     assert process.err.startswith("error: ") and "Traceback" not in process.err

@@ -1,11 +1,15 @@
 """Demand along other axes than the budget: what the analysis reads, on cells with a known answer."""
 
+import numpy as np
 import pandas as pd
-from support.studies import tiny
+import pytest
+from support.studies import QUESTIONS, changed, tiny
 
 from nstar.reading.check import load_study
+from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.collection import demand_tables
 from nstar.subjects.demand.thresholds import find_thresholds
 
 WIDTHS = tiny(
@@ -55,16 +59,23 @@ def test_a_network_too_narrow_to_fit_has_failed():
     assert not found["limited_by_steps"]
 
 
-def test_curves_of_several_budgets_stay_apart():
-    study = load_study(WIDTHS | {"grid": [WIDTHS["grid"][0] | {"budgets": [10, 100]}]})
-    rows = [
-        (f"lstm_{width}", budget, 0, "learnt" if width * budget >= 400 else "not_generalised", None)
-        for width in (2, 4, 8)
-        for budget in (10, 100)
-    ]
-    found = thresholds_of(study, make_cells(rows))
-    assert found.loc[("lstm, N = 100", 0), "n_star"] == 4
-    assert found.loc[("lstm, N = 10", 0), "censoring"] == "right"
+def test_chance_of_fresh_batches_is_that_of_their_validation_set():
+    """Nothing is held out from training, so that even the shortest lengths have a validation set."""
+    study = load_study(changed(WIDTHS, **{"grid.0.budgets": "fresh", "grid.0.lengths": [2]}))
+    cells = make_cells([(f"lstm_{width}", 0, 0, "learnt", 20) for width in (2, 4, 8)])
+    measures = {f"best_validation_{name}": 0.5 for name in SUCCESS_MEASURES}
+    curves = demand_tables(study, cells.assign(length=2, **measures), {})["learning_curves"]
+    chance = curves.groupby("measure")["chance"].first()
+    assert chance["loss"] == pytest.approx(np.log(2)) and chance["token_accuracy"] == 0.5
+    assert set(curves["budget"]) == {2, 4, 8}
+
+
+def test_texts_have_no_number_of_states():
+    study = load_study(
+        changed(QUESTIONS, evaluation={}, demand="budget", **{"grid.0.tasks": ["lis"]})
+    )
+    cells = make_cells([("lstm", 8, 0, "learnt", 40)]).assign(task="lis", n_states=23)
+    assert set(cells_along(axis_job(study), cells)["n_states"]) == {1}
 
 
 def test_along_the_budget_nothing_changes():

@@ -183,7 +183,7 @@ def test_tables_of_a_study(tmp_path):
     made = {"cells.parquet": cells, "thresholds.csv": thresholds, "demand.csv": demand}
     for name, rows in made.items():
         write_table(tmp_path / "tables" / name, name.partition(".")[0], pd.DataFrame(rows))
-    job = {"axis": {"name": "budget"}, "shortest_length": 2, "training": TRAINING}
+    job = {"axis": {"name": "budget", "texts": []}, "shortest_length": 2, "training": TRAINING}
     compare_curves(job, tmp_path)
     names = ("sharing", "ratios", "steps", "extrapolation", "composition")
     tables = {name: read_table(tmp_path / f"tables/{name}.csv", name) for name in names}

@@ -18,7 +18,7 @@ ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 KEYS = ["model", "task", *ASKED, "n_states", "length", "seed"]
 BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
 JOB = {
-    "axis": {"name": "budget"},
+    "axis": {"name": "budget", "texts": []},
     "success": {"measure": "sequence_accuracy", "threshold": 0.9},
     "fit": {"confidence": 0.95, "bootstrap_replicates": 20},
 }

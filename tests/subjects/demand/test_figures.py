@@ -129,17 +129,6 @@ def test_no_figure_of_another_demand_speaks_of_data(make, drawing, case, axis):
         assert "not learnt" in words and "fitted" not in words
 
 
-def test_a_run_that_did_not_fit_its_training_set_is_one_more_failure_of_a_width(make):
-    cells = make.trap_cells()
-    assert (cells["outcome"] == "not_fitted").any()
-
-    def fills(axis):
-        panels = draw_outcomes(cells, axis=axis).axes
-        return {bar.get_hatch() for panel in panels for bar in panel.patches}
-
-    assert fills(BUDGET) - fills(WIDTH) == {"......"}
-
-
 @pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH], ids=lambda axis: axis.name)
 def test_figures_take_their_words_from_the_axis(make, axis):
     def words(drawing, case):
@@ -170,9 +159,13 @@ def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
         drawing_step, "read_tables", lambda results, *names: [tables[name] for name in names]
     )
     (tmp_path / "figures").mkdir()
-    job = {"figures": {"width_inches": 7.0, "dots_per_inch": 20}, "sharing": False}
+    job = {
+        "figures": {"width_inches": 7.0, "dots_per_inch": 20},
+        "sharing": False,
+        "extrapolation": True,
+    }
     families = {model: [model, 8] for model in cells["model"]}
-    job |= {"axis": {"name": axis.name, "models": families}}
+    job |= {"axis": {"name": axis.name, "texts": [], "models": families}}
     drawing_step.draw_figures(job, tmp_path)
 
     def drawn(name):

@@ -20,7 +20,14 @@ def cell(model="lstm", length=4, budget=64, seed=1, **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "budget": budget}
     row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
     row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
-    return row | {"extrapolation_above_chance": 0.5} | ASKED | changes
+    row |= {"extrapolation_above_chance": 0.5, "extrapolation_length": 2 * length}
+    return row | ASKED | changes
+
+
+def test_tasks_that_do_not_extrapolate_have_no_part_on_twice_the_length():
+    heading = "<h2>Twice the length</h2>"
+    assert heading in page(cells=[cell()])
+    assert heading not in page(cells=[cell(extrapolation_length=4)])
 
 
 def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interval", **changes):
@@ -599,6 +606,6 @@ def test_the_step_takes_the_axis_of_its_job(tmp_path, monkeypatch):
     monkeypatch.setattr(findings, "findings_page", lambda *tables, axis: axis.name)
     families = {model: [model, 1] for model in cells["model"]}
     for name in ("budget", "depth"):
-        job = {"axis": {"name": name, "models": families}, "title": "A study"}
+        job = {"axis": {"name": name, "texts": [], "models": families}, "title": "A study"}
         findings.write_findings(job, tmp_path)
         assert (tmp_path / "findings.html").read_text() == name

@@ -9,6 +9,7 @@ from support.studies import tiny
 
 from nstar.cells import make_pool
 from nstar.reading.check import load_study
+from nstar.stats import Words
 from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.subjects.demand.learning_curves import (
     best_by_seed,
@@ -51,7 +52,7 @@ def curves_of(cells, stops=True):
 
 def exponents_of(cells, stops=True):
     """Return the table of exponents by measure, and the cards."""
-    rows, cards = fit_learning_curves(cells, curves_of(cells, stops), confidence=0.95)
+    rows, cards = fit_learning_curves(cells, curves_of(cells, stops), 0.95, Words())
     assert set(rows[0]) == set(LEARNING_EXPONENTS)
     return pd.DataFrame(rows).set_index("measure"), cards
 
@@ -200,7 +201,7 @@ def test_a_study_of_few_budgets_has_no_exponent():
 def test_an_unknown_chance_has_a_reason():
     cells = make_cells()
     curves = curves_of(cells).assign(chance=np.nan)
-    rows, _ = fit_learning_curves(cells, curves, confidence=0.95)
+    rows, _ = fit_learning_curves(cells, curves, 0.95, Words())
     assert {row["reason"] for row in rows} == {
         "What guessing reaches is not known, or nothing is better."
     }

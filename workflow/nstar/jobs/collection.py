@@ -21,6 +21,7 @@ from nstar.plan.missing import Stores, make_plan
 from nstar.store.archive import check_replicates, read_store
 from nstar.store.schemas import CELL, EVALUATION
 from nstar.study import Study, Success
+from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
 from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
 from nstar.tables.selection import CURVE, REPLICATE
@@ -64,7 +65,8 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         made |= load(subject.study_tables)(study, cells, made)
     for name in subject.collected:
         write_table(tables / f"{name}.csv", name, made[name])
-    _write_study_store(tables / "study.zarr", study, cells, made.get("thresholds"))
+    thresholds = made.get("thresholds") if study.axis is BUDGET else None  # others name families
+    _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 
 def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:

@@ -108,8 +108,8 @@ def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
     if training["stale"]:
         parts.append(f"stale: {_budgets(training['stale'])}")
     name = curve_name(curve)
-    if curve.get("budget"):  # demand is sought of something else
-        name += f", N = {curve['budget']}"
+    if "budget" in curve:  # demand is sought of something else
+        name += f", N = {curve['budget']}" if curve["budget"] != FRESH else ", fresh batches"
     cached = _budgets(training["cached"]) or "-"
     if not parts:
         return (name, cached, "-", "", "", "", "")

@@ -16,7 +16,7 @@ __all__ = ["WholeCost", "whole_costs"]
 
 @dataclass(frozen=True)
 class WholeCost:
-    """What a study costs by one strategy, on average over where N* may be.
+    """What a study costs by one strategy, on average over where the demand may be.
 
     Attributes
     ----------

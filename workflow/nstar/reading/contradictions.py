@@ -62,6 +62,8 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         yield from _no_separator(parts)
     if {"grid", "models", "tasks", "data"} <= set(parts):
         yield from _no_source(parts)
+    if {"grid", "tasks", "search"} <= set(parts):
+        yield from _searched_source(parts)
     if {"grid", "tasks", "training"} <= set(parts):
         yield from _wrong_objective(parts)
     if {"grid", "tasks"} <= set(parts):
@@ -213,6 +215,18 @@ def _no_source(parts: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"tasks.{name}: no grid entry trains model {source.model} on task {source.task}, "
                 f"supervision outcome, fixed length {source.length}, budget {source.budget}; add one"
+            )
+
+
+def _searched_source(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield that a search may leave out the cell whose networks define a task."""
+    if parts["search"] == "all":
+        return
+    for i, _, name, task in used(parts, "tasks"):
+        if task.source is not None:
+            yield (
+                f"search: {parts['search']} with grid.{i}.tasks: {name}, whose source it may leave "
+                "untrained; use all"
             )
 
 

@@ -62,7 +62,7 @@ def tables_page() -> str:
         lines += _table_lines(name, table)
     for subject in SUBJECTS:
         option = f"`evaluation.{subject.option}`" if subject.option else ""
-        when = f"a study with {option}" if option else "any other study"
+        when = f"a study with {option}" if option else "a study of demand"
         lines += [f"## Tables of {when}", ""]
         for name, table in subject.tables.items():
             lines += _table_lines(name, table)

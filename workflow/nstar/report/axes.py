@@ -74,7 +74,7 @@ def label_inches(names: Iterable[str]) -> float:
 
 
 def task_title(task: str, n_states: Iterable[int]) -> str:
-    """Return the heading of a task's panel, with m where the task has one.
+    """Return the heading of a task's panel, with m where the task has one (1: it has none).
 
     Examples
     --------
@@ -82,7 +82,7 @@ def task_title(task: str, n_states: Iterable[int]) -> str:
     'parity (m = 2)'
     """
     states = sorted(set(n_states))
-    return f"{task} (m = {states[0]})" if len(states) == 1 else task
+    return f"{task} (m = {states[0]})" if len(states) == 1 and states[0] > 1 else task
 
 
 def set_log_ticks(axis: Axis, values: Iterable[float], most: int) -> None:

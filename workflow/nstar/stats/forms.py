@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nstar.stats.checks import as_columns, check_confidence, refuse_rows
+from nstar.stats.design import OF_DATA, Words
 from nstar.stats.observations import observe
 from nstar.stats.results import Result, ScalingFit
 from nstar.stats.scaling import fit_scaling
@@ -57,6 +58,7 @@ def compare_forms(
     length,
     covariates: Mapping[str, np.ndarray] | None = None,
     confidence: float = 0.95,
+    words: Words = OF_DATA,
 ) -> tuple[FormFit, ...]:
     """Fit a power law, an exponential and a broken power law in the length.
 
@@ -70,6 +72,8 @@ def compare_forms(
         Further covariates, as they stand, in every form.
     confidence : float, optional
         Nominal coverage of the intervals, in (0, 1).
+    words : Words, optional
+        What `reason` calls the demand and the budgets; those of data where left out.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def compare_forms(
     outcomes = (budget, n_learnt, n_runs, curve)
 
     def fit(**own: np.ndarray) -> ScalingFit:
-        return fit_scaling(*outcomes, own | others, confidence)
+        return fit_scaling(*outcomes, own | others, confidence, words=words)
 
     broken, knot = _best_bend(fit, log_length, _knots(*outcomes, length))
     candidates = [
@@ -110,7 +114,7 @@ def compare_forms(
         ("exponential", fit(length=length), np.nan),
         ("broken_power", broken, knot),
     ]
-    found = [_describe(*candidate) for candidate in candidates]
+    found = [_describe(*candidate, words) for candidate in candidates]
     least = min((form.aic for form in found if form.identified), default=np.nan)
     return tuple(replace(form, delta_aic=form.aic - least) for form in found)
 
@@ -144,12 +148,12 @@ def _best_bend(
     return usable[knot], knot
 
 
-def _describe(form: str, fit: ScalingFit | None, knot: float) -> FormFit:
+def _describe(form: str, fit: ScalingFit | None, knot: float, words: Words) -> FormFit:
     """Return a form with its criteria, the knot counted as a parameter."""
     if fit is None:
         reason = (
             f"A bend needs at least {FEWEST_LENGTHS_BESIDE_KNOT} lengths on either side of it that "
-            "have a curve with N* inside its budgets."
+            f"have a curve with {words.demand} inside its {words.values}."
         )
         return FormFit(form, np.nan, 0, np.nan, np.nan, np.nan, False, reason, None)
     n_knots = int(np.isfinite(knot))

@@ -8,6 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit, xlogy
 
 from nstar.stats.checks import as_columns, check_confidence, check_labels, refuse_rows
+from nstar.stats.design import OF_DATA, Words
 from nstar.stats.results import Fit, t_interval, tabulate
 
 __all__ = ["LearningCurve", "fit_learning_curve"]
@@ -83,7 +84,13 @@ class LearningCurve(Fit):
 
 
 def fit_learning_curve(
-    budget, error, seed, chance: float, variance: Variance, confidence: float = 0.95
+    budget,
+    error,
+    seed,
+    chance: float,
+    variance: Variance,
+    confidence: float = 0.95,
+    words: Words = OF_DATA,
 ) -> LearningCurve:
     """Fit ``error(N) = floor + (chance - floor) / (1 + (N / N0)^b)``.
 
@@ -104,6 +111,8 @@ def fit_learning_curve(
         answers, or in proportion to it, for losses.
     confidence : float, optional
         Nominal coverage of the intervals, in (0, 1).
+    words : Words, optional
+        What `reason` calls the budgets; those of data where left out.
 
     Returns
     -------
@@ -161,7 +170,7 @@ def fit_learning_curve(
         method=f"logistic in ln N between chance and floor, {variance} quasi-likelihood, jackknife "
         "over seeds, t interval",
     )
-    model = _Model(chance, variance)
+    model = _Model(chance, variance, words)
     found = model.search(log_budget, error, STARTS)
     if isinstance(found, str):
         return replace(unknown, reason=found)
@@ -242,6 +251,7 @@ class _Model:
 
     chance: float
     variance: Variance
+    words: Words
 
     def spread(self, fitted: np.ndarray) -> np.ndarray:
         """Return the variance of a run up to the dispersion."""
@@ -264,7 +274,10 @@ class _Model:
         """Return the best parameters, the gradient there and how many searches agree, or why not."""
         budgets = np.unique(log_budget)
         if len(budgets) <= len(NAMES):
-            return f"{len(budgets)} budgets are too few for the {len(NAMES)} parameters of a curve."
+            return (
+                f"{len(budgets)} {self.words.values} are too few for the {len(NAMES)} parameters of a "
+                "curve."
+            )
         reach = np.ptp(budgets)
         steepest = np.log(2 * logit(1 - FALL) / np.diff(budgets).min())
         low, high = budgets[0] - reach, budgets[-1] + reach
@@ -292,13 +305,13 @@ class _Model:
         midpoint, log_exponent, floor = best.x
         at_steepest = log_exponent > steepest - MARGIN
         if midpoint > budgets[-1]:
-            return "The fall from chance to the floor lies above the budgets."
+            return f"The fall from chance to the floor lies above the {self.words.values}."
         if midpoint < low + MARGIN or (at_steepest and midpoint < budgets[0]):
-            return "The fall from chance to the floor lies below the budgets."
+            return f"The fall from chance to the floor lies below the {self.words.values}."
         if at_steepest:
-            return "The fall from chance to the floor lies between two budgets."
+            return f"The fall from chance to the floor lies between two {self.words.values}."
         if log_exponent < np.log(LEAST_EXPONENT) + MARGIN:
-            return "The error hardly changes with the budget."
+            return f"The error hardly changes along the {self.words.values}."
         floor = floor if floor > MARGIN else 0.0
         score_norm = np.abs(best.jac[: 3 if floor else 2]).max()
         return np.array([midpoint, log_exponent, floor * unit]), float(score_norm), int(agreeing)

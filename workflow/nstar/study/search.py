@@ -20,7 +20,8 @@ class RunCounts:
     n_learnt : int
         Runs that learnt.
     n_fitted : int
-        Runs that at least fitted their training set, those that learnt included.
+        Runs that at least fitted their training set, those that learnt included; all runs where demand
+        is not of data, so that one that did not fit has failed.
     n_runs : int
         All runs; ``0 <= n_learnt <= n_fitted <= n_runs`` and ``n_runs >= 1``.
 

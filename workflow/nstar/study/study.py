@@ -107,9 +107,9 @@ class Study(Options):
             "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
         },
         "demand": {
-            "budget": "the least training set from which a task is learnt",
-            "width": "the least width with which it is",
-            "depth": "the least depth with which it is",
+            "budget": "demand is the least training set from which a task is learnt",
+            "width": "demand is the least width with which a task is learnt",
+            "depth": "demand is the least depth with which a task is learnt",
         },
     }
 
@@ -135,7 +135,8 @@ class Study(Options):
     demand: Annotated[Literal[tuple(AXES)] | None, LATER] = Field(
         None,
         description="what is sought the least sufficient amount of: training sequences (`budget`), "
-        "`width` or `depth`; null: width with evaluation.answers, otherwise budget; no unit",
+        "`width` or `depth`; null: width with evaluation.answers, nothing with evaluation.function, "
+        "otherwise budget; no unit",
     )
     data: Data = Field(default_factory=Data, description="how sequences are split")
     training: Training = Field(description="how replicates are trained")

@@ -24,6 +24,8 @@ class Axis:
         What a model may lack, without a number.
     preposition : str
         What stands before a value: a model learns from a budget, and at a width.
+    least : str
+        The least legal value, in words.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Axis:
     values: str
     resource: str
     preposition: str
+    least: str
 
     @property
     def label(self) -> str:
@@ -53,9 +56,9 @@ class Axis:
         return self.unit.removeprefix("training ")
 
 
-BUDGET = Axis("budget", "N*", "N", "training sequences", "budget", "budgets", "data", "from")
-WIDTH = Axis("width", "D*", "D", "units of width", "width", "widths", "width", "at")
-DEPTH = Axis("depth", "K*", "K", "layers", "depth", "depths", "depth", "at")
+BUDGET = Axis("budget", "N*", "N", "training sequences", "budget", "budgets", "data", "from", "one")
+WIDTH = Axis("width", "D*", "D", "units of width", "width", "widths", "width", "at", "two")
+DEPTH = Axis("depth", "K*", "K", "layers", "depth", "depths", "depth", "at", "one")
 
 AXES: dict[str, Axis] = {axis.name: axis for axis in (BUDGET, WIDTH, DEPTH)}
 """All axes by name."""
@@ -72,13 +75,14 @@ def axis_job(study: Any) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name`` of the axis; of an option of models also ``models``: for each its family and its value.
+        ``name`` of the axis; ``texts``, names of tasks with questions; of an option of models also
+        ``models``: for each its family and its value.
     """
     name = study.axis.name
+    job = {"name": name, "texts": [task for task, kind in study.tasks.items() if kind.is_text]}
     if name in FAMILY_OPTIONS:
-        models = {
+        job["models"] = {
             model: [family_along(name, model, study.models), getattr(options, name, None)]
             for model, options in study.models.items()
         }
-        return {"name": name, "models": models}
-    return {"name": name}
+    return job

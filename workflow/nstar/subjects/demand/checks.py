@@ -13,6 +13,7 @@ from nstar.stats import (
     IntervalFit,
     JointFit,
     ScalingFit,
+    Words,
     bootstrap_scaling,
     compare_coefficients,
     compare_in_joint_fit,
@@ -41,6 +42,7 @@ def check_fits(
     exponents: list[dict[str, Any]],
     parts: Mapping[str, pd.DataFrame],
     job: Mapping[str, Any],
+    words: Words,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the rows of the table of checks, and the fit cards behind them.
 
@@ -58,6 +60,8 @@ def check_fits(
         The runs of each model: one row per curve, budget and seed.
     job : mapping
         ``success`` and ``fit``, options of the study.
+    words : Words
+        For reasons.
     """
     confidence = job["fit"]["confidence"]
     crossings = {
@@ -73,7 +77,7 @@ def check_fits(
         for name, part in parts.items()
     }
     scatters = {
-        name: _fit_growing_scatter(part, confidence)
+        name: _fit_growing_scatter(part, confidence, words)
         for name, part in parts.items()
         if part["length"].nunique() > 1
     }
@@ -123,11 +127,11 @@ def _fit_crossings(
     )
 
 
-def _fit_growing_scatter(runs: pd.DataFrame, confidence: float) -> ScalingFit:
+def _fit_growing_scatter(runs: pd.DataFrame, confidence: float, words: Words) -> ScalingFit:
     """Return the same law with a scatter of runs that grows, or shrinks, with the length."""
     data = scaling_data(runs)
     growing = {"length": data["covariates"]["length"]}
-    return fit_scaling(**data, confidence=confidence, scale_covariates=growing)
+    return fit_scaling(**data, confidence=confidence, scale_covariates=growing, words=words)
 
 
 def _by_place(demands: tuple[Demand, ...]) -> pd.Series:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from nstar.study import Study
+from nstar.study import FRESH, Study
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.learning_curves import tabulate_curves
@@ -19,5 +19,5 @@ def demand_tables(
     return {
         "thresholds": find_thresholds(study, along),
         "lengths": count_lengths(study, cells),
-        "learning_curves": tabulate_curves(study, along),
+        "learning_curves": tabulate_curves(study, along, bool((cells["budget"] == FRESH).any())),
     }

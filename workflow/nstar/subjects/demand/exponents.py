@@ -53,6 +53,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     runs = runs_by_seed(cells, job["success"]["measure"])
     thresholds = thresholds[thresholds["rule"] == "seed"]
     curves = read_table(tables / "learning_curves.csv", "learning_curves")
+    words = words_of(job)
     made: dict[str, list[dict[str, Any]]] = {}
     cards: dict[str, Any] = {}
     for stratum, part in runs.groupby(STRATUM, sort=False):
@@ -60,7 +61,10 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         chosen = stratum_of(thresholds, stratum)
         tables_of_part, card = analyse(part, chosen, job)
         tables_of_part["learning_exponents"], card["learning_curves"] = fit_learning_curves(
-            stratum_of(cells, stratum), stratum_of(curves, stratum), job["fit"]["confidence"]
+            stratum_of(cells, stratum),
+            stratum_of(curves, stratum),
+            job["fit"]["confidence"],
+            words,
         )
         cards[" ".join(stratum)] = card
         for name, rows in tables_of_part.items():
@@ -71,6 +75,12 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
     with written_whole(tables / "fits.json") as temporary:
         temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+
+
+def words_of(job: Mapping[str, Any]) -> Words:
+    """Return the words of the statistics for the axis of a job."""
+    axis = AXES[job["axis"]["name"]]
+    return Words(axis.symbol, axis.values)
 
 
 def analyse(
@@ -89,10 +99,9 @@ def analyse(
     """
     confidence = job["fit"]["confidence"]
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
-    axis = AXES[job["axis"]["name"]]
-    words = Words(axis.symbol, axis.values)
+    words = words_of(job)
     fits = _fit_models(parts, confidence, words)
-    forms = {name: _fit_forms(part, confidence) for name, part in parts.items()}
+    forms = {name: _fit_forms(part, confidence, words) for name, part in parts.items()}
     demands = {
         name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
     }
@@ -101,7 +110,7 @@ def analyse(
         group = count_runs(runs)["model"]
         joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence)
     exponents = _rows(fits, thresholds, runs, confidence)
-    checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job)
+    checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job, words)
 
     robustness, kept_fits = [], {}
     for left_out, kept in _selections(thresholds).items():
@@ -223,13 +232,13 @@ def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
                 row["p_value_holm"] = float(value)
 
 
-def _fit_forms(runs: pd.DataFrame, confidence: float) -> tuple[FormFit, ...]:
+def _fit_forms(runs: pd.DataFrame, confidence: float, words: Words) -> tuple[FormFit, ...]:
     """Return the forms of the law in n of one model; none where n does not vary."""
     data = scaling_data(runs)
     if "length" not in data["covariates"]:
         return ()
     length = np.exp(data["covariates"].pop("length"))
-    return compare_forms(**data, length=length, confidence=confidence)
+    return compare_forms(**data, length=length, confidence=confidence, words=words)
 
 
 def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from nstar.cells import make_pool
-from nstar.stats import LearningCurve, fit_learning_curve
+from nstar.stats import LearningCurve, Words, fit_learning_curve
 from nstar.study import SUCCESS_MEASURES, Study
 from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
+from nstar.subjects.demand.selection import n_available
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import Pool, Supervision
 
@@ -46,14 +47,16 @@ def best_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     return best.reset_index()
 
 
-def tabulate_curves(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
+def tabulate_curves(study: Study, cells: pd.DataFrame, fresh: bool = False) -> pd.DataFrame:
     """Return the table of learning curves.
 
     Parameters
     ----------
     study : Study
     cells : DataFrame
-        One row per cell and replicate.
+        One row per cell and replicate, along the axis of the study.
+    fresh : bool, optional
+        Whether every batch was drawn anew, so that nothing is held out from the validation set.
     """
     rows = []
     stops, squared = study.training.stop_on_success, study.training.objective == "squared_error"
@@ -61,9 +64,9 @@ def tabulate_curves(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     for key, curve in runs.groupby(CURVE_PLACE, sort=False):
         place = dict(zip(CURVE_PLACE, key, strict=True))
         task, lengths = study.tasks[place["task"]], place["length_distribution"]
-        pool = make_pool(task, lengths, place["length"], study.data)
+        pool = make_pool(task, lengths, place["length"], study.data, fresh)
         chance = chance_levels(pool, place["supervision"], squared)
-        place["n_available"] = min(pool.n_training, np.iinfo(np.int64).max)
+        place["n_available"] = n_available(study, pool)
         for budget, seeds in curve.groupby("budget"):
             shared = place | {
                 "budget": budget,
@@ -116,7 +119,7 @@ def chance_levels(pool: Pool, supervision: Supervision, squared: bool) -> dict[s
 
 
 def fit_learning_curves(
-    cells: pd.DataFrame, curves: pd.DataFrame, confidence: float
+    cells: pd.DataFrame, curves: pd.DataFrame, confidence: float, words: Words
 ) -> tuple[list[dict[str, Any]], dict[str, LearningCurve]]:
     """Return the rows of the table of learning exponents, and the fits behind them.
 
@@ -128,6 +131,8 @@ def fit_learning_curves(
         The rows of the table of learning curves for the same cells.
     confidence : float
         Nominal coverage of the intervals.
+    words : Words
+        For reasons.
     """
     runs = best_by_seed(cells)
     rows, fits = [], {}
@@ -135,10 +140,10 @@ def fit_learning_curves(
         named = dict(zip(CURVE_PLACE, place, strict=True)) | {"measure": measure}
         usable = curve[is_usable(curve)]
         data = runs.merge(usable[[*CURVE_PLACE, "budget"]])
-        fit = _fit(data, measure, float(curve["chance"].iloc[0]), confidence)
+        fit = _fit(data, measure, float(curve["chance"].iloc[0]), confidence, words)
         if fit is not None:
             fits[" ".join(map(str, [*place, measure]))] = fit
-        rows.append(named | _exponent_row(fit, curve, usable, confidence))
+        rows.append(named | _exponent_row(fit, curve, usable, confidence, words))
     return rows, fits
 
 
@@ -148,7 +153,7 @@ def is_usable(curves: pd.DataFrame) -> pd.Series:
 
 
 def _fit(
-    data: pd.DataFrame, measure: str, chance: float, confidence: float
+    data: pd.DataFrame, measure: str, chance: float, confidence: float, words: Words
 ) -> LearningCurve | None:
     """Return the fitted curve of the losses or errors of some runs; None where it is not fitted."""
     if data["budget"].nunique() < LEAST_BUDGETS or not np.isfinite(chance):
@@ -162,12 +167,16 @@ def _fit(
             return None
         errors, variance, chance = 1 - data[measure], "binomial", 1 - chance
     return fit_learning_curve(
-        data["budget"], errors, data["seed"], chance, variance, confidence=confidence
+        data["budget"], errors, data["seed"], chance, variance, confidence, words
     )
 
 
 def _exponent_row(
-    fit: LearningCurve | None, curve: pd.DataFrame, usable: pd.DataFrame, confidence: float
+    fit: LearningCurve | None,
+    curve: pd.DataFrame,
+    usable: pd.DataFrame,
+    confidence: float,
+    words: Words,
 ) -> dict[str, Any]:
     """Return the row of one fit, or of one that was refused, without its names."""
     chance, measure = curve["chance"].iloc[0], curve["measure"].iloc[0]
@@ -185,7 +194,7 @@ def _exponent_row(
             "n_seeds": int(curve["n_seeds"].max()),
             "identified": False,
             "converged": False,
-            "reason": _why_refused(curve, usable),
+            "reason": _why_refused(curve, usable, words),
             "method": "",
         }
     values = {c.name: c.estimate for c in fit.coefficients}
@@ -193,7 +202,7 @@ def _exponent_row(
     return fit.row_of("exponent", LEARNING_EXPONENTS) | row
 
 
-def _why_refused(curve: pd.DataFrame, usable: pd.DataFrame) -> str:
+def _why_refused(curve: pd.DataFrame, usable: pd.DataFrame, words: Words) -> str:
     """Return why a curve is not fitted."""
     if len(usable) >= LEAST_BUDGETS:
         return "What guessing reaches is not known, or nothing is better."
@@ -205,6 +214,6 @@ def _why_refused(curve: pd.DataFrame, usable: pd.DataFrame) -> str:
     }
     because = "; ".join(f"at {count}, {cause}" for cause, count in causes.items() if count)
     return (
-        f"{len(usable)} of {len(curve)} budgets can be used, and {LEAST_BUDGETS} are needed"
+        f"{len(usable)} of {len(curve)} {words.values} can be used, and {LEAST_BUDGETS} are needed"
         f"{': ' if because else ''}{because}."
     )

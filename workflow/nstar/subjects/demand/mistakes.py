@@ -1,9 +1,11 @@
 """What a configuration gets wrong in a study of demand."""
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nstar.cells import used
+from nstar.cells import budgets_of, used
 from nstar.kinds.families import family_along
 from nstar.study import FRESH
 
@@ -14,20 +16,59 @@ def demand_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
     Parameters
     ----------
     parts : mapping
-        The valid top-level fields of a configuration; grid, tasks, training, search and demand are
-        among them.
+        The valid top-level fields of a configuration; grid, tasks, training, evaluation, search and
+        demand are among them.
     """
     demand = parts["demand"] or "budget"
-    for i, _, name, task in used(parts, "tasks"):
-        if task.is_text and parts["demand"] is None:
+    yield from _questions(parts)
+    if demand == "budget":
+        yield from _fresh(parts)
+    else:
+        yield from _several_budgets(parts, demand)
+        if "models" in parts:
+            yield from _no_family(parts, demand)
+
+
+def _questions(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a study of tasks with questions lacks, or has too much of."""
+    if parts["evaluation"].answers is not None:
+        yield (
+            f"evaluation.answers: with demand: {parts['demand']} nothing reads it, since "
+            "training.success says what success is; leave it out"
+        )
+    asking = [(i, name) for i, _, name, task in used(parts, "tasks") if task.is_text]
+    if parts["demand"] is None:
+        for i, name in asking:
             yield (
                 f"grid.{i}.tasks: {name} asks questions; set evaluation.answers, which measures the "
                 "width that these need, or demand"
             )
-    if demand == "budget":
-        yield from _fresh(parts)
-    elif "models" in parts:
-        yield from _no_family(parts, demand)
+        return
+    names = dict.fromkeys(name for _, _, name, _ in used(parts, "tasks"))
+    if asking and len(names) > 1:
+        i, name = asking[0]
+        yield (
+            f"grid.{i}.tasks: {name} asks questions, which have no number of states, and one law is "
+            f"fitted to all tasks ({', '.join(names)}); give it a study of its own"
+        )
+
+
+def _several_budgets(parts: Mapping[str, Any], demand: str) -> Iterator[str]:
+    """Yield that the training sets of a study of width or depth differ in size."""
+    if "data" not in parts:
+        return
+    budgets = {
+        budget
+        for _, entry, _, task in used(parts, "tasks")
+        for lengths, length in itertools.product(entry.length_distributions, entry.lengths)
+        for budget in budgets_of(entry, task, lengths, length, parts["data"])
+    }
+    if len(budgets) > 1:
+        shown = ", ".join("fresh" if budget == FRESH else str(budget) for budget in sorted(budgets))
+        yield (
+            f"grid.budgets: {shown} with demand: {demand}; its curves are compared at one size of the "
+            "training set: use one budget without cut, and a study for each"
+        )
 
 
 def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -40,20 +81,26 @@ def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _no_family(parts: Mapping[str, Any], option: str) -> Iterator[str]:
-    """Yield the models of the grid that have one value of an option, or none."""
-    for name, model in dict((name, model) for _, _, name, model in used(parts, "models")).items():
+    """Yield the models of the grid that have one value of an option there, or none."""
+    models = {name: model for _, _, name, model in used(parts, "models")}
+    families = {name: family_along(option, name, parts["models"]) for name in models}
+    counts = Counter(families.values())
+    for family in dict.fromkeys(families.values()):
+        name = next(name for name in models if families[name] == family)
+        model = models[name]
         if option not in type(model).model_fields:
             yield (
                 f"demand: {option}, and models.{name} is of kind {model.kind}, which has no {option}; "
                 "leave it out of the grid, or seek another demand"
             )
-        elif not _has_others(family_along(option, name, parts["models"]), parts["models"]):
+        elif model.family is not None and family != model.family:
             yield (
-                f"demand: {option}, and models.{name} has the {option} {getattr(model, option)} alone; "
-                f"give it a list, such as {option}: [{getattr(model, option)}, "
-                f"{2 * getattr(model, option)}]"
+                f"demand: {option}, and the models of family {model.family} do not differ in {option} "
+                f"alone; give models.{model.family} one list, of {option}, or seek another demand"
             )
-
-
-def _has_others(family: str, models: Mapping[str, Any]) -> bool:
-    return sum(model.family == family for model in models.values()) > 1
+        elif counts[family] == 1:
+            yield (
+                f"demand: {option}, and the grid has models.{name} with the {option} "
+                f"{getattr(model, option)} alone; give its options as a list of different values "
+                f"({option}: [...]; a published size takes none), all of them in the grid"
+            )

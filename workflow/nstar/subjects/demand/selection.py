@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
+from nstar.study import Study
+from nstar.subjects.axis import BUDGET
 from nstar.tables.selection import CURVE, CURVE_PLACE
+from nstar.tasks import Pool
 
 SCORE_LIMIT = 1e-3
 """Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
@@ -132,3 +135,9 @@ def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
 def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
     """Return the checks that disagree, or come to another conclusion."""
     return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]
+
+
+def n_available(study: Study, pool: Pool) -> int:
+    """Return how far demand can be sought: training sequences that exist; along others, no bound."""
+    most = np.iinfo(np.int64).max
+    return min(pool.n_training, most) if study.axis is BUDGET else most

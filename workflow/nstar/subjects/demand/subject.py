@@ -19,6 +19,13 @@ def _introduction(study):
     )
 
 
+def _figures(study):
+    """Return the figures of each stratum; tasks with questions are not tested at twice the length."""
+    names = ("demand", "exponents", "accuracy", "learning_curves")
+    longer = any(task.extrapolates for task in study.tasks.values())
+    return (*names, *(["extrapolation"] if longer else []), "outcomes")
+
+
 def _sharing_figure(study):
     """Return the figure of what lengths share: models of one length stand beside models of several."""
     distributions = {name for entry in study.grid for name in entry.length_distributions}
@@ -76,16 +83,14 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "figures": study.figures.model_dump(mode="json"),
+                "extrapolation": "extrapolation" in _figures(study),
                 "sharing": bool(_sharing_figure(study)),
             },
             reads=(
                 *("cells", "thresholds", "exponents", "checks", "demand"),
                 *("learning_curves", "learning_exponents", "sharing", "extrapolation"),
             ),
-            figures=lambda study: (
-                *("demand", "exponents", "accuracy", "learning_curves", "extrapolation"),
-                "outcomes",
-            ),
+            figures=_figures,
             figures_of_all=_sharing_figure,
         ),
         Step(

@@ -8,9 +8,9 @@ import pandas as pd
 from nstar.cells import make_pool
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.stats import find_threshold
-from nstar.study import Study
-from nstar.subjects.axis import BUDGET
+from nstar.study import FRESH, Study
 from nstar.subjects.demand.columns import LENGTHS, THRESHOLDS
+from nstar.subjects.demand.selection import n_available
 from nstar.tables.selection import CURVE
 
 
@@ -18,7 +18,7 @@ def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the table of lengths: how many sequences of each the training sets of a pool have."""
     rows = []
     keys = ["task", "length_distribution", "length", "seed"]
-    several = cells[cells["length_distribution"] != "fixed"]
+    several = cells[(cells["length_distribution"] != "fixed") & (cells["budget"] != FRESH)]
     for key, part in several.groupby(keys, sort=False):
         shared = dict(zip(keys, key, strict=True))
         task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
@@ -47,8 +47,7 @@ def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         shared = dict(zip(keys, key, strict=True))
         task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
         pool = make_pool(task, lengths, shared["length"], study.data)
-        available = pool.n_training if study.axis is BUDGET else np.inf
-        shared["n_available"] = int(min(available, np.iinfo(np.int64).max))
+        shared["n_available"] = n_available(study, pool)
         for seed, replicates in curve.groupby("seed"):
             rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
         rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})

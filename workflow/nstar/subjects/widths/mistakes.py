@@ -22,8 +22,8 @@ def answer_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
             )
     if parts["search"] != "all":
         yield (
-            f"search: {parts['search']} looks for demand of data, and evaluation.answers for that of "
-            "width; use all"
+            f"search: {parts['search']} goes by training.success, and evaluation.answers by the accuracy "
+            "of answers; use all"
         )
     if parts["training"].objective != "cross_entropy":
         yield "training.objective: evaluation.answers needs networks that choose words; use cross_entropy"

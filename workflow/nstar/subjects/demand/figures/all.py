@@ -25,8 +25,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options) and ``sharing`` (whether
-        there is a figure of what lengths share).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options), ``extrapolation`` and
+        ``sharing`` (whether there are these figures).
     results : Path
     """
     width, dots_per_inch = job["figures"]["width_inches"], job["figures"]["dots_per_inch"]
@@ -45,9 +45,10 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
             "exponents": draw_exponents(exponents, checks, width, axis=axis),
             "accuracy": draw_accuracy(part, width, axis=axis),
             "learning_curves": draw_learning_curves(part, *learning, width, axis=axis),
-            "extrapolation": draw_extrapolation(part, width),
             "outcomes": draw_outcomes(part, width, axis=axis),
         }
+        if job["extrapolation"]:
+            drawn["extrapolation"] = draw_extrapolation(part, width)
         for name, figure in drawn.items():
             save(figure, results / "figures" / f"{name}{stratum_suffix(*stratum)}", dots_per_inch)
     if job["sharing"]:

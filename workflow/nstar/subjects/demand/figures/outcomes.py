@@ -57,8 +57,6 @@ def draw_outcomes(cells: pd.DataFrame, width_inches: float = 7.0, *, axis: Axis 
         upwards. The height of a full bar is all replicates of a cell; a cell that was not trained
         is blank. A cross marks a cell in which a replicate diverged. Failures differ for data only.
     """
-    if axis.name != "budget":
-        cells = cells.assign(outcome=cells["outcome"].replace("not_fitted", "not_generalised"))
     models, tasks = (list(dict.fromkeys(cells[name])) for name in ("model", "task"))
     budgets, lengths = (np.sort(cells[name].unique()) for name in ("budget", "length"))
     handles = _legend_handles(cells, axis)

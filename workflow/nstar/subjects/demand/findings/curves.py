@@ -142,8 +142,9 @@ def _doubtful_curves(thresholds: pd.DataFrame, axis: Axis) -> list[tuple[str, st
         ),
         (
             f"Near the smallest {smallest}",
-            f"{symbol} is at most 2 {axis.short_unit}; demand cannot fall below one, so that it can seem "
-            "to grow more slowly with length, and faster with the number of states, than it does",
+            f"{symbol} is at most 2 {axis.short_unit}; demand cannot fall below {axis.least}, so that it "
+            "can seem to grow more slowly with length, and faster with the number of states, than it "
+            "does",
             near_floor(thresholds),
         ),
         (

@@ -112,6 +112,11 @@ def findings_page(
     )
 
 
+def _has_longer(cells: pd.DataFrame) -> bool:
+    """Return whether some task was tested at more than the training length."""
+    return bool((cells["extrapolation_length"] > cells["length"]).any())
+
+
 def _part(
     cells: pd.DataFrame,
     thresholds: pd.DataFrame,
@@ -133,7 +138,7 @@ def _part(
         "demand": demand_tables(thresholds, demand),
         "learning": learning_table(learning),
         "warnings": find_warnings(cells, thresholds, exponents, checks, axis),
-        "extrapolation": extrapolation(cells),
+        "extrapolation": extrapolation(cells) if _has_longer(cells) else [],
     }
 
 
