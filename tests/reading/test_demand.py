@@ -74,3 +74,10 @@ def test_questions_have_a_demand_for_data_too():
 def test_a_demand_for_width_may_be_sought_with_fresh_batches_and_by_a_search():
     study = load_study(changed(WIDTHS, **{"grid.0.budgets": "fresh", "search": "bracket"}))
     assert study.subject.name == "demand"
+
+
+def test_a_family_without_the_option_is_named_once():
+    with pytest.raises(ConfigError) as refused:
+        load_study(changed(WIDTHS, demand="depth"))
+    (_, line) = str(refused.value).splitlines()
+    assert "demand: depth, and models.lstm is of kind lstm, which has no depth" in line

@@ -85,18 +85,18 @@ def _no_family(parts: Mapping[str, Any], option: str) -> Iterator[str]:
     models = {name: model for _, _, name, model in used(parts, "models")}
     families = {name: family_along(option, name, parts["models"]) for name in models}
     counts = Counter(families.values())
-    for family in dict.fromkeys(families.values()):
-        name = next(name for name in models if families[name] == family)
-        model = models[name]
+    as_written = {model.family or name: name for name, model in reversed(models.items())}
+    for written, name in reversed(as_written.items()):
+        model, family = models[name], families[name]
         if option not in type(model).model_fields:
             yield (
-                f"demand: {option}, and models.{name} is of kind {model.kind}, which has no {option}; "
+                f"demand: {option}, and models.{written} is of kind {model.kind}, which has no {option}; "
                 "leave it out of the grid, or seek another demand"
             )
         elif model.family is not None and family != model.family:
             yield (
-                f"demand: {option}, and the models of family {model.family} do not differ in {option} "
-                f"alone; give models.{model.family} one list, of {option}, or seek another demand"
+                f"demand: {option}, and the models of family {written} do not differ in {option} alone; "
+                f"give models.{written} one list, of {option}, or seek another demand"
             )
         elif counts[family] == 1:
             yield (
