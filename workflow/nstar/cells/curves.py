@@ -21,9 +21,8 @@ def curves_of(study: Study) -> dict[Coordinates, list[Cell]]:
         Coordinates are pairs of name and value: all of those of a cell but the budget, or, where demand
         is sought of an option of models, all of them, with the family in place of the model.
     """
-    families = {}
-    if _option(study):
-        families = {name: family_along(_option(study), name, study.models) for name in study.models}
+    option = _option(study)
+    families = {name: family_along(option, name, study.models) for name in study.models if option}
     curves: dict[Coordinates, list[Cell]] = {}
     for cell in cells_of(study):
         coordinates = dict(vars(cell))

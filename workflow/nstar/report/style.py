@@ -1,7 +1,7 @@
 """How every figure looks, and how it is written: one place for colours, marks, fonts and files."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,3 +131,9 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
         figure.savefig(svg_path, format="svg", metadata={"Date": None})
         figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata={"Software": None})
     return svg_path, png_path
+
+
+def save_all(figures: Mapping[str, Figure], folder: Path, suffix: str, dots_per_inch: int) -> None:
+    """Write figures into a folder that exists, each as `save` does, by name and a common suffix."""
+    for name, figure in figures.items():
+        save(figure, folder / f"{name}{suffix}", dots_per_inch)

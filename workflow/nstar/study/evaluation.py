@@ -6,6 +6,7 @@ from pydantic import Field, create_model, model_validator
 
 from nstar.options import LATER, Options, PositiveInt
 from nstar.subjects.registry import SUBJECTS
+from nstar.subjects.subject import Measures
 
 
 class _Evaluation(Options):
@@ -17,12 +18,16 @@ class _Evaluation(Options):
 
     @model_validator(mode="after")
     def _one_subject(self):
-        given = [
-            subject.option for subject in _OPTIONAL if getattr(self, subject.option) is not None
-        ]
+        given = list(self._given)
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are both given; a study is about one of them")
         return self
+
+    @property
+    def _given(self) -> dict[str, Measures]:
+        """The blocks of subjects that are given, by name."""
+        blocks = {subject.option: getattr(self, subject.option) for subject in _OPTIONAL}
+        return {name: options for name, options in blocks.items() if options is not None}
 
     @property
     def measured(self) -> dict[str, Any]:
@@ -32,8 +37,7 @@ class _Evaluation(Options):
 
     def n_measured(self, length: int) -> int:
         """Return how many more sequences go through a network of a length than the sets of data hold."""
-        given = [getattr(self, subject.option) for subject in _OPTIONAL]
-        return sum(options.n_inputs(length) for options in given if options is not None)
+        return sum(options.n_inputs(length) for options in self._given.values())
 
 
 _OPTIONAL = [subject for subject in SUBJECTS if subject.option]

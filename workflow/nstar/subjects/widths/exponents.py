@@ -17,12 +17,13 @@ from nstar.stats import (
     find_threshold,
     fit_scaling,
 )
+from nstar.subjects.axis import WIDTH
 from nstar.subjects.widths.columns import WIDTH_EXPONENTS, WIDTHS
 from nstar.tables import read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 
 ANSWER_MEASURES = ("answer", "chain")
-WORDS = Words("D*", "widths")
+WORDS = Words(WIDTH.symbol, WIDTH.values)
 COUNTS = ("n_curves", "n_bracketed", "n_left_censored", "n_right_censored")
 
 TASK_SIZE = [name for name in SIZE if name != "locality"]

@@ -32,7 +32,7 @@ from nstar.report.axes import (
     write_note,
 )
 from nstar.report.marks import censored_handle, draw_bounds
-from nstar.report.style import Look, model_looks, save, styled
+from nstar.report.style import Look, model_looks, save_all, styled
 from nstar.tables import read_tables
 from nstar.tables.selection import STRATUM, of_measure, runs_by_width, stratum_of
 
@@ -67,9 +67,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         }
         if "locality" in job["names"]:
             drawn["locality"] = draw_locality(widths, **shown)
-        for name, figure in drawn.items():
-            stem = results / "figures" / f"{name}{stratum_suffix(*stratum)}"
-            save(figure, stem, job["figures"]["dots_per_inch"])
+        suffix, dots_per_inch = stratum_suffix(*stratum), job["figures"]["dots_per_inch"]
+        save_all(drawn, results / "figures", suffix, dots_per_inch)
 
 
 @styled

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nstar.cells.naming import stratum_suffix
-from nstar.report.style import save
+from nstar.report.style import save, save_all
 from nstar.subjects.axis import AXES
 from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.figures.demand import draw_demand
@@ -49,8 +49,7 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         }
         if job["extrapolation"]:
             drawn["extrapolation"] = draw_extrapolation(part, width)
-        for name, figure in drawn.items():
-            save(figure, results / "figures" / f"{name}{stratum_suffix(*stratum)}", dots_per_inch)
+        save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
     if job["sharing"]:
         figure = draw_sharing(*read_tables(results, "sharing", "extrapolation"), width)
         save(figure, results / "figures" / "sharing", dots_per_inch)

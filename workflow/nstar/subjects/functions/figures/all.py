@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nstar.cells.naming import stratum_suffix
-from nstar.report.style import save
+from nstar.report.style import save_all
 from nstar.subjects.functions.figures.dynamics import draw_dynamics
 from nstar.subjects.functions.figures.functions import draw_degrees, draw_sensitivity, draw_tradeoff
 from nstar.subjects.functions.figures.growth import draw_growth
@@ -33,5 +33,4 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
             "sensitivity": draw_sensitivity(part, sharpness, regressions, width),
             "degrees": draw_degrees(degrees, width),
         }
-        for name, figure in drawn.items():
-            save(figure, results / "figures" / f"{name}{stratum_suffix(*stratum)}", dots_per_inch)
+        save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
