@@ -4,8 +4,9 @@ Prints for every scenario the share of nominal 95 % intervals that contain the t
 the bias and the median width: for the scaling fit, for its inverse information alone with normal and
 with t quantiles, for the check by score crossing, and for the usual least squares on the smallest budget
 of any seed, and on that of each seed, with censored ones left out.
-Then the same for the difference of two models that saw the same data, for demands of single curves, and
-for exponents of learning curves.
+Then the same for the difference of two models that saw the same data, for demands of single curves, for
+exponents of learning curves, and for runs that are looked at at every evaluation, of which the steps to
+learn are asked.
 
 Run: ``python benchmarks/statistics_coverage.py --studies 1000 --processes 2``.
 """
@@ -17,6 +18,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from learning_curve_coverage import CURVES, assess_curve
+from passage_coverage import EXPONENT as STEP_EXPONENT
+from passage_coverage import PASSAGES, assess_passage_demand, assess_passages
 from scipy import stats
 from scipy.special import expit, logit
 from statsmodels.api import OLS, add_constant
@@ -309,6 +312,16 @@ def main():
             fitted = np.isfinite(found).all(axis=1).sum()
             row = summarise(found, scenario.get("exponent", 0.8), np.median)
             print(name, f"{fitted}/{options.studies}", row, sep=" | ", flush=True)
+
+        print("\nSteps to learn: exponent (coverage, bias, median width), coverage of demands")
+        print("scenario | with an interval | exponent | demand")
+        for name, scenario in PASSAGES.items():
+            found = list(pool.map(partial(assess_passages, scenario=scenario), seeds, chunksize=25))
+            fitted = np.isfinite(found).all(axis=1).sum()
+            work = partial(assess_passage_demand, scenario=scenario)
+            covered, total = np.sum(list(pool.map(work, seeds, chunksize=25)), axis=0)
+            row = summarise(found, STEP_EXPONENT), f"{covered / total:.3f}"
+            print(name, f"{fitted}/{options.studies}", *row, sep=" | ", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from passage_coverage import simulate_passages
 from statistics_coverage import scaling_data, simulate_runs
 
 from nstar.stats import bootstrap_scaling, fit_scaling
@@ -25,6 +26,15 @@ def test_it_repeats_the_interval_of_the_fit():
     assert abs(drawn.bias[1]) < 0.3 * one.standard_error
     assert (drawn.identified, drawn.n_failed, drawn.reason) == (True, 0, "")
     assert (drawn.n_used, drawn.confidence) == (fit.n_used, 0.95)
+
+
+def test_runs_seen_at_several_budgets_are_drawn_whole():
+    data, _ = simulate_passages(0, lengths=tuple(range(4, 16)), evaluate_every=20)
+    fit, drawn = bootstrap(data)
+    # Were every look drawn for itself, the drawn studies would be far surer than the fit.
+    expected = fit.coefficient("length").standard_error / np.sqrt(fit.dispersion)
+    assert drawn.coefficient("length").standard_error == pytest.approx(expected, rel=0.2)
+    assert drawn.n_failed == 0
 
 
 def test_the_same_generator_gives_the_same_interval():

@@ -7,6 +7,8 @@ At a true coverage of 95 %, about one of 1,000 sets of seeds covers less than `l
 import numpy as np
 import pytest
 from learning_curve_coverage import CURVES, assess_curve
+from passage_coverage import EXPONENT as STEP_EXPONENT
+from passage_coverage import PASSAGES, assess_passages
 from scipy.stats import binom
 from statistics_coverage import (
     CONFIDENCE,
@@ -108,3 +110,13 @@ def test_intervals_of_the_exponent_of_a_learning_curve_cover(scenario, widest):
     assert ((lower <= truth) & (truth <= upper)).sum() >= 88  # of 95 %, below once in 500
     assert np.median(np.log(upper / lower)[fitted]) < widest
     assert abs(np.median(estimates[fitted]) / truth - 1) < 0.25
+
+
+@pytest.mark.parametrize("n_studies", [60, pytest.param(400, marks=long)])
+@pytest.mark.parametrize("scenario", ["lack of fit", "right-censored, lack of fit"])
+def test_intervals_of_the_exponent_of_steps_cover(scenario, n_studies):
+    found = [assess_passages(seed, PASSAGES[scenario]) for seed in range(n_studies)]
+    covers = [lower <= STEP_EXPONENT <= upper for _, lower, upper in found]
+    assert sum(covers) >= least_covered(n_studies)
+    # Five curves with scatter 0.3 and t(3): a width of about 1.9 had every curve an exact demand.
+    assert np.median([upper - lower for _, lower, upper in found]) < 3

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from passage_coverage import simulate_passages
 from statistics_coverage import assess_demand, scaling_data, simulate_runs
 
 from nstar.stats import fit_demand
@@ -186,3 +187,22 @@ def test_success_that_does_not_grow_with_the_budget(rows):
         assert demand.run_scale < 20
         if demand.censoring == "interval":
             assert demand.lower <= demand.estimate <= demand.upper
+
+
+def test_looking_at_the_same_runs_more_often_makes_no_demand_surer():
+    def errors(every, **changes):
+        data, _ = simulate_passages(0, evaluate_every=every)
+        del data["covariates"]
+        return np.array([demand.log_error for demand in fit_demand(**{**data, **changes})])
+
+    assert errors(2) == pytest.approx(errors(20), rel=0.15)
+    assert (errors(2, run=None) < 0.7 * errors(20)).all()  # each look taken for a run of its own
+
+
+def test_runs_seen_at_several_budgets_are_counted_once():
+    data, truth = simulate_passages(0, lengths=(4, 8), n_seeds=200)
+    del data["covariates"]
+    for demand, steps in zip(fit_demand(**data), truth, strict=True):
+        assert demand.n_used == 200
+        assert demand.lower < steps < demand.upper < 1.2 * demand.lower
+        assert demand.run_scale == pytest.approx(0.25, rel=0.1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from passage_coverage import simulate_passages
 from scipy import stats
 from statistics_coverage import EXPONENT, LATTICE, MODULUS_EXPONENT, scaling_data, simulate_runs
 from statsmodels.api import OLS, add_constant
@@ -204,6 +205,23 @@ def test_runs_may_stand_in_one_row_or_in_several():
     )
 
 
+def test_looking_at_the_same_runs_more_often_makes_no_number_surer():
+    widths = {}
+    for every in (2, 20):
+        data, _ = simulate_passages(0, curve_scale=0.3, evaluate_every=every)
+        widths[every] = np.ptp(ends_of(fit_scaling(**data))[1])
+    assert widths[2] == pytest.approx(widths[20], rel=0.05)
+
+
+def test_runs_seen_at_several_budgets_are_counted_once_in_any_order():
+    data, _ = simulate_passages(0, max_steps=60)
+    fit = fit_scaling(**data)
+    assert (fit.n_used, fit.n_curves) == (25, 5)
+    order = np.random.default_rng(0).permutation(len(data["budget"]))
+    again = fit_scaling(**take_rows(data, order), run=data["run"][order])
+    assert estimates_of(again) == pytest.approx(estimates_of(fit), abs=1e-6)
+
+
 def test_rows_without_runs_say_nothing():
     data = study(3)
     empty = {name: np.append(data[name], 0) for name in ("n_learnt", "n_runs", "curve")}
@@ -310,6 +328,27 @@ def test_wrong_input_names_the_row_and_the_value(changes, message):
         "n_runs": [5, 5, 5, 5],
         "curve": ["a", "b", "c", "d"],
         "covariates": {"length": [1, 2, 3, 4]},
+    }
+    with pytest.raises(ValueError, match=message):
+        fit_scaling(**{**data, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_runs": [1, 2, 1]}, "n_runs is 2 beside the run 'one': it must be 1"),
+        ({"budget": [5, 5, 6]}, "the run 'one' has another outcome at its curve and budget"),
+        ({"run": ["one", None, "two"]}, "run"),
+    ],
+)
+def test_wrong_runs_are_refused_with_the_row(changes, message):
+    data = {
+        "budget": [5, 6, 6],
+        "n_learnt": [0, 1, 0],
+        "n_runs": [1, 1, 1],
+        "curve": ["a", "a", "a"],
+        "covariates": {},
+        "run": ["one", "one", "two"],
     }
     with pytest.raises(ValueError, match=message):
         fit_scaling(**{**data, **changes})

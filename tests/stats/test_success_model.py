@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from passage_coverage import simulate_passages
 from scipy import integrate, stats
 from scipy.special import expit
 from statistics_coverage import scaling_data, simulate_runs
@@ -25,19 +26,31 @@ def model_of(runs, growing=False):
     return SuccessModel(observations, design, scale_design)
 
 
+def model_of_passages(seed, **scenario):
+    """Return the likelihood of a simulated study of runs seen at every evaluation, with its data."""
+    data, _ = simulate_passages(seed, **scenario)
+    covariates = data.pop("covariates")
+    observations = observe(**data)
+    return SuccessModel(observations, curve_design(observations, covariates)), data
+
+
 @pytest.mark.parametrize("eta", [-800.0, -30.0, -1.0, 0.0, 2.0, 30.0, 800.0])
 def test_success_terms_are_exact_in_both_tails(eta):
     lapse = 0.1
-    log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), n_learnt=0, n_runs=3)
+    log_probability, by_eta, by_log_lapse = success_terms(
+        eta, np.log(lapse), n_learnt=0, n_failed=3, n_runs=3
+    )
 
     assert log_probability == pytest.approx(3 * np.log1p(-(1 - lapse) * expit(eta)), abs=1e-12)
     step = 1e-5
     ahead, behind = (
-        success_terms(eta + h, np.log(lapse), n_learnt=0, n_runs=3)[0] for h in (step, -step)
+        success_terms(eta + h, np.log(lapse), n_learnt=0, n_failed=3, n_runs=3)[0]
+        for h in (step, -step)
     )
     assert by_eta == pytest.approx((ahead - behind) / (2 * step), abs=1e-6)
     ahead, behind = (
-        success_terms(eta, np.log(lapse) + h, n_learnt=0, n_runs=3)[0] for h in (step, -step)
+        success_terms(eta, np.log(lapse) + h, n_learnt=0, n_failed=3, n_runs=3)[0]
+        for h in (step, -step)
     )
     assert by_log_lapse == pytest.approx((ahead - behind) / (2 * step), abs=1e-6)
 
@@ -72,6 +85,44 @@ def test_curve_effect_is_integrated_out(log_s, log_tau):
             sum(integrate.quad(likelihood, a, b)[0] for a, b in itertools.pairwise(knots))
         )
     assert model.log_likelihood(params) == pytest.approx(total, abs=1e-6)
+
+
+@pytest.mark.parametrize("scenario", [{"lapse": 0.2}, {"max_steps": 60}, {"evaluate_every": 80}])
+def test_a_run_seen_at_several_budgets_counts_once_for_where_it_learnt(scenario):
+    model, data = model_of_passages(1, **scenario)
+    params = np.array([3.0, 0.5, -1.2, -0.7, -2.0])
+    s, tau, lapse = model.scales(params)
+    total = 0.0
+    for curve in range(model.observations.n_curves):
+        brackets = []
+        for run in range(5):
+            rows = (data["curve"] == curve) & (data["run"] == run)
+            steps, learnt = data["budget"][rows], data["n_learnt"][rows]
+            brackets.append(
+                (np.where(~learnt, steps, 0).max(), np.where(learnt, steps, np.inf).min())
+            )
+        low, high = np.log(np.maximum(np.array(brackets).T, 1e-300))
+
+        def likelihood(u, low=low, high=high, location=model.design[curve] @ params[:2]):
+            below, above = ((1 - lapse) * expit((end - location - u) / s) for end in (low, high))
+            chances = np.where(np.isfinite(high), above - below, 1 - below)
+            return np.prod(chances) * stats.norm.pdf(u, scale=tau)
+
+        knots = np.linspace(-6 * tau, 6 * tau, 200)
+        total += np.log(
+            sum(integrate.quad(likelihood, a, b)[0] for a, b in itertools.pairwise(knots))
+        )
+    assert model.log_likelihood(params) == pytest.approx(total, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("log_s", "log_tau", "logit_lapse"), [(-3.0, 0.5, -6.0), (-1.0, -3.0, -1.0)]
+)
+def test_gradient_with_runs_seen_at_several_budgets(log_s, log_tau, logit_lapse):
+    model, _ = model_of_passages(2, lapse=0.2, max_steps=100)
+    params = np.array([3.0, 0.5, log_s, log_tau, logit_lapse])
+    numerical = approx_fprime(params, lambda p: model.objective(p)[0], centered=True)
+    assert model.objective(params)[1] == pytest.approx(numerical, rel=1e-5, abs=1e-4)
 
 
 @pytest.mark.parametrize("log_s", [-3.0, -1.0])

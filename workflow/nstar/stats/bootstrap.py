@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
 from nstar.stats.design import curve_design, observe_complete, orthonormalise
 from nstar.stats.observations import Observations
@@ -57,6 +56,7 @@ def bootstrap_scaling(
     covariates: Mapping[str, np.ndarray],
     generator: np.random.Generator,
     n_replicates: int = 1000,
+    run=None,
 ) -> BootstrapFit:
     """Find the intervals of a scaling fit by drawing studies from the fitted law.
 
@@ -64,7 +64,7 @@ def bootstrap_scaling(
     ----------
     fit : ScalingFit
         What `fit_scaling` returned for the same arguments.
-    budget, n_learnt, n_runs, curve, covariates
+    budget, n_learnt, n_runs, curve, covariates, run
         As `fit_scaling`.
     generator : numpy.random.Generator
         Where the drawn studies take their numbers from.
@@ -102,7 +102,7 @@ def bootstrap_scaling(
         )
     if n_replicates < 2:
         raise ValueError(f"n_replicates is {n_replicates}: at least 2 studies are needed")
-    observations = observe_complete(budget, n_learnt, n_runs, curve, covariates)
+    observations = observe_complete(budget, n_learnt, n_runs, curve, covariates, run)
     design, back = orthonormalise(curve_design(observations, covariates))
     names = [coefficient.name for coefficient in fit.coefficients]
     estimates = np.array([coefficient.estimate for coefficient in fit.coefficients])
@@ -151,9 +151,7 @@ def draw_studies(
     for _ in range(n_replicates):
         location = design @ truth[:-3] + fit.curve_scale * generator.standard_normal(len(design))
         eta = (observations.log_budget - location[observations.curve]) / fit.run_scale
-        probability = (1 - fit.lapse) * expit(eta)
-        n_runs = observations.n_runs.astype(np.int64)
-        yield observations.with_outcomes(generator.binomial(n_runs, probability).astype(float))
+        yield observations.draw(eta, fit.lapse, generator)
 
 
 def _refit(observations: Observations, design, back, truth, first_inverse, confidence: float):

@@ -97,12 +97,13 @@ def fit_jointly(
     covariates: Mapping[str, np.ndarray],
     group,
     confidence: float = 0.95,
+    run=None,
 ) -> JointFit:
     """Fit one law with interactions to several groups that share their scatter and lapse rate.
 
     Parameters
     ----------
-    budget, n_learnt, n_runs, curve, covariates, confidence
+    budget, n_learnt, n_runs, curve, covariates, confidence, run
         As `nstar.stats.fit_scaling`.
     group : array_like of str, shape (n,)
         Group (model) of each row; constant within a curve.
@@ -129,7 +130,8 @@ def fit_jointly(
         member = (code == number).astype(float)
         interactions[other] = member
         interactions |= {f"{name}:{other}": values * member for name, values in design.items()}
-    fit = fit_scaling(budget, n_learnt, n_runs, curve, design | interactions, confidence)
+    outcomes = budget, n_learnt, n_runs, curve
+    fit = fit_scaling(*outcomes, design | interactions, confidence, run=run)
     return JointFit(groups, tuple(design), fit)
 
 

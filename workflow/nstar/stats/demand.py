@@ -129,7 +129,9 @@ class Demand(Result):
         return replace(self, estimate=float(np.exp(centre)), log_error=log_error, **ends)
 
 
-def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tuple[Demand, ...]:
+def fit_demand(
+    budget, n_learnt, n_runs, curve, confidence: float = 0.95, run=None
+) -> tuple[Demand, ...]:
     """Find the demand of each of a set of curves that share the shape of their success.
 
     Parameters
@@ -138,6 +140,8 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
         Outcomes by curve and budget; see `nstar.stats.fit_scaling`.
     confidence : float, optional
         Nominal coverage of the intervals, in (0, 1).
+    run : array_like, shape (n,), optional
+        Labels of runs that were looked at at several budgets; see `nstar.stats.fit_scaling`.
 
     Returns
     -------
@@ -171,12 +175,12 @@ def fit_demand(budget, n_learnt, n_runs, curve, confidence: float = 0.95) -> tup
     True
     """
     check_confidence(confidence)
-    observations = observe(budget, n_learnt, n_runs, curve)
+    observations = observe(budget, n_learnt, n_runs, curve, run)
     if not observations.n_curves:
         return ()
     shape, grid = _fit_shape_on_grid(observations)
     log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
-    runs = observations.sum_by_curve(observations.n_runs)
+    runs = observations.runs_of_curve
     demands = (
         Demand(
             curve=label,
@@ -227,22 +231,24 @@ def _location_grid(observations: Observations, scale: float) -> np.ndarray:
 
 
 class _Terms(NamedTuple):
-    """What the outcomes say of the candidates: the first (C, G), the others (n, G)."""
+    """What the outcomes say of the candidates: the first (C, G), the last (C,), the others (n, G)."""
 
     log_likelihood: np.ndarray
     eta: np.ndarray
     by_eta: np.ndarray
     by_log_lapse: np.ndarray
+    passages_by_log_s: np.ndarray
 
 
 def _evaluate(observations: Observations, grid, run_scale: float, lapse: float) -> _Terms:
     """Return the log-likelihood of each curve at its candidates, and its derivatives by row."""
-    eta = (observations.log_budget[:, None] - grid[observations.curve]) / run_scale
-    log_probability, by_eta, by_log_lapse = success_terms(
-        eta, np.log(lapse), observations.n_learnt[:, None], observations.n_runs[:, None]
-    )
-    log_probability += observations.n_learnt[:, None] * np.log1p(-lapse)
-    return _Terms(observations.sum_by_curve(log_probability), eta, by_eta, by_log_lapse)
+    seen = observations.likelihood
+    eta = (seen.log_budget[:, None] - grid[seen.curve]) / run_scale
+    log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), *seen.factors)
+    log_probability += seen.n_learnt[:, None] * np.log1p(-lapse)
+    of_passages, by_log_s = seen.of_passages(np.full(len(grid), run_scale))
+    log_likelihood = seen.sum_by_curve(log_probability) + of_passages[:, None]
+    return _Terms(log_likelihood, eta, by_eta, by_log_lapse, by_log_s)
 
 
 @dataclass(frozen=True)
@@ -262,17 +268,18 @@ def _fit_shape(observations: Observations, grid: np.ndarray, greatest_s: float) 
 
     The search is bounded: on an outcome as good as flat an unbounded step has no scale.
     """
-    bracketed, grid = observations.bracketed, grid[:, ::2]
-    n_learnt = observations.n_learnt[bracketed[observations.curve]].sum()
+    bracketed, grid, seen = observations.bracketed, grid[:, ::2], observations.likelihood
+    n_learnt = seen.n_learnt[bracketed[seen.curve]].sum()
 
     def objective(params):
         run_scale, lapse = np.exp(params[0]), expit(params[1])
         terms = _evaluate(observations, grid, run_scale, lapse)
         integral = logsumexp(terms.log_likelihood, axis=1)
         weights = np.exp(terms.log_likelihood - integral[:, None]) * bracketed[:, None]
-        weights = weights[observations.curve]
+        weights = weights[seen.curve]
         penalty, by_penalty = shape_penalty(run_scale, lapse, observations.log_step)
-        by_log_s = -(weights * terms.by_eta * terms.eta).sum()
+        by_log_s = terms.passages_by_log_s[bracketed].sum()
+        by_log_s -= (weights * terms.by_eta * terms.eta).sum()
         by_logit_lapse = (1 - lapse) * (weights * terms.by_log_lapse).sum() - lapse * n_learnt
         return (
             -(integral[bracketed].sum() + penalty),

@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 
-def observe_complete(budget, n_learnt, n_runs, curve, covariates) -> Observations:
+def observe_complete(budget, n_learnt, n_runs, curve, covariates, run=None) -> Observations:
     """Return the observations of rows whose covariates are all known; see `observe`."""
     columns = as_columns(budget=budget, n_learnt=n_learnt, n_runs=n_runs, **covariates)
     unknown = np.zeros(len(columns["budget"]), dtype=bool)
@@ -31,7 +31,7 @@ def observe_complete(budget, n_learnt, n_runs, curve, covariates) -> Observation
             ),
         )
         unknown |= np.isnan(values)
-    return observe(np.where(unknown, np.nan, columns["budget"]), n_learnt, n_runs, curve)
+    return observe(np.where(unknown, np.nan, columns["budget"]), n_learnt, n_runs, curve, run)
 
 
 def curve_design(observations: Observations, covariates: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -59,12 +59,13 @@ def compare_forms(
     covariates: Mapping[str, np.ndarray] | None = None,
     confidence: float = 0.95,
     words: Words = OF_DATA,
+    run=None,
 ) -> tuple[FormFit, ...]:
     """Fit a power law, an exponential and a broken power law in the length.
 
     Parameters
     ----------
-    budget, n_learnt, n_runs, curve
+    budget, n_learnt, n_runs, curve, run
         Outcomes by curve and budget; see `fit_scaling`.
     length : array_like of float, shape (n,)
         Sequence length n, positive, constant within a curve.
@@ -106,7 +107,7 @@ def compare_forms(
     outcomes = (budget, n_learnt, n_runs, curve)
 
     def fit(**own: np.ndarray) -> ScalingFit:
-        return fit_scaling(*outcomes, own | others, confidence, words=words)
+        return fit_scaling(*outcomes, own | others, confidence, words=words, run=run)
 
     broken, knot = _best_bend(fit, log_length, _knots(*outcomes, length))
     candidates = [

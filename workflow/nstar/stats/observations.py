@@ -1,21 +1,132 @@
-"""What was observed of a set of curves: how many runs learnt at which budget."""
+"""What was observed of a set of curves: how many runs learnt at which budget.
+
+Outcomes at different budgets are usually those of different runs. A run that was looked at at several
+budgets, as at several numbers of steps, is one observation: all it says is between which two of them it
+first learnt.
+"""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from scipy.optimize import isotonic_regression
+from scipy.special import expit
 
 from nstar.stats.checks import as_columns, check_labels, refuse_rows
 
-__all__ = ["Observations", "observe"]
+__all__ = ["Likelihood", "Observations", "observe"]
 
 
 NEAR_HALF = 0.2
 
 
+class _ByCurve:
+    """Rows that are sorted by `curve`, the number of the curve of each row."""
+
+    curve: np.ndarray
+
+    @cached_property
+    def first_rows(self) -> np.ndarray:
+        """Position of the first row of each curve, shape (C,)."""
+        return np.searchsorted(self.curve, np.arange(self.curve.max(initial=-1) + 1))
+
+    def sum_by_curve(self, values: np.ndarray) -> np.ndarray:
+        """Return the sums over the rows of each curve; the first axis becomes (C, ...)."""
+        return np.add.reduceat(values, self.first_rows, axis=0)
+
+
 @dataclass(frozen=True)
-class Observations:
+class Likelihood(_ByCurve):
+    """What outcomes contribute to a likelihood in which F, logistic, is the chance to have learnt.
+
+    Attributes
+    ----------
+    log_budget : ndarray of float, shape (n,)
+        As in `Observations`.
+    n_learnt, n_failed, n_runs : ndarray of float, shape (n,)
+        Factors (1 - lapse) F and 1 - (1 - lapse) F, and all factors of a row. The others are 1 - F, of
+        runs that did learn later, and so did not lapse.
+    curve : ndarray of int, shape (n,)
+        Number of the curve of each row, 0 to C - 1, each used.
+    passage_curve : ndarray of int, shape (P,)
+        The curve of each run that is known to have first learnt between two budgets.
+    passage_width : ndarray of float, shape (P,)
+        Their distance in ln N.
+
+    Notes
+    -----
+    A run that first learnt between budgets with eta = a and eta = b contributes
+    ``F(b) - F(a) = F(b) (1 - F(a)) (1 - exp(a - b))``: a success, a failure, and a factor that knows the
+    scale s alone, since b - a is the distance of the budgets over s.
+    """
+
+    log_budget: np.ndarray
+    n_learnt: np.ndarray
+    n_failed: np.ndarray
+    n_runs: np.ndarray
+    curve: np.ndarray
+    passage_curve: np.ndarray
+    passage_width: np.ndarray
+
+    @property
+    def factors(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The counts of factors, each of shape (n, 1)."""
+        counts = self.n_learnt, self.n_failed, self.n_runs
+        return tuple(count[:, None] for count in counts)
+
+    def of_passages(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logarithm of the last factor, and its derivative by ln s, for each curve.
+
+        Parameters
+        ----------
+        s : ndarray of float, shape (C,)
+            Scale of each curve in ln N.
+        """
+        ratio = self.passage_width / s[self.passage_curve]
+        by_log_s = -ratio * np.exp(-ratio) / -np.expm1(-ratio)
+        return tuple(
+            np.bincount(self.passage_curve, values, minlength=len(s))
+            for values in (np.log(-np.expm1(-ratio)), by_log_s)
+        )
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Outcomes of runs that were each looked at at several budgets.
+
+    Attributes
+    ----------
+    row : ndarray of int, shape (k,)
+        The row of `Observations` with curve and budget of each outcome; sorted within a run.
+    run : ndarray of int, shape (k,)
+        Number of the run of each outcome, 0 to R - 1, sorted, each used.
+    learnt : ndarray of bool, shape (k,)
+        The outcomes.
+    """
+
+    row: np.ndarray
+    run: np.ndarray
+    learnt: np.ndarray
+
+    @property
+    def ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where runs first learnt, just before, and where the others were last seen, as rows.
+
+        The first and second have shape (P,) and belong together, with -1 for a run that learnt at its
+        first sight.
+        """
+        place = np.arange(len(self.run))
+        first = np.flatnonzero(np.diff(self.run, prepend=-1))
+        last = np.append(first[1:], len(place)) - 1
+        success = np.minimum.reduceat(np.where(self.learnt, place, len(place)), first)
+        learnt = success < len(place)
+        success, first = success[learnt], first[learnt]
+        before = np.where(success > first, self.row[success - 1], -1)
+        return self.row[success], before, self.row[last[~learnt]]
+
+
+@dataclass(frozen=True)
+class Observations(_ByCurve):
     """Runs that learnt, and runs that could have, by curve and budget.
 
     Attributes
@@ -32,6 +143,8 @@ class Observations:
         Position of each row in the input; of the first, where several have its curve and budget.
     n_missing : int
         Rows of the input that held a NaN, and are left out.
+    sightings : Sightings or None
+        Outcomes by run, where runs were looked at at several budgets.
     """
 
     log_budget: np.ndarray
@@ -41,6 +154,7 @@ class Observations:
     labels: tuple
     row: np.ndarray
     n_missing: int
+    sightings: Sightings | None = None
 
     @property
     def n_curves(self) -> int:
@@ -48,13 +162,38 @@ class Observations:
         return len(self.labels)
 
     @cached_property
-    def first_rows(self) -> np.ndarray:
-        """Position of the first row of each curve, shape (C,)."""
-        return np.searchsorted(self.curve, np.arange(self.n_curves))
+    def runs_of_curve(self) -> np.ndarray:
+        """Runs of each curve, shape (C,)."""
+        if self.sightings is None:
+            return self.sum_by_curve(self.n_runs)
+        first = np.flatnonzero(np.diff(self.sightings.run, prepend=-1))
+        return np.bincount(self.curve[self.sightings.row[first]], minlength=self.n_curves) + 0.0
 
-    def sum_by_curve(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums over the rows of each curve; the first axis becomes (C, ...)."""
-        return np.add.reduceat(values, self.first_rows, axis=0)
+    @cached_property
+    def likelihood(self) -> Likelihood:
+        """What the outcomes contribute to a likelihood."""
+        nothing = np.zeros(0)
+        if self.sightings is None:
+            counts = self.n_learnt, self.n_runs - self.n_learnt, self.n_runs
+            passages = nothing.astype(int), nothing
+            return Likelihood(self.log_budget, *counts, self.curve, *passages)
+        success, before, never = self.sightings.ends
+        passed = before >= 0
+        learnt, failed, failed_before = (
+            np.bincount(rows, minlength=len(self.curve)) + 0.0
+            for rows in (success, never, before[passed])
+        )
+        runs = learnt + failed + failed_before
+        told = runs > 0
+        return Likelihood(
+            log_budget=self.log_budget[told],
+            n_learnt=learnt[told],
+            n_failed=failed[told],
+            n_runs=runs[told],
+            curve=self.curve[told],
+            passage_curve=self.curve[success[passed]],
+            passage_width=self.log_budget[success[passed]] - self.log_budget[before[passed]],
+        )
 
     @cached_property
     def bracketed(self) -> np.ndarray:
@@ -101,17 +240,42 @@ class Observations:
         return self.log_budget[self.first_rows] - step / 2 + self.sum_by_curve(failed * gap)
 
     def runs_per_log_budget(self) -> float:
-        """Return the largest number of runs per unit of ln N, from a budget to the nearest one."""
+        """Return the largest number of runs per unit of ln N, from a budget to the nearest one.
+
+        Runs that were looked at at several budgets are known to no more than their own scatter, however
+        close these lie: of them it is 0.
+        """
+        if self.sightings is not None:
+            return 0.0
         gap = np.where(np.diff(self.curve) == 0, np.diff(self.log_budget), np.inf)
         nearest = np.minimum(np.append(gap, np.inf), np.insert(gap, 0, np.inf))
         return float((self.n_runs / nearest).max())
 
-    def with_outcomes(self, n_learnt: np.ndarray) -> "Observations":
-        """Return the same runs with other outcomes."""
-        return replace(self, n_learnt=n_learnt)
+    def draw(self, eta: np.ndarray, lapse: float, generator: np.random.Generator) -> "Observations":
+        """Return the same runs with outcomes drawn at random.
+
+        Parameters
+        ----------
+        eta : ndarray of float, shape (n,)
+            (ln N - ln N*) / s of each row.
+        lapse : float
+            The chance that a run learns at no budget.
+        generator : numpy.random.Generator
+        """
+        seen = self.sightings
+        if seen is None:
+            n_runs = self.n_runs.astype(np.int64)
+            n_learnt = generator.binomial(n_runs, (1 - lapse) * expit(eta))
+            return replace(self, n_learnt=n_learnt.astype(float))
+        n_runs = int(self.runs_of_curve.sum())
+        thresholds = generator.logistic(size=n_runs)
+        thresholds[generator.random(n_runs) < lapse] = np.inf
+        learnt = eta[seen.row] >= thresholds[seen.run]
+        n_learnt = np.bincount(seen.row, learnt, minlength=len(self.curve))
+        return replace(self, n_learnt=n_learnt, sightings=replace(seen, learnt=learnt))
 
 
-def observe(budget, n_learnt, n_runs, curve) -> Observations:
+def observe(budget, n_learnt, n_runs, curve, run=None) -> Observations:
     """Check and sort the outcomes of a set of curves.
 
     Parameters
@@ -123,6 +287,9 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
         fit even their training set say nothing about data and belong in neither.
     curve : array_like, shape (n,)
         Labels; rows with the same label share a curve.
+    run : array_like, shape (n,), optional
+        Labels of runs that were looked at at several budgets: rows with the same curve and label are of
+        one run, and each has ``n_runs = 1``.  All rows are of different runs where left out.
 
     Returns
     -------
@@ -134,7 +301,8 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
     ------
     ValueError
         If lengths differ, a budget is not positive and finite, a count is negative, fractional
-        or larger than its runs, or a label is missing.
+        or larger than its runs, a label is missing, or a run with a label has another count than 1 or a
+        budget twice.
     """
     columns = as_columns(budget=budget, n_learnt=n_learnt, n_runs=n_runs)
     budget, n_learnt, n_runs = columns.values()
@@ -161,6 +329,11 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
     first = np.flatnonzero(np.append(True, (np.diff(places) != 0).any(axis=0))[: len(order)])
     row = order[first]
     used, curve_code = np.unique(code[row], return_inverse=True)
+    sightings = None
+    if run is not None:
+        row_of = np.empty(len(code), dtype=int)
+        row_of[order] = np.cumsum(np.isin(np.arange(len(order)), first)) - 1
+        sightings = _sight(order, row_of, code, n_learnt, n_runs, run)
     return Observations(
         log_budget=np.log(budget[row]),
         n_learnt=np.add.reduceat(n_learnt[order], first),
@@ -169,4 +342,24 @@ def observe(budget, n_learnt, n_runs, curve) -> Observations:
         labels=tuple(labels[number] for number in used),
         row=row,
         n_missing=int((~present).sum()),
+        sightings=sightings,
     )
+
+
+def _sight(order, row_of, code, n_learnt, n_runs, run) -> Sightings:
+    """Return the outcomes by run of the inputs in `order`, of which `row_of` is the row."""
+    number, labels = check_labels(run, len(code), "run")
+    refuse_rows(
+        (n_runs != 1) & ~np.isnan(n_runs),
+        lambda i: f"n_runs is {n_runs[i]:g} beside the run {labels[number[i]]!r}: it must be 1",
+    )
+    order = order[np.lexsort((row_of[order], number[order], code[order]))]
+    own = np.stack([code[order], number[order]])
+    new = np.append(True, (np.diff(own) != 0).any(axis=0))[: len(order)]
+    twice = np.zeros(len(code), dtype=bool)
+    twice[order[1:]] = ~new[1:] & (np.diff(row_of[order]) == 0)
+    refuse_rows(
+        twice,
+        lambda i: f"the run {labels[number[i]]!r} has another outcome at its curve and budget",
+    )
+    return Sightings(row_of[order], np.cumsum(new) - 1, n_learnt[order] > 0)

@@ -35,6 +35,7 @@ def fit_scaling(
     confidence: float = 0.95,
     scale_covariates: Mapping[str, np.ndarray] | None = None,
     words: Words = OF_DATA,
+    run=None,
 ) -> ScalingFit:
     """Fit log N* as a linear function of covariates to the outcomes of runs.
 
@@ -57,6 +58,11 @@ def fit_scaling(
         standard deviation 0.75, so covariates should be of order one, as logarithms are.
     words : Words, optional
         What `reason` calls the demand and the budgets; those of data where left out.
+    run : array_like, shape (n,), optional
+        Labels of runs that were looked at at several budgets, as at several numbers of steps: rows with
+        the same curve and label are of one run, with ``n_runs = 1`` each.  Such a run is one
+        observation, of the two budgets between which it first learnt.  Where left out, all rows
+        are of different runs.
 
     Returns
     -------
@@ -122,6 +128,7 @@ def fit_scaling(
         n_runs,
         curve,
         {**covariates, **{f"{name} (of ln s)": v for name, v in scale_covariates.items()}},
+        run,
     )
     design = curve_design(observations, covariates)
     scale_design = curve_design(observations, scale_covariates)
@@ -132,7 +139,7 @@ def fit_scaling(
     shared = {
         "confidence": confidence,
         "degrees_of_freedom": int(bracketed.sum()) - len(names),
-        "n_used": int(observations.n_runs.sum()),
+        "n_used": int(observations.runs_of_curve.sum()),
         "n_missing": observations.n_missing,
         "n_curves": int((runs > 0).sum()),
         "n_bracketed": int(bracketed.sum()),

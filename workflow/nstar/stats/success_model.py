@@ -21,13 +21,13 @@ SCORE_TOLERANCE = 1e-3
 AGREEMENT_TOLERANCE = 1e-4
 
 
-def success_terms(eta, log_lapse, n_learnt, n_runs):
-    """Return ln P of binomial outcomes, and its derivatives by eta and by ln(lapse).
+def success_terms(eta, log_lapse, n_learnt, n_failed, n_runs):
+    """Return ln P of outcomes, and its derivatives by eta and by ln(lapse).
 
-    P(learnt) = (1 - lapse) F(eta) with F the logistic function; all arguments broadcast.
-    The term k ln(1 - lapse), with its derivative, is left out.
+    P(learnt) = (1 - lapse) F(eta) with F the logistic function; for the counts see
+    `nstar.stats.observations.Likelihood`.
+    All arguments broadcast.  The term k ln(1 - lapse), with its derivative, is left out.
     """
-    n_failed = n_runs - n_learnt
     log_one_plus, share = _softplus(eta)
     # ln(1 - P) = ln(1 + lapse e^eta) - ln(1 + e^eta), exact in both tails.
     log_one_plus_lapsed, share_lapsed = _softplus(eta + log_lapse)
@@ -103,10 +103,11 @@ class SuccessModel:
         scale_design: np.ndarray | None = None,
     ):
         self.observations = observations
+        self.outcomes = observations.likelihood
         self.design = design
         self.scale_design = np.ones((len(design), 1)) if scale_design is None else scale_design
         self.n_coefficients = design.shape[1]
-        self._most_runs = observations.n_runs.max()
+        self._most_runs = self.outcomes.n_runs.max()
         self._run_density = observations.runs_per_log_budget()
 
     def scales(self, params) -> tuple[float, float, float]:
@@ -124,13 +125,17 @@ class SuccessModel:
 
     def objective(self, params) -> tuple[float, np.ndarray]:
         """Return minus the penalised log-likelihood and its gradient, shape (p + q + 2,)."""
-        terms, seen = self._evaluate(params), self.observations
+        terms, seen = self._evaluate(params), self.outcomes
         mean_s, tau, lapse = self.scales(params)
         slopes = self._bounded(params)[1:-2]
-        penalty, (by_mean_log_s, by_logit_lapse) = shape_penalty(mean_s, lapse, seen.log_step)
+        penalty, (by_mean_log_s, by_logit_lapse) = shape_penalty(
+            mean_s, lapse, self.observations.log_step
+        )
         penalty -= (slopes**2).sum() / (2 * SLOPE_SPREAD**2)
         weighted = terms["by_eta"]  # (n, nodes), times the posterior weights of the nodes
-        by_log_s = -seen.sum_by_curve((weighted * terms["eta"]).sum(axis=1))  # (C,)
+        by_log_s = terms["passages_by_log_s"] - seen.sum_by_curve(  # (C,)
+            (weighted * terms["eta"]).sum(axis=1)
+        )
         score = np.r_[
             self.design.T @ self._by_location(terms),
             self.scale_design.T @ by_log_s + np.r_[by_mean_log_s, -slopes / SLOPE_SPREAD**2],
@@ -174,11 +179,11 @@ class SuccessModel:
         ]
 
     def _by_location(self, terms: dict) -> np.ndarray:
-        return -self.observations.sum_by_curve(terms["by_eta"].sum(axis=1) / terms["s"])
+        return -self.outcomes.sum_by_curve(terms["by_eta"].sum(axis=1) / terms["s"])
 
     def _evaluate(self, params, shift: float = 0.0) -> dict:
         """Return the terms that the log-likelihood and its derivatives share."""
-        seen = self.observations
+        seen = self.outcomes
         _, tau, lapse = self.scales(params)
         by_curve = np.exp(self.scale_design @ self._bounded(params)[:-2])  # (C,)
         # The information on a location is sum m F (1 - F) / s^2, with F (1 - F) summing to s.
@@ -188,9 +193,8 @@ class SuccessModel:
         location = (self.design @ params[: self.n_coefficients] + shift)[seen.curve]
         s = by_curve[seen.curve]
         eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s[:, None]  # (n, nodes)
-        log_probability, by_eta, by_log_lapse = success_terms(
-            eta, np.log(lapse), seen.n_learnt[:, None], seen.n_runs[:, None]
-        )
+        log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), *seen.factors)
+        of_passages, passages_by_log_s = seen.of_passages(by_curve)
         joint = seen.sum_by_curve(log_probability) + log_weights  # (C, nodes)
         highest = joint.max(axis=1, keepdims=True)
         weights = np.exp(joint - highest)
@@ -203,7 +207,10 @@ class SuccessModel:
             "eta": eta,
             "by_eta": weights * by_eta,
             "by_log_lapse": weights * by_log_lapse,
-            "log_likelihood": log_marginal + seen.sum_by_curve(seen.n_learnt) * np.log1p(-lapse),
+            "log_likelihood": log_marginal
+            + seen.sum_by_curve(seen.n_learnt) * np.log1p(-lapse)
+            + of_passages,
+            "passages_by_log_s": passages_by_log_s,
         }
 
 
