@@ -28,6 +28,7 @@ STORES = {
     "induction_bias_smoke.yaml": (164, "dae9391eabaf8278"),
     "induction_bias_two_cores.yaml": (483, "09e125e4d001b5c4"),
     "least_depth_two_cores.yaml": (8, "19e746d5d05384db"),
+    "least_steps_two_cores.yaml": (84, "da1758ead9770a90"),
     "least_width_two_cores.yaml": (30, "341fffac7caee316"),
     "sensitivity.yaml": (2376, "ab8bbe5b4f65fc5c"),
     "sensitivity_dynamics.yaml": (88, "6cd979ab82bc8efe"),

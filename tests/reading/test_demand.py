@@ -9,6 +9,7 @@ from nstar.reading.check import load_study
 WIDTHS = tiny(
     models={"lstm": {"kind": "lstm", "width": [4, 8]}}, demand="width", **{"grid.0.budgets": [8]}
 )
+STEPS = tiny(demand="steps", **{"grid.0.budgets": "fresh"})
 DEEP = {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}
 
 
@@ -50,6 +51,26 @@ DEEP = {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}
             tiny(models={"m": DEEP}, demand="width", **{"grid.0.budgets": [8]}),
             "the models of family m do not differ in width alone; give models.m one list, of width",
         ),
+        (
+            tiny(demand="steps"),
+            "with demand: steps; its curves are compared at one size of the training set",
+        ),
+        (
+            changed(STEPS, search="bracket"),
+            "search: bracket with demand: steps; one run shows all numbers of steps, so that there is",
+        ),
+        (
+            changed(STEPS, **{"training.schedule": {"decay": "cosine"}}),
+            "training.schedule.decay: cosine with demand: steps; it lets the learning rate at a step",
+        ),
+        (
+            changed(STEPS, **{"training.success.at": "final", "training.stop_on_success": False}),
+            "training.success.at: final with demand: steps; the first evaluation that passes is what",
+        ),
+        (
+            changed(STEPS, **{"training.patience": 3}),
+            "training.patience: 3 with demand: steps; a replicate that it ends might still have learnt",
+        ),
     ],
 )
 def test_what_does_not_go_with_a_demand_is_refused(study, message):
@@ -63,6 +84,7 @@ def test_the_demand_of_a_study_is_that_of_its_evaluation_unless_it_is_named():
     assert load_study(QUESTIONS).axis.symbol == "D*"
     assert load_study(FUNCTIONS).axis is None
     assert load_study(WIDTHS).axis.symbol == "D*"
+    assert load_study(STEPS).axis.symbol == "S*"
 
 
 def test_questions_have_a_demand_for_data_too():

@@ -81,6 +81,7 @@ def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
     [
         ("least_width_two_cores", "D*", {"lstm"}),
         ("least_depth_two_cores", "K*", {"transformer"}),
+        ("least_steps_two_cores", "S*", {"lstm", "dense_ssm"}),
         ("chain_data_two_cores", "N*", {"transformer"}),
     ],
 )

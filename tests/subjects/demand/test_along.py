@@ -6,10 +6,13 @@ import pytest
 from support.studies import QUESTIONS, changed, tiny
 
 from nstar.reading.check import load_study
+from nstar.stats import fit_demand
 from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.collection import demand_tables
+from nstar.subjects.demand.observations import outcomes
+from nstar.subjects.demand.selection import runs_by_seed
 from nstar.subjects.demand.thresholds import find_thresholds
 
 WIDTHS = tiny(
@@ -68,6 +71,48 @@ def test_chance_of_fresh_batches_is_that_of_their_validation_set():
     chance = curves.groupby("measure")["chance"].first()
     assert chance["loss"] == pytest.approx(np.log(2)) and chance["token_accuracy"] == 0.5
     assert set(curves["budget"]) == {2, 4, 8}
+
+
+STEPS = tiny(
+    demand="steps",
+    **{"grid.0.budgets": "fresh", "training.max_steps": 50, "training.evaluate_every": 20},
+)
+
+
+def test_the_least_number_of_steps_lies_between_two_evaluations():
+    cells = make_cells(
+        [
+            ("lstm", 100, 0, "learnt", 40),
+            ("lstm", 100, 1, "learnt", 20),
+            ("lstm", 100, 2, "not_generalised", None),
+            ("lstm", 100, 3, "not_fitted", None),
+            ("lstm", 100, 4, "learnt", 50),  # the last evaluation, which no multiple of 20 is
+        ]
+    )
+    cells.loc[3, "diverged"] = True
+    found = thresholds_of(load_study(STEPS), cells)
+    ends = ["n_star", "lower", "upper", "censoring"]
+    assert found.loc[("lstm", 0), ends].tolist() == [40, 20, 40, "interval"]
+    assert found.loc[("lstm", 1), ends].tolist() == [20, 0, 20, "left"]
+    for seed in (2, 3):
+        assert found.loc[("lstm", seed), ends].tolist()[1:] == [50, np.inf, "right"]
+    assert found.loc[("lstm", 4), ends].tolist() == [50, 40, 50, "interval"]
+    assert not found["limited_by_steps"].any()
+    assert found["n_budgets"].eq(3).all() and found["n_replicates"].eq(1).all()
+    assert found["n_diverged"].tolist() == [0, 0, 0, 1, 0]
+
+
+def test_a_run_is_one_observation_of_all_its_steps():
+    study = load_study(STEPS)
+    cells = cells_along(axis_job(study), make_cells([("lstm", 100, 0, "learnt", 40)]))
+    scores = {f"best_validation_{name}": 0.5 for name in SUCCESS_MEASURES}
+    runs = runs_by_seed(cells.assign(**scores), "loss")
+    data = outcomes(runs.assign(run=runs["seed"]))
+    assert data["budget"].tolist() == [20, 40, 50]
+    assert data["n_learnt"].tolist() == [0, 1, 1]
+    assert data["run"].tolist() == [0, 0, 0]
+    (demand,) = fit_demand(**data)
+    assert demand.n_used == 1
 
 
 def test_texts_have_no_number_of_states():

@@ -110,6 +110,7 @@ class Study(Options):
             "budget": "demand is the least training set from which a task is learnt",
             "width": "demand is the least width with which a task is learnt",
             "depth": "demand is the least depth with which a task is learnt",
+            "steps": "demand is the least number of training steps after which a task is learnt",
         },
     }
 
@@ -135,7 +136,7 @@ class Study(Options):
     demand: Annotated[Literal[tuple(AXES)] | None, LATER] = Field(
         None,
         description="what is sought the least sufficient amount of: training sequences (`budget`), "
-        "`width` or `depth`; null: width with evaluation.answers, nothing with evaluation.function, "
+        "`width`, `depth` or training `steps`; null: width with evaluation.answers, nothing with evaluation.function, "
         "otherwise budget; no unit",
     )
     data: Data = Field(default_factory=Data, description="how sequences are split")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from nstar.kinds.families import FAMILY_OPTIONS, family_along
+from nstar.kinds.families import family_along
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class Axis:
         What stands before a value: a model learns from a budget, and at a width.
     least : str
         The least legal value, in words.
+    family : bool
+        Whether it is an option of models, and a curve a family of them.
+    one_run : bool
+        Whether all values of a curve are looked at in the same runs, whose outcomes depend on each other.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Axis:
     resource: str
     preposition: str
     least: str
+    family: bool = False
+    one_run: bool = False
 
     @property
     def label(self) -> str:
@@ -57,10 +63,15 @@ class Axis:
 
 
 BUDGET = Axis("budget", "N*", "N", "training sequences", "budget", "budgets", "data", "from", "one")
-WIDTH = Axis("width", "D*", "D", "units of width", "width", "widths", "width", "at", "two")
-DEPTH = Axis("depth", "K*", "K", "layers", "depth", "depths", "depth", "at", "one")
+WIDTH = Axis("width", "D*", "D", "units of width", "width", "widths", "width", "at", "two", True)
+DEPTH = Axis("depth", "K*", "K", "layers", "depth", "depths", "depth", "at", "one", True)
+STEPS = Axis(
+    *("steps", "S*", "S", "training steps", "number of steps", "numbers of steps"),
+    *("training", "after", "one"),
+    one_run=True,
+)
 
-AXES: dict[str, Axis] = {axis.name: axis for axis in (BUDGET, WIDTH, DEPTH)}
+AXES: dict[str, Axis] = {axis.name: axis for axis in (BUDGET, WIDTH, DEPTH, STEPS)}
 """All axes by name."""
 
 
@@ -76,11 +87,14 @@ def axis_job(study: Any) -> dict[str, Any]:
     -------
     dict
         ``name`` of the axis; ``texts``, names of tasks with questions; of an option of models also
-        ``models``: for each its family and its value.
+        ``models``: for each its family and its value; of steps ``evaluate_every`` and ``max_steps``.
     """
-    name = study.axis.name
+    axis, name = study.axis, study.axis.name
     job = {"name": name, "texts": [task for task, kind in study.tasks.items() if kind.is_text]}
-    if name in FAMILY_OPTIONS:
+    if axis is STEPS:
+        job["evaluate_every"] = study.training.evaluate_every
+        job["max_steps"] = study.training.max_steps
+    if axis.family:
         job["models"] = {
             model: [family_along(name, model, study.models), getattr(options, name, None)]
             for model, options in study.models.items()

@@ -1,18 +1,21 @@
 """Cells as the analysis reads them: along the axis of which demand is sought.
 
 The analysis of demand is written once, for the column ``budget``. Along another axis that column holds
-the width or the depth, and `model` holds the family; such a study has one budget.
+the width, the depth or the number of steps, and `model` holds the family, where there are families; such a
+study has one budget.
 
-A run that does not fit its training set says nothing about data, and is left out of N*. Of a width or a
-depth it says that these were not enough, whatever more training would have done.
+A run that does not fit its training set says nothing about data, and is left out of N*. Of a width, a
+depth or a number of steps it says that these were not enough, whatever more training would have done.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from nstar.outcomes import NOT_FITTED, NOT_GENERALISED, OUTCOMES
+from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED, OUTCOMES
+from nstar.subjects.axis import Axis
 from nstar.tables.selection import SETTING
 
 
@@ -30,19 +33,44 @@ def cells_along(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `budget` is the value on the axis, and `model` the family; `n_states` is 1 of tasks with
-        questions, which have none. Rows are sorted by curve and value.
+        questions, which have none. Along steps a replicate has a row for each evaluation of the whole
+        training: it has learnt there if it had by then, also where it ended at its success or diverged.
+        Rows are sorted by curve and value.
     """
     texts = cells["task"].isin(axis["texts"])
     if texts.any():  # the words of a language are no states
         cells = cells.assign(n_states=cells["n_states"].mask(texts, 1))
     if axis["name"] == "budget":
         return cells
-    families, values = (
-        cells["model"].map({name: pair[i] for name, pair in axis["models"].items()}) for i in (0, 1)
-    )
-    failed = cells["outcome"] == OUTCOMES[NOT_FITTED]
-    outcome = cells["outcome"].mask(failed, OUTCOMES[NOT_GENERALISED])
-    along = cells.assign(model=families, budget=values.astype("int64"), outcome=outcome)
+    along = _at_steps(axis, cells) if axis["name"] == "steps" else _by_family(axis, cells)
+    failed = along["outcome"] == OUTCOMES[NOT_FITTED]
+    along["outcome"] = along["outcome"].mask(failed, OUTCOMES[NOT_GENERALISED])
     ranks = {name: pd.factorize(along[name])[0] for name in ("model", *SETTING)}
     order = pd.DataFrame(ranks | {name: along[name] for name in ("length", "budget")})
     return along.loc[order.sort_values(list(order), kind="stable").index].reset_index(drop=True)
+
+
+def one_per_replicate(axis: Axis, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return those rows of cells along an axis that stand for a replicate that was trained."""
+    return cells[cells["budget"] == cells["budget"].max()] if axis.one_run else cells
+
+
+def _by_family(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the family and its option in place of model and budget."""
+    families, values = (
+        cells["model"].map({name: pair[i] for name, pair in axis["models"].items()}) for i in (0, 1)
+    )
+    return cells.assign(model=families, budget=values.astype("int64"))
+
+
+def _at_steps(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows once for each evaluation, with the outcome had training ended there."""
+    every, most = axis["evaluate_every"], axis["max_steps"]
+    evaluations = np.append(np.arange(every, most, every), most)
+    repeated = cells.loc[cells.index.repeat(len(evaluations))].reset_index(drop=True)
+    steps = np.tile(evaluations, len(cells))
+    later = ~(repeated["learnt_at"] <= steps).fillna(False).astype(bool)
+    outcome = repeated["outcome"].mask(
+        later & (repeated["outcome"] == OUTCOMES[LEARNT]), OUTCOMES[NOT_GENERALISED]
+    )
+    return repeated.assign(budget=steps, outcome=outcome)

@@ -65,7 +65,9 @@ def check_fits(
     """
     confidence = job["fit"]["confidence"]
     crossings = {
-        name: _fit_crossings(part, job["success"], confidence) for name, part in parts.items()
+        name: _fit_crossings(part, job["success"], confidence)
+        for name, part in parts.items()
+        if "run" not in part  # the best score of a run is that of no single budget
     }
     bootstraps = {
         name: bootstrap_scaling(
@@ -88,14 +90,16 @@ def check_fits(
         if quantity == "intercept":
             continue
         if row["kind"] == "exponent":
-            found = {"crossing": crossings[model], "bootstrap": bootstraps[model]}
-            found |= {"scatter": scatters[model]} if model in scatters else {}
+            others = {"crossing": crossings, "bootstrap": bootstraps, "scatter": scatters}
+            found = {name: fits[model] for name, fits in others.items() if model in fits}
             for name, fit in found.items():
                 rows.append(_check_row(row, name, fit.row_of(quantity, CHECKS)))
             continue
-        pair = crossings[model], crossings[other]
-        found = {
-            "crossing": compare_coefficients(*pair, quantity, confidence),
+        found = {}
+        if crossings:
+            pair = crossings[model], crossings[other]
+            found["crossing"] = compare_coefficients(*pair, quantity, confidence)
+        found |= {
             "joint": compare_in_joint_fit(joint, model, other, quantity),
             "paired": _compare_places(
                 by_place[model],

@@ -7,6 +7,7 @@ import pandas as pd
 from nstar.study import FRESH, Study
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.columns import LEARNING_CURVES
 from nstar.subjects.demand.learning_curves import tabulate_curves
 from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
 
@@ -16,8 +17,12 @@ def demand_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return thresholds, lengths and learning curves; there are no tables of blocks."""
     along = cells_along(axis_job(study), cells)
+    fresh = bool((cells["budget"] == FRESH).any())
+    curves = pd.DataFrame(columns=list(LEARNING_CURVES))
+    if not study.axis.one_run:  # the best of a run is that of no single number of steps
+        curves = tabulate_curves(study, along, fresh)
     return {
         "thresholds": find_thresholds(study, along),
         "lengths": count_lengths(study, cells),
-        "learning_curves": tabulate_curves(study, along, bool((cells["budget"] == FRESH).any())),
+        "learning_curves": curves,
     }

@@ -62,7 +62,12 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
             for row in sharing_rows(curve, shortest, rule, demands[rule])
         ],
         "ratios": ratio_rows(list(dict.fromkeys(cells["model"])), demands),
-        "steps": [row for key, curve in curves for row in step_rows(key, curve, training)],
+        "steps": [
+            row
+            for key, curve in curves
+            if job["axis"]["name"] != "steps"
+            for row in step_rows(key, curve, training)
+        ],
         "extrapolation": [extrapolation_row(key, part) for key, part in chosen],
         "composition": [
             composition_row((*key, budget), part)

@@ -51,6 +51,8 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cells = cells_along(job["axis"], read_table(tables / "cells.parquet", "cells"))
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     runs = runs_by_seed(cells, job["success"]["measure"])
+    if AXES[job["axis"]["name"]].one_run:
+        runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
     curves = read_table(tables / "learning_curves.csv", "learning_curves")
     words = words_of(job)
@@ -91,7 +93,8 @@ def analyse(
     Parameters
     ----------
     runs : DataFrame
-        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`.
+        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`. A column
+        `run` names the run of each, where they are looked at at several budgets.
     thresholds : DataFrame
         Thresholds by the rule ``seed``.
     job : mapping

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nstar.cells import budgets_of, used
-from nstar.kinds.families import family_along
+from nstar.kinds.families import FAMILY_OPTIONS, family_along
 from nstar.study import FRESH
 
 
@@ -25,8 +25,10 @@ def demand_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
         yield from _fresh(parts)
     else:
         yield from _several_budgets(parts, demand)
-        if "models" in parts:
+        if demand in FAMILY_OPTIONS and "models" in parts:
             yield from _no_family(parts, demand)
+    if demand == "steps":
+        yield from _no_history(parts)
 
 
 def _questions(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -78,6 +80,33 @@ def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
                 "evaluation.function, or give training-set sizes"
             )
+
+
+def _no_history(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why the history of a run does not tell what fewer steps would have done."""
+    training = parts.get("training")
+    if parts["search"] != "all":
+        yield (
+            f"search: {parts['search']} with demand: steps; one run shows all numbers of steps, so that "
+            "there is nothing to search: use all"
+        )
+    if training is None:
+        return
+    if training.schedule.decay != "constant":
+        yield (
+            f"training.schedule.decay: {training.schedule.decay} with demand: steps; it lets the learning "
+            "rate at a step depend on max_steps, and a shorter training would be another one: use constant"
+        )
+    if training.success.at == "final":
+        yield (
+            "training.success.at: final with demand: steps; the first evaluation that passes is what is "
+            "asked for: use best"
+        )
+    if training.patience is not None:
+        yield (
+            f"training.patience: {training.patience} with demand: steps; a replicate that it ends might "
+            "still have learnt: use null"
+        )
 
 
 def _no_family(parts: Mapping[str, Any], option: str) -> Iterator[str]:

@@ -14,16 +14,18 @@ def count_runs(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs : DataFrame
-        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`.
+        One row per curve, budget and seed; see `nstar.subjects.demand.selection.runs_by_seed`. With a
+        column `run`, outcomes of different runs stay apart.
     """
-    keys = [*CURVE_PLACE, "budget"]
+    keys = [*CURVE_PLACE, "budget", *runs.columns.intersection(["run"])]
     return runs.groupby(keys, sort=False)[["learnt", "fitted"]].sum().reset_index()
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, Any]:
-    """Return budget, n_learnt, n_runs and curve, labelled (model, task, n_states, length)."""
+    """Return budget, n_learnt, n_runs and curve, labelled (model, task, n_states, length), and any run."""
     counts = count_runs(runs)
-    return {
+    own = {"run": counts["run"].to_numpy()} if "run" in counts else {}
+    return own | {
         "budget": counts["budget"].to_numpy(),
         "n_learnt": counts["learnt"].to_numpy(),
         "n_runs": counts["fitted"].to_numpy(),

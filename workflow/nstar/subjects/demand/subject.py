@@ -20,10 +20,10 @@ def _introduction(study):
 
 
 def _figures(study):
-    """Return the figures of each stratum; tasks with questions are not tested at twice the length."""
-    names = ("demand", "exponents", "accuracy", "learning_curves")
+    """Return the figures of each stratum: only what is known of each value, and of twice the length."""
+    best = () if study.axis.one_run else ("accuracy", "learning_curves")
     longer = any(task.extrapolates for task in study.tasks.values())
-    return (*names, *(["extrapolation"] if longer else []), "outcomes")
+    return ("demand", "exponents", *best, *(["extrapolation"] if longer else []), "outcomes")
 
 
 def _sharing_figure(study):

@@ -9,6 +9,8 @@ from nstar.cells import make_pool
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.stats import find_threshold
 from nstar.study import FRESH, Study
+from nstar.subjects.axis import Axis
+from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.columns import LENGTHS, THRESHOLDS
 from nstar.subjects.demand.selection import n_available
 from nstar.tables.selection import CURVE
@@ -49,20 +51,22 @@ def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         pool = make_pool(task, lengths, shared["length"], study.data)
         shared["n_available"] = n_available(study, pool)
         for seed, replicates in curve.groupby("seed"):
-            rows.append({**shared, "rule": "seed", "seed": seed, **_threshold(replicates)})
-        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve)})
+            found = _threshold(replicates, study.axis)
+            rows.append({**shared, "rule": "seed", "seed": seed, **found})
+        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve, study.axis)})
     return pd.DataFrame(rows)
 
 
-def _threshold(replicates: pd.DataFrame) -> dict[str, Any]:
+def _threshold(replicates: pd.DataFrame, axis: Axis) -> dict[str, Any]:
     """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
-    by_budget = replicates.groupby("budget")["outcome"]
-    learnt = by_budget.agg(lambda outcomes: (outcomes == OUTCOMES[LEARNT]).any())
-    fitted = by_budget.agg(lambda outcomes: (outcomes != OUTCOMES[NOT_FITTED]).any())
+    trained = one_per_replicate(axis, replicates)
+    budget, outcome = replicates["budget"], replicates["outcome"]
+    learnt = (outcome == OUTCOMES[LEARNT]).groupby(budget).any()
+    fitted = (outcome != OUTCOMES[NOT_FITTED]).groupby(budget).any()
     found = find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy())
     return {
         **found.rows(THRESHOLDS)[0],
         "limited_by_steps": not fitted.all(),
-        "n_replicates": len(replicates),
-        "n_diverged": int(replicates["diverged"].sum()),
+        "n_replicates": len(trained),
+        "n_diverged": int(trained["diverged"].sum()),
     }

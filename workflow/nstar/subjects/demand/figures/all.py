@@ -43,10 +43,11 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         drawn = {
             "demand": draw_demand(thresholds, exponents, demand, width, axis=axis),
             "exponents": draw_exponents(exponents, checks, width, axis=axis),
-            "accuracy": draw_accuracy(part, width, axis=axis),
-            "learning_curves": draw_learning_curves(part, *learning, width, axis=axis),
             "outcomes": draw_outcomes(part, width, axis=axis),
         }
+        if not axis.one_run:
+            drawn["accuracy"] = draw_accuracy(part, width, axis=axis)
+            drawn["learning_curves"] = draw_learning_curves(part, *learning, width, axis=axis)
         if job["extrapolation"]:
             drawn["extrapolation"] = draw_extrapolation(part, width)
         save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)

@@ -8,6 +8,7 @@ import pandas as pd
 from nstar.cells.naming import curve_name
 from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
 from nstar.subjects.axis import Axis
+from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.findings.readings import CHECKS
 from nstar.subjects.demand.selection import (
     chosen_replicates,
@@ -71,7 +72,7 @@ def find_warnings(
     diverged = [
         f"{curve_name(row._asdict())}, {axis.value} {row.budget}, seed {row.seed}, learning rate "
         f"{row.learning_rate:g}"
-        for row in cells[cells["diverged"]].itertuples()
+        for row in one_per_replicate(axis, cells[cells["diverged"]]).itertuples()
     ]
     fits = exponents[exponents["kind"] == "exponent"].drop_duplicates("model")
     open_fits = fits[~fits["identified"]]

@@ -9,7 +9,7 @@ import pandas as pd
 from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
 from nstar.subjects.axis import AXES, BUDGET, Axis
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import cells_along, one_per_replicate
 from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.readings import (
@@ -105,7 +105,7 @@ def findings_page(
         "demand/findings.html",
         title=study_title,
         axis=axis,
-        size=_size(cells, thresholds),
+        size=_size(one_per_replicate(axis, cells), thresholds),
         parts=parts,
         sharing=sharing_tables(sharing),
         ratios=ratio_tables(ratios),
