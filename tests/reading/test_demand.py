@@ -61,7 +61,7 @@ DEEP = {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}
         ),
         (
             changed(STEPS, **{"training.schedule": {"decay": "cosine"}}),
-            "training.schedule.decay: cosine with demand: steps; it lets the learning rate at a step",
+            "training.schedule.decay: cosine with demand: steps; the learning rate at a step would",
         ),
         (
             changed(STEPS, **{"training.success.at": "final", "training.stop_on_success": False}),

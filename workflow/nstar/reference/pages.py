@@ -64,6 +64,8 @@ def tables_page() -> str:
         option = f"`evaluation.{subject.option}`" if subject.option else ""
         when = f"a study with {option}" if option else "a study of demand"
         lines += [f"## Tables of {when}", ""]
+        if len(subject.axes) > 1:
+            lines += [ALONG, ""]
         for name, table in subject.tables.items():
             lines += _table_lines(name, table)
     lines += [
@@ -74,6 +76,14 @@ def tables_page() -> str:
         "`threshold_seed_*` and `threshold_any_*`. Open it with `xarray.open_zarr`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+ALONG = (
+    "With `demand: width`, `depth` or `steps` these tables have the same columns: `budget`, `n_star`, "
+    "`lower`, `upper` and `estimate` then hold widths, depths or numbers of steps in place of sequences, "
+    "and `model` holds the family where models make families. The table of cells always has the "
+    "training-set size."
+)
 
 
 def _table_lines(name: str, table: Table) -> list[str]:

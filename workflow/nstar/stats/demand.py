@@ -1,4 +1,4 @@
-"""The data demand of each curve: the budget at which half of the runs learn, and any of K."""
+"""The data demand of each curve: the budget at which half of the runs learn, and any of R."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -96,10 +96,10 @@ class Demand(Result):
     def any_of(self, n_replicates: int) -> "Demand":
         """Return the demand of a cell that succeeds when any of so many runs does.
 
-        It is the budget N with 1 - (1 - P(N))^K = 1/2 for K independent runs; for K = 1 that at
+        It is the budget N with 1 - (1 - P(N))^R = 1/2 for R independent runs; for R = 1 that at
         which half of the runs learn, those that lapse included.  Its interval holds the
         uncertainty of s and of the lapse rate as well, by the delta method.  Where runs lapse so
-        often that K of them fail together half of the time there is no such budget: the estimate
+        often that R of them fail together half of the time there is no such budget: the estimate
         and the ends are infinite, and `censoring` is "right".
 
         Raises

@@ -102,9 +102,9 @@ class Study(Options):
 
     MEANINGS: ClassVar = {
         "search": {
-            "all": "every budget of the grid is trained",
-            "bracket": "budgets are trained in rounds, until those next to the demand are",
-            "binary_geometric": "budgets are those of the binary-geometric search of arXiv:2602.18333",
+            "all": "every cell of the grid is trained",
+            "bracket": "cells are trained in rounds, until those next to the demand are",
+            "binary_geometric": "cells are those of the binary-geometric search of arXiv:2602.18333",
         },
         "demand": {
             "budget": "demand is the least training set from which a task is learnt",
@@ -130,14 +130,14 @@ class Study(Options):
     replicates: Replicates = Field(description="seeds and learning rates of every cell")
     search: Literal[STRATEGIES] = Field(
         "all",
-        description="which budgets of a curve are trained: `all` of them, those that `bracket` the "
-        "demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
+        description="which budgets (or widths, or depths) of a curve are trained: `all` of them, those "
+        "that `bracket` the demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
     )
     demand: Annotated[Literal[tuple(AXES)] | None, LATER] = Field(
         None,
         description="what is sought the least sufficient amount of: training sequences (`budget`), "
-        "`width`, `depth` or training `steps`; null: width with evaluation.answers, nothing with evaluation.function, "
-        "otherwise budget; no unit",
+        "`width`, `depth` or training `steps`; null: width with evaluation.answers, nothing with "
+        "evaluation.function, otherwise budget; no unit",
     )
     data: Data = Field(default_factory=Data, description="how sequences are split")
     training: Training = Field(description="how replicates are trained")

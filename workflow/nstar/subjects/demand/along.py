@@ -1,8 +1,8 @@
 """Cells as the analysis reads them: along the axis of which demand is sought.
 
 The analysis of demand is written once, for the column ``budget``. Along another axis that column holds
-the width, the depth or the number of steps, and `model` holds the family, where there are families; such a
-study has one budget.
+the width, the depth or the number of steps, and `model` holds the family where there are families. Such
+a study has one budget.
 
 A run that does not fit its training set says nothing about data, and is left out of N*. Of a width, a
 depth or a number of steps it says that these were not enough, whatever more training would have done.

@@ -53,8 +53,8 @@ THRESHOLDS: Mapping[str, Column] = {
     "n_available": Column(
         "int64",
         "sequences",
-        "training sequences that exist at this length, validation set apart; along width and depth, "
-        "which nothing bounds, 2^63 - 1",
+        "training sequences that exist at this length, validation set apart; along other axes, which "
+        "nothing bounds, 2^63 - 1",
     ),
     "n_budgets": Column("int64", "1", "budgets tried"),
     "n_replicates": Column("int64", "1", "replicates the row rests on, over all budgets"),
@@ -223,11 +223,12 @@ DEMAND: Mapping[str, Column] = {
     "converged": Column(
         "bool", "1", "the search for s and lapse ended, by its gradient and by restarts"
     ),
-    "n_seeds": Column("int64", "1", "K, seeds of the curve"),
+    "n_seeds": Column("int64", "1", "seeds of the curve"),
     "any_estimate": Column(
         "float64",
         "sequences",
-        "budget at which any of K seeds learns with probability 1/2, by the same curve of success",
+        "budget at which any of its `n_seeds` seeds learns with probability 1/2, by the same curve of "
+        "success",
     ),
     "any_lower": Column("float64", "sequences", "lower end of its interval"),
     "any_upper": Column("float64", "sequences", "upper end of its interval"),

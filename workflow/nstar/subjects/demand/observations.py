@@ -22,7 +22,7 @@ def count_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def outcomes(runs: pd.DataFrame) -> dict[str, Any]:
-    """Return budget, n_learnt, n_runs and curve, labelled (model, task, n_states, length), and any run."""
+    """Return budget, n_learnt, n_runs, curve (model, task, n_states, length), and run where known."""
     counts = count_runs(runs)
     own = {"run": counts["run"].to_numpy()} if "run" in counts else {}
     return own | {
