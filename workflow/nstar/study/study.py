@@ -131,7 +131,8 @@ class Study(Options):
     search: Literal[STRATEGIES] = Field(
         "all",
         description="which budgets (or widths, or depths) of a curve are trained: `all` of them, those "
-        "that `bracket` the demand, or those of the search of arXiv:2602.18333, `binary_geometric`; no unit",
+        "that `bracket` the demand, or those of the search of arXiv:2602.18333, `binary_geometric`; "
+        "no unit",
     )
     demand: Annotated[Literal[tuple(AXES)] | None, LATER] = Field(
         None,
