@@ -95,7 +95,8 @@ def _no_history(parts: Mapping[str, Any]) -> Iterator[str]:
     if training.schedule.decay != "constant":
         yield (
             f"training.schedule.decay: {training.schedule.decay} with demand: steps; the learning rate "
-            "at a step would depend on max_steps, and a shorter training would be another one: use constant"
+            "at a step would depend on max_steps, and a shorter training would be another one: use "
+            "constant"
         )
     if training.success.at == "final":
         yield (
