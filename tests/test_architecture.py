@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "subjects": {"kinds"},
     "subjects.demand": SUBJECT | {"kinds", "tasks"},
     "subjects.functions": SUBJECT | NETWORKS | {"tasks"},
-    "subjects.widths": SUBJECT | {"kinds", "measures"},
+    "subjects.answers": SUBJECT | {"kinds", "measures"},
     "tables": {"subjects"},
     "tasks": set(),
     "training": {"measures", "models"},

@@ -43,7 +43,7 @@ FIGURES = {
         "sharing",
     ),
     "functions": ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
-    "widths": ("width_accuracy", "widths", "operations", "locality"),
+    "answers": ("width_accuracy", "widths", "operations", "locality"),
 }
 LINKS = """
 
@@ -109,7 +109,7 @@ def test_there_is_a_caption_for_everything():
         FUNCTIONS,
         QUESTIONS,
     ],
-    ids=["full", "loss", "token", "functions", "widths"],
+    ids=["full", "loss", "token", "functions", "answers"],
 )
 def test_a_caption_is_clean_restructuredtext(name, study):
     assert published(name, study)[1] == ""
@@ -199,7 +199,7 @@ def test_no_markup_of_a_title_is_read(text):
         (FUNCTIONS, ("as functions of bits", "2402.09963")),
         (QUESTIONS, ("what width D* networks need", "2402.13934")),
     ],
-    ids=["demand", "functions", "widths"],
+    ids=["demand", "functions", "answers"],
 )
 def test_the_first_page_has_two_sentences_and_links(study, words):
     text = " ".join(published("study", study)[0].astext().split())

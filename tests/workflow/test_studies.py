@@ -54,11 +54,11 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
-def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
+def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
     run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
-    tables = read_all(results, "widths")
+    tables = read_all(results, "answers")
     answers = tables["answers"]
     assert len(answers) == 2 * (6 * (2 * 2 + 1 + 2 * 3) + 2)
     assert set(answers["family"]) == {"standard", "linear", "sparse"}

@@ -5,7 +5,7 @@ import pytest
 from support.answer_tables import JOB, answer, chosen, exponents_of, steps, table, widths_of
 from support.published import points
 
-from nstar.subjects.widths.exponents import fit_widths
+from nstar.subjects.answers.exponents import fit_widths
 from nstar.tables import read_table, write_table
 
 

@@ -16,7 +16,7 @@ from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
 from nstar.store.schemas import EVALUATION
-from nstar.subjects.widths.columns import ANSWERS
+from nstar.subjects.answers.columns import ANSWERS
 from nstar.tables import CELLS, read_table
 from nstar.tables.selection import CURVE
 

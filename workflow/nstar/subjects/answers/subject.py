@@ -1,9 +1,9 @@
 """The width that answering questions needs: D* of every size, and how it grows."""
 
 from nstar.kinds.families import family_along
+from nstar.subjects.answers.columns import TABLES
+from nstar.subjects.answers.options import AnswerMeasures
 from nstar.subjects.subject import Step, Subject
-from nstar.subjects.widths.columns import TABLES
-from nstar.subjects.widths.options import AnswerMeasures
 
 
 def _figures(study):
@@ -25,14 +25,14 @@ def _shown(study):
     return {"measure": answers.measure, "threshold": answers.main_threshold}
 
 
-WIDTHS = Subject(
-    name="widths",
+ANSWERS = Subject(
+    name="answers",
     introduction=lambda study: (
         "This study asks what width D* networks need to answer questions, and how it grows "
         "with the size n of the problem. The definitions follow Yang et al. (2024), `arXiv "
         "2402.13934 <https://arxiv.org/abs/2402.13934>`__."
     ),
-    mistakes="nstar.subjects.widths.mistakes:answer_mistakes",
+    mistakes="nstar.subjects.answers.mistakes:answer_mistakes",
     axes=("width",),
     option="answers",
     options=AnswerMeasures,
@@ -41,12 +41,12 @@ WIDTHS = Subject(
     tables=TABLES,
     recipes={"widths": 2, "figures": 3, "findings": 4},
     collected=("answers",),
-    block_rows="nstar.subjects.widths.rows:answer_rows",
+    block_rows="nstar.subjects.answers.rows:answer_rows",
     steps=(
         Step(
             name="fit_widths",
             message="Find the widths that are needed, and fit how they grow.",
-            run="nstar.subjects.widths.exponents:fit_widths",
+            run="nstar.subjects.answers.exponents:fit_widths",
             recipe="widths",
             job=lambda study: {
                 "thresholds": study.evaluation.answers.thresholds,
@@ -63,7 +63,7 @@ WIDTHS = Subject(
         Step(
             name="draw_figures",
             message="Draw the figures.",
-            run="nstar.subjects.widths.figures:draw_figures",
+            run="nstar.subjects.answers.figures:draw_figures",
             recipe="figures",
             job=lambda study: {
                 "figures": study.figures.model_dump(mode="json"),
@@ -76,7 +76,7 @@ WIDTHS = Subject(
         Step(
             name="write_findings",
             message="Write what the numbers say.",
-            run="nstar.subjects.widths.findings:write_findings",
+            run="nstar.subjects.answers.findings:write_findings",
             recipe="findings",
             job=lambda study: {"title": study.title, **_shown(study)},
             reads=("answers", "widths", "width_exponents"),

@@ -37,7 +37,7 @@ def results(tmp_path_factory):
 
 def run(step, results, job):
     return run_script(
-        "analyse_study.py", "widths." + step, "--results", results, "--job", json.dumps(job)
+        "analyse_study.py", "answers." + step, "--results", results, "--job", json.dumps(job)
     )
 
 

@@ -17,8 +17,8 @@ from nstar.stats import (
     find_threshold,
     fit_scaling,
 )
+from nstar.subjects.answers.columns import WIDTH_EXPONENTS, WIDTHS
 from nstar.subjects.axis import WIDTH
-from nstar.subjects.widths.columns import WIDTH_EXPONENTS, WIDTHS
 from nstar.tables import read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.answer_tables import answer, exponents_of, steps, table, widths_of
 
-from nstar.subjects.widths.findings import findings_page
+from nstar.subjects.answers.findings import findings_page
 
 WIDTHS, LENGTHS = (4, 8, 16, 32, 64, 128), (5, 10, 20, 40, 80)
 

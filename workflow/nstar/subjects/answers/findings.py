@@ -88,7 +88,7 @@ def findings_page(
     }
     asked = f"{100 * threshold:g} % of {'answers' if measure == 'answer' else 'chains'}"
     return render_page(
-        "widths/findings.html", title=study_title, size=size, asked=asked, parts=parts
+        "answers/findings.html", title=study_title, size=size, asked=asked, parts=parts
     )
 
 
