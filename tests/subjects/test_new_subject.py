@@ -64,7 +64,7 @@ NORMS = Subject(
             recipe="findings",
             job=lambda study: {"title": study.title},
             reads=("mean_norms",),
-            page=True,
+            page="findings",
         ),
     ),
 )

@@ -1,8 +1,9 @@
-"""The width that answering questions needs: D* of every size, and how it grows."""
+"""Answers to questions: a measure that decides which width is enough, and what it adds to the demand."""
 
 from nstar.kinds.families import family_along
 from nstar.subjects.answers.columns import TABLES
 from nstar.subjects.answers.options import AnswerMeasures
+from nstar.subjects.demand.subject import DEMAND
 from nstar.subjects.subject import Step, Subject
 
 
@@ -25,6 +26,17 @@ def _shown(study):
     return {"measure": answers.measure, "threshold": answers.main_threshold}
 
 
+def _judge(study):
+    """Return the accuracy that decides whether a replicate has learnt, that which figures show."""
+    answers = study.evaluation.answers
+    return {
+        "table": "answers",
+        "column": f"{answers.measure}_accuracy",
+        "threshold": answers.main_threshold,
+        "meaning": answers.meaning("measure", answers.measure),
+    }
+
+
 ANSWERS = Subject(
     name="answers",
     introduction=lambda study: (
@@ -33,13 +45,15 @@ ANSWERS = Subject(
         "2402.13934 <https://arxiv.org/abs/2402.13934>`__."
     ),
     mistakes="nstar.subjects.answers.mistakes:answer_mistakes",
+    base=DEMAND,
+    judge=_judge,
     axes=("width",),
     option="answers",
     options=AnswerMeasures,
     option_meaning="what is measured of networks that answer questions; a study that has it is about "
     "the width that these need, and not about data",
     tables=TABLES,
-    recipes={"widths": 2, "figures": 3, "findings": 4},
+    recipes={"widths": 3, "figures": 3, "findings": 5},
     collected=("answers",),
     block_rows="nstar.subjects.answers.rows:answer_rows",
     steps=(
@@ -61,8 +75,8 @@ ANSWERS = Subject(
             makes=("widths", "width_exponents"),
         ),
         Step(
-            name="draw_figures",
-            message="Draw the figures.",
+            name="draw_answers",
+            message="Draw how questions are answered.",
             run="nstar.subjects.answers.figures:draw_figures",
             recipe="figures",
             job=lambda study: {
@@ -74,13 +88,13 @@ ANSWERS = Subject(
             figures=_figures,
         ),
         Step(
-            name="write_findings",
-            message="Write what the numbers say.",
+            name="write_answers",
+            message="Write how questions are answered.",
             run="nstar.subjects.answers.findings:write_findings",
             recipe="findings",
             job=lambda study: {"title": study.title, **_shown(study)},
             reads=("answers", "widths", "width_exponents"),
-            page=True,
+            page="answers",
         ),
     ),
 )

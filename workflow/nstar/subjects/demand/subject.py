@@ -19,11 +19,23 @@ def _introduction(study):
     )
 
 
+def _success(study):
+    """Return the accuracy, or loss, that decides whether a replicate has learnt, and its threshold."""
+    if study.subject.judge:
+        judge = study.subject.judge(study)
+        return {"measure": judge["column"], "threshold": judge["threshold"]}
+    return study.training.success.model_dump(mode="json")
+
+
 def _figures(study):
-    """Return the figures of each stratum; tasks with questions are not tested at twice the length."""
-    names = ("demand", "exponents", "accuracy", "learning_curves")
+    """Return the figures of each stratum.
+
+    Tasks with questions are not tested at twice the length. A subject with an accuracy of its own draws
+    that one.
+    """
+    names = ("demand", "exponents", *(["accuracy"] if not study.subject.judge else []))
     longer = any(task.extrapolates for task in study.tasks.values())
-    return (*names, *(["extrapolation"] if longer else []), "outcomes")
+    return (*names, "learning_curves", *(["extrapolation"] if longer else []), "outcomes")
 
 
 def _sharing_figure(study):
@@ -50,7 +62,7 @@ DEMAND = Subject(
             recipe="fit",
             job=lambda study: {
                 "axis": axis_job(study),
-                "success": study.training.success.model_dump(mode="json"),
+                "success": _success(study),
                 "fit": study.fit.model_dump(mode="json"),
             },
             reads=("cells", "thresholds", "learning_curves"),
@@ -69,7 +81,7 @@ DEMAND = Subject(
                     "max_steps": study.training.max_steps,
                     "evaluate_every": study.training.evaluate_every,
                     "decay": study.training.schedule.decay,
-                    "at": study.training.success.at,
+                    "at": "final" if study.subject.judge else study.training.success.at,
                 },
             },
             reads=("cells", "thresholds", "demand"),
@@ -103,7 +115,7 @@ DEMAND = Subject(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
                 *("demand", "learning_exponents", "sharing", "ratios"),
             ),
-            page=True,
+            page="findings",
         ),
     ),
 )

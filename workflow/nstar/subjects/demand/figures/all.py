@@ -7,7 +7,7 @@ from typing import Any
 from nstar.cells.naming import stratum_suffix
 from nstar.report.style import save, save_all
 from nstar.subjects.axis import AXES
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import cells_along, judged_along
 from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
@@ -36,17 +36,21 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "checks", "demand"),
         *("learning_curves", "learning_exponents"),
     )
-    for stratum, part in cells_along(job["axis"], cells).groupby(STRATUM):
+    trained = cells_along(job["axis"], cells)
+    for stratum, part in judged_along(job["axis"], cells, results).groupby(STRATUM):
         thresholds, exponents, checks, demand, *learning = (
             stratum_of(table, stratum) for table in others
         )
         drawn = {
             "demand": draw_demand(thresholds, exponents, demand, width, axis=axis),
             "exponents": draw_exponents(exponents, checks, width, axis=axis),
-            "accuracy": draw_accuracy(part, width, axis=axis),
-            "learning_curves": draw_learning_curves(part, *learning, width, axis=axis),
+            "learning_curves": draw_learning_curves(
+                stratum_of(trained, stratum), *learning, width, axis=axis
+            ),
             "outcomes": draw_outcomes(part, width, axis=axis),
         }
+        if "judge" not in job["axis"]:
+            drawn["accuracy"] = draw_accuracy(part, width, axis=axis)
         if job["extrapolation"]:
             drawn["extrapolation"] = draw_extrapolation(part, width)
         save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
