@@ -3,7 +3,7 @@
     generate_data -> train_cells -> evaluate_cells -> collect_results -> the steps of the study's subject
     write_methods, from the configuration alone
 
-The steps of a study of the demand for data are fit_exponents, compare_curves, draw_figures, write_findings.
+The steps of a study of demand are fit_exponents, compare_curves, draw_figures, write_findings.
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
 is one store, named by its coordinates and by the digest of all that its numbers depend on:

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "subjects": {"kinds"},
     "subjects.demand": SUBJECT | {"kinds", "tasks"},
     "subjects.functions": SUBJECT | NETWORKS | {"tasks"},
-    "subjects.widths": SUBJECT | {"kinds", "measures"},
+    "subjects.answers": SUBJECT | {"kinds", "measures", "subjects.demand"},
     "tables": {"subjects"},
     "tasks": set(),
     "training": {"measures", "models"},
@@ -65,9 +65,11 @@ def test_functions_that_subjects_name_exist():
         assert all(set(step.reads) <= known for step in subject.steps)
 
 
-def test_no_folder_of_a_subject_imports_another():
+def test_the_folder_of_a_subject_imports_no_other_but_that_of_its_base():
     own = {f"subjects.{subject.name}" for subject in SUBJECTS}
-    assert not [room for room in own if MAY_IMPORT[room] & own]
+    for subject in SUBJECTS:
+        room, *base = (f"subjects.{one.name}" for one in reversed(subject.lineage))
+        assert MAY_IMPORT[room] & own == set(base)
 
 
 def test_loose_modules_are_few_and_import_no_room():

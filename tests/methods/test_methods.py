@@ -88,7 +88,7 @@ STUDIES = {
     "every model": EVERY_MODEL,
     "every task": EVERY_TASK,
     "functions": changed(FUNCTIONS, **{"training.snapshot_every": 20}),
-    "widths": EVERY_QUESTION,
+    "answers": EVERY_QUESTION,
 }
 
 

@@ -36,8 +36,18 @@ DEEP = {"kind": "transformer", "width": 8, "depth": [1, 2], "heads": 2}
             "evaluation.answers: with demand: budget nothing reads it, since training.success says",
         ),
         (
-            changed(QUESTIONS, evaluation={}, demand="budget"),
-            "lis asks questions, which have no number of states, and one law is fitted to all tasks (",
+            changed(
+                QUESTIONS,
+                evaluation={},
+                demand="budget",
+                **{"tasks.parity": {"kind": "modular_addition", "modulus": 2}},
+            ),
+            "lis asks questions, which have no number of states, and one law is fitted to all other "
+            "tasks (parity); give it a study of its own",
+        ),
+        (
+            changed(QUESTIONS, **{"grid.0.budgets": [20, 40]}),
+            "grid.budgets: 20, 40 with evaluation.answers; its curves are compared at one size",
         ),
         (
             changed(WIDTHS, **{"grid.0.budgets": [2, 8]}),
@@ -87,10 +97,20 @@ def test_the_demand_of_a_study_is_that_of_its_evaluation_unless_it_is_named():
     assert load_study(STEPS).axis.symbol == "S*"
 
 
-def test_questions_have_a_demand_for_data_too():
-    only_one = {"evaluation": {}, "demand": "budget", "grid.0.tasks": ["lis"]}
-    study = load_study(changed(QUESTIONS, **only_one))
+@pytest.mark.parametrize("tasks", [["lis"], ["lis", "arithmetic"]])
+def test_questions_have_a_demand_for_data_too(tasks):
+    of_data = {"evaluation": {}, "demand": "budget", "grid.0.tasks": tasks}
+    study = load_study(changed(QUESTIONS, **of_data))
     assert (study.axis.symbol, study.subject.name) == ("N*", "demand")
+
+
+def test_tasks_with_questions_may_have_training_sets_of_their_own_sizes():
+    entry = QUESTIONS["grid"][0]
+    grid = [
+        entry | {"tasks": [task], "budgets": [budget]}
+        for task, budget in (("lis", 20), ("arithmetic", 40))
+    ]
+    assert load_study(changed(QUESTIONS, grid=grid)).axis.symbol == "D*"
 
 
 def test_a_demand_for_width_may_be_sought_with_fresh_batches_and_by_a_search():

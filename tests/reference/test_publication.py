@@ -26,8 +26,8 @@ from nstar.reference.publication import (
 )
 from nstar.reference.sections import fill_sections
 from nstar.specification import RECIPES
+from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.demand.subject import DEMAND
-from nstar.subjects.widths.subject import WIDTHS
 from nstar.tables import TABLES, read_table
 
 ROOT = Path(__file__).parents[2]
@@ -153,7 +153,7 @@ class TestStaleness:
 
     @pytest.mark.parametrize(
         ("recipes", "stage"),
-        [(DEMAND.recipes, "findings"), (RECIPES, "methods"), (WIDTHS.recipes, "widths")],
+        [(DEMAND.recipes, "findings"), (RECIPES, "methods"), (ANSWERS.recipes, "widths")],
     )
     def test_recipes_without_part_in_the_tables_change_nothing(
         self, root, monkeypatch, recipes, stage

@@ -31,7 +31,13 @@ CAPTIONS = {f"{path.stem}": path for path in REPORT.glob("*.rst")} | {
 def resolved(study, axis=BUDGET):
     """Return a configuration as captions see it: with all defaults, and what the study asks."""
     study = load_study(study)
-    asked = {"introduction": study.subject.introduction(study), "axis": dataclasses.asdict(axis)}
+    subject = study.subject
+    asked = {
+        "introduction": subject.introduction(study),
+        "axis": dataclasses.asdict(axis),
+        "judge": subject.judge and subject.judge(study),
+        "pages": [step.page for one in subject.lineage for step in one.steps],
+    }
     return study.model_dump(mode="json", context=EVERYTHING) | asked
 
 
@@ -43,7 +49,7 @@ FIGURES = {
         "sharing",
     ),
     "functions": ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
-    "widths": ("width_accuracy", "widths", "operations", "locality"),
+    "answers": ("width_accuracy", "widths", "operations", "locality"),
 }
 LINKS = """
 
@@ -89,7 +95,7 @@ def test_there_is_a_caption_for_everything():
         f"{subject.name}/{name}"
         for subject in SUBJECTS
         for name in (
-            "findings",
+            *(step.page for step in subject.steps if step.page),
             *FIGURES[subject.name],
             *(f"{name}_table" for name in subject.tables),
         )
@@ -109,7 +115,7 @@ def test_there_is_a_caption_for_everything():
         FUNCTIONS,
         QUESTIONS,
     ],
-    ids=["full", "loss", "token", "functions", "widths"],
+    ids=["full", "loss", "token", "functions", "answers"],
 )
 def test_a_caption_is_clean_restructuredtext(name, study):
     assert published(name, study)[1] == ""
@@ -199,11 +205,12 @@ def test_no_markup_of_a_title_is_read(text):
         (FUNCTIONS, ("as functions of bits", "2402.09963")),
         (QUESTIONS, ("what width D* networks need", "2402.13934")),
     ],
-    ids=["demand", "functions", "widths"],
+    ids=["demand", "functions", "answers"],
 )
 def test_the_first_page_has_two_sentences_and_links(study, words):
     text = " ".join(published("study", study)[0].astext().split())
-    for word in (*words, "Read the findings or read the methods."):
+    answers = ", read the answers" if study is QUESTIONS else ""
+    for word in (*words, f"Read the findings{answers} or read the methods."):
         assert word in text
     sentences = text.partition(" This study ")[2].partition("Read the findings")[0]
     assert sentences.replace("et al.", "").count(". ") + sentences.count(".\n") <= 2
@@ -221,6 +228,14 @@ def test_the_first_page_has_two_sentences_and_links(study, words):
 @pytest.mark.parametrize("name", ["demand/demand", "demand/outcomes"])
 def test_success_is_told_as_configured(name, measure, threshold, sentence):
     assert sentence in " ".join(render(name, with_success(measure, threshold)).split())
+
+
+@pytest.mark.parametrize("name", ["demand/demand", "demand/outcomes"])
+def test_success_of_answers_is_that_of_the_accuracy_that_judges_them(name):
+    study = changed(QUESTIONS, **{"evaluation.answers": {"measure": "answer", "thresholds": [0.7]}})
+    text = " ".join(render(name, study, WIDTH).split())
+    assert "share of right answers" in text and "at least 0.7" in text
+    assert "evaluation." not in text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def results_of(request):
         if folder is None:
             pytest.skip("no results are given: pytest tests/results --results FOLDER")
         evaluation = read_study(Path(folder))["evaluation"]
-        subjects = {"function": "functions", "answers": "widths"}
+        subjects = {"function": "functions", "answers": "answers"}
         found = [name for key, name in subjects.items() if evaluation.get(key) is not None]
         if subject not in (found or ["demand"]):
             pytest.skip(f"the results are about {(found or ['demand'])[0]}")

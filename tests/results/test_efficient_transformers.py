@@ -10,7 +10,7 @@ from results.width_claims import CLAIMS, Results
 
 @pytest.fixture(scope="module")
 def results(results_of):
-    return results_of(Results, "widths")
+    return results_of(Results, "answers")
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -64,7 +64,7 @@ NORMS = Subject(
             recipe="findings",
             job=lambda study: {"title": study.title},
             reads=("mean_norms",),
-            page=True,
+            page="findings",
         ),
     ),
 )
@@ -147,7 +147,7 @@ def test_a_new_subject_touches_its_folder_and_the_registry(tmp_path):
     package.add_line(
         registry, "from nstar.subjects.subject", "from nstar.subjects.norms.subject import NORMS"
     )
-    package.add_line(registry, "    WIDTHS,", "    NORMS,")
+    package.add_line(registry, "    ANSWERS,", "    NORMS,")
     own = {f"subjects/norms/{name}" for name in FILES}
     assert package.changed.keys() - own == {registry}
     assert package.changed[registry] == 2  # an import and an entry

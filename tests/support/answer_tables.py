@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from nstar.subjects.widths.columns import ANSWERS, WIDTHS
-from nstar.subjects.widths.exponents import find_widths, fit_exponents
+from nstar.subjects.answers.columns import ANSWERS, WIDTHS
+from nstar.subjects.answers.exponents import find_widths, fit_exponents
 from nstar.tables import TABLES
 from nstar.tables.selection import runs_by_width
 

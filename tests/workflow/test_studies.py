@@ -54,11 +54,11 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
-def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
+def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
     run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
     results = run / "results"
-    tables = read_all(results, "widths")
+    tables = read_all(results, "answers")
     answers = tables["answers"]
     assert len(answers) == 2 * (6 * (2 * 2 + 1 + 2 * 3) + 2)
     assert set(answers["family"]) == {"standard", "linear", "sparse"}
@@ -69,9 +69,21 @@ def test_smoke_study_of_widths_runs_to_its_figures(tmp_path):
     assert set(tables["width_exponents"]["covariate"]) == {"n_tokens", "length", "locality"}
     drawn = {path.stem for path in (results / "figures").glob("*.svg")}
     assert {"width_accuracy_outcome_fixed", "locality_chain_of_thought_fixed"} <= drawn
-    assert len(drawn) == 4 * 2
-    assert not (results / "tables/thresholds.csv").exists()
-    assert "Width needed" in (results / "findings.html").read_text()
+    assert {"demand_outcome_fixed", "exponents_chain_of_thought_fixed"} <= drawn
+    assert len(drawn) == (4 + 4) * 2
+    assert "Width needed" in (results / "answers.html").read_text()
+    assert "D* of every curve" in (results / "findings.html").read_text()
+    demand = read_all(results, "demand")
+    tasks = {"arithmetic", "edit_distance", "lis_1", "lis_2", "equations"}
+    assert set(demand["exponents"]["task"]) == set(demand["forms"]["task"]) == tasks
+    keys = ["task", "supervision", "length", "seed"]
+    by_seed = demand["thresholds"].query("rule == 'seed'")
+    widths = tables["widths"].query("rule == 'seed' and measure == 'answer' and threshold == 0.9")
+    found, own = (
+        table.rename(columns={"family": "model"}).set_index(["model", *keys])["lower"].sort_index()
+        for table in (by_seed, widths)
+    )
+    assert found.equals(own)
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
 

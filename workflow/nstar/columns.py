@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 
 class Column(NamedTuple):
-    """Type of a column in pandas, unit (``1`` for none), and meaning."""
+    """Type of a column in pandas, unit (``1`` for none), meaning, and whether some studies lack it."""
 
     dtype: str
     unit: str
     meaning: str
+    optional: bool = False
 
 
 class Variable(NamedTuple):

@@ -1,7 +1,7 @@
-"""Analyse the tables: a rule for each step of the study's subject, of the same name.
+"""Analyse the tables: a rule for each step of the study's subject and its base, of the same name.
 
-Reads results/tables/, makes tables, results/figures/ and results/findings.html. The report itself is made
-from these by `snakemake --report` once a run is over.
+Reads results/tables/, makes tables, results/figures/ and pages, as results/findings.html. The report itself
+is made from these by `snakemake --report` once a run is over.
 """
 
 
@@ -17,38 +17,41 @@ def figures_of(step):
     }
 
 
-def findings_page():
-    """Return the path of the page of findings, as an output that the report shows."""
+def report_page(name, captions):
+    """Return the path of a page, as an output that the report shows."""
     return report(
-        "results/findings.html",
+        f"results/{name}.html",
         category="Findings",
-        caption=f"{CAPTIONS}/findings.rst",
-        labels={"page": "findings"},
+        caption=f"{captions}/{name}.rst",
+        labels={"page": name},
     )
 
 
-for step in STUDY.subject.steps:
+STEPS = [(subject, step) for subject in STUDY.subject.lineage for step in subject.steps]
+
+for subject, step in STEPS:
     figures = figures_of(step)
+    captions = captions_of(subject)
 
     rule:
         name:
             step.name
         input:
-            **{name: f"results/{table_file(name)}" for name in step.reads},
+            **{name: f"results/{table_file(name)}" for name in STUDY.subject.reads_of(step, STUDY)},
         output:
-            [report_table(name) for name in step.makes],
+            [report_table(name, captions) for name in step.makes],
             [f"results/{name}" for name in step.files],
-            [report_figure(stem, *key) for key, stem in figures.items()],
+            [report_figure(stem, captions, *key) for key, stem in figures.items()],
             [f"{stem}.png" for stem in figures.values()],
-            [findings_page()] if step.page else [],
+            [report_page(step.page, captions)] if step.page else [],
         log:
             f"results/logs/{step.name}.log",
         benchmark:
             f"results/benchmarks/{step.name}.tsv"
         localrule: True
         params:
-            job=part_of_study(STUDY.subject.recipes[step.recipe], **step.job(STUDY)),
-            step=f"{STUDY.subject.name}.{step.name}",
+            job=part_of_study(subject.recipes[step.recipe], **step.job(STUDY)),
+            step=f"{subject.name}.{step.name}",
         message:
             step.message
         shell:
@@ -56,4 +59,4 @@ for step in STUDY.subject.steps:
             " --job {params.job:q} > {log:q} 2>&1"
 
 
-ENDS = [end for step in STUDY.subject.steps for end in workflow.get_rule(step.name).output]
+ENDS = [end for _, step in STEPS for end in workflow.get_rule(step.name).output]

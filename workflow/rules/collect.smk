@@ -7,7 +7,12 @@ and results/config.json.
 COLLECTED = {
     "parquet": "results/tables/cells.parquet",
     "store": directory("results/tables/study.zarr"),
-    **{name: report_table(name) for name in ("cells", "provenance", *STUDY.subject.collected)},
+    **{name: report_table(name, "../report") for name in EVERY_STUDY},
+    **{
+        name: report_table(name, captions_of(subject))
+        for subject in STUDY.subject.lineage
+        for name in subject.collected
+    },
 }
 
 

@@ -57,6 +57,8 @@ config.clear()
 config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
 config["introduction"] = STUDY.subject.introduction(STUDY)
 config["axis"] = STUDY.axis and dataclasses.asdict(STUDY.axis)
+config["judge"] = STUDY.subject.judge and STUDY.subject.judge(STUDY)
+config["pages"] = [step.page for subject in STUDY.subject.lineage for step in subject.steps]
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
@@ -69,9 +71,6 @@ else:
     SEARCHING = PLAN.searching
 
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
-
-
-CAPTIONS = f"../nstar/subjects/{STUDY.subject.name}/captions"
 
 
 def save_jobs():
@@ -110,22 +109,27 @@ def minutes(job):
     return lambda wildcards, attempt: job.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
-def report_table(name):
+def captions_of(subject):
+    """Return the folder with the captions of a subject."""
+    return f"../nstar/subjects/{subject.name}/captions"
+
+
+def report_table(name, captions):
     """Return the path of a table, as an output that the report shows."""
     return report(
         f"results/tables/{name}.csv",
         category="Tables",
-        caption=f"{'../report' if name in EVERY_STUDY else CAPTIONS}/{name}_table.rst",
+        caption=f"{captions}/{name}_table.rst",
         labels={"table": name},
     )
 
 
-def report_figure(stem, name, asked):
+def report_figure(stem, captions, name, asked):
     """Return the path of a figure of a stratum, as an output that the report shows."""
     return report(
         f"{stem}.svg",
         category="Figures",
-        caption=f"{CAPTIONS}/{name}.rst",
+        caption=f"{captions}/{name}.rst",
         labels={"figure": name, "asked for": asked},
     )
 

@@ -162,7 +162,7 @@ def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
     job = {
         "figures": {"width_inches": 7.0, "dots_per_inch": 20},
         "sharing": False,
-        "extrapolation": True,
+        "drawn": ["accuracy", "learning_curves", "extrapolation"],
     }
     families = {model: [model, 8] for model in cells["model"]}
     job |= {"axis": {"name": axis.name, "texts": [], "models": families}}

@@ -20,15 +20,18 @@ def curve_name(curve: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, [*parts, length]))
 
 
-def stratum_name(supervision: str, length_distribution: str) -> str:
-    """Return what is asked for, and at which lengths, in words; all of them.
+def stratum_name(supervision: str, length_distribution: str, task: str = "") -> str:
+    """Return what is asked for, and at which lengths, in words; all of them. A law may be of one task.
 
     Examples
     --------
     >>> stratum_name("chain_of_thought", "short_to_long")
     'chain of thought, short-to-long lengths'
+    >>> stratum_name("outcome", "fixed", "arithmetic")
+    'arithmetic, outcome, fixed lengths'
     """
-    return f"{_in_words(supervision)}, {_lengths_name(length_distribution)}"
+    parts = [task, _in_words(supervision), _lengths_name(length_distribution)]
+    return ", ".join(filter(None, parts))
 
 
 def stratum_suffix(supervision: str, length_distribution: str) -> str:

@@ -43,7 +43,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
-    subject, stores = study.subject, Stores(study, results)
+    subjects, stores = study.subject.lineage, Stores(study, results)
     rows, sources, measured = [], [], []
     for block, wanted in _blocks(study, results):
         trained, evaluated = _read_block(stores, block)
@@ -51,8 +51,8 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
         rows.append(part[chosen])
         sources.append(_source(stores.cell(block), trained))
-        if subject.block_rows and any(chosen):
-            measured.append(load(subject.block_rows)(study, part[chosen], trained, evaluated))
+        if any(chosen):
+            measured.append(_measured_rows(study, part[chosen], trained, evaluated))
     cells = pd.concat(rows, ignore_index=True)
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
@@ -61,10 +61,11 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         name: pd.concat([part[name] for part in measured], ignore_index=True)
         for name in (measured[0] if measured else ())
     }
-    if subject.study_tables:
-        made |= load(subject.study_tables)(study, cells, made)
-    for name in subject.collected:
-        write_table(tables / f"{name}.csv", name, made[name])
+    for subject in subjects:
+        if subject.study_tables:
+            made |= load(subject.study_tables)(study, cells, made)
+        for name in subject.collected:
+            write_table(tables / f"{name}.csv", name, made[name])
     thresholds = made.get("thresholds") if study.axis is BUDGET else None  # others name families
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
@@ -126,6 +127,17 @@ def _cell_rows(
         if name in EVALUATION.variables or name in EVALUATION.optional:
             rows.setdefault(name, evaluated[name].values if name in evaluated else np.nan)
     return pd.DataFrame(rows)
+
+
+def _measured_rows(
+    study: Study, cells: pd.DataFrame, trained: xr.Dataset, evaluated: xr.Dataset
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of a block in the tables of the subjects of the study, by table."""
+    rows = {}
+    for subject in study.subject.lineage:
+        if subject.block_rows:
+            rows |= load(subject.block_rows)(study, cells, trained, evaluated)
+    return rows
 
 
 def _beyond(task: Task, length: int, evaluated: xr.Dataset) -> np.ndarray | float:

@@ -31,6 +31,7 @@ def write_methods(study: Study) -> str:
         title=study.title,
         study=study,
         axis=study.axis,
+        judge=study.subject.judge and study.subject.judge(study),
         n_cells=len(cells),
         supervisions={cell.supervision for cell in cells},
         length_distributions={cell.length_distribution for cell in cells},
@@ -59,7 +60,7 @@ def write_methods(study: Study) -> str:
             "fit": option_rows(
                 study.fit,
                 "fit.",
-                but=() if study.subject.searched else {"fit.bootstrap_replicates"},
+                but=() if study.axis else {"fit.bootstrap_replicates"},
             ),
         },
     )

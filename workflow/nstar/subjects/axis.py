@@ -87,7 +87,8 @@ def axis_job(study: Any) -> dict[str, Any]:
     -------
     dict
         ``name`` of the axis; ``texts``, names of tasks with questions; of an option of models also
-        ``models``: for each its family and its value; of steps ``evaluate_every`` and ``max_steps``.
+        ``models``: for each its family and its value; of steps ``evaluate_every`` and ``max_steps``;
+        and ``judge``, what decides whether a replicate has learnt, where the subject has one.
     """
     axis, name = study.axis, study.axis.name
     job = {"name": name, "texts": [task for task, kind in study.tasks.items() if kind.is_text]}
@@ -99,4 +100,6 @@ def axis_job(study: Any) -> dict[str, Any]:
             model: [family_along(name, model, study.models), getattr(options, name, None)]
             for model, options in study.models.items()
         }
+    if study.subject.judge:
+        job["judge"] = study.subject.judge(study)
     return job

@@ -2,15 +2,15 @@
 
 from typing import Any
 
+from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.demand.subject import DEMAND
 from nstar.subjects.functions.subject import FUNCTIONS
 from nstar.subjects.subject import Subject
-from nstar.subjects.widths.subject import WIDTHS
 
 SUBJECTS: tuple[Subject, ...] = (
     DEMAND,
     FUNCTIONS,
-    WIDTHS,
+    ANSWERS,
 )
 
 

@@ -68,8 +68,8 @@ class Step:
         Takes the study, and returns the names of the figures that are drawn for each stratum.
     figures_of_all : callable
         Likewise of those that are drawn once, of all strata.
-    page : bool
-        Whether it makes the page of findings, ``findings.html``.
+    page : str
+        The name of the page that it makes, ``findings`` for ``results/findings.html``; empty if none.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Step:
     files: tuple[str, ...] = ()
     figures: Callable[[Study], tuple[str, ...]] = _nothing
     figures_of_all: Callable[[Study], tuple[str, ...]] = _nothing
-    page: bool = False
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,13 @@ class Subject:
     study_tables : str
         Reference of a function that takes the study, the table of cells, and the tables of `block_rows`;
         it returns collected tables by name. Empty where those of `block_rows` are all.
+    base : Subject or None
+        The subject that it adds to: a study of this one has the tables and steps of both.
+    judge : callable or None
+        Takes the study, and returns what decides whether a replicate has learnt in place of
+        ``training.success``: ``table`` and ``column`` of an accuracy, with one row per replicate in the
+        order of the table of cells; the ``threshold`` that the accuracy has to reach; and its
+        ``meaning`` in words.
     """
 
     name: str
@@ -149,8 +156,26 @@ class Subject:
     variables: Mapping[str, Variable] = field(default_factory=dict)
     block_rows: Reference = ""
     study_tables: Reference = ""
+    base: "Subject | None" = None
+    judge: Callable[[Study], dict[str, Any]] | None = None
+
+    @property
+    def lineage(self) -> "tuple[Subject, ...]":
+        """The subjects that it adds to, and itself: whose tables and steps a study has, in order."""
+        return (*(self.base.lineage if self.base else ()), self)
 
     @property
     def table_recipes(self) -> dict[str, int]:
         """The recipes on which tables of the analysis depend."""
-        return {step.recipe: self.recipes[step.recipe] for step in self.steps if step.makes}
+        return {
+            step.recipe: subject.recipes[step.recipe]
+            for subject in self.lineage
+            for step in subject.steps
+            if step.makes
+        }
+
+    def reads_of(self, step: Step, study: Study) -> tuple[str, ...]:
+        """Return the tables that a step reads: with those of cells, also the one that judges them."""
+        if self.judge and "cells" in step.reads:
+            return (*step.reads, self.judge(study)["table"])
+        return step.reads

@@ -1,6 +1,6 @@
 """Which tables and columns are there, and how are they written and read?"""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,9 +27,16 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
 """Columns of all tables by name."""
 
 
+def columns_of(name: str, found: Container[str]) -> dict[str, Column]:
+    """Return the columns of a table by name, without the optional ones that are not found."""
+    return {
+        key: column for key, column in TABLES[name].items() if key in found or not column.optional
+    }
+
+
 def write_table(path: Path, name: str, table: "pd.DataFrame") -> None:
     """Write a table as CSV or Parquet, by the ending of the path, with its columns as documented."""
-    columns = TABLES[name]
+    columns = columns_of(name, table)
     if set(table.columns) != set(columns):
         wrong = sorted(set(table.columns) ^ set(columns))
         raise ArtifactError(f"table {name}: columns {', '.join(wrong)} missing or not documented")
@@ -51,8 +58,7 @@ def read_table(path: Path, name: str) -> "pd.DataFrame":
     """
     import pandas as pd  # a plan reads names of tables alone
 
-    columns = TABLES[name]
-    types = {key: column.dtype for key, column in columns.items()}
+    types = {key: column.dtype for key, column in TABLES[name].items()}
     if not path.is_file():
         raise ArtifactError(f"table {path} is missing; run the workflow to make it")
     if path.suffix == ".parquet":
@@ -60,13 +66,14 @@ def read_table(path: Path, name: str) -> "pd.DataFrame":
     else:
         strings = {key: "str" for key, dtype in types.items() if dtype == "str"}
         table = pd.read_csv(path, dtype=strings, keep_default_na=False, na_values=[""])
+    columns = columns_of(name, table)
     if list(table.columns) != list(columns):
         raise ArtifactError(
             f"table {path} has other columns than {name} now has; remove it and run the workflow again"
         )
-    strings = [key for key, dtype in types.items() if dtype == "str"]
+    strings = [key for key, column in columns.items() if column.dtype == "str"]
     table[strings] = table[strings].fillna("")
-    return table.astype(types)
+    return table.astype({key: column.dtype for key, column in columns.items()})
 
 
 def table_file(name: str) -> str:
@@ -84,6 +91,7 @@ __all__ = [
     "EVERY_STUDY",
     "PROVENANCE",
     "TABLES",
+    "columns_of",
     "read_table",
     "read_tables",
     "table_file",

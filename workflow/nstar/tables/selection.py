@@ -24,9 +24,13 @@ SIZE = [*STRATUM, "budget", "task", "locality", "length"]
 """The columns that name what questions a network answers, and their problem size."""
 
 
-def stratum_of(table: pd.DataFrame, stratum: tuple[str, str]) -> pd.DataFrame:
-    """Return the rows of a table that belong to a stratum (supervision, length distribution)."""
-    return table[(table[STRATUM] == list(stratum)).all(axis=1)]
+LAW = [*STRATUM, "task"]
+"""The columns that name a law where each task has one of its own."""
+
+
+def stratum_of(table: pd.DataFrame, stratum: tuple[str, ...]) -> pd.DataFrame:
+    """Return the rows of a table of a stratum (supervision, length distribution), or of a law."""
+    return table[(table[LAW[: len(stratum)]] == list(stratum)).all(axis=1)]
 
 
 def runs_by_width(answers: pd.DataFrame) -> pd.DataFrame:

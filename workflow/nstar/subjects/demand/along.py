@@ -6,17 +6,83 @@ a study has one budget.
 
 A run that does not fit its training set says nothing about data, and is left out of N*. Of a width, a
 depth or a number of steps it says that these were not enough, whatever more training would have done.
+
+Where a subject judges replicates by an accuracy of its own, it decides which of them learnt, whatever
+``training.success`` said of them.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from nstar.errors import ArtifactError
 from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED, OUTCOMES
 from nstar.subjects.axis import Axis
-from nstar.tables.selection import SETTING
+from nstar.tables import read_tables
+from nstar.tables.selection import CURVE, LAW, SETTING, STRATUM
+
+
+def judged_along(axis: Mapping[str, Any], cells: pd.DataFrame, results: Path) -> pd.DataFrame:
+    """Return the table of cells along the axis, with the outcomes that decide what is enough.
+
+    Parameters
+    ----------
+    axis : mapping
+        As `nstar.subjects.axis.axis_job` returns it.
+    cells : DataFrame
+        One row per cell and replicate.
+    results : Path
+        The folder with the table that judges them, where there is one.
+    """
+    judge = axis.get("judge")
+    if judge:
+        (scores,) = read_tables(results, judge["table"])
+        cells = judge_cells(judge, cells, scores)
+    return cells_along(axis, cells)
+
+
+def judge_cells(
+    judge: Mapping[str, Any], cells: pd.DataFrame, scores: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the table of cells with the outcomes that an accuracy decides.
+
+    Parameters
+    ----------
+    judge : mapping
+        ``column`` of the accuracy and its ``threshold``, see `nstar.subjects.subject.Subject`.
+    cells, scores : DataFrame
+        The table of cells and that of the accuracies, which have the same replicates in one order.
+
+    Returns
+    -------
+    DataFrame
+        `outcome` is `learnt` or `not_generalised`, and `learnt_at` the end of training, since nothing
+        is known of earlier steps. The accuracy is a column; 0 of a network without one.
+    """
+    keys = [*CURVE, "budget", "seed"]
+    if len(cells) != len(scores) or (cells[keys].to_numpy() != scores[keys].to_numpy()).any():
+        raise ArtifactError(
+            f"table {judge['table']} has other replicates than table cells; remove both and run the "
+            "workflow again"
+        )
+    accuracies = scores[judge["column"]].fillna(0).to_numpy()
+    learnt = accuracies >= judge["threshold"]
+    return cells.assign(
+        outcome=np.where(learnt, OUTCOMES[LEARNT], OUTCOMES[NOT_GENERALISED]),
+        learnt_at=cells["n_steps"].astype("Int64").where(learnt),
+        **{judge["column"]: accuracies},
+    )
+
+
+def law_columns(axis: Mapping[str, Any]) -> list[str]:
+    """Return the columns that name a law: one is fitted to all tasks that are set apart by their states.
+
+    Tasks with questions have no number of states, so that each of several has a law of its own.
+    """
+    return LAW if len(axis["texts"]) > 1 else STRATUM
 
 
 def cells_along(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from nstar.study import FRESH, Study
 from nstar.subjects.axis import axis_job
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import cells_along, judge_cells
 from nstar.subjects.demand.columns import LEARNING_CURVES
 from nstar.subjects.demand.learning_curves import tabulate_curves
 from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
@@ -15,14 +15,16 @@ from nstar.subjects.demand.thresholds import count_lengths, find_thresholds
 def demand_tables(
     study: Study, cells: pd.DataFrame, block_tables: Mapping[str, pd.DataFrame]
 ) -> dict[str, pd.DataFrame]:
-    """Return thresholds, lengths and learning curves; there are no tables of blocks."""
-    along = cells_along(axis_job(study), cells)
-    fresh = bool((cells["budget"] == FRESH).any())
+    """Return thresholds, lengths and learning curves; tables of blocks may judge the cells."""
+    axis = axis_job(study)
+    judge = axis.get("judge")
+    judged = judge_cells(judge, cells, block_tables[judge["table"]]) if judge else cells
     curves = pd.DataFrame(columns=list(LEARNING_CURVES))
     if not study.axis.one_run:  # the best of a run is that of no single number of steps
-        curves = tabulate_curves(study, along, fresh)
+        fresh = bool((cells["budget"] == FRESH).any())
+        curves = tabulate_curves(study, cells_along(axis, cells), fresh)
     return {
-        "thresholds": find_thresholds(study, along),
+        "thresholds": find_thresholds(study, cells_along(axis, judged)),
         "lengths": count_lengths(study, cells),
         "learning_curves": curves,
     }

@@ -62,9 +62,18 @@ THRESHOLDS: Mapping[str, Column] = {
 }
 """One row per curve and seed, and one per curve for the rule `any`."""
 
+_LAW_TASK = Column(
+    "str",
+    "1",
+    "the task of the law; only in studies of several tasks with questions, each of which has a law of "
+    "its own",
+    optional=True,
+)
+
 EXPONENTS: Mapping[str, Column] = {
     "supervision": SUPERVISION,
     "length_distribution": LENGTH_DISTRIBUTION,
+    "task": _LAW_TASK,
     "kind": Column("str", "1", "`exponent` of one model, or `difference` of two"),
     "model": Column("str", "1", "the model, or the first of the two"),
     "minus_model": Column("str", "1", "the model that is subtracted; empty for exponents"),
@@ -145,6 +154,7 @@ ROBUSTNESS: Mapping[str, Column] = {
 CHECKS: Mapping[str, Column] = {
     "supervision": SUPERVISION,
     "length_distribution": LENGTH_DISTRIBUTION,
+    "task": _LAW_TASK,
     "kind": EXPONENTS["kind"],
     "model": EXPONENTS["model"],
     "minus_model": EXPONENTS["minus_model"],
@@ -180,6 +190,7 @@ CHECKS: Mapping[str, Column] = {
 FORMS: Mapping[str, Column] = {
     "supervision": SUPERVISION,
     "length_distribution": LENGTH_DISTRIBUTION,
+    "task": _LAW_TASK,
     "model": MODEL,
     "form": Column(
         "str",

@@ -18,7 +18,7 @@ from nstar.stats import (
     find_sharing_factor,
     find_threshold,
 )
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import judged_along
 from nstar.subjects.demand.columns import RATIOS, SHARING, STEPS
 from nstar.subjects.demand.selection import chosen_replicates
 from nstar.tables import TABLES, read_table, write_table
@@ -45,7 +45,7 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     results : Path
     """
     tables = results / "tables"
-    cells = cells_along(job["axis"], read_table(tables / "cells.parquet", "cells"))
+    cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     demand = read_table(tables / "demand.csv", "demand")
     thresholds = thresholds[thresholds["rule"] == "any"]

@@ -27,14 +27,14 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.axis import AXES
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import judged_along, law_columns
 from nstar.subjects.demand.checks import check_fits
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_space, runs_by_seed
-from nstar.tables import TABLES, read_table, write_table
-from nstar.tables.selection import CURVE, PLACE, STRATUM, stratum_of
+from nstar.tables import columns_of, read_table, write_table
+from nstar.tables.selection import CURVE, PLACE, stratum_of
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
@@ -46,9 +46,14 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold) and ``fit``
         (options).
     results : Path
+
+    Notes
+    -----
+    One law is fitted to all tasks that were asked for the same, or one to each task; see
+    `nstar.subjects.demand.along.law_columns`.
     """
     tables = results / "tables"
-    cells = cells_along(job["axis"], read_table(tables / "cells.parquet", "cells"))
+    cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     runs = runs_by_seed(cells, job["success"]["measure"])
     if AXES[job["axis"]["name"]].one_run:
@@ -58,21 +63,22 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     words = words_of(job)
     made: dict[str, list[dict[str, Any]]] = {}
     cards: dict[str, Any] = {}
-    for stratum, part in runs.groupby(STRATUM, sort=False):
-        asked = dict(zip(STRATUM, stratum, strict=True))
-        chosen = stratum_of(thresholds, stratum)
+    names = law_columns(job["axis"])
+    for law, part in runs.groupby(names, sort=False):
+        asked = dict(zip(names, law, strict=True))
+        chosen = stratum_of(thresholds, law)
         tables_of_part, card = analyse(part, chosen, job)
         tables_of_part["learning_exponents"], card["learning_curves"] = fit_learning_curves(
-            stratum_of(cells, stratum),
-            stratum_of(curves, stratum),
+            stratum_of(cells, law),
+            stratum_of(curves, law),
             job["fit"]["confidence"],
             words,
         )
-        cards[" ".join(stratum)] = card
+        cards[" ".join(law)] = card
         for name, rows in tables_of_part.items():
             made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():
-        table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
+        table = pd.DataFrame(rows, columns=list(columns_of(name, names)))  # there may be no rows
         write_table(tables / f"{name}.csv", name, table)
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
     with written_whole(tables / "fits.json") as temporary:
@@ -182,7 +188,8 @@ def _rows(
                 one, two = fits[first], fits[second]
                 found = compare_coefficients(one, two, quantity, confidence)
                 pairs.append(_difference_row(first, second, one, two, found))
-    _adjust_p_values(pairs)
+    for quantity in dict.fromkeys(row["quantity"] for row in pairs):
+        adjust_p_values([row for row in pairs if row["quantity"] == quantity])
     for row in rows + pairs:
         models = [row["model"], row["minus_model"]]
         part = thresholds[thresholds["model"].isin(models)]
@@ -221,18 +228,15 @@ def _difference_row(
     }
 
 
-def _adjust_p_values(pairs: list[dict[str, Any]]) -> None:
-    """Add the p values adjusted by Holm for the pairs of models of one quantity."""
+def adjust_p_values(pairs: list[dict[str, Any]]) -> None:
+    """Add the p values of differences, all of one quantity, adjusted by Holm for their number."""
     for row in pairs:
         row["p_value_holm"] = np.nan
-    for quantity in {row["quantity"] for row in pairs}:
-        known = [
-            row for row in pairs if row["quantity"] == quantity and np.isfinite(row["p_value"])
-        ]
-        if known:
-            adjusted = multipletests([row["p_value"] for row in known], method="holm")[1]
-            for row, value in zip(known, adjusted, strict=True):
-                row["p_value_holm"] = float(value)
+    known = [row for row in pairs if np.isfinite(row["p_value"])]
+    if known:
+        adjusted = multipletests([row["p_value"] for row in known], method="holm")[1]
+        for row, value in zip(known, adjusted, strict=True):
+            row["p_value_holm"] = float(value)
 
 
 def _fit_forms(runs: pd.DataFrame, confidence: float, words: Words) -> tuple[FormFit, ...]:

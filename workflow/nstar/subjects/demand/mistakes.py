@@ -24,7 +24,7 @@ def demand_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
     if demand == "budget":
         yield from _fresh(parts)
     else:
-        yield from _several_budgets(parts, demand)
+        yield from several_budgets(parts, f"demand: {demand}")
         if demand in FAMILY_OPTIONS and "models" in parts:
             yield from _no_family(parts, demand)
     if demand == "steps":
@@ -46,31 +46,34 @@ def _questions(parts: Mapping[str, Any]) -> Iterator[str]:
                 "width that these need, or demand"
             )
         return
-    names = dict.fromkeys(name for _, _, name, _ in used(parts, "tasks"))
-    if asking and len(names) > 1:
+    names = dict.fromkeys(name for _, _, name, task in used(parts, "tasks") if not task.is_text)
+    if asking and names:
         i, name = asking[0]
         yield (
             f"grid.{i}.tasks: {name} asks questions, which have no number of states, and one law is "
-            f"fitted to all tasks ({', '.join(names)}); give it a study of its own"
+            f"fitted to all other tasks ({', '.join(names)}); give it a study of its own"
         )
 
 
-def _several_budgets(parts: Mapping[str, Any], demand: str) -> Iterator[str]:
-    """Yield that the training sets of a study of width or depth differ in size."""
+def several_budgets(parts: Mapping[str, Any], option: str) -> Iterator[str]:
+    """Yield that training sets differ in size where an option asks for width or depth.
+
+    Tasks with questions have laws of their own, and may differ.
+    """
     if "data" not in parts:
         return
-    budgets = {
-        budget
-        for _, entry, _, task in used(parts, "tasks")
-        for lengths, length in itertools.product(entry.length_distributions, entry.lengths)
-        for budget in budgets_of(entry, task, lengths, length, parts["data"])
-    }
-    if len(budgets) > 1:
-        shown = ", ".join("fresh" if budget == FRESH else str(budget) for budget in sorted(budgets))
-        yield (
-            f"grid.budgets: {shown} with demand: {demand}; its curves are compared at one size of the "
-            "training set: use one budget without cut, and a study for each"
-        )
+    budgets: dict[str, set[int]] = {}
+    for _, entry, name, task in used(parts, "tasks"):
+        for lengths, length in itertools.product(entry.length_distributions, entry.lengths):
+            found = budgets_of(entry, task, lengths, length, parts["data"])
+            budgets.setdefault(name if task.is_text else "", set()).update(found)
+    for sizes in budgets.values():
+        if len(sizes) > 1:
+            shown = ", ".join("fresh" if size == FRESH else str(size) for size in sorted(sizes))
+            yield (
+                f"grid.budgets: {shown} with {option}; its curves are compared at one size of the "
+                "training set: use one budget without cut, and a study for each"
+            )
 
 
 def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:

@@ -21,7 +21,8 @@ def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
     cells : DataFrame
         One row per cell and replicate.
     measure : str
-        The success measure: "loss", "token_accuracy" or "sequence_accuracy".
+        The success measure: "loss", "token_accuracy" or "sequence_accuracy"; or the column of the
+        accuracy that judges the cells.
 
     Returns
     -------
@@ -31,10 +32,11 @@ def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
         measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
     """
     keys = [*CURVE_PLACE, "budget", "seed"]
+    column = measure if measure in cells else f"best_validation_{measure}"
     scored = cells.assign(
         learnt=cells["outcome"] == "learnt",
         fitted=cells["outcome"] != "not_fitted",
-        score=as_score(cells[f"best_validation_{measure}"], measure),
+        score=as_score(cells[column], measure),
     )
     best = scored.groupby(keys, sort=False)[["learnt", "fitted", "score"]].max()
     return best.reset_index()
@@ -130,6 +132,11 @@ def checks_of(row, checks: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["kind", "model", "minus_model", "quantity"]
     return checks[(checks[keys] == [getattr(row, key) for key in keys]).all(axis=1)]
+
+
+def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Return the rows of a table of laws that are about a task; all where a law holds for all tasks."""
+    return table[table["task"] == task] if "task" in table else table
 
 
 def contradictions(checks: pd.DataFrame) -> pd.DataFrame:

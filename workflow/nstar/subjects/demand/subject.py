@@ -19,11 +19,31 @@ def _introduction(study):
     )
 
 
+def _success(study):
+    """Return the accuracy, or loss, that decides whether a replicate has learnt, and its threshold."""
+    if study.subject.judge:
+        judge = study.subject.judge(study)
+        return {"measure": judge["column"], "threshold": judge["threshold"]}
+    return study.training.success.model_dump(mode="json")
+
+
 def _figures(study):
-    """Return the figures of each stratum: only what is known of each value, and of twice the length."""
-    best = () if study.axis.one_run else ("accuracy", "learning_curves")
+    """Return the figures of each stratum.
+
+    One run shows all numbers of steps, and is at its best at one of them. Tasks with questions are not
+    tested at twice the length. A subject with an accuracy of its own draws that one.
+    """
+    one_run, judged = study.axis.one_run, bool(study.subject.judge)
     longer = any(task.extrapolates for task in study.tasks.values())
-    return ("demand", "exponents", *best, *(["extrapolation"] if longer else []), "outcomes")
+    shown = {
+        "demand": True,
+        "exponents": True,
+        "accuracy": not one_run and not judged,
+        "learning_curves": not one_run,
+        "extrapolation": longer,
+        "outcomes": True,
+    }
+    return tuple(name for name, is_shown in shown.items() if is_shown)
 
 
 def _sharing_figure(study):
@@ -50,7 +70,7 @@ DEMAND = Subject(
             recipe="fit",
             job=lambda study: {
                 "axis": axis_job(study),
-                "success": study.training.success.model_dump(mode="json"),
+                "success": _success(study),
                 "fit": study.fit.model_dump(mode="json"),
             },
             reads=("cells", "thresholds", "learning_curves"),
@@ -69,7 +89,7 @@ DEMAND = Subject(
                     "max_steps": study.training.max_steps,
                     "evaluate_every": study.training.evaluate_every,
                     "decay": study.training.schedule.decay,
-                    "at": study.training.success.at,
+                    "at": "final" if study.subject.judge else study.training.success.at,
                 },
             },
             reads=("cells", "thresholds", "demand"),
@@ -83,7 +103,7 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "figures": study.figures.model_dump(mode="json"),
-                "extrapolation": "extrapolation" in _figures(study),
+                "drawn": _figures(study),
                 "sharing": bool(_sharing_figure(study)),
             },
             reads=(
@@ -103,7 +123,7 @@ DEMAND = Subject(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
                 *("demand", "learning_exponents", "sharing", "ratios"),
             ),
-            page=True,
+            page="findings",
         ),
     ),
 )

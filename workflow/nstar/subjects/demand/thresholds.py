@@ -1,5 +1,6 @@
 """Thresholds N* of every curve, and the lengths in its training sets."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,8 @@ import pandas as pd
 
 from nstar.cells import make_pool
 from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
-from nstar.stats import find_threshold
+from nstar.stats import Threshold, find_threshold
 from nstar.study import FRESH, Study
-from nstar.subjects.axis import Axis
 from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.columns import LENGTHS, THRESHOLDS
 from nstar.subjects.demand.selection import n_available
@@ -50,23 +50,44 @@ def find_thresholds(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         task, lengths = study.tasks[shared["task"]], shared["length_distribution"]
         pool = make_pool(task, lengths, shared["length"], study.data)
         shared["n_available"] = n_available(study, pool)
-        for seed, replicates in curve.groupby("seed"):
-            found = _threshold(replicates, study.axis)
-            rows.append({**shared, "rule": "seed", "seed": seed, **found})
-        rows.append({**shared, "rule": "any", "seed": pd.NA, **_threshold(curve, study.axis)})
+        marked = curve.assign(
+            learnt=curve["outcome"] == OUTCOMES[LEARNT],
+            fitted=curve["outcome"] != OUTCOMES[NOT_FITTED],
+        )
+        for rule, replicates, found in thresholds_by_rule(marked):
+            trained = one_per_replicate(study.axis, replicates)
+            rows.append(
+                {
+                    **shared,
+                    **rule,
+                    **found.rows(THRESHOLDS)[0],
+                    "limited_by_steps": not replicates.groupby("budget")["fitted"].any().all(),
+                    "n_replicates": len(trained),
+                    "n_diverged": int(trained["diverged"].sum()),
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def _threshold(replicates: pd.DataFrame, axis: Axis) -> dict[str, Any]:
-    """Return N* of a set of replicates, where success at a budget means that any of them learnt."""
-    trained = one_per_replicate(axis, replicates)
-    budget, outcome = replicates["budget"], replicates["outcome"]
-    learnt = (outcome == OUTCOMES[LEARNT]).groupby(budget).any()
-    fitted = (outcome != OUTCOMES[NOT_FITTED]).groupby(budget).any()
-    found = find_threshold(learnt.index, learnt.to_numpy(), fitted.to_numpy())
-    return {
-        **found.rows(THRESHOLDS)[0],
-        "limited_by_steps": not fitted.all(),
-        "n_replicates": len(trained),
-        "n_diverged": int(trained["diverged"].sum()),
-    }
+def thresholds_by_rule(
+    curve: pd.DataFrame,
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame, Threshold]]:
+    """Yield the demand of a curve by the rules: of each seed, and of any replicate.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        Replicates, or seeds over their learning rates: `budget`, `seed`, `learnt` and `fitted`.
+
+    Yields
+    ------
+    rule : dict
+        ``rule`` and ``seed``, which is missing for the rule ``any``.
+    replicates : DataFrame
+        The rows that the rule rests on; a budget succeeds when any of them learnt.
+    threshold : Threshold
+    """
+    parts = [({"rule": "seed", "seed": seed}, part) for seed, part in curve.groupby("seed")]
+    for rule, part in [*parts, ({"rule": "any", "seed": pd.NA}, curve)]:
+        outcomes = part.groupby("budget")[["learnt", "fitted"]].any()
+        yield rule, part, find_threshold(outcomes.index, *outcomes.to_numpy().T)

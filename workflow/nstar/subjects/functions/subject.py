@@ -56,7 +56,7 @@ FUNCTIONS = Subject(
             recipe="findings",
             job=lambda study: {"title": study.title},
             reads=("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts"),
-            page=True,
+            page="findings",
         ),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 from nstar.cells.naming import stratum_suffix
 from nstar.report.style import save, save_all
 from nstar.subjects.axis import AXES
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import cells_along, judged_along
 from nstar.subjects.demand.figures.demand import draw_demand
 from nstar.subjects.demand.figures.exponents import draw_exponents
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
@@ -25,8 +25,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options), ``extrapolation`` and
-        ``sharing`` (whether there are these figures).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options), ``drawn`` (names of the
+        figures of each stratum) and ``sharing`` (whether there is this figure).
     results : Path
     """
     width, dots_per_inch = job["figures"]["width_inches"], job["figures"]["dots_per_inch"]
@@ -36,7 +36,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "checks", "demand"),
         *("learning_curves", "learning_exponents"),
     )
-    for stratum, part in cells_along(job["axis"], cells).groupby(STRATUM):
+    trained = cells_along(job["axis"], cells)
+    for stratum, part in judged_along(job["axis"], cells, results).groupby(STRATUM):
         thresholds, exponents, checks, demand, *learning = (
             stratum_of(table, stratum) for table in others
         )
@@ -45,10 +46,13 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
             "exponents": draw_exponents(exponents, checks, width, axis=axis),
             "outcomes": draw_outcomes(part, width, axis=axis),
         }
-        if not axis.one_run:
+        if "accuracy" in job["drawn"]:
             drawn["accuracy"] = draw_accuracy(part, width, axis=axis)
-            drawn["learning_curves"] = draw_learning_curves(part, *learning, width, axis=axis)
-        if job["extrapolation"]:
+        if "learning_curves" in job["drawn"]:
+            drawn["learning_curves"] = draw_learning_curves(
+                stratum_of(trained, stratum), *learning, width, axis=axis
+            )
+        if "extrapolation" in job["drawn"]:
             drawn["extrapolation"] = draw_extrapolation(part, width)
         save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
     if job["sharing"]:

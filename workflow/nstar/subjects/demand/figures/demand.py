@@ -24,6 +24,7 @@ from nstar.report.axes import (
 from nstar.report.marks import draw_marks, meaning_handles
 from nstar.report.style import INK, Look, model_looks, styled
 from nstar.subjects.axis import BUDGET, Axis
+from nstar.subjects.demand.selection import of_task
 
 _MOST_SEED_BARS = 9  # per length in a panel; more would hide each other
 
@@ -60,10 +61,11 @@ def draw_demand(
         length so that they do not hide each other. Hollow marks with an arrow are censored.
     """
     looks = model_looks(thresholds["model"])
-    laws = fitted_laws(exponents)
     tasks = list(dict.fromkeys(thresholds["task"]))
+    laws = {task: fitted_laws(of_task(exponents, task)) for task in tasks}
+    with_law = set().union(*laws.values())
     most_columns = 3 if len(looks) <= 3 else 2 if len(looks) <= 5 else 1
-    models = [_model_handle(model, look, model in laws) for model, look in looks.items()]
+    models = [_model_handle(model, look, model in with_law) for model, look in looks.items()]
     meanings = meaning_handles(
         thresholds,
         symbol=axis.symbol,
@@ -75,7 +77,7 @@ def draw_demand(
     if len(known):
         dash = {"marker": "_", "markersize": 7, "markeredgewidth": 1.6}
         meanings.append(mark_handle("half of the seeds learn, interval", **dash))
-    if laws:
+    if with_law:
         meanings.append(Line2D([], [], label="power law fitted to the seeds", color=INK))
     figure, panels = wrap_panels(
         len(tasks),
@@ -100,8 +102,8 @@ def draw_demand(
                 draw_marks(panel, of_rule, look, size, bars=rule == "any" or seed_bars)
             of_model = known[(known["model"] == model) & (known["task"] == task)]
             _draw_halves(panel, of_model, shifts[model] - 0.16 * slot, look)
-            if model in laws:
-                _draw_law(panel, curves, laws[model], look)
+            if model in laws[task]:
+                _draw_law(panel, curves, laws[task][model], look)
         panel.set_title(task_title(task, rows["n_states"]), loc="left")
     _set_axes(panels, marks, axis)
     add_legend(figure, models, "upper")

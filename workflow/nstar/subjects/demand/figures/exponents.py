@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
 from nstar.subjects.axis import BUDGET, Axis
-from nstar.subjects.demand.selection import checks_of, contradictions
+from nstar.subjects.demand.selection import checks_of, contradictions, of_task
 
 AXIS_LABELS = {
     "length": "exponent \u03b1 of {} in sequence length n",
@@ -32,7 +32,7 @@ def draw_exponents(
     *,
     axis: Axis = BUDGET,
 ) -> Figure:
-    """Draw exponents and their differences with intervals, one panel per quantity.
+    """Draw exponents and their differences with intervals, one panel per quantity, and task with a law.
 
     Parameters
     ----------
@@ -52,9 +52,10 @@ def draw_exponents(
         estimate without an interval is hollow; where there is no estimate the reason stands. A
         value that another estimator contradicts is followed by a question mark.
     """
-    quantities = [name for name in AXIS_LABELS if (exponents["quantity"] == name).any()]
-    quantities = quantities or ["length"]
-    tables = [_rows_of(exponents, checks, name) for name in quantities]
+    shown = _quantities(exponents)
+    tables = [
+        _rows_of(of_task(exponents, task), of_task(checks, task), name) for task, name in shown
+    ]
     heights = [_ROW_INCHES * (len(table) + 1) + _FRAME_INCHES for table in tables]
     figure = Figure(figsize=(width_inches, sum(heights)), layout="constrained")
     panels = figure.subplots(len(tables), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -63,13 +64,26 @@ def draw_exponents(
     reason_inches = width_inches - _LABEL_INCHES * longest - _VALUE_INCHES
     n_characters = max(20, int(reason_inches / _REASON_INCHES))
     looks = model_looks(exponents.loc[exponents["kind"] == "exponent", "model"])
-    for panel, name, table in zip(panels, quantities, tables, strict=True):
+    for panel, (task, name), table in zip(panels, shown, tables, strict=True):
         _set_limits(panel, table)
         for position, row in zip(_positions(table), table.itertuples(), strict=True):
             look = looks.get(row.model) if row.kind == "exponent" else None
             _draw_row(panel, position, row, look or Look(INK, "D", "-"), n_characters)
         _label(panel, table, AXIS_LABELS[name].format(axis.symbol))
+        panel.set_title(task, loc="left")
     return figure
+
+
+def _quantities(exponents: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the task, empty where laws hold for all of them, and the quantity of each panel."""
+    tasks = dict.fromkeys(exponents["task"]) if "task" in exponents else [""]
+    found = [
+        (task, name)
+        for task in tasks
+        for name in AXIS_LABELS
+        if (of_task(exponents, task)["quantity"] == name).any()
+    ]
+    return found or [("", "length")]
 
 
 def _rows_of(exponents: pd.DataFrame, checks: pd.DataFrame, quantity: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
 from nstar.subjects.axis import AXES, BUDGET, Axis
-from nstar.subjects.demand.along import cells_along, one_per_replicate
+from nstar.subjects.demand.along import judged_along, one_per_replicate
 from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.readings import (
@@ -21,7 +21,7 @@ from nstar.subjects.demand.findings.readings import (
     robustness_table,
 )
 from nstar.tables import read_tables
-from nstar.tables.selection import CURVE, STRATUM, stratum_of
+from nstar.tables.selection import CURVE, LAW, stratum_of
 
 
 def write_findings(job: Mapping[str, Any], results: Path) -> None:
@@ -33,13 +33,19 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
         ``axis`` (see `nstar.subjects.axis.axis_job`) and ``title`` of the study.
     results : Path
     """
-    cells, *others = read_tables(
+    cells, *tables = read_tables(
         results,
         *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
         *("demand", "learning_exponents", "sharing", "ratios"),
     )
-    along = cells_along(job["axis"], cells)
-    page = findings_page(along, *others, job["title"], axis=AXES[job["axis"]["name"]])
+    axis = job["axis"]
+    page = findings_page(
+        judged_along(axis, cells, results),
+        *tables,
+        job["title"],
+        axis=AXES[axis["name"]],
+        judge=axis.get("judge"),
+    )
     write_page(page, results / "findings.html")
 
 
@@ -57,6 +63,7 @@ def findings_page(
     study_title: str,
     *,
     axis: Axis = BUDGET,
+    judge: Mapping[str, Any] | None = None,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
 
@@ -86,12 +93,15 @@ def findings_page(
         Heading of the page.
     axis : Axis, optional
         What demand is sought of; its words are those of the page.
+    judge : mapping, optional
+        What decides whether a replicate has learnt, where ``training.success`` does not.
 
     Returns
     -------
     str
-        The page: for each supervision and length distribution exponents, differences, checks, forms,
-        N*, learning curves, warnings, extrapolation; then sharing factors and ratios, if there are any.
+        The page: for each supervision and length distribution, and task where each has a law, exponents,
+        differences, checks, forms, N*, learning curves, warnings, extrapolation; then sharing factors
+        and ratios, if there are any.
         An exponent or difference without an interval is reported with the reason and without a
         conclusion; one that another estimator contradicts says so.
     """
@@ -99,12 +109,15 @@ def findings_page(
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis)
-        for stratum, of_stratum in cells.groupby(STRATUM, sort=False)
+        for stratum, of_stratum in cells.groupby(
+            [name for name in LAW if name in exponents], sort=False
+        )
     ]
     return render_page(
         "demand/findings.html",
         title=study_title,
         axis=axis,
+        judge=judge,
         size=_size(one_per_replicate(axis, cells), thresholds),
         parts=parts,
         sharing=sharing_tables(sharing),

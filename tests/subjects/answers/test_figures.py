@@ -11,7 +11,7 @@ from support.answer_tables import answer, exponents_of, steps, table, widths_of
 
 from nstar.report.marks import ARROW_DOWN, ARROW_UP
 from nstar.report.style import save
-from nstar.subjects.widths.figures import (
+from nstar.subjects.answers.figures import (
     draw_locality,
     draw_operations,
     draw_width_accuracy,

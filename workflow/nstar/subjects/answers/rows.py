@@ -6,7 +6,7 @@ import xarray as xr
 from nstar.kinds.families import family_along
 from nstar.measures.flops import forward_flops
 from nstar.study import Study
-from nstar.subjects.widths.columns import ANSWERS
+from nstar.subjects.answers.columns import ANSWERS
 
 
 def answer_rows(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.answer_tables import answer, exponents_of, steps, table, widths_of
 
-from nstar.subjects.widths.findings import findings_page
+from nstar.subjects.answers.findings import findings_page
 
 WIDTHS, LENGTHS = (4, 8, 16, 32, 64, 128), (5, 10, 20, 40, 80)
 
@@ -48,6 +48,12 @@ def test_growth_is_claimed_only_where_the_interval_excludes_none():
     )
     assert "Neither growth nor its absence is shown. The interval holds 0." in text
     assert "linear grows faster." in text
+
+
+def test_a_difference_that_the_number_of_comparisons_explains_is_no_finding():
+    text = page(two_families(), p_value_holm=0.2)
+    assert "The interval excludes 0, but not once the number of comparisons counts." in text
+    assert "grows faster" not in text and "0.2 The interval" in text
 
 
 def test_what_is_not_identified_stands_with_its_reason_and_without_numbers():

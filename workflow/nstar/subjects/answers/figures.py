@@ -44,6 +44,8 @@ _BAR_INCHES, _LABEL_INCHES = 0.8, 0.65  # width of the colour bar; of the labels
 _FONT_SHARE = 0.36  # of the width of a field, so that four digits fit beside each other
 _LEAST_INCHES = 1.3  # of a panel; the figure of many tasks is wider than asked for
 _FRAME = "#D55E00"  # vermilion, which no accuracy has
+DRAWN_RULES = ("seed", "mean")
+"""Rules of D* that have marks; the figure of demand has those of any seed."""
 
 
 def draw_figures(job: Mapping[str, Any], results: Path) -> None:
@@ -238,7 +240,10 @@ def draw_locality(
 
 def _chosen(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
     """Return the rows of a measure and threshold, at the largest budget of each task."""
-    return _largest_budgets(of_measure(table, measure, threshold))
+    chosen = of_measure(table, measure, threshold)
+    if "rule" in chosen:
+        chosen = chosen[chosen["rule"].isin(DRAWN_RULES)]
+    return _largest_budgets(chosen)
 
 
 def _largest_budgets(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 from support.answer_tables import JOB, answer, chosen, exponents_of, steps, table, widths_of
 from support.published import points
 
-from nstar.subjects.widths.exponents import fit_widths
+from nstar.subjects.answers.exponents import fit_widths
 from nstar.tables import read_table, write_table
 
 
@@ -17,10 +17,10 @@ def test_width_of_a_seed_and_of_the_mean():
         for width, accuracy in zip((16, 32, 64), values, strict=True)
     ]
     found = chosen(widths_of(rows), measure="chain", threshold=0.9)
-    assert found["rule"].tolist() == ["seed", "seed", "mean"]
-    assert found["d_star"].tolist() == [32, 64, 64]
-    assert found["lower"].tolist() == [16, 32, 32]
-    assert found["least_flops"].tolist() == [5 * 32**2, 5 * 64**2, 5 * 64**2]
+    assert found["rule"].tolist() == ["seed", "seed", "any", "mean"]
+    assert found["d_star"].tolist() == [32, 64, 32, 64]
+    assert found["lower"].tolist() == [16, 32, 16, 32]
+    assert found["least_flops"].tolist() == [5 * 32**2, 5 * 64**2, 5 * 32**2, 5 * 64**2]
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,21 @@ def test_differences_have_the_families_that_they_are_of():
     estimates = found.set_index(["family", "minus_family"])["estimate"]
     assert set(estimates.index) == {("standard", ""), ("linear", ""), ("standard", "linear")}
     assert estimates["standard", "linear"] == pytest.approx(-1, abs=0.2)
+
+
+def test_differences_are_adjusted_for_the_pairs_of_families_of_one_exponent():
+    lengths, widths = (5, 10, 20, 40, 80), (4, 8, 16, 32, 64, 128, 256)
+    needs = {"standard": lambda n: 10, "linear": lambda n: n, "sparse": lambda n: 6 * n**0.5}
+    rows = [
+        row for name, need in needs.items() for row in steps(need, lengths, widths, family=name)
+    ]
+    shared = {"measure": "chain", "threshold": 0.9, "covariate": "length", "quantity": "width"}
+    found = chosen(exponents_of(rows), **shared)
+    of_pairs = found["minus_family"] != ""
+    assert found.loc[~of_pairs, ["p_value", "p_value_holm"]].isna().all(axis=None)
+    values = found.loc[of_pairs].sort_values("p_value")
+    raw, adjusted = values["p_value"].to_numpy(), values["p_value_holm"].to_numpy()
+    assert adjusted == pytest.approx(np.minimum(1, np.maximum.accumulate(raw * [3, 2, 1])))
 
 
 def test_locality_is_a_covariate_at_one_length():

@@ -32,7 +32,7 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
     """
     tables = read_tables(results, "answers", "widths", "width_exponents")
     page = findings_page(*tables, job["measure"], job["threshold"], job["title"])
-    write_page(page, results / "findings.html")
+    write_page(page, results / "answers.html")
 
 
 def findings_page(
@@ -88,7 +88,7 @@ def findings_page(
     }
     asked = f"{100 * threshold:g} % of {'answers' if measure == 'answer' else 'chains'}"
     return render_page(
-        "widths/findings.html", title=study_title, size=size, asked=asked, parts=parts
+        "answers/findings.html", title=study_title, size=size, asked=asked, parts=parts
     )
 
 
@@ -196,16 +196,24 @@ def _reading(row: Any) -> str:
 
 def _difference(row: Any) -> dict[str, str]:
     """Return the line of the difference of two families."""
-    readings = {
-        "above": f"{row.family} grows faster.",
-        "below": f"{row.minus_family} grows faster.",
-        "includes": "No difference is shown.",
-    }
     return _named(row) | {
         "families": f"{row.family} \u2212 {row.minus_family}",
         "value": _value(row),
-        "reading": readings[side_of_zero(row)] if has_interval(row) else row.reason,
+        "p_value": "" if math.isnan(row.p_value_holm) else f"{row.p_value_holm:.2g}",
+        "reading": _read_difference(row),
     }
+
+
+def _read_difference(row: Any) -> str:
+    """Return what the interval of a difference says once the number of comparisons counts."""
+    if not has_interval(row):
+        return row.reason
+    side = side_of_zero(row)
+    if side == "includes":
+        return "No difference is shown."
+    if row.p_value_holm > 1 - row.confidence:
+        return "The interval excludes 0, but not once the number of comparisons counts."
+    return f"{row.family if side == 'above' else row.minus_family} grows faster."
 
 
 def _others(exponents: pd.DataFrame, read: dict[str, Any]) -> Iterator[dict[str, str]]:

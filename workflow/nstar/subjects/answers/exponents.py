@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from scipy.optimize import isotonic_regression
 
 from nstar.stats import (
     ScalingFit,
+    Threshold,
     Words,
     compare_coefficients,
     find_slope_range,
     find_threshold,
     fit_scaling,
 )
+from nstar.subjects.answers.columns import WIDTH_EXPONENTS, WIDTHS
 from nstar.subjects.axis import WIDTH
-from nstar.subjects.widths.columns import WIDTH_EXPONENTS, WIDTHS
+from nstar.subjects.demand.exponents import adjust_p_values
+from nstar.subjects.demand.thresholds import thresholds_by_rule
 from nstar.tables import read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
 
@@ -68,37 +72,40 @@ def fit_widths(job: Mapping[str, Any], results: Path) -> None:
 
 
 def find_widths(runs: pd.DataFrame, thresholds: list[float]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the table of widths: D* by seed, and of the mean over seeds."""
+    """Yield the rows of the table of widths: D* by seed, of any seed, and of the mean over seeds."""
     keys = [*SIZE, "family"]
     for key, part in runs.groupby(keys, sort=False, dropna=False):
         shared = dict(zip(keys, key, strict=True)) | {"n_tokens": part["n_tokens"].iloc[0]}
         flops = part.groupby("width")["flops"].first()
         for measure, threshold in itertools.product(ANSWER_MEASURES, thresholds):
             named = shared | {"measure": measure, "threshold": threshold}
-            for seed, own in part.groupby("seed"):
-                accuracies = own.set_index("width")[measure].sort_index()
-                yield named | {"rule": "seed", "seed": seed} | _find(accuracies, threshold, flops)
-            accuracies = part.groupby("width")[measure].mean()
-            yield (
-                named | {"rule": "mean", "seed": pd.NA} | _find(accuracies, threshold, flops, True)
+            reached = part.assign(
+                budget=part["width"], learnt=part[measure] >= threshold, fitted=True
             )
+            for rule, _, found in thresholds_by_rule(reached):
+                yield named | rule | _bracket(found, flops)
+            means = part.groupby("width")[measure].mean()
+            rule = {"rule": "mean", "seed": pd.NA}
+            yield named | rule | _bracket(_threshold_of_mean(means, threshold), flops)
 
 
-def _find(
-    accuracies: pd.Series, threshold: float, flops: pd.Series, smooth: bool = False
-) -> dict[str, Any]:
-    """Return D* of accuracies by width, made monotone first where they are to be smoothed."""
-    found = find_threshold(accuracies.index, accuracies.to_numpy() >= threshold)
-    monotone = found.monotone
-    if smooth:
-        rising = isotonic_regression(accuracies.to_numpy()).x
-        found = find_threshold(accuracies.index, rising >= threshold)
+def _threshold_of_mean(means: pd.Series, threshold: float) -> Threshold:
+    """Return D* of mean accuracies by width, made monotone; ``monotone`` says whether they were."""
+    raw, rising = (
+        find_threshold(means.index, values >= threshold)
+        for values in (means.to_numpy(), isotonic_regression(means.to_numpy()).x)
+    )
+    return replace(rising, monotone=raw.monotone)
+
+
+def _bracket(found: Threshold, flops: pd.Series) -> dict[str, Any]:
+    """Return the columns of a threshold, with the operations at the width D*."""
     return {
         "d_star": found.n_star,
         "lower": found.lower,
         "upper": found.upper,
         "censoring": found.censoring,
-        "monotone": monotone,
+        "monotone": found.monotone,
         "n_widths": found.n_budgets,
         "least_flops": flops.get(found.n_star, np.nan),
     }
@@ -141,8 +148,12 @@ def fit_exponents(
                     kinds = job["tasks"][named["task"]], job["families"][family]
                     theory = THEORY.get(kinds, {}).get(quantity, np.nan)
                 yield _row(shared, fits[family], family=family, theory=theory, **slopes)
-            for first, second in itertools.combinations(fits, 2):
-                yield _difference(shared, fits, first, second, job["confidence"])
+            pairs = [
+                _difference(shared, fits, first, second, job["confidence"])
+                for first, second in itertools.combinations(fits, 2)
+            ]
+            adjust_p_values(pairs)
+            yield from pairs
 
 
 def _is_of_the_paper(runs: pd.DataFrame) -> bool:
@@ -215,7 +226,8 @@ def _slope_range(
 def _row(shared: Mapping[str, Any], fit: ScalingFit, **others: Any) -> dict[str, Any]:
     """Return the row of one exponent."""
     row = fit.row_of(shared["covariate"], WIDTH_EXPONENTS)
-    return {**row, **shared, "minus_family": "", **others}
+    unknown = dict.fromkeys(("p_value", "p_value_holm"), np.nan)
+    return {**row, **shared, **unknown, "minus_family": "", **others}
 
 
 def _difference(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nstar.cells import used
+from nstar.subjects.demand.mistakes import several_budgets
 
 
 def answer_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -20,6 +21,7 @@ def answer_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
                 f"grid.{i}.tasks: {name} asks no questions, which evaluation.answers is about; leave "
                 "it out"
             )
+    yield from several_budgets(parts, "evaluation.answers")
     if parts["search"] != "all":
         yield (
             f"search: {parts['search']} goes by training.success, and evaluation.answers by the accuracy "

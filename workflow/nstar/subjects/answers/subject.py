@@ -1,9 +1,10 @@
-"""The width that answering questions needs: D* of every size, and how it grows."""
+"""Answers to questions: a measure that decides which width is enough, and what it adds to the demand."""
 
 from nstar.kinds.families import family_along
+from nstar.subjects.answers.columns import TABLES
+from nstar.subjects.answers.options import AnswerMeasures
+from nstar.subjects.demand.subject import DEMAND
 from nstar.subjects.subject import Step, Subject
-from nstar.subjects.widths.columns import TABLES
-from nstar.subjects.widths.options import AnswerMeasures
 
 
 def _figures(study):
@@ -25,28 +26,41 @@ def _shown(study):
     return {"measure": answers.measure, "threshold": answers.main_threshold}
 
 
-WIDTHS = Subject(
-    name="widths",
+def _judge(study):
+    """Return the accuracy that decides whether a replicate has learnt, that which figures show."""
+    answers = study.evaluation.answers
+    return {
+        "table": "answers",
+        "column": f"{answers.measure}_accuracy",
+        "threshold": answers.main_threshold,
+        "meaning": answers.meaning("measure", answers.measure),
+    }
+
+
+ANSWERS = Subject(
+    name="answers",
     introduction=lambda study: (
         "This study asks what width D* networks need to answer questions, and how it grows "
         "with the size n of the problem. The definitions follow Yang et al. (2024), `arXiv "
         "2402.13934 <https://arxiv.org/abs/2402.13934>`__."
     ),
-    mistakes="nstar.subjects.widths.mistakes:answer_mistakes",
+    mistakes="nstar.subjects.answers.mistakes:answer_mistakes",
+    base=DEMAND,
+    judge=_judge,
     axes=("width",),
     option="answers",
     options=AnswerMeasures,
     option_meaning="what is measured of networks that answer questions; a study that has it is about "
     "the width that these need, and not about data",
     tables=TABLES,
-    recipes={"widths": 2, "figures": 3, "findings": 4},
+    recipes={"widths": 3, "figures": 3, "findings": 5},
     collected=("answers",),
-    block_rows="nstar.subjects.widths.rows:answer_rows",
+    block_rows="nstar.subjects.answers.rows:answer_rows",
     steps=(
         Step(
             name="fit_widths",
             message="Find the widths that are needed, and fit how they grow.",
-            run="nstar.subjects.widths.exponents:fit_widths",
+            run="nstar.subjects.answers.exponents:fit_widths",
             recipe="widths",
             job=lambda study: {
                 "thresholds": study.evaluation.answers.thresholds,
@@ -61,9 +75,9 @@ WIDTHS = Subject(
             makes=("widths", "width_exponents"),
         ),
         Step(
-            name="draw_figures",
-            message="Draw the figures.",
-            run="nstar.subjects.widths.figures:draw_figures",
+            name="draw_answers",
+            message="Draw how questions are answered.",
+            run="nstar.subjects.answers.figures:draw_figures",
             recipe="figures",
             job=lambda study: {
                 "figures": study.figures.model_dump(mode="json"),
@@ -74,13 +88,13 @@ WIDTHS = Subject(
             figures=_figures,
         ),
         Step(
-            name="write_findings",
-            message="Write what the numbers say.",
-            run="nstar.subjects.widths.findings:write_findings",
+            name="write_answers",
+            message="Write how questions are answered.",
+            run="nstar.subjects.answers.findings:write_findings",
             recipe="findings",
             job=lambda study: {"title": study.title, **_shown(study)},
             reads=("answers", "widths", "width_exponents"),
-            page=True,
+            page="answers",
         ),
     ),
 )

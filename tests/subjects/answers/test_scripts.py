@@ -37,12 +37,12 @@ def results(tmp_path_factory):
 
 def run(step, results, job):
     return run_script(
-        "analyse_study.py", "widths." + step, "--results", results, "--job", json.dumps(job)
+        "analyse_study.py", "answers." + step, "--results", results, "--job", json.dumps(job)
     )
 
 
 def test_every_figure_of_every_stratum_is_written(results):
-    finished = run("draw_figures", results, DRAWN)
+    finished = run("draw_answers", results, DRAWN)
     assert finished.returncode == 0, finished.stderr
     assert {path.name for path in (results / "figures").iterdir()} == {
         f"{name}_{stratum}_fixed.{ending}"
@@ -53,7 +53,7 @@ def test_every_figure_of_every_stratum_is_written(results):
 
 
 def test_the_page_is_written_with_what_was_fitted(results):
-    finished = run("write_findings", results, DRAWN)
+    finished = run("write_answers", results, DRAWN)
     assert finished.returncode == 0, finished.stderr
-    page = (results / "findings.html").read_text()
+    page = (results / "answers.html").read_text()
     assert "How it grows" in page and "Chain of thought, fixed lengths" in page

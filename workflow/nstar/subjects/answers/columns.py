@@ -85,10 +85,10 @@ WIDTHS: Mapping[str, Column] = {
     "rule": Column(
         "str",
         "1",
-        "`seed`: each seed for itself, with its best learning rate; `mean`: the mean accuracy over "
-        "seeds, made monotone in the width",
+        "`seed`: each seed for itself, with its best learning rate; `any`: the best seed at each width; "
+        "`mean`: the mean accuracy over seeds, made monotone in the width",
     ),
-    "seed": Column("Int64", "1", "seed; empty by the rule `mean`"),
+    "seed": Column("Int64", "1", "seed; empty by the rules `any` and `mean`"),
     "d_star": Column(
         "float64", "units", "D*, smallest width that reaches the threshold; empty if none does"
     ),
@@ -124,6 +124,13 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
     "lower": Column("float64", "1", "lower end of the interval"),
     "upper": Column("float64", "1", "upper end of the interval"),
     "confidence": Column("float64", "1", "nominal coverage of the interval"),
+    "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "p_value_holm": Column(
+        "float64",
+        "1",
+        "`p_value` adjusted by Holm for the pairs of families of one task, measure, threshold, quantity "
+        "and covariate",
+    ),
     "slope_lower": Column(
         "float64",
         "1",
