@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import isotonic_regression
+import scipy
 
 from nstar.stats.checks import as_columns, check_labels, refuse_rows
 
@@ -69,7 +69,7 @@ class Observations:
             rows = (self.curve == number) & seen
             if rows.any():
                 share = self.n_learnt[rows] / self.n_runs[rows]
-                isotonic = isotonic_regression(share, weights=self.n_runs[rows]).x
+                isotonic = scipy.optimize.isotonic_regression(share, weights=self.n_runs[rows]).x
                 passes = isotonic[0] <= 0.5 + NEAR_HALF and isotonic[-1] >= 0.5 - NEAR_HALF
                 bracketed[number] = passes
         return bracketed
