@@ -12,7 +12,14 @@ import pytest
 import xarray as xr
 import yaml
 from support.studies import EXTREMES, JOINED, changed, tiny
-from support.workflow import ROOT, STABLE_TABLES, make_run, snakemake, write_config
+from support.workflow import (
+    ROOT,
+    STABLE_TABLES,
+    make_run,
+    snakemake,
+    snakemake_afresh,
+    write_config,
+)
 
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
@@ -22,10 +29,10 @@ from nstar.tables import read_table
 ASKED = "supervision~aligned/length_distribution~fixed"
 
 
-def planned(folder, study):
+def planned(folder, study, run=snakemake):
     """Return the rules that a dry run would start, without their coordinates, and the cells."""
     write_config(folder, study)
-    shown = snakemake(folder, "--dry-run")
+    shown = run(folder, "--dry-run")
     assert shown.returncode == 0, shown.stderr
     text = shown.stdout + shown.stderr
     rules = re.findall(r"^([\w-]+) +\d+$", text, flags=re.MULTILINE)
@@ -145,7 +152,7 @@ def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_pa
     for path in [path for path in checkout.rglob("*") if path.suffix in (".py", ".smk")]:
         path.write_text(path.read_text() + "\n# a comment\n")
     monkeypatch.setenv("PYTHONPATH", str(checkout / "workflow"))
-    shown = snakemake(folder, "--snakefile", checkout / "Snakefile", "--dry-run")
+    shown = snakemake_afresh(folder, "--snakefile", checkout / "Snakefile", "--dry-run")
     assert "Nothing to be done" in shown.stdout + shown.stderr
 
 
@@ -164,16 +171,13 @@ def test_lost_cell_is_made_again_alone(folder):
     assert cells == {str(lost.relative_to(folder))}
 
 
-def test_dry_run_imports_no_torch(folder, tmp_path):
+def test_dry_run_imports_no_torch(folder, tmp_path, monkeypatch):
     trap = tmp_path / "trap"
     trap.mkdir()
     (trap / "torch.py").write_text("raise SystemExit('torch was imported')")
-    os.environ["PYTHONPATH"] = str(trap)
-    try:
-        rules, _ = planned(folder, changed(EXTREMES, **{"training.max_steps": 120}))
-    finally:
-        del os.environ["PYTHONPATH"]
-    assert "train_cells" in rules
+    monkeypatch.setenv("PYTHONPATH", str(trap))
+    study = changed(EXTREMES, **{"training.max_steps": 120})
+    assert "train_cells" in planned(folder, study, snakemake_afresh)[0]
 
 
 def link_results(folder, target):
