@@ -165,3 +165,18 @@ def test_planning_imports_nothing_heavy():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_tables_figures_and_pages_load_no_statistics_that_they_do_not_use():
+    """Loading SciPy and statsmodels takes a second; only steps that fit pay for it."""
+    code = (
+        "import sys; from nstar.subjects.registry import SUBJECTS; import nstar.jobs.collection;"
+        "from nstar.subjects.subject import load;"
+        "[load(subject.study_tables) for subject in SUBJECTS if subject.study_tables];"
+        "[load(step.run) for subject in SUBJECTS for step in subject.steps"
+        " if step.page or step.name == 'draw_figures'];"
+        "print([m for m in ('scipy.optimize', 'scipy.stats', 'statsmodels.tools')"
+        " if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -3,14 +3,13 @@
 import copy
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from support.scripts import run_script
 from support.studies import TINY, changed, tiny
+from support.workflow import snakemake
 
 from nstar.errors import LONGEST_LINE, ConfigError
 from nstar.reading.check import load_study
@@ -446,15 +445,9 @@ THROUGH_SNAKEMAKE = [STRAIGHT_TO_A_USER[i] for i in (0, 3, 6, 7, 9, 11, 12)]
 """Of each kind; the workflow reads a configuration as the script does, and starts more slowly."""
 
 
-def run(folder, *command):
-    """Return exit code and output of a command."""
-    finished = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def run_workflow(folder, *arguments):
+    finished = snakemake(folder, *arguments)
     return finished.returncode, finished.stdout + finished.stderr
-
-
-def snakemake(folder, *arguments):
-    command = (Path(sys.executable).parent / "snakemake", "--snakefile", ROOT / "Snakefile")
-    return run(folder, *command, "--cores", "1", *arguments)
 
 
 def plan_study(folder, *arguments):
@@ -474,7 +467,7 @@ def assert_refused(folder, finished, words):
     ("program", "group", "name"),
     [
         *((plan_study, *mutation) for mutation in STRAIGHT_TO_A_USER),
-        *((snakemake, *mutation) for mutation in THROUGH_SNAKEMAKE),
+        *((run_workflow, *mutation) for mutation in THROUGH_SNAKEMAKE),
     ],
 )
 def test_both_programs_refuse_before_any_job(program, group, name, tmp_path):
@@ -483,7 +476,7 @@ def test_both_programs_refuse_before_any_job(program, group, name, tmp_path):
     assert_refused(tmp_path, program(tmp_path), words)
 
 
-@pytest.mark.parametrize("program", [snakemake, plan_study])
+@pytest.mark.parametrize("program", [run_workflow, plan_study])
 def test_a_configuration_that_is_not_there(program, tmp_path):
     (tmp_path / "other.yaml").write_text(TEXT)
     assert_refused(tmp_path, program(tmp_path), "configuration config.yaml does not exist")
@@ -498,7 +491,7 @@ def test_a_study_that_is_not_there_is_looked_for(tmp_path):
 def test_command_line_goes_on_top_of_the_file(tmp_path):
     write(tmp_path, replaced("name: aligned_addition\n", ""))
     jobs = "jobs={shortest_minutes: 10, longest_minutes: ten}"
-    finished = snakemake(tmp_path, "--config", "name=9lives", "title=", jobs, "--dry-run")
+    finished = run_workflow(tmp_path, "--config", "name=9lives", "title=", jobs, "--dry-run")
     assert_refused(tmp_path, finished, "name: '9lives': must be a name")
     assert "jobs.longest_minutes: 'ten': must be a number" in finished[1]
     assert "shortest" not in finished[1], "braces hold numbers too"
@@ -509,7 +502,7 @@ def test_command_line_goes_on_top_of_the_file(tmp_path):
 def test_file_of_the_command_line_is_read_in_place_of_the_usual_one(tmp_path):
     write(tmp_path, TEXT)
     (tmp_path / "other.yaml").write_text(replaced("max_steps: 3000", "max_steps: 010"))
-    finished = snakemake(tmp_path, "--configfile", "other.yaml")
+    finished = run_workflow(tmp_path, "--configfile", "other.yaml")
     assert_refused(tmp_path, finished, "max_steps: 010 would be read as 8")
 
 

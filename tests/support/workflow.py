@@ -1,12 +1,19 @@
 """Running the workflow as a user does: snakemake in a folder with a configuration."""
 
+import multiprocessing
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
+
+LOADED = multiprocessing.get_context("forkserver")
+"""Its processes are forks of one that has loaded Snakemake, which takes a second and more."""
+LOADED.set_forkserver_preload(["snakemake.cli", "pandas", "nstar.plan.forecast_text"])
 STABLE_TABLES = tuple(
     f"results/tables/{name}"
     for name in (
@@ -27,9 +34,34 @@ def snakemake_command(folder, *arguments):
 
 
 def snakemake(folder, *arguments):
-    """Run the workflow in a folder and return the finished process."""
+    """Run the workflow in a folder and return the finished process, a fork that has loaded Snakemake."""
+    command = [str(word) for word in snakemake_command(folder, *arguments)]
+    with tempfile.TemporaryDirectory() as texts:
+        streams = [Path(texts, name) for name in ("output", "errors")]
+        process = LOADED.Process(target=_run, args=(command, folder, dict(os.environ), streams))
+        process.start()
+        process.join()
+        texts = [stream.read_text() for stream in streams]
+    return subprocess.CompletedProcess(command, process.exitcode, *texts)
+
+
+def snakemake_afresh(folder, *arguments):
+    """Do the same in a process that loads everything itself, from its own ``PYTHONPATH``."""
     command = snakemake_command(folder, *arguments)
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
+
+
+def _run(command, folder, environment, streams):
+    """Be the process of a command of Snakemake, in a fork."""
+    for number, stream in enumerate(streams, start=1):
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), number)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = command
+    from snakemake.cli import main  # already there
+
+    sys.exit(main())
 
 
 def write_config(folder, study):

@@ -77,6 +77,23 @@ def test_pack_is_split_before_memory_runs_out(monkeypatch):
     assert launch_size(model_of(), data_for(LSTM, [0]), rules(), 100) == 5
 
 
+def test_pack_is_planned_from_one_trial_where_there_is_room_in_plenty(monkeypatch):
+    model, data = model_of(), data_for(LSTM, [0])
+    plan, sizes = plan_memory(model, data, rules()), []
+
+    def counted(*arguments):
+        sizes.append(arguments[-1])
+        return launch_bytes(*arguments)
+
+    monkeypatch.setattr(launch, "launch_bytes", counted)
+    monkeypatch.setattr(launch, "_fastest_size", lambda model, data, rules, most: most)
+    for replicates, tried in ((200, [2]), (100, [2, 1, 2])):
+        monkeypatch.setattr(launch, "free_memory_bytes", lambda _, n=replicates: 2 * plan.of(n) + 1)
+        sizes.clear()
+        assert launch_size(model, data, rules(), 100) == 100
+        assert sizes == tried
+
+
 def test_one_replicate_too_many_is_refused_before_the_first_step(monkeypatch):
     monkeypatch.setattr(launch, "free_memory_bytes", lambda device: 1000)
     with pytest.raises(DeviceError, match=r"batch size 6 and length 5 needs .* GiB on cpu.*lower"):
@@ -130,7 +147,7 @@ def test_model_whose_trial_does_not_fit_is_refused(monkeypatch):
     def does_not_fit(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr(launch, "plan_memory", does_not_fit)
+    monkeypatch.setattr(launch, "launch_bytes", does_not_fit)
     with pytest.raises(DeviceError, match=r"length 5 does not fit on cpu.* lower"):
         launch_size(model_of(), data_for(LSTM, [0]), rules(), 1)
 

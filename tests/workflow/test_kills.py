@@ -13,7 +13,13 @@ import psutil
 import pytest
 import torch
 from support.studies import tiny
-from support.workflow import make_run, snakemake_command, tables_of, write_config
+from support.workflow import (
+    STABLE_TABLES,
+    make_run,
+    snakemake_command,
+    tables_of,
+    write_config,
+)
 
 from nstar.cells.paths import checkpoints_of
 from nstar.files import is_partial
@@ -28,9 +34,9 @@ STUDY = tiny(
     models={"dense": {"kind": "dense_ssm", "width": 8}},
     **{
         "grid": [{"lengths": [4, 5], "budgets": [2, 4, 8]}],
-        "training.max_steps": 1000,
+        "training.max_steps": 500,
         "training.success": {"measure": "loss", "threshold": 1e-4},
-        "jobs": {"checkpoint_seconds": 0.2},
+        "jobs": {"checkpoint_seconds": 0.1},
     },
 )
 """Two jobs that train, one curve each, and one that evaluates."""
@@ -70,7 +76,7 @@ Jobs that outlive Snakemake finish their work, so that it is killed once in each
 @pytest.fixture(scope="module")
 def left_alone(tmp_path_factory):
     started = time.monotonic()
-    folder = make_run(tmp_path_factory.mktemp("alone"), STUDY)
+    folder = make_run(tmp_path_factory.mktemp("alone"), STUDY, *STABLE_TABLES)
     return tables_of(folder), time.monotonic() - started
 
 
@@ -124,12 +130,12 @@ def test_many_kills_at_random_moments(victim, left_alone, tmp_path):
 
 
 def start(folder, **environment):
-    """Start the workflow in a folder, as the leader of a group of processes."""
+    """Start the workflow in a folder up to its tables, as the leader of a group of processes."""
     shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
     path = os.pathsep.join(filter(None, [str(HOOK), os.environ.get("PYTHONPATH", "")]))
     with (folder / "output.txt").open("w") as output:
         return subprocess.Popen(
-            snakemake_command(folder),
+            snakemake_command(folder, *STABLE_TABLES),
             stdout=output,
             stderr=output,
             start_new_session=True,

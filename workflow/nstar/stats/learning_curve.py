@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit, logit, xlogy
+import scipy
 
 from nstar.stats.checks import as_columns, check_confidence, check_labels, refuse_rows
 from nstar.stats.design import OF_DATA, Words
@@ -239,7 +238,7 @@ def _curve(params, log_budget, chance: float) -> tuple[np.ndarray, np.ndarray]:
     log_midpoint, log_exponent, floor = params
     exponent = np.exp(log_exponent)
     log_ratio = exponent * (log_budget - log_midpoint)
-    left = expit(-log_ratio)  # share of the way from the floor to chance
+    left = scipy.special.expit(-log_ratio)  # share of the way from the floor to chance
     by_log_ratio = -(chance - floor) * left * (1 - left)
     jacobian = np.column_stack([-by_log_ratio * exponent, by_log_ratio * log_ratio, 1 - left])
     return floor + (chance - floor) * left, jacobian
@@ -265,7 +264,7 @@ class _Model:
         fitted = np.maximum(fitted, TINY)
         if self.variance == "binomial":
             fitted = np.minimum(fitted, 1 - TINY)
-            terms = xlogy(error, fitted) + xlogy(1 - error, 1 - fitted)
+            terms = scipy.special.xlogy(error, fitted) + scipy.special.xlogy(1 - error, 1 - fitted)
         else:
             terms = -error / fitted - np.log(fitted)
         return -terms.sum(), -((error - fitted) / self.spread(fitted)) @ jacobian
@@ -279,7 +278,7 @@ class _Model:
                 "curve."
             )
         reach = np.ptp(budgets)
-        steepest = np.log(2 * logit(1 - FALL) / np.diff(budgets).min())
+        steepest = np.log(2 * scipy.special.logit(1 - FALL) / np.diff(budgets).min())
         low, high = budgets[0] - reach, budgets[-1] + reach
         means = [error[log_budget == one].mean() for one in budgets]
         unit = np.clip(min(means), 1e-6 * self.chance, self.chance)  # scale of the floor
@@ -290,7 +289,7 @@ class _Model:
 
         bounds = [(low, high), (np.log(LEAST_EXPONENT), steepest), (0, 0.999 * self.chance / unit)]
         ends = [
-            minimize(
+            scipy.optimize.minimize(
                 scaled,
                 [budgets[0] + share * reach, min(np.log(exponent), steepest), 0.3],
                 jac=True,

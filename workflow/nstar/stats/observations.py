@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import isotonic_regression
-from scipy.special import expit
+import scipy
 
 from nstar.stats.checks import as_columns, check_labels, refuse_rows
 
@@ -208,7 +207,7 @@ class Observations(_ByCurve):
             rows = (self.curve == number) & seen
             if rows.any():
                 share = self.n_learnt[rows] / self.n_runs[rows]
-                isotonic = isotonic_regression(share, weights=self.n_runs[rows]).x
+                isotonic = scipy.optimize.isotonic_regression(share, weights=self.n_runs[rows]).x
                 passes = isotonic[0] <= 0.5 + NEAR_HALF and isotonic[-1] >= 0.5 - NEAR_HALF
                 bracketed[number] = passes
         return bracketed
@@ -265,7 +264,7 @@ class Observations(_ByCurve):
         seen = self.sightings
         if seen is None:
             n_runs = self.n_runs.astype(np.int64)
-            n_learnt = generator.binomial(n_runs, (1 - lapse) * expit(eta))
+            n_learnt = generator.binomial(n_runs, (1 - lapse) * scipy.special.expit(eta))
             return replace(self, n_learnt=n_learnt.astype(float))
         n_runs = int(self.runs_of_curve.sum())
         thresholds = generator.logistic(size=n_runs)

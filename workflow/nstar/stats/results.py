@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+import scipy
 
 __all__ = [
     "Coefficient",
@@ -244,7 +244,7 @@ def tabulate(names, estimates=None, errors=None, lower=None, upper=None) -> tupl
 
 def t_interval(estimate, standard_error, degrees_of_freedom: float, confidence: float) -> tuple:
     """Return the ends of ``estimate -+ t standard_error``; NaN where the error is."""
-    margin = standard_error * stats.t.ppf((1 + confidence) / 2, degrees_of_freedom)
+    margin = standard_error * scipy.stats.t.ppf((1 + confidence) / 2, degrees_of_freedom)
     return estimate - margin, estimate + margin
 
 

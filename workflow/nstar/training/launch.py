@@ -70,13 +70,17 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
     """
     device = data.tokens.device
     free = free_memory_bytes(device)
+    allowed = SHARE_OF_FREE[device.type] * free
     try:
-        plan = plan_memory(model, data, rules)
+        # As if each took what two take: where all have room even so, one trial is enough.
+        plan = MemoryPlan(0, launch_bytes(model, data, rules, 2) + _drawn_bytes(rules))
+        if plan.of(n_replicates) > allowed:
+            plan = plan_memory(model, data, rules)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         plan = None
-    room = plan.most_replicates(SHARE_OF_FREE[device.type] * free) if plan else 0
+    room = plan.most_replicates(allowed) if plan else 0
     if room < 1:
         needed = f"needs {plan.of(1) / 2**30:.2f} GiB" if plan else "does not fit"
         raise DeviceError(
@@ -99,8 +103,7 @@ def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan
         launch_bytes(model, data, rules, 1)  # libraries take their work space at the first product
     one, two = (launch_bytes(model, data, rules, n) for n in (1, 2))
     per_replicate = max(1, two - one)
-    drawn = 8 * rules.batch_size * (rules.evaluate_every - 1)  # the order of further steps
-    return MemoryPlan(max(0, one - per_replicate), per_replicate + drawn)
+    return MemoryPlan(max(0, one - per_replicate), per_replicate + _drawn_bytes(rules))
 
 
 def launch_bytes(model: StackedModel, data: PackData, rules: Rules, n_replicates: int) -> int:
@@ -112,6 +115,11 @@ def launch_bytes(model: StackedModel, data: PackData, rules: Rules, n_replicates
         trial.evaluate()
 
     return peak_bytes(run, data.tokens.device)
+
+
+def _drawn_bytes(rules: Rules) -> int:
+    """Return what the order of the examples takes per replicate, but for the first step; bytes."""
+    return 8 * rules.batch_size * (rules.evaluate_every - 1)
 
 
 def _fastest_size(model: StackedModel, data: PackData, rules: Rules, most: int) -> int:

@@ -1,12 +1,11 @@
 """How much memory a computation takes at its peak, found by running it small."""
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 
 def peak_bytes(function: Callable[[], object], device: torch.device) -> int:
@@ -39,14 +38,13 @@ class _Watch(TorchDispatchMode):
         return False
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        for leaf in tree_leaves((args, kwargs)):
-            if isinstance(leaf, Tensor):
-                self._follow(leaf.untyped_storage(), size=0)  # unless known, it was there before
-        made = operation(*args, **(kwargs or {}))
-        for leaf in tree_leaves(made):
-            if isinstance(leaf, Tensor):
-                storage = leaf.untyped_storage()
-                self._follow(storage, storage.nbytes())
+        kwargs = kwargs or {}
+        for tensor in _tensors((*args, *kwargs.values())):
+            self._follow(tensor.untyped_storage(), size=0)  # unless known, it was there before
+        made = operation(*args, **kwargs)
+        for tensor in _tensors([made]):
+            storage = tensor.untyped_storage()
+            self._follow(storage, storage.nbytes())
         return made
 
     def _follow(self, storage: torch.UntypedStorage, size: int) -> None:
@@ -60,3 +58,12 @@ class _Watch(TorchDispatchMode):
     def _free(self, key: int, size: int) -> None:
         self._known.discard(key)
         self.live -= size
+
+
+def _tensors(values: Iterable[object]) -> Iterator[Tensor]:
+    """Yield the tensors that an operation takes or makes: alone, or in a list."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+import scipy
 
 from nstar.study import Study
 from nstar.subjects.axis import BUDGET
@@ -54,7 +54,7 @@ def as_score(values, measure: str):
     """
     if measure == "loss":
         return -np.log(np.maximum(values, SCORE_LIMIT**2))
-    return logit(np.clip(values, SCORE_LIMIT, 1 - SCORE_LIMIT))
+    return scipy.special.logit(np.clip(values, SCORE_LIMIT, 1 - SCORE_LIMIT))
 
 
 def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
