@@ -74,8 +74,9 @@ def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     assert "Width needed" in (results / "answers.html").read_text()
     assert "D* of every curve" in (results / "findings.html").read_text()
     demand = read_all(results, "demand")
-    tasks = {"arithmetic", "edit_distance", "lis_1", "lis_2", "equations"}
-    assert set(demand["exponents"]["task"]) == set(demand["forms"]["task"]) == tasks
+    of_several_lengths = {"arithmetic", "lis_1", "lis_2"}
+    assert set(demand["forms"]["task"]) == of_several_lengths
+    assert set(demand["exponents"]["task"]) == of_several_lengths | {"edit_distance", "equations"}
     keys = ["task", "supervision", "length", "seed"]
     by_seed = demand["thresholds"].query("rule == 'seed'")
     widths = tables["widths"].query("rule == 'seed' and measure == 'answer' and threshold == 0.9")

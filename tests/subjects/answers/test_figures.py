@@ -187,13 +187,6 @@ def test_one_locality_is_no_curve():
     assert "No size has several localities." in figure.axes[0].texts[0].get_text()
 
 
-def test_the_largest_budget_of_a_task_is_shown():
-    rows = [answer(8, 5, 0.1, budget=10), answer(8, 5, 0.7, budget=1000)]
-    figure = draw_width_accuracy(table(rows), widths_of(rows), **SHOWN)
-    (panel,) = panels_of(figure, "lis")
-    assert texts(panel) == {(0, 0): "70"}
-
-
 def everything(accuracy, widths):
     """Return the figures by name of two families with the same accuracy everywhere."""
     rows = [

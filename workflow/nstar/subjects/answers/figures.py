@@ -169,7 +169,7 @@ def draw_widths(
         & (exponents["covariate"] == "n_tokens")
         & (exponents["minus_family"] == "")
     ]
-    rows = _chosen(of_tokens, measure, threshold).itertuples()
+    rows = of_measure(of_tokens, measure, threshold).itertuples()
     texts = {(row.task, row.family): _exponent(row) for row in rows}
 
     def exponent(task: str, family: str) -> str:
@@ -238,16 +238,10 @@ def draw_locality(
     )
 
 
-def _chosen(table: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
-    """Return the rows of a measure and threshold, at the largest budget of each task."""
-    chosen = of_measure(table, measure, threshold)
-    if "rule" in chosen:
-        chosen = chosen[chosen["rule"].isin(DRAWN_RULES)]
-    return _largest_budgets(chosen)
-
-
-def _largest_budgets(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["budget"] == table.groupby("task")["budget"].transform("max")]
+def _chosen(widths: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
+    """Return the rows of widths of a measure and threshold that are drawn."""
+    chosen = of_measure(widths, measure, threshold)
+    return chosen[chosen["rule"].isin(DRAWN_RULES)]
 
 
 def _of_mean(widths: pd.DataFrame, measure: str, threshold: float) -> pd.DataFrame:
@@ -257,7 +251,7 @@ def _of_mean(widths: pd.DataFrame, measure: str, threshold: float) -> pd.DataFra
 
 def _mean_accuracy(answers: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Return the mean over seeds of their best accuracy, in per cent, by task, family, size and width."""
-    runs = runs_by_width(_largest_budgets(answers))
+    runs = runs_by_width(answers)
     keys = ["task", "family", "length", "n_tokens", "width"]
     means = 100 * runs.groupby(keys, sort=False)[measure].mean()
     return means.rename("accuracy").reset_index()
