@@ -115,8 +115,11 @@ def words_of(figure):
     return " | ".join(text.get_text() for text in texts if text.get_visible())
 
 
-@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "axis"),
+    [*((case, WIDTH) for case in CASES), ("plain", DEPTH)],
+    ids=[*CASES, "plain, depth"],
+)
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_no_figure_of_another_demand_speaks_of_data(make, drawing, case, axis):
     cells, thresholds, exponents = CASES[case](make)
