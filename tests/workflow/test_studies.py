@@ -1,13 +1,22 @@
-"""The smoke studies go through the workflow to their figures: every supervision, every measure."""
+"""The smoke studies go through the workflow to their figures: every supervision, every measure.
+
+What they train is shortened: which numbers come out is no matter here.
+"""
 
 import pytest
-from support.studies import JOINED
+from support.studies import JOINED, changed
 from support.workflow import ROOT, make_run, snakemake, write_config
 
 from nstar.reading.file import read_config
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables import read_table
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
+
+
+def shortened(name, max_steps, **changes):
+    """Return a study of `workflow/studies` with fewer steps."""
+    study = read_config(ROOT / f"workflow/studies/{name}.yaml")
+    return changed(study, **{"training.max_steps": max_steps, "jobs": JOINED, **changes})
 
 
 def read_all(results, subject):
@@ -17,8 +26,8 @@ def read_all(results, subject):
 
 
 def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
-    path = ROOT / "workflow/studies/induction_bias_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
+    study = shortened("induction_bias_smoke", 40, **{"training.evaluate_every": 20})
+    run = make_run(tmp_path / "run", study)
     cells = read_table(run / "results/tables/cells.parquet", "cells")
     strata = set(zip(cells["supervision"], cells["length_distribution"], strict=True))
     assert strata == {(asked, mix) for asked in SUPERVISIONS for mix in LENGTH_DISTRIBUTIONS}
@@ -33,8 +42,8 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
 
 
 def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
-    path = ROOT / "workflow/studies/sensitivity_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
+    study = shortened("sensitivity_smoke", 100, **{"training.snapshot_every": 20})
+    run = make_run(tmp_path / "run", study)
     results = run / "results"
     tables = read_all(results, "functions")
     measures = tables["measures"]
@@ -55,8 +64,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
 
 
 def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
-    path = ROOT / "workflow/studies/efficient_transformers_smoke.yaml"
-    run = make_run(tmp_path / "run", read_config(path) | {"jobs": JOINED})
+    run = make_run(tmp_path / "run", shortened("efficient_transformers_smoke", 20))
     results = run / "results"
     tables = read_all(results, "answers")
     answers = tables["answers"]
@@ -90,17 +98,17 @@ def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "symbol", "models"),
+    ("name", "max_steps", "symbol", "models"),
     [
-        ("least_width_two_cores", "D*", {"lstm"}),
-        ("least_depth_two_cores", "K*", {"transformer"}),
-        ("least_steps_two_cores", "S*", {"lstm", "dense_ssm"}),
-        ("chain_data_two_cores", "N*", {"transformer"}),
+        ("least_width_two_cores", 100, "D*", {"lstm"}),
+        ("least_depth_two_cores", 100, "K*", {"transformer"}),
+        ("least_steps_two_cores", 100, "S*", {"lstm", "dense_ssm"}),
+        ("chain_data_two_cores", 100, "N*", {"transformer"}),
     ],
 )
-def test_studies_of_other_demands_run_to_their_reports(name, symbol, models, tmp_path):
+def test_studies_of_other_demands_run_to_their_reports(name, max_steps, symbol, models, tmp_path):
     run = tmp_path / "run"
-    write_config(run, read_config(ROOT / f"workflow/studies/{name}.yaml"))
+    write_config(run, shortened(name, max_steps))
     for _ in range(8):  # rounds of a search
         finished = snakemake(run)
         assert finished.returncode == 0, finished.stdout + finished.stderr
