@@ -20,6 +20,10 @@ PASSAGES = {
     "shallow": {"run_scale": 0.6, "max_steps": 1000},
     "three seeds, lack of fit": {"n_seeds": 3, "curve_scale": 0.3},
     "three curves, three seeds": {"lengths": (4, 8, 16), "n_seeds": 3},
+    "many seeds, close evaluations": {
+        **{"n_seeds": 20, "run_scale": 0.1, "curve_scale": 0.5},
+        **{"evaluate_every": 2, "max_steps": 1000},
+    },
 }
 """Arguments of `simulate_passages` by name."""
 

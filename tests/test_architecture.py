@@ -174,7 +174,7 @@ def test_tables_figures_and_pages_load_no_statistics_that_they_do_not_use():
         "from nstar.subjects.subject import load;"
         "[load(subject.study_tables) for subject in SUBJECTS if subject.study_tables];"
         "[load(step.run) for subject in SUBJECTS for step in subject.steps"
-        " if step.page or step.name == 'draw_figures'];"
+        " if step.page or step.name.startswith('draw_')];"
         "print([m for m in ('scipy.optimize', 'scipy.stats', 'statsmodels.tools')"
         " if m in sys.modules])"
     )

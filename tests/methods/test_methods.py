@@ -17,7 +17,7 @@ from nstar.options import EVERYTHING, Options
 from nstar.reading.check import load_study
 from nstar.study import GeometricRange, Study
 from nstar.study.study import Figures, Jobs
-from nstar.subjects.axis import DEPTH, WIDTH
+from nstar.subjects.axis import DEPTH, STEPS, WIDTH
 
 UNUSUAL = {
     "name": "mine",
@@ -192,10 +192,11 @@ SOUGHT = {
         demand="depth",
         **{"grid.0.budgets": [8]},
     ),
+    "steps": tiny(demand="steps", **{"grid.0.budgets": [8]}),
 }
 
 
-@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH, STEPS], ids=lambda axis: axis.name)
 def test_a_study_of_another_demand_extends_the_paper(axis):
     text = text_of(page_of(SOUGHT[axis.name]))
     for true in (
@@ -208,8 +209,9 @@ def test_a_study_of_another_demand_extends_the_paper(axis):
         assert true in text, true
     for false in ("N*", "training-set sizes", "Sizes of the papers", "How many training sequences"):
         assert false not in text, false
-    assert "is fitted per family" in text
-    assert f"A {axis.value} that fails may succeed after longer training." in text
+    assert f"is fitted per {'family' if axis.family else 'model'}" in text
+    longer = f"A {axis.value} that fails may succeed after longer training."
+    assert (longer in text) == axis.family
 
 
 def test_a_study_of_data_asks_the_question_of_the_paper():

@@ -1,11 +1,15 @@
 """What a study costs from nothing, by strategy, against counts made by hand."""
 
+from pathlib import Path
+
 import pytest
 from support.studies import tiny
 
 from nstar.cells import cells_of
 from nstar.plan.whole_study import whole_costs
 from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+from nstar.study.search import STRATEGIES
 
 
 def costs(**changes):
@@ -43,3 +47,14 @@ def test_a_search_costs_a_part_of_a_long_grid():
         assert cost.cells < whole.cells
         assert cost.flops < whole.flops
         assert cost.failing_steps < cost.steps
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[2] / "workflow/studies").glob("*.yaml")),
+    ids=lambda p: p.stem,
+)
+def test_strategies_are_compared_for_every_study_in_which_something_is_searched(path):
+    study = load_study(read_config(path))
+    searched = study.subject.searched and study.axis.name != "steps"
+    assert len(whole_costs(study, "cpu")) == (len(STRATEGIES) if searched else 0)

@@ -16,7 +16,7 @@ from support.studies import FUNCTIONS, QUESTIONS, changed, tiny
 import nstar
 from nstar.options import EVERYTHING
 from nstar.reading.check import load_study
-from nstar.subjects.axis import BUDGET, DEPTH, WIDTH
+from nstar.subjects.axis import BUDGET, DEPTH, STEPS, WIDTH
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables import EVERY_STUDY
 
@@ -126,7 +126,7 @@ OF_DATA = {"demand/sharing"}
 """Captions of figures that a study of another demand does not have."""
 
 
-@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH, STEPS], ids=lambda axis: axis.name)
 @pytest.mark.parametrize("stop", [True, False])
 @pytest.mark.parametrize("name", sorted(set(OF_DEMAND) - OF_DATA))
 def test_a_caption_speaks_of_the_axis(name, stop, axis):
@@ -140,7 +140,7 @@ def test_a_caption_speaks_of_the_axis(name, stop, axis):
     assert "N0" not in text
 
 
-@pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH, STEPS], ids=lambda axis: axis.name)
 def test_captions_name_what_is_sought(axis):
     texts = {
         name: " ".join(published(f"demand/{name}", FULL, axis)[0].astext().split())

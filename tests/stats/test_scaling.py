@@ -336,9 +336,9 @@ def test_wrong_input_names_the_row_and_the_value(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_runs": [1, 2, 1]}, "n_runs is 2 beside the run 'one': it must be 1"),
-        ({"budget": [5, 5, 6]}, "the run 'one' has another outcome at its curve and budget"),
-        ({"run": ["one", None, "two"]}, "run"),
+        ({"n_runs": [1, 2, 1]}, "run 'one' has n_runs 2 in a row: it must be 1"),
+        ({"budget": [5, 5, 6]}, "run 'one' has two outcomes at one curve and budget"),
+        ({"run": ["one", None, "two"]}, "the run label of row 1 is missing"),
     ],
 )
 def test_wrong_runs_are_refused_with_the_row(changes, message):

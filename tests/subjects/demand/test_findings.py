@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nstar.subjects.axis import BUDGET, DEPTH, WIDTH
+from nstar.subjects.axis import BUDGET, DEPTH, STEPS, WIDTH
 from nstar.subjects.demand.columns import LEARNING_EXPONENTS, RATIOS, SHARING
 from nstar.subjects.demand.findings import page as findings
 from nstar.subjects.demand.findings.page import findings_page
@@ -524,7 +524,7 @@ def full_page(axis):
     )
 
 
-@pytest.mark.parametrize("axis", [WIDTH, DEPTH], ids=lambda axis: axis.name)
+@pytest.mark.parametrize("axis", [WIDTH, DEPTH, STEPS], ids=lambda axis: axis.name)
 def test_no_finding_on_another_demand_speaks_of_data(axis):
     words = text(full_page(axis))
     for word in (

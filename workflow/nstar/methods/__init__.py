@@ -25,7 +25,7 @@ def write_methods(study: Study) -> str:
         The page; its text is escaped for HTML.
     """
     cells = cells_of(study)
-    tasks = study.tasks.values()
+    tasks = [study.tasks[name] for name in dict.fromkeys(cell.task for cell in cells)]
     return render_page(
         f"{study.subject.name}/methods.html",
         title=study.title,

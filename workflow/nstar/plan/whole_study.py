@@ -63,7 +63,7 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     the first value to beyond the last, each as likely, where no replicate learns below it and all do
     from there on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
     """
-    if not study.subject.searched:
+    if not study.subject.searched or study.axis.one_run:
         return []
     replicates = study.replicates
     n = len(replicates.seeds) * len(replicates.learning_rates)

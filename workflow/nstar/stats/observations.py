@@ -238,6 +238,10 @@ class Observations(_ByCurve):
         failed = 1 - self.n_learnt / np.maximum(self.n_runs, 1)
         return self.log_budget[self.first_rows] - step / 2 + self.sum_by_curve(failed * gap)
 
+    def most_runs(self) -> float:
+        """Return the most runs whose outcomes tell of one location: at one budget, or of a curve."""
+        return float((self.n_runs if self.sightings is None else self.runs_of_curve).max())
+
     def runs_per_log_budget(self) -> float:
         """Return the largest number of runs per unit of ln N, from a budget to the nearest one.
 
@@ -350,7 +354,7 @@ def _sight(order, row_of, code, n_learnt, n_runs, run) -> Sightings:
     number, labels = check_labels(run, len(code), "run")
     refuse_rows(
         (n_runs != 1) & ~np.isnan(n_runs),
-        lambda i: f"n_runs is {n_runs[i]:g} beside the run {labels[number[i]]!r}: it must be 1",
+        lambda i: f"run {labels[number[i]]!r} has n_runs {n_runs[i]:g} in a row: it must be 1",
     )
     order = order[np.lexsort((row_of[order], number[order], code[order]))]
     own = np.stack([code[order], number[order]])
@@ -359,6 +363,6 @@ def _sight(order, row_of, code, n_learnt, n_runs, run) -> Sightings:
     twice[order[1:]] = ~new[1:] & (np.diff(row_of[order]) == 0)
     refuse_rows(
         twice,
-        lambda i: f"the run {labels[number[i]]!r} has another outcome at its curve and budget",
+        lambda i: f"run {labels[number[i]]!r} has two outcomes at one curve and budget",
     )
     return Sightings(row_of[order], np.cumsum(new) - 1, n_learnt[order] > 0)

@@ -107,7 +107,7 @@ class SuccessModel:
         self.design = design
         self.scale_design = np.ones((len(design), 1)) if scale_design is None else scale_design
         self.n_coefficients = design.shape[1]
-        self._most_runs = self.outcomes.n_runs.max()
+        self._most_runs = observations.most_runs()
         self._run_density = observations.runs_per_log_budget()
 
     def scales(self, params) -> tuple[float, float, float]:

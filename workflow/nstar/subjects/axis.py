@@ -67,7 +67,7 @@ WIDTH = Axis("width", "D*", "D", "units of width", "width", "widths", "width", "
 DEPTH = Axis("depth", "K*", "K", "layers", "depth", "depths", "depth", "at", "one", True)
 STEPS = Axis(
     *("steps", "S*", "S", "training steps", "number of steps", "numbers of steps"),
-    *("training", "after", "one"),
+    *("training steps", "after", "one"),
     one_run=True,
 )
 
@@ -91,7 +91,9 @@ def axis_job(study: Any) -> dict[str, Any]:
         and ``judge``, what decides whether a replicate has learnt, where the subject has one.
     """
     axis, name = study.axis, study.axis.name
-    job = {"name": name, "texts": [task for task, kind in study.tasks.items() if kind.is_text]}
+    asked = {task for entry in study.grid for task in entry.tasks or study.tasks}
+    texts = [task for task, kind in study.tasks.items() if kind.is_text and task in asked]
+    job = {"name": name, "texts": texts}
     if axis is STEPS:
         job["evaluate_every"] = study.training.evaluate_every
         job["max_steps"] = study.training.max_steps

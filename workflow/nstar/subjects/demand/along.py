@@ -62,7 +62,7 @@ def judge_cells(
         `outcome` is `learnt` or `not_generalised`, and `learnt_at` the end of training, since nothing
         is known of earlier steps. The accuracy is a column; 0 of a network without one.
     """
-    keys = [*CURVE, "budget", "seed"]
+    keys = [*CURVE, "budget", "seed", "learning_rate"]
     if len(cells) != len(scores) or (cells[keys].to_numpy() != scores[keys].to_numpy()).any():
         raise ArtifactError(
             f"table {judge['table']} has other replicates than table cells; remove both and run the "
@@ -104,7 +104,7 @@ def cells_along(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
         Rows are sorted by curve and value.
     """
     texts = cells["task"].isin(axis["texts"])
-    if texts.any():  # the words of a language are no states
+    if texts.any():  # a vocabulary is not a set of states
         cells = cells.assign(n_states=cells["n_states"].mask(texts, 1))
     if axis["name"] == "budget":
         return cells

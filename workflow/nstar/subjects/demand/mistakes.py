@@ -1,6 +1,7 @@
 """What a configuration gets wrong in a study of demand."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 from nstar.cells import budgets_of, used
 from nstar.kinds.families import FAMILY_OPTIONS, family_along
 from nstar.study import FRESH
+
+MOST_EVALUATIONS = 1000
+"""Evaluations of a run, at most, where the number of steps is asked for: they resolve 0.1 % of it."""
 
 
 def demand_mistakes(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -88,6 +92,13 @@ def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:
 def _no_history(parts: Mapping[str, Any]) -> Iterator[str]:
     """Yield why the history of a run does not tell what fewer steps would have done."""
     training = parts.get("training")
+    n_evaluations = training.max_steps / training.evaluate_every if training else 0
+    if n_evaluations > MOST_EVALUATIONS:
+        yield (
+            f"training.evaluate_every: {training.evaluate_every} with demand: steps gives "
+            f"{n_evaluations:.0f} evaluations, each a row of tables for every run; use at least "
+            f"{math.ceil(training.max_steps / MOST_EVALUATIONS)}, which gives {MOST_EVALUATIONS} or fewer"
+        )
     if parts["search"] != "all":
         yield (
             f"search: {parts['search']} with demand: steps; one run shows all numbers of steps, so that "

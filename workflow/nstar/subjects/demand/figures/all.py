@@ -1,8 +1,12 @@
 """All figures of a study of demand, from its tables."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from nstar.cells.naming import stratum_suffix
 from nstar.report.style import save, save_all
@@ -17,6 +21,15 @@ from nstar.subjects.demand.figures.outcomes import draw_outcomes
 from nstar.subjects.demand.figures.sharing import draw_sharing
 from nstar.tables import read_tables
 from nstar.tables.selection import STRATUM, stratum_of
+
+MOST_VALUES = 60
+"""Values on the axis that a figure of outcomes shows: more bars cannot be told apart."""
+
+
+def some_values(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells at `MOST_VALUES` values on the axis or fewer, evenly spaced up to the last."""
+    values = np.sort(cells["budget"].unique())[::-1]
+    return cells[cells["budget"].isin(values[:: math.ceil(len(values) / MOST_VALUES)])]
 
 
 def draw_figures(job: Mapping[str, Any], results: Path) -> None:
@@ -44,7 +57,7 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         drawn = {
             "demand": draw_demand(thresholds, exponents, demand, width, axis=axis),
             "exponents": draw_exponents(exponents, checks, width, axis=axis),
-            "outcomes": draw_outcomes(part, width, axis=axis),
+            "outcomes": draw_outcomes(some_values(part), width, axis=axis),
         }
         if "accuracy" in job["drawn"]:
             drawn["accuracy"] = draw_accuracy(part, width, axis=axis)

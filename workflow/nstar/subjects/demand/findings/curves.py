@@ -70,8 +70,8 @@ def find_warnings(
 ) -> list[dict[str, Any]]:
     """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
     diverged = [
-        f"{curve_name(row._asdict())}, {axis.value} {row.budget}, seed {row.seed}, learning rate "
-        f"{row.learning_rate:g}"
+        f"{curve_name(row._asdict())}, {'' if axis.one_run else f'{axis.value} {row.budget}, '}seed "
+        f"{row.seed}, learning rate {row.learning_rate:g}"
         for row in one_per_replicate(axis, cells[cells["diverged"]]).itertuples()
     ]
     fits = exponents[exponents["kind"] == "exponent"].drop_duplicates("model")
@@ -99,7 +99,8 @@ def find_warnings(
         (
             "Quantised",
             "fit",
-            f"seeds differ by less than the {axis.values} resolve; finer {axis.values} would tell more",
+            f"seeds differ by less than the {axis.values} resolve; "
+            f"{'more frequent evaluations' if axis.one_run else f'finer {axis.values}'} would tell more",
             quantised,
         ),
         (
