@@ -87,15 +87,23 @@ def test_curve_effect_is_integrated_out(log_s, log_tau):
     assert model.log_likelihood(params) == pytest.approx(total, abs=1e-6)
 
 
-@pytest.mark.parametrize("scenario", [{"lapse": 0.2}, {"max_steps": 60}, {"evaluate_every": 80}])
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"lapse": 0.2},
+        {"max_steps": 60},
+        {"evaluate_every": 80},
+        {"n_seeds": 30, "evaluate_every": 2, "run_scale": 0.1, "lengths": (4, 8)},
+    ],
+)
 def test_a_run_seen_at_several_budgets_counts_once_for_where_it_learnt(scenario):
     model, data = model_of_passages(1, **scenario)
-    params = np.array([3.0, 0.5, -1.2, -0.7, -2.0])
+    params = np.array([3.0, 0.5, np.log(scenario.get("run_scale", 0.3)), -0.7, -2.0])
     s, tau, lapse = model.scales(params)
     total = 0.0
     for curve in range(model.observations.n_curves):
         brackets = []
-        for run in range(5):
+        for run in range(scenario.get("n_seeds", 5)):
             rows = (data["curve"] == curve) & (data["run"] == run)
             steps, learnt = data["budget"][rows], data["n_learnt"][rows]
             brackets.append(
