@@ -6,14 +6,15 @@
 The steps of a study of demand are fit_exponents, compare_curves, draw_figures, write_findings.
 
 A study is what config.yaml says, or the file of --configfile. Every cell (model, task, length, budget)
-is one store, named by its coordinates and by the digest of all that its numbers depend on:
+is one store, named by its coordinates and by the digest of all that its trajectories depend on; what is
+added to it later, longer runs or weights that were not kept, is one more part:
 
     results/data/task~T/length~n/seed~s/split~S/shard~k/<digest>.zarr.zip
-    results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>.zarr.zip
+    results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>[-part].zarr.zip
     results/evaluations/... as cells
     results/tables, results/figures, results/findings.html, results/methods.html, results/report.html
 
-Only stores that are missing have a rule: what exists is input, and nothing can make it run again.
+Only parts that are missing have a rule: what exists is input, and nothing can make it run again.
 """
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from nstar.kinds import read_options
@@ -9,7 +10,8 @@ from nstar.models import build_model
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
-from nstar.training.step import PackData, Replicate, Rules
+from nstar.training.step import LabelledSet, PackData, Replicate, Rules
+from nstar.verdicts import Rule
 
 SMALL_MODELS = {
     "transformer_2x16": {"kind": "transformer", "width": 16, "depth": 2, "heads": 2},
@@ -124,8 +126,14 @@ def pack(options, load, seeds, device, precision="float32"):
     ]
     optimiser = {"weight_decay": 0.01, "gradient_clip": 1.0, "betas": (0.9, 0.99)}
     rules = Rules(
-        *(load.batch_size, 1000, 50, None, "loss", 0.0, optimiser, Schedule(1000), precision)
+        batch_size=load.batch_size,
+        evaluate_every=50,
+        rule=Rule("loss", 0.0, "loss", 0.0, 1000),
+        optimiser=optimiser,
+        schedule=Schedule(1000),
+        precision=precision,
     )
     parameters = model.initialise(seeds).to(device)
-    data = PackData(tokens, labels, tokens, labels)
+    own = LabelledSet(tokens, labels, np.zeros(tokens.shape[:2], np.int64))
+    data = PackData(own, own, own, own)
     return model, data, members, rules, parameters, AdamState.of(parameters)

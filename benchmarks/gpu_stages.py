@@ -28,16 +28,17 @@ from nstar.errors import DeviceError
 from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
-from nstar.outcomes import OUTCOMES
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
 from nstar.store.archive import read_store
+from nstar.store.parts import read_parts, view
 from nstar.store.provenance import provenance
-from nstar.store.schemas import CELL, EVALUATION
+from nstar.store.schemas import EVALUATION
 from nstar.training.device import describe_device, prepare_device
 from nstar.training.step import train_steps
+from nstar.verdicts import OUTCOMES, Rule
 
 ROOT = Path(__file__).parents[1]
 PACK_SIZE = 16
@@ -141,10 +142,11 @@ def cell(device, scale):
     raw["training"]["max_steps"] = scale.cell_steps
     raw["training"]["evaluate_every"] = min(scale.cell_steps, 100)
     results = Path(tempfile.mkdtemp())
-    planned = plan_jobs(make_plan(load_study(raw), results))
+    study = load_study(raw)
+    planned = plan_jobs(make_plan(study, results))
     return {
         "data": partial(make_data, planned.generation, results),
-        "training": partial(train, planned.training, results, device),
+        "training": partial(train, planned.training, results, device, study.training.rule),
         "evaluation": partial(evaluate, planned.evaluation, results, device),
     }
 
@@ -157,20 +159,22 @@ def make_data(jobs, results):
     return took(started)
 
 
-def train(jobs, results, device):
+def train(jobs, results, device, rule):
     """Return time, steps and outcomes of the job that trains."""
     started = time.perf_counter()
     for job in jobs:
         train_cells(job.work, results, device.type, checkpoint_interval_s=600.0)
     record = took(started)
     (path,) = results.glob("cells/**/*.zarr.zip")
-    store = read_store(path, CELL)
+    store = view(read_parts([path]), rule)
     trained_on = json.loads(store.attrs["provenance"])["device"]
     if trained_on != describe_device(device):
         raise RuntimeError(f"the store says that it was trained on {trained_on}")
-    outcomes = [OUTCOMES[code] for code in store["outcome"].values]
+    rule = Rule(**json.loads(store.attrs["summary"])["rule"])
+    trained = view(read_parts([path]), rule, None)
+    outcomes = [OUTCOMES[code] for code in trained["outcome"].values]
     counts = ", ".join(f"{outcomes.count(name)} {name}" for name in OUTCOMES)
-    n_steps = int(store["n_steps"].sum())
+    n_steps = int(trained["n_steps"].sum())
     rate = {"rate": n_steps / record["seconds"], "unit": "replicate-steps/s"}
     return {**record, **rate, "R": len(outcomes), "result": f"{record['result']}; {counts}"}
 

@@ -17,15 +17,17 @@ import sys
 
 import plain
 import torch
-from training import MODELS, N_SYMBOLS, options_of
+from training import MODELS, N_SYMBOLS, data_of, options_of
 
 from nstar.models import build_model
 from nstar.training.device import prepare_device
 from nstar.training.launch import plan_memory
-from nstar.training.loop import initial_state, train_pack
+from nstar.training.loop import train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
-from nstar.training.step import PackData, Replicate, Rules
+from nstar.training.state import initial_state
+from nstar.training.step import Replicate, Rules
+from nstar.verdicts import Rule
 
 GROWING = {
     "replicates": [(5, 32, 128), (10, 32, 128), (20, 32, 128)],
@@ -49,8 +51,8 @@ def measure(model_name, n_replicates, length, width, device):
         options_of(model_name, width), n_symbols=N_SYMBOLS, n_classes=N_SYMBOLS, n_positions=length
     )
     tokens, labels = (part[None].to(device) for part in plain.parity(N_SYMBOLS, length, 256))
-    data = PackData(tokens, labels, tokens[:, :BATCH], labels[:, :BATCH])
-    rules = Rules(BATCH, 3, 3, None, "loss", 1e-30, {}, Schedule(3))
+    data = data_of(tokens, labels, BATCH)
+    rules = Rules(BATCH, 3, Rule("loss", 1e-30, "loss", 1e-30, 3), {}, Schedule(3))
     # Kernels and libraries take their own memory at the first use.
     small = build_model(
         options_of(model_name, 16), n_symbols=N_SYMBOLS, n_classes=N_SYMBOLS, n_positions=length

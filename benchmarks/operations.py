@@ -90,12 +90,13 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
     import torch
     from support.pretended_cuda.ledger import COUNTS
 
-    from nstar.measures.accuracy import score
+    from nstar.measures.accuracy import tally
     from nstar.models import build_model
     from nstar.training.optimiser import AdamState
     from nstar.training.sampler import EpochSampler
     from nstar.training.schedule import Schedule
     from nstar.training.step import Replicate, Rules, train_steps
+    from nstar.verdicts import Rule
 
     def counted(act: Callable[[], object]) -> tuple[Counter, Counter]:
         COUNTS.clear()
@@ -113,19 +114,16 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
     adam = AdamState.of(parameters)
     rules = Rules(
         batch_size=BATCH,
-        max_steps=100,
         evaluate_every=50,
-        patience=None,
-        success_measure="loss",
-        success_threshold=1e-30,
+        rule=Rule("loss", 1e-30, "loss", 1e-30, 100),
         optimiser={"weight_decay": 0.01, "gradient_clip": 1.0},
         schedule=Schedule(100, "cosine", 10),
     )
     rows = torch.arange(N_REPLICATES, device="cuda")
     steps(1)()  # what is kept for later, such as masks, is made once
     two, three = counted(steps(2)), counted(steps(3))
-    validation = data.validation_tokens, data.validation_labels
-    scored = counted(lambda: score(model, model.views(parameters), *validation, rows))
+    validation = data.validation.tokens, data.validation.labels
+    scored = counted(lambda: tally(model, model.views(parameters), *validation, rows))
     for more, less in zip(three, two, strict=True):
         more.subtract(less)
     return {"step": three, "evaluation": scored}
@@ -133,13 +131,12 @@ def _count(options: Mapping[str, Any], length: int) -> dict[str, tuple[Counter, 
 
 def _data(options: Mapping[str, Any], length: int) -> Any:
     """Return sets of random sequences on the pretended GPU, as the variant reads them."""
+    from support.packs import equal_sets
     from support.tokens import labels_for, tokens_for
-
-    from nstar.training.step import PackData
 
     tokens = tokens_for(options, N_REPLICATES, N_SEQUENCES, length, N_SYMBOLS)
     labels = labels_for(options, tokens, N_CLASSES)
-    return PackData(*(part.to("cuda") for part in (tokens, labels, tokens, labels)))
+    return equal_sets(tokens.to("cuda"), labels.to("cuda"))
 
 
 def counted_variants() -> dict[str, Mapping[str, Any]]:

@@ -11,20 +11,26 @@ costs beside its own work, from a run of small jobs one after the other.
 
 import argparse
 import csv
+import json
 import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
+from nstar.cells import training_specification
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
+from nstar.store.evidence import pack
+from nstar.verdicts import QUANTITIES, SETS
 
 ROOT = Path(__file__).parents[1]
 N_BUDGETS, LENGTHS_PER_MODEL = 10, 100
@@ -80,7 +86,7 @@ def study_of(n_cells, **changes):
         "replicates": {"seeds": [0, 1, 2, 3, 4], "learning_rates": [0.001, 0.002]},
         "training": {
             "batch_size": 16,
-            "max_steps": 1000,
+            "max_steps": 3000,
             "evaluate_every": 100,
             "success": {"measure": "loss", "threshold": 0.01},
         },
@@ -97,11 +103,45 @@ def measure_grid(folder, n_cells):
     jobs = planned.every
     yield "plan", len(jobs), run([sys.executable, ROOT / "scripts/plan_study.py"], folder)
     yield "dry run", len(jobs), run([*snakemake(), "--dry-run", "--quiet", "all"], folder)
-    for path in (Path(path) for job in jobs for path in job.outputs):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    make_stores(plan)
     make_the_rest(folder)
     yield "nothing to do", 0, run(snakemake(), folder, "Nothing to be done")
+
+
+def make_stores(plan):
+    """Make the stores of a plan as headers alone, with evidence of runs that train to the last step."""
+    training = plan.study.training
+    n_evaluations = training.max_steps // training.evaluate_every
+    generator = np.random.default_rng(0)
+    for work in plan.missing:
+        n = len(work.stretches)
+        noise = 0.01 * generator.random((n, n_evaluations, len(SETS), len(QUANTITIES)))
+        curve = 0.5 + 0.1 * np.arange(n_evaluations) / n_evaluations
+        write_header(
+            plan.stores.cell(work.block),
+            specification=training_specification(plan.study, work.cell),
+            provenance={"device": "cpu", "wall_time_s": 1.0},
+            summary={
+                **pack(curve[:, None, None] + noise, np.zeros(n), np.full(n, n_evaluations)),
+                "kept": [[training.max_steps]] * n,
+                "states": [training.max_steps] * n,
+                "rule": training.rule.as_dict(),
+            },
+        )
+    for work in plan.missing_evaluations:
+        rows = [[*pair, training.max_steps] for pair in work.replicates]
+        write_header(plan.stores.evaluation(work.block), summary={"rows": rows})
+    for piece in plan.missing_data:
+        write_header(plan.stores.piece(piece))
+
+
+def write_header(path, **attributes):
+    """Write a file with the header of a store."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = {name: json.dumps(value) for name, value in attributes.items()}
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zarr.json", json.dumps({"attributes": texts}))
 
 
 def make_the_rest(folder):

@@ -23,16 +23,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import plain
 import torch
 
 from nstar.models import build_model
 from nstar.training.device import describe_device, prepare_device
 from nstar.training.launch import launch_size
-from nstar.training.loop import initial_state, train_pack
+from nstar.training.loop import train_pack
 from nstar.training.sampler import EpochSampler
 from nstar.training.schedule import Schedule
-from nstar.training.step import PackData, Replicate, Rules
+from nstar.training.state import initial_state
+from nstar.training.step import LabelledSet, PackData, Replicate, Rules
+from nstar.verdicts import Rule
 
 MODELS = ("transformer", "lstm", "dense_ssm")
 N_EXAMPLES, N_SYMBOLS = 4096, 3
@@ -44,6 +47,14 @@ def options_of(model, width):
     return (
         options | {"depth": 2, "heads": max(1, width // 16)} if model == "transformer" else options
     )
+
+
+def data_of(tokens, labels, n_held_out):
+    """Return data whose training set is given, and whose other sets are the head of it."""
+    lengths = np.zeros(tokens.shape[:2], np.int64)
+    head = slice(n_held_out)
+    held_out = LabelledSet(tokens[:, head], labels[:, head], lengths[:, head])
+    return PackData(LabelledSet(tokens, labels, lengths), held_out, held_out, held_out)
 
 
 class Ways:
@@ -76,14 +87,11 @@ class Ways:
             n_positions=self.length,
         )
         tokens, labels = self.tokens[None], self.labels[None]
-        data = PackData(tokens, labels, tokens[:, : self.batch], labels[:, : self.batch])
+        data = data_of(tokens, labels, self.batch)
         rules = Rules(
             batch_size=self.batch,
-            max_steps=n_steps,
             evaluate_every=min(n_steps, 500),
-            patience=None,
-            success_measure="loss",
-            success_threshold=1e-30,
+            rule=Rule("loss", 1e-30, "loss", 1e-30, n_steps),
             optimiser={"weight_decay": 0.01},
             schedule=Schedule(n_steps),
         )

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "study": {"kinds", "subjects", "tasks"},
     "subjects": {"kinds"},
     "subjects.demand": SUBJECT | {"kinds", "tasks"},
-    "subjects.functions": SUBJECT | NETWORKS | {"tasks"},
+    "subjects.functions": SUBJECT | NETWORKS | {"store", "tasks"},
     "subjects.answers": SUBJECT | {"kinds", "measures", "subjects.demand"},
     "tables": {"subjects"},
     "tasks": set(),
@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 """Every room, and the other rooms that it imports; a row that allows more than it needs is wrong too."""
 
-LOOSE = {"columns", "errors", "files", "options", "outcomes", "progress", "seeds", "specification"}
+LOOSE = {"columns", "errors", "files", "options", "progress", "seeds", "specification", "verdicts"}
 
 
 def test_rooms_import_what_their_row_says():

@@ -13,7 +13,7 @@ import pytest
 from nstar.cells import make_pool
 from nstar.stats import find_sharing_factor
 from nstar.study import Data
-from nstar.tasks import Pool, build_task
+from nstar.tasks import HELD_OUT, Pool, build_task
 
 N_SEEDS = 60
 
@@ -32,8 +32,8 @@ def addition(modulus):
 @pytest.mark.parametrize("distribution", ["uniform", "short_to_long"])
 def test_number_of_sequences_of_two_symbols_and_more(modulus, longest, n_sequences, distribution):
     pool = make_pool(addition(modulus), distribution, longest, Data())
-    assert pool.n_training + pool.n_validation == n_sequences
-    assert pool.n_validation <= min(2000, n_sequences // 5)
+    assert pool.n_training + sum(pool.held_out) == n_sequences
+    assert all(pool.size(name) <= min(2000, n_sequences // 10) for name in HELD_OUT)
 
 
 # ------------------------------------------------------- a learner that writes down every transition
@@ -53,7 +53,7 @@ def demand(pool, seed):
 
 def median_demand(task, distribution, shortest, longest):
     """Return the median over seeds, of pools without a validation set."""
-    pool = Pool(task, distribution, longest, (0,) * (longest - shortest + 1))
+    pool = Pool(task, distribution, longest, ((0, 0, 0),) * (longest - shortest + 1))
     return float(np.median([demand(pool, seed) for seed in range(N_SEEDS)]))
 
 
@@ -102,7 +102,7 @@ def test_an_ideal_learner_shares_its_table_between_lengths(modulus, longest, kap
 def test_nothing_learns_from_two_symbols_once_some_sequences_are_held_out():
     """Of two symbols, a transition from a state other than the first is shown by one sequence alone."""
     pool = make_pool(addition(5), "fixed", 2, Data())
-    assert pool.held_out == (5,)
+    assert pool.held_out == (6,)
     demands = [demand(pool, seed) for seed in range(20)]
     assert np.isnan(demands).all()
     assert not np.isnan(demand(make_pool(addition(5), "fixed", 4, Data()), 0))

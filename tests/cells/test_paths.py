@@ -8,9 +8,11 @@ from nstar.cells.paths import (
     COORDINATES,
     STAGES,
     checkpoint_path,
+    coordinates_of,
     decode,
     encode,
     parse_store_path,
+    segment,
     store_path,
 )
 from nstar.errors import PathError
@@ -28,6 +30,10 @@ ANY_COORDINATES = st.fixed_dictionaries(
     {}, optional={key: VALUES[kind] for key, kind in COORDINATES.items()}
 )
 
+BLOCK = (
+    "cells/model~lstm-0a/task~parity-0b/supervision~aligned/length_distribution~fixed/length~8/"
+    "budget~2/seeds~0/learning_rates~0.1"
+)
 PLACE = "data/task~parity/length_distribution~fixed"
 
 
@@ -50,8 +56,42 @@ def test_path_of_a_store():
 @given(data=st.data())
 def test_parsing_undoes_the_path_of_a_store(stage, data):
     coordinates = {key: data.draw(VALUES[COORDINATES[key]]) for key in STAGES[stage]}
-    path = store_path("", stage, coordinates, "0123456789ab")
-    assert parse_store_path(path) == (stage, coordinates, "0123456789ab")
+    part = 0 if stage == "data" else data.draw(st.integers(0, 999))
+    path = store_path("", stage, coordinates, "0123456789ab", part)
+    assert parse_store_path(path) == (stage, coordinates, "0123456789ab", part)
+
+
+TRAINED = {
+    "stage": "training",
+    "model": {"kind": "lstm", "width": 8},
+    "task": {"kind": "modular_addition", "modulus": 2},
+    "supervision": "aligned",
+    "length_distribution": "fixed",
+    "length": 8,
+    "budget": 64,
+}
+
+
+def test_coordinates_follow_from_the_specification_of_a_cell():
+    found = coordinates_of(TRAINED, (0, 1), (0.1,))
+    assert tuple(found) == STAGES["cells"]
+    assert found["model"] == segment(TRAINED["model"]) and found["model"].startswith("lstm-")
+    assert found["task"].startswith("modular_addition-")
+    assert (found["length"], found["budget"], found["seeds"]) == (8, 64, (0, 1))
+    assert tuple(coordinates_of(TRAINED)) == STAGES["cells"][:-2]
+    wider = coordinates_of({**TRAINED, "model": {"kind": "lstm", "width": 9}})
+    assert wider["model"] != found["model"] and wider["task"] == found["task"]
+
+
+@pytest.mark.parametrize(("start", "shard"), [(0, 0), (1024, 1), (2048, 2), (4096, 3)])
+def test_coordinates_follow_from_the_specification_of_data(start, shard):
+    names = ("task", "length_distribution", "length")
+    fields = {name: TRAINED[name] for name in names}
+    found = coordinates_of(
+        {"stage": "data", **fields, "seed": 3, "split": "train", "start": start, "stop": 9000}
+    )
+    assert tuple(found) == STAGES["data"]
+    assert (found["seed"], found["split"], found["shard"]) == (3, "train", shard)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +106,11 @@ def test_parsing_undoes_the_path_of_a_store(stage, data):
         f"{PLACE}/length~8/seed~0/split~train/shard~0/old/0123456789ab.zarr.zip",
         f"{PLACE}/length~8/seed~0/split~train/shard~0/copy.zarr.zip",
         f"{PLACE}/length~8/seed~0/split~train/shard~0/0123456789ab.zarr.zip.bak",
+        f"{PLACE}/length~8/seed~0/split~train/shard~0/0123456789ab-1.zarr.zip",
+        f"{BLOCK}/0123456789ab-0.zarr.zip",
+        f"{BLOCK}/0123456789ab-01.zarr.zip",
+        f"{BLOCK}/0123456789ab-1-2.zarr.zip",
+        f"{BLOCK}/0123456789ab-.zarr.zip",
     ],
 )
 def test_a_path_where_no_store_lies_is_refused(path):

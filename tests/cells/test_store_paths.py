@@ -4,6 +4,7 @@ A path holds the digest of everything its numbers depend on. A change that is me
 raised recipe, an edited study) changes the rows of its studies here, in the same commit.
 """
 
+import copy
 import hashlib
 from pathlib import Path
 
@@ -16,29 +17,29 @@ from nstar.reading.file import read_config
 ROOT = Path(__file__).parents[2]
 
 STORES = {
-    "config.yaml": (377, "8da3ff30a78a65bd"),
-    "chain_data_two_cores.yaml": (24, "d0bcc3003cd61a03"),
-    "efficient_transformers.yaml": (840, "de41f0521ffca5bf"),
-    "efficient_transformers_gpu_day.yaml": (1066, "9ad467b7d42de4d2"),
-    "efficient_transformers_locality.yaml": (117, "d213f7bfa873a964"),
-    "efficient_transformers_smoke.yaml": (176, "e1a2555e555cd3bf"),
-    "efficient_transformers_two_cores.yaml": (215, "b21868303b3f4b91"),
-    "induction_bias.yaml": (8738, "f368ecae828f302f"),
-    "induction_bias_gpu_day.yaml": (1664, "fe2144510e66a703"),
-    "induction_bias_smoke.yaml": (164, "dae9391eabaf8278"),
-    "induction_bias_two_cores.yaml": (483, "09e125e4d001b5c4"),
-    "least_depth_two_cores.yaml": (8, "19e746d5d05384db"),
-    "least_steps_two_cores.yaml": (84, "da1758ead9770a90"),
-    "least_width_two_cores.yaml": (30, "341fffac7caee316"),
-    "sensitivity.yaml": (2376, "ab8bbe5b4f65fc5c"),
-    "sensitivity_dynamics.yaml": (88, "6cd979ab82bc8efe"),
-    "sensitivity_generalisation.yaml": (1440, "67b89ed805480046"),
-    "sensitivity_long.yaml": (1320, "405bdaf1ec00d0e5"),
-    "sensitivity_reduced.yaml": (336, "503ac4a0c7c6ba4f"),
-    "sensitivity_scratchpad.yaml": (220, "5458e4f4c18dadc4"),
-    "sensitivity_smoke.yaml": (106, "4a52195e9c3d93d3"),
-    "sensitivity_tradeoff.yaml": (320, "d85d7a9659409e1b"),
-    "sensitivity_two_cores.yaml": (308, "881eeba6022bca44"),
+    "config.yaml": (467, "d1c65eac5cf097d6"),
+    "chain_data_two_cores.yaml": (32, "ad7b1c29ca24b81f"),
+    "efficient_transformers.yaml": (912, "2366ed2cad29c41d"),
+    "efficient_transformers_gpu_day.yaml": (1174, "863739f151ce7d54"),
+    "efficient_transformers_locality.yaml": (135, "cbb635e82d4a35ee"),
+    "efficient_transformers_smoke.yaml": (216, "0e76f444bc00fce2"),
+    "efficient_transformers_two_cores.yaml": (245, "dc66c15c0e0b24a4"),
+    "induction_bias.yaml": (9818, "4b62efd0d1087b56"),
+    "induction_bias_gpu_day.yaml": (1868, "d8173f5d100f65a4"),
+    "induction_bias_smoke.yaml": (180, "f6678ee46a045020"),
+    "induction_bias_two_cores.yaml": (549, "5e6f0d00c94e0801"),
+    "least_depth_two_cores.yaml": (12, "2a855c627bc1f668"),
+    "least_steps_two_cores.yaml": (144, "132f54ec283e9246"),
+    "least_width_two_cores.yaml": (48, "272b2e359f9f1da8"),
+    "sensitivity.yaml": (4536, "4f29bdc85099985c"),
+    "sensitivity_dynamics.yaml": (168, "8e9c31fe43b8104a"),
+    "sensitivity_generalisation.yaml": (2440, "cd40e9eed7efcfae"),
+    "sensitivity_long.yaml": (2520, "71aab34da622ecf8"),
+    "sensitivity_reduced.yaml": (504, "5163ea506bec8ad6"),
+    "sensitivity_scratchpad.yaml": (420, "dfdaf3c6edb1808d"),
+    "sensitivity_smoke.yaml": (158, "5e5930e3f69d728a"),
+    "sensitivity_tradeoff.yaml": (480, "0aef4ebca2809c61"),
+    "sensitivity_two_cores.yaml": (476, "de3b3069ee565eb4"),
 }
 """Number of stores that an empty results folder lacks, and SHA-256 of their sorted paths."""
 
@@ -52,15 +53,123 @@ def test_every_study_of_the_project_is_here():
     assert list(STORES) == list(FILES)
 
 
+def paths_of(plan, stages=("cells", "evaluations", "data")):
+    """Return the paths of the stores of some stages that a plan misses, or has."""
+    by_stage = {
+        "cells": plan.cell_stores,
+        "evaluations": plan.evaluation_stores,
+        "data": map(plan.stores.piece, plan.missing_data),
+    }
+    return {path for stage in stages for path in by_stage[stage]}
+
+
 @pytest.mark.parametrize("name", STORES)
 def test_paths_of_stores_are_those_recorded(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # nothing is made yet
     plan = make_plan(load_study(read_config(FILES[name])), "results")
-    stores = plan.stores
-    paths = {
-        *map(stores.cell, plan.blocks),
-        *map(stores.evaluation, plan.blocks),
-        *map(stores.piece, plan.missing_data),
-    }
+    paths = paths_of(plan)
     digest = hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()
     assert (len(paths), digest[:16]) == STORES[name]
+
+
+def renamed(raw):
+    """Return a configuration whose models and tasks have other names, in all places that name them."""
+    raw = copy.deepcopy(raw)
+    for key, coordinate in (("models", "model"), ("tasks", "task")):
+        raw[key] = {f"new_{name}": options for name, options in raw[key].items()}
+        for entry in raw["grid"]:
+            if entry.get(key) is not None:
+                entry[key] = [f"new_{name}" for name in entry[key]]
+        for options in raw["tasks"].values():
+            if options["kind"] == "learnt_function":
+                options[coordinate] = f"new_{options[coordinate]}"
+    return raw
+
+
+SMALL = (
+    "config.yaml",
+    "chain_data_two_cores.yaml",
+    "efficient_transformers_smoke.yaml",
+    "induction_bias_smoke.yaml",
+    "least_steps_two_cores.yaml",
+)
+"""Studies with every kind of stratum, whose plans take little time."""
+
+
+def paths_in(results, raw, *stages):
+    return paths_of(make_plan(load_study(raw), results), stages or ("cells", "evaluations", "data"))
+
+
+@pytest.mark.parametrize("name", [*SMALL, "sensitivity_smoke.yaml"])
+def test_names_of_models_and_tasks_are_in_no_path(name, tmp_path):
+    raw = read_config(FILES[name])
+    assert paths_in(tmp_path, raw) == paths_in(tmp_path, renamed(raw))
+
+
+def with_another(raw, key, value):
+    """Return a configuration with a value at a dotted key, and blocks before it where there are none."""
+    raw = copy.deepcopy(raw)
+    *parents, last = key.split(".")
+    node = raw
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node[last] = value
+    return raw
+
+
+RULES = {
+    "another threshold": lambda raw: with_another(
+        raw, "training.success.threshold", 0.77 * raw["training"]["success"]["threshold"]
+    ),
+    "confirmation": lambda raw: with_another(
+        raw,
+        "training.success.confirm",
+        not raw["training"]["success"].get("confirm", True),
+    ),
+    "the worst length": lambda raw: with_another(raw, "training.success.over", "every_length"),
+    "patience": lambda raw: with_another(raw, "training.patience", 77),
+    "another threshold of the fit": lambda raw: with_another(
+        raw,
+        "training.fitted",
+        {"measure": raw["training"]["success"]["measure"], "threshold": 0.123},
+    ),
+    "snapshots": lambda raw: with_another(
+        raw, "training.snapshot_every", 2 * raw["training"]["evaluate_every"]
+    ),
+    "more steps": lambda raw: with_another(
+        raw, "training.max_steps", 2 * raw["training"]["max_steps"]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_only_judges_or_ends_a_run_is_in_no_path(name, tmp_path):
+    raw = read_config(FILES[name])
+    before = paths_in(tmp_path, raw)
+    steps, decay = raw.get("demand") == "steps", raw["training"].get("schedule", {}).get("decay")
+    for change, changed in RULES.items():
+        if change == "patience" and steps:  # refused there
+            continue
+        if change == "more steps" and decay not in (None, "constant"):  # a decay knows its end
+            assert not before & paths_in(tmp_path, changed(raw), "cells")
+            continue
+        assert before == paths_in(tmp_path, changed(raw)), change
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_longer_test_is_in_no_path_of_a_trained_cell(name, tmp_path):
+    raw = read_config(FILES[name])
+    another = with_another(raw, "evaluation.test_examples", 7)
+    assert paths_in(tmp_path, raw, "cells") == paths_in(tmp_path, another, "cells")
+    evaluations = [paths_in(tmp_path, part, "evaluations") for part in (raw, another)]
+    assert not evaluations[0] & evaluations[1]
+
+
+def test_what_a_network_learnt_depends_on_where_its_training_ended_and_on_no_other_rule(tmp_path):
+    raw = read_config(FILES["sensitivity_smoke.yaml"])
+    found = [
+        paths_in(tmp_path, part, "cells", "data")
+        for part in (raw, RULES["another threshold"](raw), RULES["more steps"](raw))
+    ]
+    assert found[0] == found[1], "nothing but the last step ends a run of this study"
+    assert found[0] - found[2] and found[0] & found[2]

@@ -28,7 +28,7 @@ CHANGES = {
 """The second curve has data in four shards of training."""
 
 
-CURVE = "model~lstm/task~parity/supervision~aligned/length_distribution~fixed"
+CURVE = "model~lstm-0a/task~parity-0b/supervision~aligned/length_distribution~fixed"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def moved(path, old, new):
 def test_a_whole_tree_is_good(results):
     found = verify_results(results)
     assert found.problems == () and found.n_unfinished == 0
-    assert found.n_good == len(list(results.rglob("*.zarr.zip"))) == 3 + 3 + 2 * (3 + 5)
+    assert found.n_good == len(list(results.rglob("*.zarr.zip"))) == 3 + 3 + 2 * (5 + 7)
 
 
 @pytest.mark.parametrize("stage", ["data", "cells", "evaluations"])
@@ -114,7 +114,10 @@ def test_renamed(stage, results):
         ("cells", "seeds~0+1", "seeds~0+2", "holds the replicates"),
         ("cells", "learning_rates~0.003+", "learning_rates~0.002+", "holds the replicates"),
         ("evaluations", "budget~2/", "budget~8/", "evaluates the trained cell"),
-        ("evaluations", "seeds~0+1", "seeds~1+0", "holds the replicates"),
+        ("evaluations", "seeds~0+1", "seeds~1+0", "evaluates the trained cell"),
+        ("cells", "model~lstm-", "model~gru-", "made for model lstm-"),
+        ("cells", "task~modular_addition-", "task~parity-", "made for task modular_addition-"),
+        ("data", "task~modular_addition-", "task~parity-", "made for task modular_addition-"),
         ("data", "length~4/", "length~5/", "made for length 4, not for the 5 of its path"),
         ("data", "seed~0/", "seed~7/", "made for seed 0, not for the 7 of its path"),
         (
@@ -153,14 +156,14 @@ def test_moved_to_another_place_of_the_stream(old, new, results):
     target = Path(str(source).replace(old, new)).parent
     shutil.rmtree(target, ignore_errors=True)
     path = moved(source, old, new)
-    assert "which are not those of split" in problem(results, path)
+    assert "was made for shard" in problem(results, path)
 
 
 def test_a_cell_of_another_stage(results):
     source = store(results, "evaluations", "budget~2/")
     path = Path(str(source).replace("/evaluations/", "/cells/"))
     shutil.copy(source, path)
-    assert "is of stage 'evaluation', schema version 2; wanted is" in problem(results, path)
+    assert "is of stage 'evaluation', schema version 3; wanted is" in problem(results, path)
 
 
 def test_foreign_zip(results):
@@ -177,11 +180,12 @@ def test_foreign_zip(results):
         "0123456789ab.zarr.zip",
         "model~lstm/0123456789ab.zarr.zip",
         f"{CURVE}/length~four/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
-        "task~parity/model~lstm/supervision~aligned/length_distribution~fixed/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
+        "task~parity-0b/model~lstm-0a/supervision~aligned/length_distribution~fixed/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip",
         f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/old/0123.zarr.zip",
         f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.10/0123.zarr.zip",
         f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/0123.zarr.zip~",
         f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/mine.zarr.zip",
+        f"{CURVE}/length~4/budget~2/seeds~0/learning_rates~0.1/0123-0.zarr.zip",
     ],
 )
 def test_what_does_not_belong(name, results):
@@ -189,6 +193,63 @@ def test_what_does_not_belong(name, results):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("mine")
     assert f"file {path} does not belong there: no store lies at cells/" in problem(results, path)
+
+
+def longer(results):
+    """Let a study with another rule go on with the runs of the first one."""
+    planned = plan_jobs(make_plan(load_study(tiny(**{**CHANGES, **LONGER})), results))
+    make_stores(planned, results)
+    return [path for job in planned.training for path in map(Path, job.outputs)]
+
+
+LONGER = {"training.success.threshold": 1.0, "training.max_steps": 60}
+
+
+def test_further_parts_are_good(results):
+    parts = longer(results)
+    assert {path.name[-11:] for path in parts} == {"-1.zarr.zip"}
+    found = verify_results(results)
+    assert found.problems == () and found.n_good == 30 + 2 * len(parts)
+
+
+def test_a_further_part_without_those_before_it(results):
+    path, *_ = longer(results)
+    first = path.with_name(path.name.replace("-1.", "."))
+    shutil.rmtree(results / "evaluations")
+    first.unlink()
+    assert f"is a further part of {first}, which is missing" in problem(results, path)
+    assert verify_results(results).problems == ()
+
+
+def test_a_part_that_does_not_go_on_where_the_one_before_it_ends(results):
+    later = {**LONGER, "training.max_steps": 100}
+    path, *_ = longer(results)
+    planned = plan_jobs(make_plan(load_study(tiny(**{**CHANGES, **later})), results))
+    make_stores(planned, results)
+    last = path.with_name(path.name.replace("-1.", "-2."))
+    assert last.is_file()
+    last.rename(path)
+    shutil.rmtree(results / "evaluations")
+    line = problem(results, path)
+    assert "goes on with seed" in line and "a part in between is lost" in line
+
+
+def test_a_part_of_a_block_with_other_replicates(results):
+    parts = longer(results)
+    wrong = next(path for path in parts if "budget~2/" in str(path))
+    for path in [wrong, wrong.with_name(wrong.name.replace("-1.", "."))]:
+        moved(path, "seeds~0+1", "seeds~0+2")
+    shutil.rmtree(results / "evaluations")
+    found = verify_results(results).problems
+    assert len(found) == 2 and all("replicates" in line for line in found)
+
+
+def test_a_store_of_the_last_version(results):
+    source = store(results, "cells", "budget~2/")
+    shutil.rmtree(results / "evaluations")
+    folder = source.parents[7].name.partition("-")[0]
+    path = moved(source, source.parents[7].name, folder)
+    assert "is of nstar 0.1, which this version does not read" in problem(results, path)
 
 
 def test_an_evaluation_without_its_cell(results):
@@ -211,25 +272,24 @@ def test_partial_files(results):
 
 
 def test_folders_behind_links_are_read(results, tmp_path):
-    shutil.move(results / "cells/model~lstm", tmp_path / "other_disk")
-    (results / "cells/model~lstm").symlink_to(tmp_path / "other_disk")
+    (folder,) = (results / "cells").iterdir()
+    shutil.move(folder, tmp_path / "other_disk")
+    folder.symlink_to(tmp_path / "other_disk")
     path = store(tmp_path, "other_disk", "budget~2/")
     path.write_bytes(b"")
-    assert "is damaged" in problem(
-        results, results / "cells/model~lstm" / path.relative_to(tmp_path / "other_disk")
-    )
+    assert "is damaged" in problem(results, folder / path.relative_to(tmp_path / "other_disk"))
 
 
 def test_a_folder_that_cannot_be_listed_is_not_passed_over(results, monkeypatch):
     scandir = os.scandir
 
     def refuse(path):
-        if Path(path).name == "model~lstm":
+        if Path(path).name.startswith("model~lstm-"):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # the rights of a folder do not bind root
-    with pytest.raises(PathError, match="model~lstm cannot be listed: Permission denied"):
+    with pytest.raises(PathError, match=r"model~lstm-.* cannot be listed: Permission denied"):
         verify_results(results)
 
 
@@ -239,7 +299,7 @@ def verify(*arguments):
 
 def test_the_script_names_every_bad_store(results):
     good = verify("--results", results)
-    assert (good.returncode, good.stdout) == (0, "22 good stores, 0 bad files\n")
+    assert (good.returncode, good.stdout) == (0, "30 good stores, 0 bad files\n")
     bad = [store(results, "data"), store(results, "evaluations")]
     for path in bad:
         path.write_bytes(path.read_bytes()[:-20])
@@ -248,9 +308,9 @@ def test_the_script_names_every_bad_store(results):
     process = verify("--results", results)
     assert process.returncode == 1
     *lines, last = process.stdout.splitlines()
-    assert last == "20 good stores, 2 bad files, 1 being written"
+    assert last == "28 good stores, 2 bad files, 1 being written"
     assert [line.split()[1] for line in lines] == [str(path) for path in bad]
-    assert process.stderr.startswith("verify: 23 files in ") and "\r" not in process.stderr
+    assert process.stderr.startswith("verify: 31 files in ") and "\r" not in process.stderr
 
 
 def test_the_script_refuses_wrong_arguments(tmp_path):

@@ -141,14 +141,14 @@ def test_a_study_of_unusual_values_is_told_as_it_is():
         **{"training.schedule.decay": "cosine", "training.schedule.warmup_steps": "10 steps"},
         **{"training.success.at": "final", "training.stop_on_success": "no"},
         **{"training.success.threshold": "0.9", "training.optimiser.gradient_clip": "no limit"},
-        **{"training.precision": "float32", "search": "all", "data.validation_share": "0.2"},
+        **{"training.precision": "float32", "search": "all", "data.validation_share": "0.1"},
     }.items():
         assert rows[key][0] == value, key
     for true in (
         "Optimiser: AdamW with betas 0.9 and 0.999, weight decay 0.1, and no clipping of gradients.",
         "grows linearly over the first 10 steps, then cosine decay to 0 times its peak at step 200.",
         "has learnt when, at its last evaluation, its share of validation sequences with every label "
-        "right is at least 0.9.",
+        "right is at least 0.9, and that of the confirmation set as well.",
         "all all aligned fixed 8, 10 16 to 64, each 2 times the one before",
         "has 12 cells",
     ):
@@ -172,7 +172,8 @@ def test_the_opposite_values_are_told_as_they_are():
         "Optimiser: Adam with betas 0.9 and 0.999, weight decay 0, and the gradient of each replicate "
         "clipped to norm 1.5.",
         "Learning rate: constant.",
-        "at some evaluation, its loss on the validation set is at most 0.0001 nats per label.",
+        "at some evaluation, its loss on the validation set is at most 0.0001 nats per label, "
+        "and that of the confirmation set as well.",
         "or at the evaluation at which it has learnt, or after 7 evaluations without a new best",
         *("LayerNorm before each part of a layer", "GELU", "position embeddings is trained"),
     ):
@@ -273,7 +274,7 @@ IDLE = {
 def other_values(value):
     """Yield what a value could be changed to; not all of it is legal everywhere."""
     if value is None:
-        yield from (1, 2, 4, 20, 0.5, {"kind": "linear"})
+        yield from (1, 2, 4, 20, 0.5, {"kind": "linear"}, {"measure": "loss", "threshold": 0.3})
     elif isinstance(value, bool):
         yield not value
     elif isinstance(value, int | float):

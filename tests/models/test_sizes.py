@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 import torch.nn.functional as F
-from support.packs import CPU, rules
+from support.packs import CPU, labelled, rules
 from support.pairwise import every_variant_with
 from support.tokens import labels_for, length_read, tokens_for
 from support.variants import VARIANTS
@@ -158,7 +158,8 @@ def test_memory(options, width, n_symbols, length, batch_size):
     size, model = size_of(options, shape), model_of(options, shape)
     tokens = tokens_for(options, 1, batch_size, length, n_symbols)
     labels = labels_for(options, tokens, n_symbols)
-    data = PackData(tokens, labels, tokens[:, :1], labels[:, :1])
+    one = labelled(tokens[:, :1], labels[:, :1])
+    data = PackData(labelled(tokens, labels), one, one, one)
     chosen = rules(batch_size=batch_size, evaluate_every=1)
     trial = launch._Trial(model, data, chosen, 2)
     parameters = model.views(trial.parameters.clone())

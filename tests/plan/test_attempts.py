@@ -15,7 +15,7 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.training.checkpoint import save_checkpoint
-from nstar.training.loop import initial_state
+from nstar.training.state import initial_state
 
 MINUTE, CENTURY = 60.0, 3.2e9
 
@@ -105,9 +105,10 @@ def test_message_says_at_which_steps_the_checkpoints_stand(planned, tmp_path):
     batch = planned.training[0]
     assert "checkpoints: none" in why_it_gives_up(batch, tmp_path, [])
     curve = _Curve(batch.work["curves"][0], tmp_path, "cpu", 60)
-    for block, step in zip(curve.blocks, (300, 120), strict=True):
+    for part, step in zip(curve.parts, (300, 120), strict=True):
         state = initial_state(curve.model, [0], torch.device("cpu"))
-        save_checkpoint(curve.checkpoints[block], dataclasses.replace(state, step=step))
+        state.n_steps[:] = step
+        save_checkpoint(curve._checkpoint(part), state)
     names = list(list_checkpoints(tmp_path))
     words = why_it_gives_up(batch, tmp_path, names)
     assert "checkpoints: of 2 of 2 cells, at steps 120 to 300" in words

@@ -4,16 +4,17 @@ import json
 
 import numpy as np
 import pytest
-from support.studies import tiny, write_header_only
+from support.evidence import learns_at, make
+from support.studies import tiny
 
-from nstar.cells import Block, Cell, training_specification
+from nstar.cells import Block, Cell
 from nstar.kinds.size import Shape
-from nstar.plan.costs import block_cost, planned_device
+from nstar.plan.costs import evaluation_cost, planned_device, training_cost
 from nstar.plan.experience import LARGEST_SAMPLE, Experience, TrainingTime, read_experience
 from nstar.plan.forecast import forecast
 from nstar.plan.forecast_text import as_text, compare_with_truth
 from nstar.plan.jobs import plan_jobs
-from nstar.plan.missing import make_plan
+from nstar.plan.missing import EvaluationWork, Stretch, Work, make_plan
 from nstar.reading.check import load_study
 from nstar.specification import RECIPES
 
@@ -35,17 +36,59 @@ def simulated(generator, n_cells=16, factor=3.0, noise=0.3, slope=0.2):
     ]
 
 
-def test_steps_and_operations_by_hand(tmp_path):
+CELL = Cell("lstm", "parity", "aligned", "fixed", 4, 8)
+BLOCK = Block(CELL, (0, 1), (0.01,))
+
+
+def size_of(study, length):
+    shape = Shape(n_symbols=2, n_classes=2, n_positions=length, length=length, batch_size=8)
+    return study.models["lstm"].size(shape)
+
+
+def test_steps_and_operations_by_hand():
     study = load_study(tiny())
-    cost = block_cost(
-        study, Block(Cell("lstm", "parity", "aligned", "fixed", 4, 8), (0, 1), (0.01,)), "cpu"
-    )
-    shape = Shape(n_symbols=2, n_classes=2, n_positions=8, length=4, batch_size=8)
-    size = study.models["lstm"].size(shape)
-    validation = 3 * size.forward_flops / 8  # a fifth of 16 sequences
+    cost, size = training_cost(study, Work.whole(BLOCK), "cpu"), size_of(study, 4)
+    looked_at = 8 + 3 + 1  # the training set, a fifth and a tenth of 16 sequences
+    evaluations = 2 * 5 * looked_at * size.forward_flops / 8
     assert cost.steps == 2 * 100
-    assert cost.flops == 2 * (100 * size.step_flops + 5 * validation)
-    assert cost.disk_bytes > 2 * 4 * size.n_parameters
+    assert cost.flops == pytest.approx(2 * 100 * size.step_flops + evaluations)
+    assert cost.evaluation_share == pytest.approx(evaluations / cost.flops)
+    kept_and_moments = 4 * (1.7 + 2) * 2 * size.n_parameters
+    assert kept_and_moments < cost.disk_bytes < kept_and_moments + 2**16
+
+
+def test_stretches_cost_their_own_steps():
+    study = load_study(tiny())
+    stretches = (Stretch(0, 0.01, start=60), Stretch(1, 0.01, start=20, until=40, keep=(40,)))
+    part, whole = (
+        training_cost(study, work, "cpu") for work in (Work(BLOCK, 1, stretches), Work.whole(BLOCK))
+    )
+    assert part.steps == 40 + 20
+    assert part.flops == pytest.approx(whole.flops * 60 / 200)
+
+
+def test_an_evaluation_costs_what_its_rows_do():
+    study = load_study(tiny())
+    pairs = tuple((seed, 0.01) for seed in BLOCK.seeds)
+    both = evaluation_cost(study, EvaluationWork(BLOCK, 0, pairs, 2, (0,), ()), "cpu")
+    one = evaluation_cost(study, EvaluationWork(BLOCK, 1, pairs, 1, (0,), (0,)), "cpu")
+    forward = 3 * size_of(study, 4).forward_flops + 50 * size_of(study, 8).forward_flops
+    assert both.flops == pytest.approx(2 * forward / 8)
+    assert one.flops == pytest.approx(both.flops / 2)
+
+
+def test_a_plan_says_when_evaluations_take_more_than_the_steps_between_them(tmp_path):
+    words = "of the operations of training are those of its evaluations"
+    changes = {
+        "grid.0.lengths": [14],
+        "grid.0.budgets": [2000],
+        "training.max_steps": 100,
+    }
+    plan = make_plan(load_study(tiny(**changes, **{"training.evaluate_every": 50})), tmp_path)
+    assert words in as_text(forecast(plan, plan_jobs(plan)))
+    rare = {"training.max_steps": 100_000, "training.evaluate_every": 50_000}
+    plan = make_plan(load_study(tiny(**changes | rare)), tmp_path)
+    assert words not in as_text(forecast(plan, plan_jobs(plan)))
 
 
 def test_interval_holds_what_was_not_seen():
@@ -85,14 +128,12 @@ def test_another_model_of_the_device_says_something():
 
 
 def finish(plan, wall_time_s, device="cpu"):
-    """Make the stores of all missing blocks, with so many seconds for each."""
-    for block in plan.missing_blocks:
-        write_header_only(
-            plan.stores.cell(block),
-            training_specification(plan.study, block.cell),
-            {"device": device, "wall_time_s": wall_time_s},
-            {"outcome": ["learnt"] * len(block.replicates)},
-        )
+    """Make all that is missing, with so many seconds for each block."""
+    make(
+        plan,
+        lambda cell, seed, rate: learns_at(10, 2),
+        {"device": device, "wall_time_s": wall_time_s},
+    )
 
 
 def planned(results, **changes):
@@ -118,11 +159,21 @@ def test_a_plan_learns_nothing_from_another_device(tmp_path):
 
 def test_a_plan_learns_from_stores_of_other_options_of_training(tmp_path):
     finish(planned(tmp_path)[0], 7.0)
-    assert planned(tmp_path, **{"training.max_steps": 200})[1].n_experience == 8
+    assert planned(tmp_path, **{"training.batch_size": 1})[1].n_experience == 8
+
+
+def test_a_plan_learns_nothing_from_the_time_of_further_parts(tmp_path):
+    finish(planned(tmp_path)[0], 7.0)
+    stricter = {"training.success.threshold": 0.95}
+    finish(planned(tmp_path, **stricter)[0], 1000.0)
+    plan, jobs = planned(tmp_path, **stricter, **{"grid.0.lengths": [4, 5, 6]})
+    assert len(plan.cell_stores) == 8 + 8 + 4
+    assert jobs.n_experience == 8
+    assert max(float(np.median(draws)) for draws in jobs.seconds.values()) < 16
 
 
 def test_only_a_sample_is_read(tmp_path):
-    study = load_study(tiny(**{"grid.0.lengths": [8], "grid.0.budgets": list(range(1, 205))}))
+    study = load_study(tiny(**{"grid.0.lengths": [9], "grid.0.budgets": list(range(1, 205))}))
     finish(make_plan(study, tmp_path), 1.0)
     found = read_experience(study, tmp_path, "cpu")
     assert len(found) == 2 * LARGEST_SAMPLE  # two models
@@ -132,7 +183,7 @@ def test_only_a_sample_is_read(tmp_path):
 def test_a_damaged_store_is_passed_over(tmp_path):
     plan, _ = planned(tmp_path)
     finish(plan, 1.0)
-    path = plan.stores.cell(next(plan.missing_blocks))
+    path = plan.stores.cell(next(plan.missing).block)
     with open(path, "wb") as file:
         file.write(b"nothing")
     assert len(read_experience(plan.study, tmp_path, "cpu")) == 7
@@ -143,7 +194,8 @@ def test_forecast_says_what_is_cached_missing_partial_and_stale(tmp_path, monkey
     plan, jobs = planned(tmp_path, **{"grid.0.budgets": [2, 4, 8], "replicates.seeds": [0, 1, 2]})
     found = forecast(plan, jobs)
     training = found["curves"][0]["training"]
-    assert training == {"cached": [], "partial": [2, 8], "missing": [4], "stale": {}}
+    others = {name: [] for name in ("cached", "refit", "continue", "replay")}
+    assert training == {**others, "partial": [2, 8], "missing": [4], "stale": {}}
     assert json.loads(json.dumps(found)) == found
     monkeypatch.setitem(RECIPES, "training", RECIPES["training"] + 1)
     plan, jobs = planned(tmp_path)
@@ -155,7 +207,7 @@ def test_forecast_says_what_is_cached_missing_partial_and_stale(tmp_path, monkey
 
 def test_another_option_is_no_reason_to_call_a_cell_stale(tmp_path):
     finish(planned(tmp_path)[0], 1.0)
-    plan, jobs = planned(tmp_path, **{"training.max_steps": 200})
+    plan, jobs = planned(tmp_path, **{"training.optimiser": {"epsilon": 1e-7}})
     assert forecast(plan, jobs)["curves"][0]["training"]["missing"] == [2, 8]
 
 
@@ -181,3 +233,14 @@ def test_device_where_there_is_no_gpu(device, planned_for, monkeypatch):
 def test_name_of_the_gpu_is_that_of_the_stores(monkeypatch):
     monkeypatch.setattr("nstar.plan.costs._first_gpu", lambda: "NVIDIA A100")
     assert planned_device(load_study(tiny(device="cuda"))) == "NVIDIA A100"
+
+
+def test_a_plan_says_what_stores_of_the_last_version_cost(tmp_path):
+    path = tmp_path / "cells/model~lstm/task~parity/supervision~aligned/0123456789ab.zarr.zip"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(3 * 2**20))
+    text = as_text(forecast(*planned(tmp_path)))
+    assert "hold 1 stores of nstar 0.1: this version names and fills stores anew" in text
+    assert "scripts/prune_results.py --remove frees 3 MiB" in text
+    path.unlink()
+    assert "nstar 0.1" not in as_text(forecast(*planned(tmp_path)))

@@ -1,26 +1,21 @@
 """Jobs: every missing store is made by exactly one, and none is shorter or longer than asked for."""
 
+import dataclasses
 import itertools
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.evidence import learns_at, make
 from support.studies import tiny
 
 from nstar.plan.jobs import START_SECONDS, _gather, _Unit, plan_jobs, read_job
-from nstar.plan.missing import make_plan
+from nstar.plan.missing import CellState, make_plan
 from nstar.reading.check import load_study
 
 
 def jobs_of(results, **changes):
     return plan_jobs(make_plan(load_study(tiny(**changes)), results))
-
-
-def touch(paths):
-    for path in map(Path, paths):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
 
 
 def test_a_curve_is_a_job_unless_told_otherwise(tmp_path):
@@ -44,8 +39,8 @@ def test_every_missing_store_is_made_by_one_job(shortest, longest, tmp_path):
     plan = make_plan(study, tmp_path)
     made = [path for batch in plan_jobs(plan).every for path in batch.outputs]
     wanted = {
-        *map(plan.stores.cell, plan.missing_blocks),
-        *map(plan.stores.evaluation, plan.missing_evaluations),
+        *plan.cell_stores,
+        *plan.evaluation_stores,
         *map(plan.stores.piece, plan.missing_data),
     }
     assert len(made) == len(set(made))
@@ -89,8 +84,17 @@ def test_no_job_is_shorter_or_longer_than_asked_for(things, shortest, longest):
 
 
 def test_a_job_keeps_its_name_whatever_others_have_made(tmp_path):
-    before = jobs_of(tmp_path)
-    touch((*before.generation[0].outputs, *before.training[0].outputs))
+    plan = make_plan(load_study(tiny()), tmp_path)
+    before = plan_jobs(plan)
+    made = before.training[0].outputs
+    works = [work for state in plan.cells for work in state.missing]
+    some = [work for work in works if plan.stores.cell(work.block) in made]
+    part = dataclasses.replace(
+        plan,
+        cells=tuple(CellState(work.cell, (), (work,)) for work in some),
+        missing_evaluations=(),
+    )
+    make(part, lambda cell, seed, rate: learns_at(10, 2))
     after = jobs_of(tmp_path)
     assert [batch.rule for batch in after.training] == [b.rule for b in before.training[1:]]
 

@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.studies import tiny, write_header_only
+from support.evidence import learns_at, make, trajectory
+from support.studies import tiny
 
-from nstar.cells import Block, Cell, cells_of, slices_of, training_specification
+from nstar.cells import Block, Cell, cells_of, slices_of
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import _run_counts, _state_of, make_plan
 from nstar.reading.check import load_study
@@ -18,15 +19,12 @@ def plan_of(results, **changes):
 
 
 def finish(plan):
-    """Make empty files of everything that is missing."""
-    for path in missing_files(plan):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+    """Make everything that is missing; all runs learn at their second evaluation."""
+    make(plan, lambda cell, seed, rate: learns_at(10, 2))
 
 
 def missing_files(plan):
-    planned = plan_jobs(plan)
-    for job in planned.every:
+    for job in plan_jobs(plan).every:
         yield from map(Path, job.outputs)
 
 
@@ -98,11 +96,11 @@ def test_new_seed_is_a_block_beside_the_finished_one(tmp_path):
     assert all(state.finished for state in plan.cells)
 
 
-def test_data_of_seeds_that_only_an_evaluation_needs(tmp_path):
+def test_an_evaluation_needs_data_of_the_seeds_of_the_study_alone(tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path, **{"replicates.seeds": [0], "evaluation.test_examples": 12})
-    assert {block.seeds for block in plan.missing_evaluations} == {(0, 1)}
-    assert {(piece.split, piece.seed) for piece in plan.missing_data} == {("test", 0), ("test", 1)}
+    assert {work.seeds for work in plan.missing_evaluations} == {(0,)}
+    assert {(piece.split, piece.seed) for piece in plan.missing_data} == {("longer", 0)}
 
 
 def test_data_that_nothing_needs_are_not_missed(tmp_path):
@@ -131,11 +129,14 @@ def test_fewer_seeds_need_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "data", "training", "evaluation"),
     [
-        ({"training.max_steps": 200}, False, True, True),
+        ({"training.max_steps": 200}, False, False, False),
+        ({"training.schedule": {"decay": "linear"}}, False, True, True),
+        ({"training.evaluate_every": 10}, False, True, True),
         ({"replicates.learning_rates": [0.005]}, False, True, True),
         ({"models.lstm.width": 16}, False, True, True),
         ({"evaluation.test_examples": 60}, True, False, True),
         ({"data.validation_share": 0.1}, True, True, True),
+        ({"data.test_share": 0.2}, True, True, True),
         ({"data.validation_examples": 1500}, False, False, False),  # these spaces are smaller
         ({"figures.width_inches": 5}, False, False, False),
         ({"fit.confidence": 0.9}, False, False, False),
@@ -186,14 +187,12 @@ SEARCH = {
 
 def answer(plan, demand):
     """Make the missing cells of a plan: a replicate learns from the demand of its length on."""
-    for block in plan.missing_blocks:
-        learnt = block.cell.budget >= demand[block.cell.length]
-        outcome = "learnt" if learnt else "not_generalised"
-        write_header_only(
-            plan.stores.cell(block),
-            training_specification(plan.study, block.cell),
-            summary={"outcome": [outcome] * len(block.replicates)},
-        )
+    fails = trajectory(10, train=1.0, validation=0.5, confirmation=0.5)
+
+    def run(cell, seed, rate):
+        return learns_at(10, 3) if cell.budget >= demand[cell.length] else fails
+
+    make(plan, run)
 
 
 def search(results, demand, **changes):
@@ -233,12 +232,12 @@ def test_a_search_waits_for_replicates_added_later(tmp_path):
 
 
 def test_a_run_has_learnt_if_any_of_its_rates_has(tmp_path):
+    never = trajectory(10)
+
+    def run(cell, seed, rate):  # seed 0: learnt, not fitted; seed 1: not fitted at all
+        return learns_at(10, 3) if (seed, rate) == (0, 0.003) else never
+
     plan = plan_of(tmp_path, **SEARCH)
-    for block in plan.missing_blocks:  # seed 0: learnt, not fitted; seed 1: not fitted at all
-        write_header_only(
-            plan.stores.cell(block),
-            training_specification(plan.study, block.cell),
-            summary={"outcome": ["learnt", "not_fitted", "not_fitted", "not_fitted"]},
-        )
+    make(plan, run)
     states = [_state_of(plan.stores, state.cell) for state in plan.cells]
     assert {_run_counts(plan.stores, state) for state in states} == {RunCounts(1, 1, 2)}

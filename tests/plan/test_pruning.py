@@ -9,14 +9,15 @@ import sys
 import psutil
 import pytest
 import yaml
+from support.evidence import learns_at
+from support.evidence import make as make_headers
 from support.scripts import run_script
-from support.stores import make_stores
-from support.studies import changed, tiny, write_header_only
+from support.studies import changed, tiny
 
-from nstar.cells import training_specification
 from nstar.cells.paths import checkpoint_path
 from nstar.errors import ArtifactError, PathError
 from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
+from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
@@ -33,12 +34,16 @@ def study(**changes):
     return load_study(changed(STUDY, **changes))
 
 
+def run(cell, seed, rate):
+    return learns_at(10, 1)
+
+
 def make(results, **changes):
-    """Run all jobs of a study, as the workflow would."""
-    planned = plan_jobs(make_plan(study(**changes), results))
-    for job in planned.every:
+    """Make all that a study misses, and the files of its jobs, as the workflow would."""
+    plan = make_plan(study(**changes), results)
+    for job in plan_jobs(plan).every:
         job.save(results)
-    make_stores(planned, results)
+    make_headers(plan, run)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +75,7 @@ def stores(results, stage):
 def state(results, one):
     """Return what a plan says, as far as pruning could change it."""
     plan = make_plan(one, results)
-    return plan.cells, set(plan.missing_data), plan.missing_evaluations
+    return plan.cells, set(plan.missing_data), plan.evaluated, plan.missing_evaluations
 
 
 def test_a_study_needs_every_store_it_made(results):
@@ -86,7 +91,7 @@ def test_a_smaller_grid_does_not_need_the_rest(results):
         for path in stores(results, stage)
         if "length~5/" in path or "length~10/" in path
     }
-    assert found == rest and len(rest) == 2 * 4 + 2 * 2 + 2
+    assert found == rest and len(rest) == 2 * 4 + 2 * 4 + 2
 
 
 def test_a_block_is_needed_whole_with_the_data_of_all_its_seeds(results):
@@ -95,16 +100,16 @@ def test_a_block_is_needed_whole_with_the_data_of_all_its_seeds(results):
 
 def test_other_options_need_other_stores(results):
     wider = surplus_of(results, study(**{"models.lstm.width": 16}))
-    kept = {path for path in stores(results, "cells") if "model~dense/" in path}
+    kept = {path for path in stores(results, "cells") if "model~dense_ssm-" in path}
     assert wider == {
         path
         for stage in ("cells", "evaluations")
         for path in stores(results, stage)
-        if "model~lstm/" in path
+        if "model~lstm-" in path
     }
     assert kept and not kept & wider
     retest = surplus_of(results, study(**{"evaluation.test_examples": 6}))
-    tests = {path for path in stores(results, "data") if "split~test" in path}
+    tests = {path for path in stores(results, "data") if "split~longer" in path}
     assert retest == stores(results, "evaluations") | tests
 
 
@@ -122,13 +127,28 @@ def test_a_search_needs_cells_that_it_has_not_asked_for(tmp_path):
     grid = {"grid.0.lengths": [10], "grid.0.budgets": {"smallest": 1, "largest": 512}}
     everything, searching = study(**grid), study(**SEARCH, **grid)
     plan = make_plan(everything, tmp_path)
-    for block in plan.missing_blocks:
-        summary = {"outcome": ["learnt"] * len(block.replicates)}
-        specification = training_specification(everything, block.cell)
-        write_header_only(plan.stores.cell(block), specification, summary=summary)
+    make_headers(plan, run)
     assert len(make_plan(searching, tmp_path).cells) < len(plan.cells)
-    assert len(surplus_of(tmp_path)) == len(plan.cells)
+    assert len(surplus_of(tmp_path, kinds=("cells",))) == len(plan.cells)
     assert surplus_of(tmp_path, searching) == set()
+
+
+def test_every_part_of_a_needed_block_is_needed_whatever_rule_made_it(results):
+    stricter = {"training.success.threshold": 0.95, "training.max_steps": 60}
+    parts = stores(results, "cells") | stores(results, "evaluations")
+    make_headers(make_plan(study(**stricter), results), run)
+    more = (stores(results, "cells") | stores(results, "evaluations")) - parts
+    assert len(more) == 16 and all(path.endswith("-1.zarr.zip") for path in more)
+    assert surplus_of(results, study()) == set()
+    assert more <= surplus_of(results, study(**{"training.batch_size": 1, **ONE_LENGTH}))
+
+
+def test_stores_of_the_last_version_are_surplus(results):
+    (path,) = [path for path in stores(results, "cells") if "budget~2" in path][:1]
+    old = results / path.replace("-", "", 1)  # there models stood by their names
+    old.parent.mkdir(parents=True)
+    shutil.copy(results / path, old)
+    assert surplus_of(results, study()) == {str(old.relative_to(results))}
 
 
 def test_overlapping_blocks_are_all_needed(results):
@@ -157,6 +177,8 @@ def test_overlapping_blocks_are_all_needed(results):
         {"evaluation.test_examples": 6},
         {"data.validation_share": 0.3},
         {"training.max_steps": 40},
+        {"training.batch_size": 1},
+        {"training.success.threshold": 0.95, "training.max_steps": 60},
         {**SEARCH, "grid.0.budgets": {"smallest": 2, "largest": 8}},
     ],
     ids=lambda changes: "+".join(changes) or "nothing",
@@ -193,16 +215,17 @@ def test_removing_leaves_no_empty_folder_and_nothing_else_is_touched(results):
 def test_the_results_folder_may_lie_anywhere(results, tmp_path):
     elsewhere = tmp_path / "data" / "seeds~x"
     shutil.move(results, elsewhere)
-    assert len(surplus_of(elsewhere, study(**ONE_LENGTH))) == 14
+    assert len(surplus_of(elsewhere, study(**ONE_LENGTH))) == 18
     (elsewhere / sorted(stores(elsewhere, "cells"))[0]).unlink()
     assert len(kept(elsewhere, study(**ONE_LENGTH))[0]) == 1
 
 
 def test_folders_behind_links_are_left_alone(results, tmp_path):
-    shutil.move(results / "cells/model~lstm", tmp_path / "other_disk")
-    (results / "cells/model~lstm").symlink_to(tmp_path / "other_disk")
+    (folder,) = (results / "cells").glob("model~lstm-*")
+    shutil.move(folder, tmp_path / "other_disk")
+    folder.symlink_to(tmp_path / "other_disk")
     found = surplus_of(results, study(**ONE_LENGTH), kinds=("cells",))
-    assert found and all("model~dense/" in path for path in found)
+    assert found and all("model~dense_ssm-" in path for path in found)
 
 
 def old(path, age_s=2 * QUIET_S):
@@ -295,19 +318,18 @@ def test_without_its_job_a_checkpoint_stays_while_its_block_is_missing(results):
     assert stay in {part.path for part in find_surplus([without], results)}
 
 
-def test_training_and_pruning_name_checkpoints_alike(results, monkeypatch):
-    for path in stores(results, "cells"):
-        (results / path).unlink()
-    planned = plan_jobs(make_plan(study(), results))
+def test_training_and_pruning_name_checkpoints_alike(tmp_path, monkeypatch):
+    planned = plan_jobs(make_plan(study(), tmp_path))
+    for job in planned.generation:
+        generate_data(job.work, tmp_path)
 
     monkeypatch.setattr("nstar.jobs.training.write_store", lambda *arguments, **options: 1 / 0)
     for job in planned.training:
         with pytest.raises(ZeroDivisionError):
-            train_cells(job.work, results, "cpu", 0.0)
-    shutil.rmtree(results / "jobs")
-    written = set((results / "checkpoints").iterdir())
+            train_cells(job.work, tmp_path, "cpu", 0.0)
+    written = set((tmp_path / "checkpoints").iterdir())
     assert len(written) >= 4
-    assert {part.kind for part in find_surplus([study()], results)} == set()
+    assert {part.kind for part in find_surplus([study()], tmp_path)} == set()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"outputs": ["elsewhere"]}'])
@@ -336,13 +358,13 @@ def test_the_script_lists_and_then_removes(results, tmp_path):
     dry = prune(tmp_path)
     assert dry.returncode == 0 and contents(results) == before
     *lines, last = dry.stdout.splitlines()
-    assert last.startswith(f"would remove {14 + n_jobs} files, ") and last.endswith("add --remove")
+    assert last.startswith(f"would remove {18 + n_jobs} files, ") and last.endswith("add --remove")
     listed = [line for line in lines if line.startswith("results/")]
     sizes = [(tmp_path / line).stat().st_size for line in listed if "/cells/" in line]
     assert f"cells: 4 files, {sum(sizes):,} bytes" in lines
     done = prune(tmp_path, "--remove", "--results", "results")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1].startswith(f"removed {14 + n_jobs} files, ")
+    assert done.stdout.splitlines()[-1].startswith(f"removed {18 + n_jobs} files, ")
     assert set(before) - set(contents(results)) == {tmp_path / line for line in listed}
     assert prune(tmp_path, "--remove").stdout == "nothing to remove\n"
 

@@ -197,9 +197,10 @@ def test_empty_configuration(raw):
     assert "the configuration is empty; it needs name, title, models" in message_of(raw)
 
 
-def test_validation_set_of_small_and_endless_spaces():
+def test_sets_of_small_and_endless_spaces():
     data = load_study(tiny()).data
-    assert [data.n_validation(2**n) for n in (4, 8, 20, 5000)] == [3, 51, 2000, 2000]
+    assert [data.largest("validation", 2**n) for n in (4, 8, 20, 5000)] == [3, 51, 2000, 2000]
+    assert [data.largest("test", 2**n) for n in (4, 8, 20, 5000)] == [1, 25, 2000, 2000]
 
 
 def test_study_is_frozen():
@@ -208,10 +209,10 @@ def test_study_is_frozen():
 
 
 @pytest.mark.parametrize(
-    ("distribution", "available"), [("fixed", {4: 13, 5: 26}), ("uniform", {4: 24, 5: 50})]
+    ("distribution", "available"), [("fixed", {4: 11, 5: 20}), ("uniform", {4: 22, 5: 42})]
 )
 def test_a_cut_range_ends_with_all_there_is(distribution, available):
-    """A fifth is held out: of 4, 8, 16 and 32 sequences 0, 1, 3 and 6."""
+    """Of 4, 8, 16 and 32 sequences 0, 1, 3 and 6 validate, 0, 0, 1 and 3 confirm, and as many test."""
     change = {
         "grid.0.length_distributions": [distribution],
         "grid.0.budgets": {"smallest": 5, "largest": 45, "factor": 3, "cut": True},

@@ -8,6 +8,7 @@ from nstar.errors import ConfigError
 from nstar.reading.check import load_study
 from nstar.specification import digest
 from nstar.study import FRESH
+from nstar.tasks import HELD_OUT
 
 MEAN = {"kind": "mean"}
 
@@ -19,8 +20,10 @@ def test_a_fresh_cell_has_no_training_set():
     for cell in fresh:
         splits = [piece.split for piece in slices_of(study, cell, [0])]
         tables = ["table"] if cell.task == "learnt" else []
-        assert splits == [*tables, "validation", "test"]
-        assert training_specification(study, cell)["held_out"] == [32]  # all sequences of 5 bits
+        assert splits == [*tables, *HELD_OUT, "longer"]
+        specification = training_specification(study, cell)
+        assert specification["sets"] == [[32, 32, 32]]  # all sequences of 5 bits
+        assert specification["whole"]
 
 
 def test_what_is_learnt_from_a_network_depends_on_how_that_was_trained():
@@ -55,7 +58,7 @@ def test_the_source_of_a_learnt_function_is_a_cell_of_the_grid():
         (
             {
                 "grid.1.budgets": {"smallest": 8, "largest": 32, "cut": True},
-                "tasks.learnt.budget": 32,  # of 32 sequences 6 are kept for validation
+                "tasks.learnt.budget": 32,  # of 32 sequences 12 are held out
             },
             "no grid entry trains model lstm on task random",
         ),

@@ -21,9 +21,16 @@ DEFAULT = read_config(ROOT / "config.yaml")
 
 NULL_IS_LEGAL = {
     *("grid.0.models", "grid.0.tasks", "training.patience", "training.optimiser.gradient_clip"),
+    *("data.confirmation_share", "data.test_share"),
 }
 MAY_BE_LEFT_OUT = NULL_IS_LEGAL | {
-    *("data", "data.validation_examples", "evaluation", "evaluation.test_examples"),
+    *(
+        "data",
+        "data.validation_examples",
+        "data.validation_share",
+        "evaluation",
+        "evaluation.test_examples",
+    ),
     *("fit", "fit.bootstrap_replicates", "training.optimiser", "training.optimiser.betas"),
     *("figures", "figures.dots_per_inch"),
 }
@@ -175,6 +182,34 @@ CONTRADICTIONS = [
     (tiny(**{"training.precision": "bf16"}), "training.precision: 'bf16'"),
     (tiny(device="gpu"), "device: 'gpu' is not legal; legal are auto, cpu, cuda"),
     (tiny(**{"data.validation_share": 1}), "data.validation_share: 1: must be less than 1"),
+    (
+        tiny(**{"data.confirmation_share": 0.7}),
+        "shares of validation 0.2, confirmation 0.7, test 0.1: they must sum to less than 1",
+    ),
+    (
+        tiny(**{"training.max_steps": 110}),
+        "training.max_steps: 110 is no multiple of training.evaluate_every 20",
+    ),
+    (
+        tiny(**{"training.success.over": "every_position"}),
+        "over every_position of sequence_accuracy: a sequence as a whole has no position",
+    ),
+    (
+        tiny(
+            **{
+                "training.success": {
+                    **{"measure": "loss", "threshold": 0.1, "over": "every_position"}
+                },
+                "training.fitted": {"measure": "sequence_accuracy", "threshold": 0.9},
+            }
+        ),
+        "fitted.measure sequence_accuracy with success.over every_position",
+    ),
+    (
+        tiny(**{"training.fitted": {"measure": "token_accuracy", "threshold": 1.5}}),
+        "threshold 1.5 of an accuracy",
+    ),
+    (tiny(**{"training.success.confirm": 1}), "training.success.confirm: 1"),
     (tiny(**{"fit.confidence": 95}), "fit.confidence: 95: must be less than 1"),
     (
         tiny(**{"fit.bootstrap_replicates": 99}),

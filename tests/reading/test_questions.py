@@ -6,6 +6,7 @@ from support.studies import QUESTIONS, changed
 from nstar.cells import cells_of, pool_of, slices_of
 from nstar.errors import ConfigError
 from nstar.reading.check import load_study
+from nstar.tasks import HELD_OUT
 
 MISTAKES = {
     "no subject": ({"evaluation": {}}, "grid.0.tasks: lis asks questions; set evaluation.answers"),
@@ -40,8 +41,8 @@ def test_mistakes_are_refused(name):
     )  # a mistake of an entry, for each model at most
 
 
-def test_questions_have_no_test_set_of_another_length():
+def test_questions_have_no_set_of_another_length():
     study = load_study(QUESTIONS)
     cell = cells_of(study)[0]
-    assert {piece.split for piece in slices_of(study, cell, [0])} == {"validation", "train"}
-    assert pool_of(study, cell).n_validation == study.data.validation_examples
+    assert {piece.split for piece in slices_of(study, cell, [0])} == {*HELD_OUT, "train"}
+    assert pool_of(study, cell).size("validation") == study.data.validation_examples

@@ -1,5 +1,7 @@
 """The documentation has the published numbers, stale ones are noticed, and a finished run publishes."""
 
+import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from support.evidence import learns_at, make
 
 from nstar.errors import ArtifactError, ConfigError, DataError
 from nstar.options import EVERYTHING
@@ -28,7 +31,7 @@ from nstar.reference.sections import fill_sections
 from nstar.specification import RECIPES
 from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.demand.subject import DEMAND
-from nstar.tables import TABLES, read_table
+from nstar.tables import TABLES, columns_of, read_table
 
 ROOT = Path(__file__).parents[2]
 DATA = "docs/studies/data/aligned_addition"
@@ -36,19 +39,40 @@ FIGURE = "docs/figures/demand.png"
 REMEDY = "run: make publish CONFIG=config.yaml"
 
 
-def published_tables():
-    names = PUBLICATIONS["config.yaml"].tables
-    return {name: read_table(ROOT / DATA / f"{name}.csv", name) for name in names}
+def write_current(folder):
+    """Write the published tables of the default study, with 0 in columns that are newer than they."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PUBLICATIONS["config.yaml"].tables:
+        table = pd.read_csv(ROOT / DATA / f"{name}.csv", dtype=str, keep_default_na=False)
+        table = table.reindex(columns=list(columns_of(name, table)), fill_value="0")
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Return the published tables of the default study by name."""
+    folder = tmp_path_factory.mktemp("tables")
+    write_current(folder)
+    return {path.stem: read_table(path, path.stem) for path in folder.iterdir()}
 
 
 @pytest.fixture
-def root(tmp_path):
-    """Return a copy of what the check reads."""
-    copied = [*PUBLICATIONS, "README.md", FIGURE, "scripts/publish_study.py"]
+def root(tmp_path, monkeypatch):
+    """Return a copy of what the check reads, with data of the default study as if of this version."""
+    current = dataclasses.replace(PUBLICATIONS["config.yaml"], of_version=None)
+    monkeypatch.setitem(PUBLICATIONS, "config.yaml", current)
+    pages = {entry.study_page for entry in PUBLICATIONS.values() if entry.study_page}
+    copied = [*PUBLICATIONS, *pages, "README.md", FIGURE, "scripts/publish_study.py"]
     for name in copied:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / DATA, tmp_path / DATA)
+    write_current(tmp_path / DATA)
+    provenance = json.loads((ROOT / DATA / "provenance.json").read_text())
+    provenance["digest"] = study_digest(load_study(read_config(ROOT / "config.yaml")))
+    for name in provenance["files"]:
+        content = (tmp_path / name).read_bytes()
+        provenance["files"][name] = hashlib.sha256(content).hexdigest()
+    (tmp_path / DATA / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n")
     return tmp_path
 
 
@@ -68,9 +92,8 @@ class TestDocumentation:
         outside = re.sub(r"<!-- generated.*?<!-- end -->", "", text, flags=re.DOTALL)
         assert len(unsupported_quotes(outside, {})) >= 5
 
-    def test_numbers_without_interval_in_readme_are_those_of_the_tables(self):
+    def test_numbers_without_interval_in_readme_are_those_of_the_tables(self, tables):
         text = " ".join((ROOT / "README.md").read_text().split())
-        tables = published_tables()
         provenance = json.loads((ROOT / DATA / "provenance.json").read_text())
         exponents, forms = tables["exponents"], tables["forms"]
         slopes = exponents[exponents["quantity"] == "length"].set_index(["model", "minus_model"])
@@ -115,7 +138,7 @@ class TestStaleness:
     @pytest.mark.parametrize(
         "name, old, new, words",
         [
-            ("config.yaml", "max_steps: 3000", "max_steps: 3001", "are of digest"),
+            ("config.yaml", "max_steps: 3000", "max_steps: 3100", "are of digest"),
             ("README.md", "| 0.43 [-0.13, 0.99] ?", "| 0.43 [-0.13, 0.99]", "section of README.md"),
             ("README.md", "0.67 [0.09, 1.25]", "0.67 [0.10, 1.25]", "quotes 0.67 [0.10, 1.25],"),
             ("README.md", "<!-- generated: exponents -->", "", "has lost its section"),
@@ -161,6 +184,33 @@ class TestStaleness:
         monkeypatch.setitem(recipes, stage, recipes[stage] + 1)
         assert list(find_problems(root)) == []
 
+    def test_a_page_with_numbers_of_an_earlier_version_says_so(self, root):
+        dated = {
+            entry.study_page: entry.dated for entry in PUBLICATIONS.values() if entry.of_version
+        }
+        for page, words in dated.items():
+            replace(root / page, words, "")
+            problems = list(find_problems(root))
+            assert problems and all(page in problem and words in problem for problem in problems)
+            path = root / page
+            path.write_text(f"{path.read_text()}\n{words}\n")  # far from the top
+            assert problems == list(find_problems(root))
+            path.write_text(f"{words}\n{path.read_text()}")
+
+    def test_numbers_of_an_earlier_version_are_compared_with_no_recipe(self, root, monkeypatch):
+        entry = dataclasses.replace(PUBLICATIONS["config.yaml"], of_version="0.0.1")
+        monkeypatch.setitem(PUBLICATIONS, "config.yaml", entry)
+        readme = root / "README.md"
+        (problem,) = find_problems(root)
+        assert problem == f"README.md has to say before its numbers: {entry.dated}"
+        readme.write_text(f"# nstar\n\n{entry.dated}\n\n{readme.read_text()}")
+        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3100")
+        assert list(find_problems(root)) == []
+        table = root / DATA / "forms.csv"
+        table.write_bytes(table.read_bytes() + b"\n")
+        (problem,) = find_problems(root)
+        assert "forms.csv is not the published file" in problem
+
     def test_looks_of_a_study_change_nothing(self, root):
         replace(root / "config.yaml", "dots_per_inch: 300", "dots_per_inch: 200")
         replace(root / "config.yaml", "title: Data demand", "title: The data demand")
@@ -169,7 +219,7 @@ class TestStaleness:
     def test_the_script_checks_with_its_exit_code(self, root):
         command = [sys.executable, "scripts/publish_study.py", "--check"]
         assert subprocess.run(command, cwd=root).returncode == 0
-        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3001")
+        replace(root / f"{DATA}/forms.csv", "88.11051", "88.11052")
         finished = subprocess.run(command, cwd=root, capture_output=True, text=True)
         assert finished.returncode == 1
         assert finished.stderr.endswith(f"{REMEDY}\n")
@@ -177,18 +227,18 @@ class TestStaleness:
 
 @pytest.fixture
 def results(root):
-    """Return a results folder that has the published tables, and empty stores by their right names."""
+    """Return a results folder that has the published tables, and headers of stores by their names."""
     results = root / "results"
     study = load_study(read_config(root / "config.yaml"))
     empty = make_plan(study, results)
     stores = [(empty.stores.cell(block), block) for block in empty.blocks]
-    for path in [*dict(stores), *map(empty.stores.evaluation, empty.blocks)]:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
-    shutil.copytree(root / DATA, results / "tables")
+    make(empty, lambda cell, seed, rate: learns_at(30, 2))
+    write_current(results / "tables")
     collected = pd.DataFrame(
         {
             "store": path,
+            "called_model": block.cell.model,
+            "called_task": block.cell.task,
             "specification": empty.stores.training_digest(block.cell),
             "n_replicates": len(block.replicates),
             **{"commit": "f00", "device": "cpu", "torch": "2.6", "python": "3.11"},
@@ -196,6 +246,7 @@ def results(root):
         }
         for path, block in stores
     )
+    collected = collected[list(TABLES["provenance"])]
     collected.to_csv(results / "tables/provenance.csv", index=False)
     (results / "figures").mkdir()
     shutil.copy(root / FIGURE, results / "figures/demand.png")
@@ -205,10 +256,10 @@ def results(root):
 
 
 class TestPublishing:
-    def test_a_finished_run_makes_what_is_committed(self, root, results):
+    def test_a_finished_run_makes_what_is_committed(self, root, results, tables):
         committed = {
             name: (root / name).read_bytes()
-            for name in (FIGURE, "README.md", *(f"{DATA}/{t}.csv" for t in published_tables()))
+            for name in (FIGURE, "README.md", *(f"{DATA}/{t}.csv" for t in tables))
         }
         shutil.rmtree(root / DATA)
         replace(root / "README.md", "| 0.43 [-0.13, 0.99] ?", "| 0.44 [-0.13, 0.99] ?")
@@ -238,7 +289,7 @@ class TestPublishing:
         self.assert_refused(root, results, "is not finished; run: make run CONFIG=config.yaml")
 
     def test_a_run_with_other_options_is_refused(self, root, results):
-        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3001")
+        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3100")
         self.assert_refused(root, results, "describes aligned_addition with other options than")
 
     def test_tables_of_other_cells_are_refused(self, root, results):
@@ -260,8 +311,7 @@ class TestPublishing:
 
 
 class TestBlocks:
-    def test_contradicted_numbers_have_a_question_mark_in_their_stratum_only(self):
-        tables = published_tables()
+    def test_contradicted_numbers_have_a_question_mark_in_their_stratum_only(self, tables):
         other = {"supervision": "outcome"}
         exponents = pd.concat([tables["exponents"], tables["exponents"].assign(**other)])
         block = exponents_section({"exponents": exponents, "checks": tables["checks"]})
@@ -271,10 +321,11 @@ class TestBlocks:
         assert "| transformer | 0.43 [-0.13, 0.99] ? | 0.98 [0.03, 1.94] |" in aligned
         assert "?" not in outcome
 
-    def test_an_exponent_without_an_estimate_says_so(self):
-        tables = published_tables()
-        tables["exponents"].loc[1, ["estimate", "lower", "upper"]] = float("nan")
-        assert "| transformer | not identified ? | 0.98" in exponents_section(tables)
+    def test_an_exponent_without_an_estimate_says_so(self, tables):
+        exponents = tables["exponents"].copy()
+        exponents.loc[1, ["estimate", "lower", "upper"]] = float("nan")
+        text = exponents_section(tables | {"exponents": exponents})
+        assert "| transformer | not identified ? | 0.98" in text
 
     def test_quotes_count_at_their_own_digits_across_lines(self):
         rows = {"widths": pd.DataFrame({"estimate": [6.72], "lower": [-4.0], "upper": [12.3]})}

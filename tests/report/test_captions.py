@@ -241,8 +241,8 @@ def test_success_of_answers_is_that_of_the_accuracy_that_judges_them(name):
 @pytest.mark.parametrize(
     ("name", "at_best", "at_final"),
     [
-        ("demand/demand", "at some evaluation.", "at its last evaluation."),
-        ("demand/outcomes", "at some evaluation.", "at the last evaluation."),
+        ("demand/demand", "at some evaluation,", "at its last evaluation,"),
+        ("demand/outcomes", "at some evaluation,", "at the last evaluation,"),
         ("demand/extrapolation", "the first evaluation that passed", "success does not end it"),
     ],
 )
@@ -256,6 +256,14 @@ def test_the_evaluation_that_decides_is_told_as_configured(name, at_best, at_fin
     )
     assert at_best in best and at_final not in best
     assert at_final in last and at_best not in last and "nats" not in last
+
+
+@pytest.mark.parametrize("name", ["demand/demand", "demand/outcomes"])
+def test_confirmation_and_what_has_to_pass_are_told_as_configured(name):
+    rule = {"training.success.over": "every_length", "training.success.confirm": False}
+    strict, lax = (" ".join(render(name, study).split()) for study in (FULL, changed(FULL, **rule)))
+    assert "the confirmation set as well." in strict and "confirmation" not in lax
+    assert "at every length" in lax and "at every length" not in strict
 
 
 @pytest.mark.parametrize("name", ["demand/exponents", "demand/sharing"])

@@ -44,7 +44,9 @@ def test_full_study_trains_as_the_paper_says(full):
     training, replicates = full.training, full.replicates
     assert len(replicates.seeds) * len(replicates.learning_rates) == 15
     assert training.max_steps * training.batch_size == 16_000_000
-    assert vars(training.success) == {"measure": "loss", "threshold": 1e-4, "at": "best"}
+    assert vars(training.success) == {
+        **{"measure": "loss", "threshold": 1e-4, "over": "mean", "at": "best", "confirm": False}
+    }
     assert training.schedule.decay == "constant"
     assert training.patience is None
     assert max(cell.budget for cell in cells_of(full)) <= 16_000_000
@@ -95,7 +97,9 @@ def test_sensitivity_studies_train_as_the_paper_says(name, n_runs):
     assert training.batch_size == (128 if name == "sensitivity_long" else 1024)
     assert training.max_steps == (20_000 if name == "sensitivity_dynamics" else 10_000)
     assert training.objective == "squared_error" and training.optimiser.weight_decay == 0.1
-    assert vars(training.success) == {"measure": "loss", "threshold": 1e-3, "at": "final"}
+    assert vars(training.success) == {
+        **{"measure": "loss", "threshold": 1e-3, "over": "mean", "at": "final", "confirm": False}
+    }
     assert 3e-4 in study.replicates.learning_rates
     assert 0.02 in study.evaluation.function.gaussian
 

@@ -1,15 +1,36 @@
 """Making the stores of a study in this process, as the jobs of the workflow do."""
 
+from pathlib import Path
+
 from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
+from nstar.plan.jobs import plan_jobs
+from nstar.plan.missing import make_plan
 
 
 def make_stores(planned, results):
-    """Run all jobs, one after the other, on the CPU."""
-    for job in planned.generation:
-        generate_data(job.work, results)
-    for job in planned.training:
-        train_cells(job.work, results, "cpu", 60.0)
-    for job in planned.evaluation:
-        evaluate_cells(job.work, results, "cpu")
+    """Run all jobs, each when what it reads is there, on the CPU."""
+
+    def train(work, results):
+        train_cells(work, results, "cpu", 60.0)
+
+    def evaluate(work, results):
+        evaluate_cells(work, results, "cpu")
+
+    stages = ("generation", generate_data), ("training", train), ("evaluation", evaluate)
+    waiting = [(make, job) for stage, make in stages for job in getattr(planned, stage)]
+    while waiting:
+        ready = [pair for pair in waiting if all(Path(path).exists() for path in pair[1].inputs)]
+        assert ready, f"no job makes what {[job.rule for _, job in waiting]} read"
+        for make, job in ready:
+            make(job.work, results)
+            assert all(Path(path).exists() for path in job.outputs), job.rule
+        waiting = [pair for pair in waiting if pair not in ready]
+
+
+def finish(study, results):
+    """Make all stores of a study, round after round of its search, and return its last plan."""
+    while not (plan := make_plan(study, results)).finished:
+        make_stores(plan_jobs(plan), results)
+    return plan

@@ -23,6 +23,7 @@ TINY = {
         "evaluate_every": 20,
         "success": {"measure": "sequence_accuracy", "threshold": 0.9},
     },
+    "data": {"validation_share": 0.2, "confirmation_share": 0.1, "test_share": 0.1},
     "evaluation": {"test_examples": 50},
     "fit": {"bootstrap_replicates": 100},
 }

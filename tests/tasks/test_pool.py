@@ -1,18 +1,20 @@
 """What a curve draws from: nothing twice, nothing held out, and budgets that nest."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.studies import tiny
 
-from nstar.cells import cells_of, data_specification, make_pool, slices_of
+from nstar.cells import cells_of, data_specification, make_pool, share_seen, slices_of
 from nstar.reading.check import load_study
 from nstar.study import Data
-from nstar.tasks import LENGTH_DISTRIBUTIONS, build_task, share_out
+from nstar.tasks import HELD_OUT, LENGTH_DISTRIBUTIONS, build_task, share_out
 
 LENGTH = 5
-DATA = Data(validation_examples=40, shortest_length=2)
+DATA = Data(validation_examples=30, shortest_length=2)
 SPACES = {2: 9, 3: 27, 4: 81, 5: 243}
 """Sequences of three symbols, by length."""
 
@@ -40,25 +42,44 @@ def assert_same(part, other):
 
 @every_distribution
 @pytest.mark.parametrize("seed", [0, 7])
-def test_every_sequence_is_held_out_or_trained_on_and_none_twice(distribution, seed):
+def test_every_sequence_is_in_one_set_and_none_twice(distribution, seed):
     pool = pool_of(distribution)
-    held_out, training = pool.validation(seed), pool.training(seed, 0, pool.n_training)
+    parts = [*(pool.held(name, seed) for name in HELD_OUT), pool.training(seed, 0, pool.n_training)]
     n_sequences = sum(SPACES[length] for length in pool.lengths)
-    assert len(held_out[1]) == pool.n_validation == 40
-    assert len(training[1]) == pool.n_training == n_sequences - 40
-    assert len(as_set(held_out) | as_set(training)) == n_sequences
+    for name, part in zip(HELD_OUT, parts, strict=False):
+        assert len(part[1]) == pool.size(name) == sum(pool.sizes(name))
+    assert sum(len(part[1]) for part in parts) == n_sequences
+    assert len(set().union(*map(as_set, parts))) == n_sequences
 
 
-def test_a_length_gives_a_fifth_to_validation_at_most_and_the_others_share_the_rest():
-    """Of 40, lengths 2 to 4 give all they may: 9 // 5, 27 // 5 and 81 // 5."""
-    assert pool_of("fixed").held_out == (40,)
+def test_a_length_gives_its_share_at_most_and_the_others_share_the_rest():
+    """Of 30 each, lengths 2 to 4 give all they may: none of 9, 27 // 10 and 81 // 10."""
+    assert pool_of("fixed").sets == ((24, 24, 24),)
     for distribution in ("uniform", "short_to_long"):
         pool = pool_of(distribution)
-        assert pool.held_out == (1, 5, 16, 18)
-        lengths, counts = np.unique(pool.validation(0)[1], return_counts=True)
-        assert (lengths.tolist(), counts.tolist()) == ([2, 3, 4, 5], [1, 5, 16, 18])
+        assert pool.sets == ((0, 0, 0), (2, 2, 2), (8, 8, 8), (20, 20, 20))
+        assert pool.held_out == (0, 6, 24, 60)
+        for name in HELD_OUT:
+            lengths, counts = np.unique(pool.held(name, 0)[1], return_counts=True)
+            assert (lengths.tolist(), counts.tolist()) == ([3, 4, 5], [2, 8, 20])
     small = pool_of("uniform", data=DATA.model_copy(update={"validation_examples": 2000}))
-    assert small.held_out == (1, 5, 16, 48)
+    assert small.sets == ((0, 0, 0), (2, 2, 2), (8, 8, 8), (24, 24, 24))
+
+
+@pytest.mark.parametrize(
+    ("modulus", "length", "size"), [(2, 2, 0), (3, 2, 0), (2, 4, 1), (2, 8, 25)]
+)
+def test_the_smallest_spaces_have_small_sets_or_none(modulus, length, size):
+    """Of 4 and 9 sequences none is held out; of 16 one for each set, of 256 twenty-five."""
+    pool = pool_of("fixed", modulus, length)
+    assert pool.sets == ((size, size, size),)
+    assert pool.n_training == modulus**length - 3 * size
+
+
+def test_sets_have_sizes_of_their_own():
+    data = Data(validation_examples=40, confirmation_share=0.05, test_examples=7)
+    assert pool_of("fixed", data=data).sets == ((24, 12, 7),)
+    assert [data.largest(name, 3**400) for name in HELD_OUT] == [40, 40, 7]
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=6), st.integers(0, 200))
@@ -70,14 +91,16 @@ def test_shares_are_as_even_as_they_can_be(capacities, n):
     assert max(shares) - min(not_full, default=max(shares)) <= 1
 
 
-def test_distributions_over_the_same_lengths_have_one_validation_set_and_seeds_their_own():
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_distributions_over_the_same_lengths_have_one_set_and_seeds_their_own(name):
     uniform, ascending = pool_of("uniform"), pool_of("short_to_long")
-    assert_same(uniform.validation(3), ascending.validation(3))
-    assert as_set(uniform.validation(3)) != as_set(uniform.validation(4))
+    assert_same(uniform.held(name, 3), ascending.held(name, 3))
+    assert as_set(uniform.held(name, 3)) != as_set(uniform.held(name, 4))
 
 
 @every_distribution
-def test_budgets_have_one_validation_set(distribution):
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_budgets_have_one_set(distribution, name):
     study = load_study(
         tiny(
             **{
@@ -92,7 +115,7 @@ def test_budgets_have_one_validation_set(distribution):
         data_specification(task, piece)
         for cell in cells_of(study)
         for piece in slices_of(study, cell, [0])
-        if piece.split == "validation"
+        if piece.split == name
     ]
     assert len(specifications) == 2 * 3  # two models
     assert all(one == specifications[0] for one in specifications)
@@ -134,7 +157,7 @@ def test_fixed_has_one_length():
 def test_short_to_long_uses_a_length_up_before_the_next():
     pool = pool_of("short_to_long")
     _, lengths = pool.training(0, 0, pool.n_training)
-    wanted = np.repeat([2, 3, 4, 5], [9 - 1, 27 - 5, 81 - 16, 243 - 18])
+    wanted = np.repeat([2, 3, 4, 5], [9, 27 - 6, 81 - 24, 243 - 60])
     np.testing.assert_array_equal(lengths, wanted)
 
 
@@ -199,8 +222,34 @@ def test_fresh_sequences_are_uniform_over_lengths_and_symbols():
     assert np.abs(shares - 1 / pool.task.n_symbols).max() < 0.02
 
 
-def test_where_batches_are_fresh_validation_is_from_the_whole_space():
+def test_where_batches_are_fresh_nothing_is_kept_from_training():
+    """Of 16 sequences each set has all; of 32 the second set of 30 begins anew after the last two."""
+    whole = make_pool(build_task({"kind": "first"}), "fixed", 4, DATA, whole=True)
+    assert (whole.sets, whole.held_out, whole.n_training) == (((16, 16, 16),), (0,), 16)
+    assert all(len(as_set(whole.held(name, 0))) == 16 for name in HELD_OUT)
+    whole = make_pool(build_task({"kind": "first"}), "fixed", 5, DATA, whole=True)
+    sets = [as_set(whole.held(name, 0)) for name in HELD_OUT]
+    assert [len(part) for part in sets] == [30, 30, 30]
+    assert [len(part & other) for part, other in itertools.combinations(sets, 2)] == [28, 28, 28]
+    large = make_pool(build_task({"kind": "first"}), "fixed", 12, DATA, whole=True)
+    assert len(set().union(*(as_set(large.held(name, 0)) for name in HELD_OUT))) == 90
+
+
+@pytest.mark.parametrize(
+    ("distribution", "length", "n_drawn"), [("fixed", 5, 100), ("uniform", 4, 60)]
+)
+def test_the_share_of_validation_sequences_seen_is_that_of_the_draws(distribution, length, n_drawn):
+    task = build_task({"kind": "modular_addition", "modulus": 3})
+    pool = make_pool(task, distribution, length, DATA, whole=True)
+    seen = []
+    for seed in range(60):
+        held, drawn = as_set(pool.held("validation", seed)), as_set(pool.draw(seed, 0, n_drawn))
+        seen.append(len(held & drawn) / len(held))
+    error = np.std(seen) / np.sqrt(len(seen))
+    assert abs(share_seen(pool, n_drawn) - np.mean(seen)) < 4 * error
+
+
+def test_of_an_endless_space_nothing_is_seen_twice():
     task = build_task({"kind": "first"})
-    whole = make_pool(task, "fixed", 4, DATA, whole=True)
-    assert whole.held_out == (16,)
-    assert len({tuple(row) for row in whole.validation(0)[0]}) == 16
+    assert share_seen(make_pool(task, "fixed", 2000, DATA, whole=True), 10**9) == 0
+    assert share_seen(make_pool(task, "fixed", 2, DATA, whole=True), 10**9) == 1

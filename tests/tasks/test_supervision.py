@@ -313,7 +313,7 @@ def test_tokens_and_labels_fit_a_model_that_is_built_for_them(name, supervision)
     """From arrays as they are computed, and as a store holds them: in the smallest types."""
     task = EVERY_TASK[name]
     sizes = range(4, 5) if task.is_text else range(3, 6)
-    pool = Pool(task, "fixed" if task.is_text else "uniform", sizes[-1], (0,) * len(sizes))
+    pool = Pool(task, "fixed" if task.is_text else "uniform", sizes[-1], ((0, 0, 0),) * len(sizes))
     symbols, lengths = pool.training(0, 0, 20)
     states = task.stored_states(symbols, lengths)
     tokens, labels = task.supervise(supervision, symbols, task.labels(symbols), lengths, sizes)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 import xarray as xr
 from support import pretended_cuda
-from support.packs import CPU, data_for, model_for, rules, run
+from support.packs import CPU, assert_same, curve, data_for, final, model_for, rules, run
 from support.studies import tiny
 from support.tokens import first_output, labels_for, tokens_for
 from support.variants import VARIANTS
@@ -33,7 +33,7 @@ from nstar.training import launch
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import free_memory_bytes, memory_errors_named, prepare_device
 from nstar.training.launch import SHARE_OF_FREE, launch_bytes, launch_size, plan_memory
-from nstar.training.loop import CURVES, initial_state
+from nstar.training.state import arrays_of, initial_state
 
 pytestmark = pytest.mark.cuda
 
@@ -116,13 +116,9 @@ def assert_near(found, wanted, error=LARGEST_ERROR):
     assert (found.cpu() - wanted).abs().max() <= error * wanted.abs().max()
 
 
-def assert_same_run(one, other):
-    """Compare all numbers of two states but times, bit for bit."""
-    same = [state.final_parameters.cpu().numpy() for state in (one, other)]
-    np.testing.assert_array_equal(*same)  # NaN, of a replicate that diverged, is NaN
-    np.testing.assert_array_equal(one.outcome, other.outcome)
-    for name in CURVES:
-        np.testing.assert_array_equal(np.stack(one.curves[name]), np.stack(other.curves[name]))
+def loss_curves(state):
+    """Return the mean losses of the batches and of the validation set, each (R, E)."""
+    return arrays_of(state)["batch_loss"], curve(state, "validation", "loss")
 
 
 @every_variant
@@ -215,28 +211,24 @@ def test_a_step_may_have_more_sequences_than_an_axis_of_a_grid(options):
         )
         for n in (1, 65)
     )
-    for name in ("train_loss", "validation_loss"):
-        np.testing.assert_allclose(
-            many.curves[name][0], np.tile(few.curves[name][0], 65), rtol=1e-4
-        )
+    for found, wanted in zip(loss_curves(many), loss_curves(few), strict=True):
+        np.testing.assert_allclose(found[:, 0], np.tile(wanted[:, 0], 65), rtol=1e-4)
 
 
 @every_variant
 def test_run_is_that_of_a_cpu(options):
     members = [(0, 0.001), (1, 0.003)]
     on_gpu, on_cpu = (run(options, members, TWO_STEPS, device=device) for device in (GPU, CPU))
-    for name in ("train_loss", "validation_loss"):
-        np.testing.assert_allclose(
-            np.stack(on_gpu.curves[name]), np.stack(on_cpu.curves[name]), rtol=1e-3
-        )
+    for found, wanted in zip(loss_curves(on_gpu), loss_curves(on_cpu), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
 
 
 @every_run
 def test_run_is_bitwise_the_same_twice(options):
     members = [(0, 0.003), (1, 0.01), (1, 1e18)]  # the last one diverges
     one, other = (run(options, members, SHORT, device=GPU) for _ in range(2))
-    assert_same_run(one, other)
-    assert one.diverged.tolist() == [False, False, True]
+    assert_same(one, other)
+    assert arrays_of(one)["diverged"].tolist() == [False, False, True]
 
 
 @every_run
@@ -251,7 +243,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
     whole = run(options, members, SHORT, after=save, device=GPU)
     state = load_checkpoint(path, GPU)
     assert state.step == 2 and state.parameters.is_cuda and state.adam.n_steps.is_cuda
-    assert_same_run(run(options, members, SHORT, state=state, device=GPU), whole)
+    assert_same(run(options, members, SHORT, state=state, device=GPU), whole)
 
 
 @every_run
@@ -259,9 +251,8 @@ def test_pack_around_a_replicate_changes_rounding_alone(options):
     """Kernels are chosen by the number of replicates, so that no more is promised on a GPU."""
     alone = run(options, [(0, 0.003)], TWO_STEPS, device=GPU)
     pack = run(options, [(1, 1e18), (2, 0.01), (0, 0.003), (3, 0.003)], TWO_STEPS, device=GPU)
-    for name in ("train_loss", "validation_loss"):
-        packed, single = np.stack(pack.curves[name])[:, 2], np.stack(alone.curves[name])[:, 0]
-        np.testing.assert_allclose(packed, single, rtol=1e-3)
+    for packed, single in zip(loss_curves(pack), loss_curves(alone), strict=True):
+        np.testing.assert_allclose(packed[2], single[0], rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -275,8 +266,9 @@ def test_lower_precision_trains_near_float32(kind, precision):
         for name in ("float32", precision)
     )
     prepare_device("cuda")
-    assert low.final_parameters.dtype == torch.float32
-    assert low.curves["train_loss"][0] == pytest.approx(exact.curves["train_loss"][0], rel=0.05)
+    assert final(low).dtype == np.float32
+    first = [loss_curves(state)[0][:, 0] for state in (low, exact)]
+    np.testing.assert_allclose(*first, rtol=0.05)
 
 
 @wide_models
@@ -316,7 +308,7 @@ def test_largest_launch_fits_into_a_full_gpu(options, monkeypatch):
         )
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert state.final_parameters.isfinite().all()
+    assert np.isfinite(final(state)).all()
 
 
 def test_free_memory_counts_what_the_allocator_holds_unused():

@@ -4,19 +4,30 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from support.packs import CPU, KilledError, killed_at, rules
+from support.packs import (
+    CPU,
+    KilledError,
+    assert_same,
+    curve,
+    final,
+    judged,
+    killed_at,
+    labelled,
+    rules,
+)
 from support.variants import VARIANTS
 
 from nstar.cells import make_pool
 from nstar.measures.accuracy import compare, score
 from nstar.models import build_model
-from nstar.outcomes import LEARNT
 from nstar.study import Data
 from nstar.tasks import build_task
 from nstar.training.checkpoint import load_checkpoint
-from nstar.training.loop import initial_state, train_pack
+from nstar.training.loop import train_pack
 from nstar.training.sampler import FreshSampler
+from nstar.training.state import arrays_of, initial_state
 from nstar.training.step import PackData, Replicate
+from nstar.verdicts import LEARNT
 
 LENGTH, BATCH = 5, 6
 ENCODER = VARIANTS["transformer_sensitivity"]
@@ -29,33 +40,41 @@ every_task = pytest.mark.parametrize("kind", ["first", "mean"])
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+LIMITS = {"measure": "loss", "threshold": 0.01, "max_steps": 60}
+
+
+def held_out(pool):
+    """Return the validation set of seed 0."""
+    return pool.held("validation", 0)
+
+
 def run(
     options, members, kind="first", state=None, at_once=10, after=lambda state: None, **changes
 ):
     """Train members (seed, learning rate) on fresh sequences, the last label asked for."""
     pool = make_pool(build_task({"kind": kind}), "fixed", LENGTH, Data(), whole=True)
 
-    def labelled(symbols, lengths):
+    def taught(symbols, lengths):
         states = pool.task.labels(symbols)
         return pool.task.supervise("outcome", symbols, states, lengths, pool.lengths)
 
     def sampler(seed):
-        return FreshSampler(lambda *stretch: labelled(*pool.draw(seed, *stretch)), BATCH)
+        return FreshSampler(lambda *stretch: taught(*pool.draw(seed, *stretch)), BATCH)
 
     seeds = sorted({seed for seed, _ in members})
-    validation = [torch.from_numpy(part)[None] for part in labelled(*pool.validation(0))]
-    validation = [part.expand(len(seeds), -1, -1) for part in validation]
-    blank = [part.new_zeros(1, BATCH, part.shape[-1]) for part in validation]
+    drawn = zip(*(taught(*pool.draw(seed, 0, 12)) for seed in seeds), strict=True)
+    sets = {"train": [torch.from_numpy(np.stack(part)) for part in drawn]}
+    held = [torch.from_numpy(part)[None] for part in taught(*held_out(pool))]
+    held = [part.expand(len(seeds), -1, -1) for part in held]
+    sets |= dict.fromkeys(("validation", "confirmation", "test"), held)
     model = build_model(options, n_symbols=2, n_classes=1, n_positions=LENGTH)
     samplers = {seed: sampler(seed) for seed in seeds}
     replicates = [
         Replicate(seed, rate, seeds.index(seed), samplers[seed]) for seed, rate in members
     ]
-    chosen = rules(
-        **{"success_measure": "loss", "success_threshold": 0.01, "max_steps": 60, **changes}
-    )
+    chosen = rules(**LIMITS | changes)
     state = state or initial_state(model, [seed for seed, _ in members], CPU)
-    data = PackData(*blank, *validation)
+    data = PackData(**{name: labelled(*parts) for name, parts in sets.items()})
     return train_pack(model, data, replicates, chosen, state, at_once, after)
 
 
@@ -65,60 +84,63 @@ def test_a_replicate_of_fresh_batches_is_bitwise_the_same_alone_and_in_a_pack(op
     alone = run(options, [(0, 0.003)], kind)
     pack = run(options, [(1, 0.01), (0, 0.003), (0, 0.01)], kind)
     apart = run(options, [(1, 0.01), (0, 0.003), (0, 0.01)], kind, at_once=2)
-    assert torch.equal(pack.final_parameters[1], alone.final_parameters[0])
-    np.testing.assert_array_equal(apart.final_parameters, pack.final_parameters)
+    assert_same(pack.part(slice(1, 2)), alone)
+    assert_same(apart, pack)
 
 
 @every_model
 def test_a_fresh_run_learns(options):
     state = run(options, [(0, 0.01)], max_steps=1000, evaluate_every=100)
-    assert state.outcome[0] == LEARNT
-    assert state.curves["validation_sequence_accuracy"][-1][0] == 1.0
+    found = judged(state, rules(**LIMITS | {"max_steps": 1000, "evaluate_every": 100}))
+    assert found.outcome[0] == LEARNT
+    assert curve(state, "validation", "sequence_accuracy")[0, found.end[0]] == 1.0
+    assert curve(state, "train", "sequence_accuracy")[0, found.end[0]] == 1.0
 
 
 def test_a_real_valued_task_has_a_loss_and_no_accuracy():
     state = run(ENCODER, [(0, 0.003)], "mean")
-    assert np.isfinite(state.curves["validation_loss"][-1][0])
-    for split in ("train", "validation"):
-        for part in ("token", "sequence"):
-            assert np.isnan(state.curves[f"{split}_{part}_accuracy"]).all()
+    assert np.isfinite(curve(state, "validation", "loss")).all()
+    for measure in ("token_accuracy", "sequence_accuracy"):
+        assert np.isnan(arrays_of(state)[f"batch_{measure}"]).all()
+        for name in ("train", "validation", "confirmation"):
+            assert np.isnan(curve(state, name, measure)).all()
 
 
 def test_fresh_batches_do_not_depend_on_when_runs_are_evaluated():
     often, seldom = (
         run(ENCODER, [(0, 0.003)], evaluate_every=every, stop_on_success=False) for every in (5, 30)
     )
-    assert torch.equal(often.final_parameters, seldom.final_parameters)
+    np.testing.assert_array_equal(final(often), final(seldom))
 
 
 @every_model
-def test_snapshots_are_the_weights_of_shorter_runs(options):
+def test_kept_weights_are_those_of_shorter_runs(options):
     members = [(0, 0.003), (1, 0.01)]
-    state = run(options, members, snapshot_every=20, stop_on_success=False)
-    assert len(state.snapshots) == 2  # the weights at the end are no snapshot
-    for number, steps in enumerate((20, 40)):
-        shorter = run(options, members, max_steps=steps, stop_on_success=False)
-        np.testing.assert_array_equal(state.snapshots[number], shorter.final_parameters)
+    state = run(options, members, keep_every=20, stop_on_success=False)
+    assert all({20, 40, 60} <= set(own) for own in state.kept)
+    for steps in (20, 40):
+        shorter = final(run(options, members, max_steps=steps, stop_on_success=False))
+        for own, weights in zip(state.kept, shorter, strict=True):
+            np.testing.assert_array_equal(own[steps]["weights"], weights)
 
 
-def test_a_replicate_that_ended_is_nan_in_later_snapshots():
-    state = run(ENCODER, [(0, 0.003), (0, 1e18)], snapshot_every=20, stop_on_success=False)
-    assert state.diverged.tolist() == [False, True]
-    assert np.isnan(state.snapshots[1][1]).all() and np.isfinite(state.snapshots[1][0]).all()
+def test_a_replicate_that_ended_has_no_later_weights():
+    state = run(ENCODER, [(0, 0.003), (0, 1e18)], keep_every=20, stop_on_success=False)
+    assert arrays_of(state)["diverged"].tolist() == [False, True]
+    assert max(state.kept[1]) == state.n_steps[1] < 60
 
 
-def test_a_resumed_run_has_the_same_weights_and_snapshots(tmp_path):
+def test_a_resumed_run_has_the_same_weights_and_evidence(tmp_path):
     members = [(0, 0.003), (1, 0.01)]
-    whole = run(ENCODER, members, snapshot_every=20, stop_on_success=False)
+    whole = run(ENCODER, members, keep_every=20, stop_on_success=False)
 
     kill = killed_at(30, tmp_path / "checkpoint.pt")
     with pytest.raises(KilledError):
-        run(ENCODER, members, snapshot_every=20, stop_on_success=False, after=kill)
+        run(ENCODER, members, keep_every=20, stop_on_success=False, after=kill)
     state = load_checkpoint(tmp_path / "checkpoint.pt", CPU)
     assert state.step == 30
-    resumed = run(ENCODER, members, state=state, snapshot_every=20, stop_on_success=False)
-    np.testing.assert_array_equal(resumed.final_parameters, whole.final_parameters)
-    np.testing.assert_array_equal(np.stack(resumed.snapshots), np.stack(whole.snapshots))
+    resumed = run(ENCODER, members, state=state, keep_every=20, stop_on_success=False)
+    assert_same(resumed, whole)
 
 
 def test_the_squared_error_is_that_of_torch_where_something_is_asked_for():

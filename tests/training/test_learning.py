@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from support.packs import CPU, rules
+from support.packs import CPU, curve, judged, labelled, rules
 from support.tokens import reads_chains
 from support.variants import VARIANTS
 
 from nstar.models import build_model
-from nstar.outcomes import LEARNT
-from nstar.training.loop import initial_state, train_pack
+from nstar.training.loop import train_pack
 from nstar.training.sampler import EpochSampler
+from nstar.training.state import initial_state
 from nstar.training.step import PackData, Replicate
+from nstar.verdicts import LEARNT
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -24,7 +25,11 @@ def test_learns_whether_a_symbol_has_occurred(options):
         separator = torch.full_like(tokens[..., :1], 3)
         tokens = torch.cat([tokens, separator, labels[..., :-1]], dim=-1)
         shapes |= {"n_symbols": 4, "n_positions": 12}
-    data = PackData(tokens[:, 60:], labels[:, 60:], tokens[:, :60], labels[:, :60])
+    train, held = (
+        labelled(tokens[:, part], labels[:, part]) for part in (slice(60, 260), slice(60))
+    )
+    data = PackData(train, held, held, held)
+    chosen = rules(batch_size=16, max_steps=1000, evaluate_every=50)
     model = build_model(options, **shapes)
     sampler = EpochSampler(200, 16, {"seed": 0})
     members = [Replicate(seed, rate, 0, sampler) for seed in (0, 1) for rate in (0.003, 0.01)]
@@ -32,10 +37,9 @@ def test_learns_whether_a_symbol_has_occurred(options):
         model,
         data,
         members,
-        rules(batch_size=16, max_steps=1000, evaluate_every=50),
-        initial_state(model, [member.seed for member in members], CPU),
+        chosen,
+        initial_state(model, [member.noise_seed for member in members], CPU),
         at_once=4,
     )
-    assert (state.outcome == LEARNT).any()
-    final = np.nanmin(np.stack(state.curves["validation_loss"]), axis=0)
-    assert final.min() < 0.1
+    assert (judged(state, chosen).outcome == LEARNT).any()
+    assert np.nanmin(curve(state, "validation", "loss")) < 0.1

@@ -10,8 +10,13 @@ from support.packs import (
     LENGTH,
     MODULUS,
     KilledError,
+    assert_same,
+    curve,
     data_for,
+    final,
+    judged,
     killed_at,
+    known,
     model_for,
     rules,
     run,
@@ -19,11 +24,11 @@ from support.packs import (
 from support.variants import VARIANTS
 
 from nstar.models import Dropout, build_model
-from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
-from nstar.training.loop import CURVES, initial_state
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
+from nstar.training.state import arrays_of, initial_state
+from nstar.verdicts import LEARNT, NOT_FITTED, NOT_GENERALISED
 
 DROPOUT = {"kind": "transformer", "width": 12, "depth": 1, "heads": 2, "dropout": 0.2}
 LSTM, DENSE = VARIANTS["lstm"], VARIANTS["dense_ssm"]
@@ -35,10 +40,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def assert_same_replicate(pack, slot, alone):
-    assert torch.equal(pack.final_parameters[slot], alone.final_parameters[0])
-    for name in CURVES:
-        packed, single = np.stack(pack.curves[name])[:, slot], np.stack(alone.curves[name])[:, 0]
-        np.testing.assert_array_equal(packed, single)
+    """Compare weights, moments and all evidence."""
+    assert_same(pack.part(slice(slot, slot + 1)), alone)
 
 
 def short():
@@ -84,9 +87,7 @@ def test_launches_of_any_size_give_the_same_numbers(options, at_once):
     members = [(0, 0.003), (1, 0.01), (1, 1e18), (2, 0.003), (3, 0.003)]
     together = run(options, members, short())
     apart = run(options, members, short(), at_once=at_once)
-    np.testing.assert_array_equal(apart.final_parameters, together.final_parameters)
-    for name in CURVES:
-        np.testing.assert_array_equal(np.stack(apart.curves[name]), np.stack(together.curves[name]))
+    assert_same(apart, together)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +103,11 @@ def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_st
     20 steps are six epochs. Adam does not know the model, so one model shows both forms and 50 steps.
     """
     members = [(0, 3e-4), (1, 1e-4)]
-    chosen = rules(success_threshold=2.0, max_steps=n_steps)
+    chosen = rules(threshold=2.0, max_steps=n_steps)
     chosen.optimiser["decoupled"] = decoupled
     model = model_for(options)
     start = initial_state(model, [0, 1], CPU)
     start.parameters = start.parameters.double()
-    start.final_parameters = start.final_parameters.double()
     start.adam = AdamState.of(start.parameters)
     state = run(options, members, chosen, state=start)
     data = data_for(options, [0, 1])
@@ -119,12 +119,12 @@ def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_st
         optimiser = algorithm(trained, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
         for batch in EpochSampler(20, 6, {"seed": seed}).indices(0, n_steps):
             optimiser.zero_grad()
-            logits = model.naive(values, data.tokens[r, batch])
-            labels = data.labels[r, batch]
+            logits = model.naive(values, data.train.tokens[r, batch])
+            labels = data.train.labels[r, batch]
             torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimiser.step()
-        found = model.views(state.final_parameters)
+        found = model.views(torch.from_numpy(final(state)))
         for name, value in values.items():
             actual, wanted = found[name][r].clone(), value.detach()
             if name.endswith("query_key_value.bias"):
@@ -149,42 +149,44 @@ def test_reading_fewer_positions_trains_on_their_loss_alone():
     }
     data = data_for(LSTM, [0])
     batch = EpochSampler(20, 6, {"seed": 0}).indices(0, 1)[0]
-    logits = model.naive(values, data.tokens[0, batch])[:, 4]
-    loss = torch.nn.functional.cross_entropy(logits, data.labels[0, batch, 4])
+    logits = model.naive(values, data.train.tokens[0, batch])[:, 4]
+    loss = torch.nn.functional.cross_entropy(logits, data.train.labels[0, batch, 4])
     first = run(LSTM, [(0, 0.003)], rules(evaluate_every=1, max_steps=1), read_from=4)
-    assert first.curves["train_loss"][0][0] == pytest.approx(loss.item(), rel=1e-5)
-    assert state.final_parameters.isfinite().all()
+    assert arrays_of(first)["batch_loss"][0, 0] == pytest.approx(loss.item(), rel=1e-5)
+    assert np.isfinite(final(state)).all()
 
 
 def test_diverged_replicate_is_an_outcome_and_leaves_the_others_alone():
     state = run(LSTM, [(0, 0.003), (1, float("inf"))])
-    assert state.diverged.tolist() == [False, True]
-    assert state.outcome[1] == NOT_FITTED
+    found = judged(state, rules())
+    assert found.diverged.tolist() == [False, True]
+    assert found.outcome[1] == NOT_FITTED
     assert state.n_steps.tolist() == [50, 10]
-    assert np.isfinite(np.stack(state.curves["validation_loss"])[:, 0]).all()
-    for name in CURVES[1:]:
-        assert np.isnan(np.stack(state.curves[name])[:, 1]).all(), name
+    assert np.isfinite(known(state, 0)).all() and len(known(state, 0)) == 5
+    assert np.isnan(known(state, 1)).all() and len(known(state, 1)) == 1
+    assert not arrays_of(state)["whole_right"][1].any()
+    assert state.moments[0] is not None and state.moments[1] is None
 
 
 def test_ended_replicates_leave_the_pack_at_their_evaluation():
     sizes = []
+    chosen = rules(measure="loss", threshold=0.9)
     state = run(
         DENSE,
         [(0, 0.01), (0, 1e-9)],
-        rules(success_measure="loss", success_threshold=0.9),
+        chosen,
         after=lambda state: sizes.append(len(state.active)),
     )
-    assert state.outcome.tolist() == [LEARNT, NOT_FITTED]
+    assert judged(state, chosen).outcome.tolist() == [LEARNT, NOT_FITTED]
     assert state.n_steps[0] < state.n_steps[1] == 50
     assert sizes[0] >= sizes[-2] == 1 and sizes[-1] == 0
-    curve = np.stack(state.curves["train_loss"])
-    assert np.isnan(curve[state.n_steps[0] // 10 :, 0]).all()
+    assert np.isnan(state.evidence.numbers[0, state.n_steps[0] // 10 :]).all()
 
 
 def test_patience_ends_fitted_replicates_only():
-    patient = rules(max_steps=400, patience=2, success_threshold=0.999)
+    patient = rules(max_steps=400, patience=2, threshold=0.999)
     state = run(LSTM, [(0, 0.02), (0, 1e-9)], patient, budget=6)
-    assert state.outcome.tolist() == [NOT_GENERALISED, NOT_FITTED]
+    assert judged(state, patient).outcome.tolist() == [NOT_GENERALISED, NOT_FITTED]
     assert state.n_steps[0] < 400
     assert state.n_steps[1] == 400
 
@@ -193,7 +195,7 @@ def test_stopping_rules_do_not_change_what_a_replicate_sees():
     short = run(LSTM, [(0, 0.003)], rules(max_steps=20))
     long = run(LSTM, [(0, 0.003)], rules(patience=1, max_steps=50))
     np.testing.assert_array_equal(
-        np.stack(short.curves["validation_loss"]), np.stack(long.curves["validation_loss"])[:2]
+        curve(short, "validation", "loss"), curve(long, "validation", "loss")[:, :2]
     )
 
 
@@ -207,10 +209,7 @@ def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
     state = load_checkpoint(tmp_path / "checkpoint.pt", CPU)
     assert state.step == 10 and 2 not in state.active
     resumed = run(options, members, short(), state=copy.deepcopy(state))
-    np.testing.assert_array_equal(resumed.final_parameters, whole.final_parameters)
-    np.testing.assert_array_equal(resumed.outcome, whole.outcome)
-    for name in CURVES:
-        np.testing.assert_array_equal(np.stack(resumed.curves[name]), np.stack(whole.curves[name]))
+    assert_same(resumed, whole)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
@@ -260,15 +259,15 @@ def test_bfloat16_trains_near_float32(options):
         run(options, [(0, 0.003)], rules(max_steps=10, precision=precision))
         for precision in ("float32", "bfloat16")
     )
-    assert low.final_parameters.dtype == torch.float32
-    first = [state.curves["train_loss"][0][0] for state in (low, exact)]
+    assert final(low).dtype == np.float32
+    first = [arrays_of(state)["batch_loss"][0, 0] for state in (low, exact)]
     assert first[0] == pytest.approx(first[1], rel=0.05)
 
 
 def test_dropout_is_of_the_replicate_and_the_step():
     sure = {**DROPOUT, "dropout": 0.0}
     noisy, exact = run(DROPOUT, [(0, 0.003)]), run(sure, [(0, 0.003)])
-    assert not torch.equal(noisy.final_parameters, exact.final_parameters)
+    assert not np.array_equal(final(noisy), final(exact))
     ones = torch.ones(2, 5000)
     drop = Dropout(0.2, [3, 4], 7, CPU)
     first, second = drop(ones), drop(ones)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from support.packs import CPU, rules
+from support.packs import CPU, equal_sets, rules
 from support.variants import VARIANTS
 
 from nstar.cells import make_pool
@@ -11,9 +11,9 @@ from nstar.measures.accuracy import score
 from nstar.models import build_model
 from nstar.study import Data
 from nstar.tasks import SUPERVISIONS, build_task
-from nstar.training.loop import initial_state
 from nstar.training.sampler import EpochSampler
-from nstar.training.step import PackData, Replicate, train_steps
+from nstar.training.state import initial_state
+from nstar.training.step import Replicate, train_steps
 
 TASK = build_task({"kind": "modular_addition", "modulus": 3})
 LONGEST, SHORTEST, RATE = 5, 2, 0.01
@@ -58,7 +58,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labels(supervision, name):
     members = [Replicate(seed, RATE, seed, samplers[seed]) for seed in (0, 1)]
     state = initial_state(model, [0, 1], CPU)
     before = state.parameters.clone()
-    data = PackData(tokens, labels, tokens, labels)
+    data = equal_sets(tokens, labels)
     measured = train_steps(model, data, members, chosen, state.parameters, state.adam, 0, 1)
 
     for r, sampler in enumerate(samplers):

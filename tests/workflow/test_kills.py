@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from support.studies import tiny
+from support.studies import changed, tiny
 from support.workflow import (
     STABLE_TABLES,
     make_run,
@@ -45,7 +45,10 @@ HOOK = Path(__file__).parents[1] / "support" / "kill_hook"
 
 JOB_SCRIPTS = {"generate_data.py", "train_cells.py", "evaluate_cells.py", "collect_results.py"}
 
-STORE = r"\.zarr\.zip$"
+LAXER = changed(STUDY, **{"training.success.threshold": 0.3})
+"""The same study, done with sooner: what it has trained, the study above goes on with."""
+
+STORE, SECOND_PART = r"\.zarr\.zip$", r"-1\.zarr\.zip$"
 MOMENTS = {
     "jobs die": [
         ("everything", "before", "results/jobs/"),
@@ -66,6 +69,15 @@ MOMENTS = {
         ("snakemake", "before", f"results/evaluations/.*{STORE}"),
         ("snakemake", "after", r"results/tables/cells\.csv$"),
     ],
+    "runs go on": [
+        ("everything", "after", "results/checkpoints/"),
+        ("everything", "before", f"results/cells/.*{SECOND_PART}"),
+        ("a job", "before", "results/checkpoints/"),
+        ("a job", "after", f"results/cells/.*{SECOND_PART}"),
+        ("snakemake", "after", f"results/cells/.*{SECOND_PART}"),
+        ("everything", "before", f"results/evaluations/.*{SECOND_PART}"),
+        ("a job", "after", f"results/evaluations/.*{SECOND_PART}"),
+    ],
 }
 """The kills of a run, in turn: of whom, and before or after the first such file is moved to its place.
 
@@ -83,8 +95,11 @@ def left_alone(tmp_path_factory):
 @pytest.mark.parametrize("kills", MOMENTS)
 def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
     folder, moved = tmp_path / "run", tmp_path / "moved"
-    write_config(folder, STUDY)
     before, orphans = {}, []
+    if kills == "runs go on":
+        before = stores_of(make_run(folder, LAXER))
+    untouched = dict(before)
+    write_config(folder, STUDY)
     for number, (victim, moment, pattern) in enumerate(MOMENTS[kills]):
         token = tmp_path / f"token-{number}"  # orphans of an earlier kill must not take it
         token.touch()
@@ -104,6 +119,7 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
     psutil.wait_procs(orphans)
     check_stores(folder, {} if orphans else before, victim="nobody")
     assert tables_of(folder) == left_alone[0]
+    assert untouched.items() <= stores_of(folder).items()
 
 
 @pytest.mark.long

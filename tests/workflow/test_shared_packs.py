@@ -18,11 +18,17 @@ STUDY = tiny(
         "grid.0.budgets": [4, 6, 8],
         "grid.0.lengths": [4],
         "training.batch_size": 4,
-        "training.max_steps": 95,
+        "training.max_steps": 90,
         "training.evaluate_every": 10,
         "training.patience": 2,
     }
 )
+
+
+def of_seeds(block, seeds):
+    """Return what a job is told of a block with some of its seeds alone."""
+    stretches = [stretch for stretch in block["stretches"] if stretch["seed"] in seeds]
+    return {**block, "seeds": seeds, "stretches": stretches}
 
 
 def test_blocks_of_different_seeds_share_a_pack(tmp_path):
@@ -31,7 +37,7 @@ def test_blocks_of_different_seeds_share_a_pack(tmp_path):
         generate_data(batch.work, tmp_path)
     (curve,) = planned.training[0].work["curves"]
     small, *_, large = curve["blocks"]
-    pair = [{**small, "seeds": small["seeds"][:1]}, {**large, "seeds": large["seeds"][1:]}]
+    pair = [of_seeds(small, small["seeds"][:1]), of_seeds(large, large["seeds"][1:])]
     train_cells({"curves": [{**curve, "blocks": pair}]}, tmp_path, "cpu", 60)
     (written,) = tmp_path.glob("cells/**/budget~8/**/*.zarr.zip")
     together = read_store(written, CELL)
@@ -59,7 +65,5 @@ def test_each_cell_alone_gives_the_same_store(tmp_path):
             train_cells({"curves": [{**curve, "blocks": [block]}]}, tmp_path, "cpu", 60)
             alone = read_store(path, CELL)
             xr.testing.assert_identical(alone.drop_attrs(deep=False), store.drop_attrs(deep=False))
-            last = store["n_steps"].max()
-            assert store["step"].values[-1] == last
-            assert store.sizes["evaluation"] == -(-last // 10)
+            assert store.sizes["evaluation"] == store["n_evaluations"].max()
     assert len(n_evaluations) > 1, "cells of a pack ended at different times"

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 RECIPES: Mapping[str, int] = {
-    "data": 2,
-    "training": 3,
-    "evaluation": 3,
-    "tables": 4,
+    "data": 3,
+    "training": 4,
+    "evaluation": 4,
+    "tables": 5,
     "methods": 1,
 }
 """One integer per stage; those of an analysis are in its `nstar.subjects.subject.Subject`. Raising it is

@@ -1,6 +1,6 @@
 """The study, its plan and its jobs: every other file of rules reads these.
 
-Reads the configuration and the names of the files below results/; imports no torch.
+Reads the configuration, the names of the files below results/ and headers of stores; imports no torch.
 """
 
 import dataclasses
@@ -66,8 +66,7 @@ if workflow.remote_exec:
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
     JOBS = PLANNED.every
-    CELL_STORES = [PLAN.stores.cell(block) for block in PLAN.blocks]
-    EVALUATION_STORES = [PLAN.stores.evaluation(block) for block in PLAN.blocks]
+    CELL_STORES, EVALUATION_STORES = PLAN.cell_stores, PLAN.evaluation_stores
     SEARCHING = PLAN.searching
 
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")

@@ -67,7 +67,7 @@ def cells_of(answers):
     cells["extrapolation_length"] = cells["length"]
     texts = [name for name, column in CELLS.items() if column.dtype == "str"]
     cells[texts] = cells[texts].astype("object").fillna("")
-    rest = [name for name, column in CELLS.items() if column.dtype == "float64"]
+    rest = [name for name, column in CELLS.items() if column.dtype in ("int64", "float64")]
     cells[rest] = cells[rest].fillna(0)
     return cells
 

@@ -9,7 +9,7 @@ from nstar.reading.check import load_study
 from nstar.stats import fit_demand
 from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import axis_job
-from nstar.subjects.demand.along import cells_along
+from nstar.subjects.demand.along import cells_along, outcomes_by
 from nstar.subjects.demand.collection import demand_tables
 from nstar.subjects.demand.observations import outcomes
 from nstar.subjects.demand.selection import runs_by_seed
@@ -75,7 +75,7 @@ def test_chance_of_fresh_batches_is_that_of_their_validation_set():
 
 STEPS = tiny(
     demand="steps",
-    **{"grid.0.budgets": "fresh", "training.max_steps": 50, "training.evaluate_every": 20},
+    **{"grid.0.budgets": "fresh", "training.max_steps": 60, "training.evaluate_every": 20},
 )
 
 
@@ -86,7 +86,7 @@ def test_the_least_number_of_steps_lies_between_two_evaluations():
             ("lstm", 100, 1, "learnt", 20),
             ("lstm", 100, 2, "not_generalised", None),
             ("lstm", 100, 3, "not_fitted", None),
-            ("lstm", 100, 4, "learnt", 50),  # the last evaluation, which no multiple of 20 is
+            ("lstm", 100, 4, "learnt", 60),
         ]
     )
     cells.loc[3, "diverged"] = True
@@ -95,8 +95,8 @@ def test_the_least_number_of_steps_lies_between_two_evaluations():
     assert found.loc[("lstm", 0), ends].tolist() == [40, 20, 40, "interval"]
     assert found.loc[("lstm", 1), ends].tolist() == [20, 0, 20, "left"]
     for seed in (2, 3):
-        assert found.loc[("lstm", seed), ends].tolist()[1:] == [50, np.inf, "right"]
-    assert found.loc[("lstm", 4), ends].tolist() == [50, 40, 50, "interval"]
+        assert found.loc[("lstm", seed), ends].tolist()[1:] == [60, np.inf, "right"]
+    assert found.loc[("lstm", 4), ends].tolist() == [60, 40, 60, "interval"]
     assert not found["limited_by_steps"].any()
     assert found["n_budgets"].eq(3).all() and found["n_replicates"].eq(1).all()
     assert found["n_diverged"].tolist() == [0, 0, 0, 1, 0]
@@ -108,7 +108,7 @@ def test_a_run_is_one_observation_of_all_its_steps():
     scores = {f"best_validation_{name}": 0.5 for name in SUCCESS_MEASURES}
     runs = runs_by_seed(cells.assign(**scores), "loss")
     data = outcomes(runs.assign(run=runs["seed"]))
-    assert data["budget"].tolist() == [20, 40, 50]
+    assert data["budget"].tolist() == [20, 40, 60]
     assert data["n_learnt"].tolist() == [0, 1, 1]
     assert data["run"].tolist() == [0, 0, 0]
     (demand,) = fit_demand(**data)
@@ -126,3 +126,13 @@ def test_texts_have_no_number_of_states():
 def test_along_the_budget_nothing_changes():
     cells = make_cells([("lstm", 8, 0, "learnt", 40)])
     assert cells_along(axis_job(load_study(tiny())), cells) is cells
+
+
+def test_what_another_rule_has_not_decided_has_not_learnt_and_may_not_have_fitted():
+    names = ["learnt", "undecided", "undecided_not_fitted", "not_fitted"]
+    cells = make_cells([(f"lstm_{2 ** (i + 1)}", 100, 0, "learnt", 20) for i in range(3)] * 2)
+    cells = cells.iloc[: len(names)].assign(strict_outcome=names)
+    wanted = ["learnt", "not_generalised", "not_fitted", "not_fitted"]
+    assert outcomes_by("strict", cells).tolist() == wanted
+    along = cells_along(axis_job(load_study(WIDTHS)), cells)
+    assert sorted(outcomes_by("strict", along)) == ["learnt", *["not_generalised"] * 3]

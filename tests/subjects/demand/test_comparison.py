@@ -41,7 +41,7 @@ DEMANDS = {
 
 def sharing(demands, rule="any", shortest=2):
     joint = curve(distribution="uniform", length=3)
-    rows = list(sharing_rows(joint, shortest, rule, demands))
+    rows = list(sharing_rows(joint, shortest, rule, demands, dict.fromkeys(demands, 99)))
     assert len(rows) <= 1
     return rows[0] if rows else None
 
@@ -66,7 +66,7 @@ def test_a_missing_length_is_named_and_no_length_at_all_makes_no_row():
     assert (row["kind"], row["reason"]) == ("unknown", "No curve of length 2 alone.")
     assert np.isnan(row["kappa"])
     assert sharing({curve(distribution="uniform", length=3): joint}) is None
-    assert list(sharing_rows(curve(length=3), 2, "any", DEMANDS)) == [], "no joint curve"
+    assert list(sharing_rows(curve(length=3), 2, "any", DEMANDS, {})) == [], "no joint curve"
 
 
 def test_shortest_length_limits_the_sum():
@@ -128,13 +128,11 @@ def test_every_pair_once_in_the_order_of_the_study():
 
 
 def replicates(*rows):
-    names = ("budget", "learnt_at", "outcome")
-    return pd.DataFrame(rows, columns=names).astype({"learnt_at": "Int64"})
+    names = ("budget", "learnt_at", "fitted_at")
+    return pd.DataFrame(rows, columns=names).astype({"learnt_at": "Int64", "fitted_at": "Int64"})
 
 
-HISTORY = replicates(
-    *((4, pd.NA, "not_generalised"), (8, 700, "learnt"), (16, 200, "learnt"), (16, 90, "learnt"))
-)
+HISTORY = replicates(*((4, pd.NA, 300), (8, 700, 100), (16, 200, 100), (16, 90, pd.NA)))
 
 
 def test_fewer_steps_need_more_data():
@@ -146,7 +144,7 @@ def test_fewer_steps_need_more_data():
 def test_a_smaller_budget_of_steps_ends_at_an_evaluation():
     rows = list(step_rows(curve(), HISTORY, TRAINING | {"max_steps": 700}))
     assert [row["max_steps"] for row in rows] == [80, 160, 340, 700]
-    assert [row["censoring"] for row in rows] == ["right", "interval", "interval", "interval"]
+    assert [row["censoring"] for row in rows] == ["unknown", "interval", "interval", "interval"]
     rows = list(step_rows(curve(), HISTORY, TRAINING | {"max_steps": 100}))
     assert [row["max_steps"] for row in rows] == [20, 40, 100]
 

@@ -20,6 +20,7 @@ BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": 0}
 JOB = {
     "axis": {"name": "budget", "texts": []},
     "success": {"measure": "sequence_accuracy", "threshold": 0.9},
+    "other_rule": "strict",
     "fit": {"confidence": 0.95, "bootstrap_replicates": 20},
 }
 """A bootstrap of few replicates, which no number but the check of that name depends on."""
@@ -38,6 +39,7 @@ def make_cells(exponents=(("transformer", 1.5), ("lstm", 0.2)), lengths=(4, 6, 8
                 log_n_star += 0.3 * generator.normal()
                 for budget in 2 ** np.arange(1, 9):
                     distance = np.log(budget) - log_n_star
+                    outcome = "learnt" if distance > 0 else "not_generalised"
                     accuracy = 1 / (1 + np.exp(-2 * distance) / 9)
                     rows.append(
                         {
@@ -45,7 +47,7 @@ def make_cells(exponents=(("transformer", 1.5), ("lstm", 0.2)), lengths=(4, 6, 8
                             **{"model": model, "task": "parity", "n_states": 2, "length": length},
                             **{"budget": budget, "seed": seed, "learning_rate": 0.01},
                             **ASKED,
-                            "outcome": "learnt" if distance > 0 else "not_generalised",
+                            **{"outcome": outcome, "strict_outcome": outcome},
                             "best_validation_sequence_accuracy": accuracy,
                         }
                     )
@@ -178,11 +180,43 @@ def test_doubtful_thresholds_are_left_out_with_their_seed(tmp_path):
     doubtful = (thresholds["model"] == "lstm") & (thresholds["seed"] == 0)
     thresholds.loc[doubtful, "limited_by_steps"] = True
     made = fit(tmp_path, cells, thresholds=thresholds)
-    without = row(made["robustness"], kind="exponent", model="lstm", quantity="length")
+    where = {"kind": "exponent", "model": "lstm", "quantity": "length"}
+    without = row(made["robustness"], left_out="limited_by_steps", **where)
 
-    assert set(made["robustness"]["left_out"]) == {"limited_by_steps"}
-    assert without["n_used"] == 160
+    assert set(made["robustness"]["left_out"]) == {"limited_by_steps", "strict_rule"}
+    assert (without["n_used"], without["n_undecided"]) == (160, 0)
     assert row(made["exponents"], kind="exponent", model="lstm", quantity="length")["n_used"] == 200
+
+
+def test_the_same_runs_are_judged_by_another_rule(tmp_path):
+    """Of lstm, the strict rule would have gone on with what learnt from the smallest budget that did."""
+    cells = make_cells()
+    of_lstm = cells[(cells["model"] == "lstm") & (cells["outcome"] == "learnt")]
+    first = of_lstm.groupby(["length", "seed"])["budget"].idxmin()
+    cells.loc[first, "strict_outcome"] = "undecided"
+    made = fit(tmp_path, cells)
+    intercepts = {"kind": "exponent", "quantity": "intercept"}
+    for model, n_undecided, ratio in (("lstm", 25, 2), ("transformer", 0, 1)):
+        found = row(made["robustness"], left_out="strict_rule", model=model, **intercepts)
+        own = row(made["exponents"], model=model, **intercepts)
+        assert (found["n_undecided"], found["n_used"]) == (n_undecided, own["n_used"])
+        assert np.exp(found["estimate"] - own["estimate"]) == pytest.approx(ratio, rel=0.2)
+    assert "strict_rule" in made["cards"]["aligned fixed"]["robustness"]
+
+
+def test_curves_that_small_sets_judged_are_counted(tmp_path):
+    cells = make_cells()
+    thresholds = make_thresholds(cells).assign(least_set=30, other_least_set=30)
+    thresholds.loc[thresholds["length"] == 8, "other_least_set"] = 29
+    thresholds.loc[(thresholds["model"] == "lstm") & (thresholds["length"] < 8), "least_set"] = 29
+    made = fit(tmp_path, cells, thresholds=thresholds)
+    counts = made["exponents"].groupby(["model", "minus_model"])["n_small_sets"].first()
+    assert counts.to_dict() == {("lstm", ""): 2, ("transformer", ""): 0, ("transformer", "lstm"): 2}
+    assert made["demand"].groupby(["model", "length"])["least_set"].min()["lstm", 4] == 29
+    strict = made["robustness"][made["robustness"]["left_out"] == "strict_rule"]
+    assert (
+        strict.groupby("model")["n_small_sets"].first() == [1, 1]
+    ).all()  # by that rule's own sets
 
 
 def test_what_is_asked_for_is_fitted_for_itself(made, tmp_path):

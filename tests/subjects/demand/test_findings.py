@@ -21,6 +21,7 @@ def cell(model="lstm", length=4, budget=64, seed=1, **changes):
     row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
     row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
     row |= {"extrapolation_above_chance": 0.5, "extrapolation_length": 2 * length}
+    row |= {"validation_seen": 0.0}
     return row | ASKED | changes
 
 
@@ -34,7 +35,7 @@ def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interv
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "rule": "any"}
     row |= {"seed": pd.NA, "n_star": n_star, "lower": lower, "censoring": censoring}
     row |= {"upper": np.inf if censoring == "right" else n_star}
-    row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6}
+    row |= {"monotone": True, "limited_by_steps": False, "n_available": 10**6, "least_set": 30}
     return row | ASKED | changes
 
 
@@ -42,7 +43,7 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row = {"kind": "exponent", "model": model, "minus_model": "", "quantity": "length"}
     row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
-    row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4}
+    row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4, "n_small_sets": 0}
     row |= {"quantised": False, "p_value_holm": np.nan}
     return row | {"reason": ""} | ASKED | changes
 
@@ -332,6 +333,7 @@ def test_a_difference_is_stated_only_if_it_holds_for_the_number_of_pairs(p_value
         ("Near the size of the space", threshold(n_available=100)),
         ("Near the smallest training set", threshold(n_star=2.0, lower=1.0)),
         ("Unknown", threshold(n_star=np.nan, lower=0.0, upper=np.inf, censoring="unknown")),
+        ("Small sets", threshold(least_set=29)),
         ("Limited by steps", threshold(limited_by_steps=True)),
     ],
 )
@@ -352,10 +354,17 @@ def test_a_diverged_replicate_is_named():
     assert "lstm, parity, length 8, budget 32, seed 2, learning rate 0.01" in words
 
 
+def test_what_fresh_batches_have_shown_of_the_validation_set_is_told():
+    cells = [cell(validation_seen=0.051), cell(seed=2, validation_seen=0.9), cell(length=8)]
+    words = section(page(cells=cells), "Validated on what training has seen")
+    assert "lstm, parity, length 4: 90%" in words and "length 8" not in words
+    assert "has seen" not in page(cells=[cell()])
+
+
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 12
+    assert words.count(": none") == 13
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():

@@ -105,7 +105,7 @@ def test_chance_is_what_the_likeliest_label_of_every_position_reaches(
     pool = make_pool(task, distribution, 5, STUDY.data)
     found = chance_levels(pool, supervision, squared=False)
     accuracy, loss, n_labels, whole = 0.0, 0.0, 0.0, 0.0
-    for length, held_out in zip(pool.lengths, pool.held_out, strict=True):
+    for length, held_out in zip(pool.lengths, pool.sizes("validation"), strict=True):
         symbols = np.array(list(itertools.product(range(task.n_symbols), repeat=length)))
         sequences = symbols, task.labels(symbols), np.full(len(symbols), length)
         _, labels = task.supervise(supervision, *sequences, range(length, length + 1))
@@ -118,7 +118,7 @@ def test_chance_is_what_the_likeliest_label_of_every_position_reaches(
 
     assert found["token_accuracy"] == pytest.approx(accuracy / n_labels)
     assert found["loss"] == pytest.approx(loss / n_labels)
-    assert found["sequence_accuracy"] == pytest.approx(whole / sum(pool.held_out))
+    assert found["sequence_accuracy"] == pytest.approx(whole / pool.size("validation"))
 
 
 def test_chance_of_uniform_states_is_exact_and_that_of_a_squared_error_is_the_variance():

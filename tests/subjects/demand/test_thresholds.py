@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 from support.studies import tiny
 
+from nstar.cells import make_pool
 from nstar.reading.check import load_study
+from nstar.subjects.demand.selection import least_set
 from nstar.subjects.demand.thresholds import find_thresholds
 
 LEARNT, GENERALISED_NOT, FITTED_NOT = "learnt", "not_generalised", "not_fitted"
@@ -61,4 +63,34 @@ def test_budget_left_unfitted_is_no_evidence(outcomes, lower, censoring, limited
 
 def test_number_of_training_sequences_that_exist():
     (row, _) = thresholds_of({(2, 0, 0.1): LEARNT}).values()
-    assert row.n_available == 32 - 6  # length 5 over 2 symbols, a fifth kept for validation
+    assert row.n_available == 32 - 12  # length 5 over 2 symbols: 6, 3 and 3 are held out
+
+
+def test_the_least_set_is_that_of_the_rule_and_of_what_is_kept_from_training():
+    """At length 5 of 32 sequences, 6 validate and 3 confirm; of fresh batches each set has all."""
+    cells = pd.DataFrame(
+        [
+            {"model": "lstm", "task": "parity", "n_states": 2, "length": 5, "diverged": False}
+            | {"supervision": "aligned", "length_distribution": "fixed"}
+            | {"budget": 2, "seed": 0, "learning_rate": 0.1, "outcome": LEARNT}
+        ]
+    )
+    for confirm, own, other in ((True, 3, 6), (False, 6, 3)):
+        study = load_study(
+            tiny(**{"training.success.confirm": confirm, "training.success.over": "every_length"})
+        )
+        found = find_thresholds(study, cells).iloc[0]
+        assert (found["least_set"], found["other_least_set"]) == (own, other)
+        found = find_thresholds(study, cells, fresh=True).iloc[0]
+        assert (found["least_set"], found["other_least_set"]) == (32, 32)
+
+
+def test_of_several_lengths_the_smallest_set_counts_where_every_length_has_to_pass():
+    """Of 4, 8, 16 and 32 sequences 0, 0, 1 and 3 confirm, and 0, 1, 3 and 6 validate."""
+    study = load_study(tiny(**{"grid.0.length_distributions": ["uniform"]}))
+    pool = make_pool(study.tasks["parity"], "uniform", 5, study.data)
+    assert pool.sizes("confirmation") == (0, 0, 1, 3)
+    rule = study.training.rule
+    assert least_set(rule, pool) == 4
+    assert least_set(rule.published(), pool) == 10
+    assert least_set(rule.strict(), pool) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.stores import make_stores
+from support.stores import finish
 from support.studies import FUNCTIONS, changed
 
 from nstar.jobs.collection import collect_results
@@ -15,7 +15,8 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store, specification_of
-from nstar.store.schemas import CELL, EVALUATION
+from nstar.store.parts import read_parts, view
+from nstar.store.schemas import EVALUATION
 from nstar.subjects.functions import measurement
 from nstar.tables import read_table
 from nstar.tasks.functions.boolean_function import all_inputs
@@ -54,21 +55,9 @@ def made(tmp_path_factory):
     """The stores and tables of the study, made in this process."""
     results = tmp_path_factory.mktemp("functions")
     study = load_study(STUDY)
-    plan = make_plan(study, results)
-    make_stores_in_stages(plan, results)
+    plan = finish(study, results)
     collect_results({"study": study.model_dump(mode="json")}, results)
     return plan, results
-
-
-def make_stores_in_stages(plan, results):
-    """Run all jobs as the workflow does: a job when what it reads is there."""
-    waiting = plan_jobs(plan)
-    for learnt in (False, True):
-        chosen = {
-            stage: [job for job in getattr(waiting, stage) if ("learnt" in job.rule) == learnt]
-            for stage in ("generation", "training", "evaluation")
-        }
-        make_stores(type("Chosen", (), chosen), results)
 
 
 @pytest.fixture
@@ -79,7 +68,7 @@ def measures(made):
 def blocks_of(plan, **coordinates):
     return [
         block
-        for block in plan.missing_blocks
+        for block in plan.blocks
         if all(getattr(block.cell, key) == value for key, value in coordinates.items())
     ]
 
@@ -108,10 +97,9 @@ def test_a_learnt_function_is_what_its_source_computes(made, measures):
         assert row.source_outcome in ("learnt", "not_generalised", "not_fitted")
     assert (measures.loc[measures["task"] != "learnt", "source_outcome"] == "").all()
     (block,) = blocks_of(plan, model="lstm", task="random")
-    store = plan.stores.cell(block)
     for seed in (0, 1):
         task = task_of_seed(plan.stores.tasks["learnt"], "learnt", seed, results)
-        table = rounded_outputs(store, seed, 0.01, 5)
+        table = rounded_outputs(plan.stores.source(block.cell, seed), 5)
         assert task.labels(all_inputs(5))[:, -1].tolist() == table.tolist()
 
 
@@ -150,7 +138,8 @@ def test_sharpness_has_a_row_for_each_size(made):
 def measure_again(made, task="parity", **options):
     plan, _ = made
     (block,) = blocks_of(plan, model="encoder", task=task)
-    trained = read_store(plan.stores.cell(block), CELL)
+    training = plan.study.training
+    trained = view(read_parts([plan.stores.cell(block)]), training.rule, training.snapshot_every)
     specification = specification_of(trained)
     own = plan.study.tasks[task]
     function = plan.study.evaluation.function.model_dump() | options
@@ -205,7 +194,7 @@ def test_jobs_come_in_stages_that_wait_for_each_other(tmp_path):
 def test_average_sensitivity_of_a_row_is_that_of_its_table(made, measures):
     plan, _ = made
     (block,) = blocks_of(plan, model="lstm", task="random")
-    table = 2.0 * rounded_outputs(plan.stores.cell(block), 1, 0.01, 5) - 1
+    table = 2.0 * rounded_outputs(plan.stores.source(block.cell, 1), 5) - 1
     row = measures[
         (measures["model"] == "lstm")
         & (measures["task"] == "random")

@@ -188,19 +188,19 @@ def test_streams_nest_beyond_what_is_drawn_at_once():
 
 @every_task
 def test_questions_held_out_are_not_trained_on(task):
-    pool = Pool(task, "fixed", SIZE, (60,))
-    held_out, lengths = pool.validation(0)
+    pool = Pool(task, "fixed", SIZE, ((60, 0, 0),))
+    held_out, lengths = pool.held("validation", 0)
     training, _ = pool.training(0, 0, 300)
     assert held_out.shape == (60, task.n_positions(SIZE)) and set(lengths) == {SIZE}
     apart = questions_of(task, held_out), questions_of(task, training)
     assert len(apart[0]) == 60 and len(apart[1]) == 300 and not apart[0] & apart[1]
-    np.testing.assert_array_equal(pool.validation(0)[0], held_out)
+    np.testing.assert_array_equal(pool.held("validation", 0)[0], held_out)
 
 
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_sizes_are_mixed_in_a_pool_of_several(kind):
     task = build_task(QUESTIONS[kind])
-    pool = Pool(task, "uniform", 5, (20, 20))
+    pool = Pool(task, "uniform", 5, ((20, 0, 0), (20, 0, 0)))
     texts, sizes = pool.training(1, 0, 100)
     assert set(sizes) == {4, 5} and texts.shape == (100, task.n_positions(5))
     assert all(task.is_valid(cut(text)) for text in texts)

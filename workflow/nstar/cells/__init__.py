@@ -3,21 +3,24 @@
 from nstar.cells.cell import Block, Cell, product_blocks
 from nstar.cells.curves import curves_of, value_of
 from nstar.cells.grid import budgets_of, cells_of, names_in, strata_of, used
-from nstar.cells.pools import batch_size, make_pool, pool_of
+from nstar.cells.pools import batch_size, fitted_size, make_pool, pool_of, share_seen
 from nstar.cells.slices import (
     FIRST_SHARD,
     TEST_LENGTH_FACTOR,
     Slice,
+    held_slice,
+    longer_slice,
+    slice_of,
     slices_of,
     table_slice,
-    test_slice,
     tested_length,
     training_slices,
-    validation_slice,
 )
 from nstar.cells.specifications import (
+    curve_specification,
     data_specification,
     evaluation_specification,
+    of_budget,
     source_of,
     task_options,
     training_specification,
@@ -32,23 +35,28 @@ __all__ = [
     "batch_size",
     "budgets_of",
     "cells_of",
+    "curve_specification",
     "curves_of",
     "data_specification",
     "evaluation_specification",
+    "fitted_size",
+    "held_slice",
+    "longer_slice",
     "make_pool",
     "names_in",
+    "of_budget",
     "pool_of",
     "product_blocks",
+    "share_seen",
+    "slice_of",
     "slices_of",
     "source_of",
     "strata_of",
     "table_slice",
     "task_options",
-    "test_slice",
     "tested_length",
     "training_slices",
     "training_specification",
     "used",
-    "validation_slice",
     "value_of",
 ]

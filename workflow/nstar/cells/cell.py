@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """Replicates of a cell that are trained together and stored in one file.
+    """Replicates of a cell that are stored together, a product of seeds and learning rates.
 
     A cell has one block to begin with; seeds or learning rates added later become further blocks.
     """
@@ -43,15 +43,6 @@ class Block:
     cell: Cell
     seeds: tuple[int, ...]
     learning_rates: tuple[float, ...]
-
-    @property
-    def coordinates(self) -> dict[str, Any]:
-        """The coordinates in the path of a block; see `nstar.cells.paths`."""
-        return {
-            **vars(self.cell),
-            "seeds": self.seeds,
-            "learning_rates": self.learning_rates,
-        }
 
     @property
     def replicates(self) -> frozenset[tuple[int, float]]:

@@ -1,23 +1,28 @@
 """Where every file of a study lies. The only module that knows the layout of ``results/``.
 
-A coordinate is one path segment ``key~value``; a sequence of values is joined by ``+``. The file of
-a store is named by the digest of its specification, so a changed specification is a missing file.
+A coordinate is one path segment ``key~value``; a sequence of values is joined by ``+``. Models and tasks
+stand there as their kind and a digest of their options, so that their names are in no path. The file of
+a store is named by the digest of its specification, so a changed specification is a missing file. What
+is added to a store later, a longer run or weights that were not kept, is a further part of it.
 
 ::
 
-    data/task~parity/length_distribution~fixed/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
-    cells/model~lstm/task~parity/supervision~aligned/length_distribution~fixed/length~8/budget~64/
-        seeds~0+1/learning_rates~0.001/<digest>.zarr.zip
-    evaluations/<as cells>/<digest>.zarr.zip
-    checkpoints/<digest of the path of a store of cells>-<device>.pt
+    data/task~parity-09ab12/length_distribution~fixed/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
+    cells/model~lstm-3fa9c1/task~parity-09ab12/supervision~aligned/length_distribution~fixed/length~8/
+        budget~64/seeds~0+1/learning_rates~0.001/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
+    evaluations/<as cells>/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
+    checkpoints/<digest of the path of a part of cells>-<device>.pt
 """
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from nstar.cells.slices import shard_at
 from nstar.errors import PathError
+from nstar.specification import digest
 
 Coordinate = str | int | float | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
 
@@ -49,7 +54,7 @@ STAGES: Mapping[str, tuple[str, ...]] = {
 
 STORE_SUFFIX = ".zarr.zip"
 
-_DIGEST = re.compile(r"[0-9a-f]+")
+_NAME = re.compile(r"([0-9a-f]+)(?:-([1-9][0-9]{0,5}))?")
 _VALUE = re.compile(r"[A-Za-z0-9_.+\-]+")
 
 
@@ -92,20 +97,71 @@ def decode(path: PurePosixPath | str) -> dict[str, Coordinate]:
     return coordinates
 
 
+def segment(options: Mapping[str, Any]) -> str:
+    """Return what stands for a model or a task in a path: its kind, and a digest of its options.
+
+    Parameters
+    ----------
+    options : mapping
+        As in a specification.
+
+    Examples
+    --------
+    >>> segment({"kind": "lstm", "width": 32})
+    'lstm-bcf237'
+    """
+    return f"{options['kind']}-{digest(options)[:6]}"
+
+
+def coordinates_of(
+    specification: Mapping[str, Any],
+    seeds: Sequence[int] = (),
+    learning_rates: Sequence[float] = (),
+) -> dict[str, Coordinate]:
+    """Return the coordinates of what a specification describes: the only way to a path.
+
+    Parameters
+    ----------
+    specification : mapping
+        Of a trained cell, or of a stretch of data.
+    seeds, learning_rates : sequence of int, of float
+        Of a block of the cell; without them those of the cell are returned.
+    """
+    found = {"task": segment(specification["task"])}
+    if specification["stage"] == "data":
+        found |= {name: specification[name] for name in STAGES["data"][1:-1]}
+        return found | {"shard": shard_at(specification["start"])}
+    found = {"model": segment(specification["model"]), **found}
+    found |= {name: specification[name] for name in _OF_A_BLOCK[2:-2]}
+    if seeds:
+        found |= {"seeds": tuple(seeds), "learning_rates": tuple(learning_rates)}
+    return found
+
+
 def store_path(
-    results: Path | str, stage: str, coordinates: Mapping[str, Coordinate], digest: str
+    results: Path | str,
+    stage: str,
+    coordinates: Mapping[str, Coordinate],
+    digest: str,
+    part: int = 0,
 ) -> Path:
-    """Return the path of the store of a stage (``data``, ``cells`` or ``evaluations``)."""
-    return Path(results) / stage / encode(coordinates) / f"{digest}{STORE_SUFFIX}"
+    """Return the path of a part of the store of a stage (``data``, ``cells`` or ``evaluations``)."""
+    first = Path(results) / stage / encode(coordinates) / f"{digest}{STORE_SUFFIX}"
+    return Path(part_path(str(first), part))
 
 
-def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordinate], str]:
-    """Return stage, coordinates and digest of a store: the inverse of `store_path`.
+def part_path(first: str, part: int) -> str:
+    """Return the path of a part of a store from that of its first part, number 0."""
+    return f"{first.removesuffix(STORE_SUFFIX)}-{part}{STORE_SUFFIX}" if part else first
+
+
+def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordinate], str, int]:
+    """Return stage, coordinates, digest and part of a store: the inverse of `store_path`.
 
     Parameters
     ----------
     path : path
-        Below the results folder, ``cells/model~lstm/...``.
+        Below the results folder, ``cells/model~lstm-3fa9c1/...``.
 
     Raises
     ------
@@ -113,7 +169,7 @@ def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordina
         If no store lies at such a path.
     """
     path = PurePosixPath(path)
-    stage, name = path.parts[0], path.name.removesuffix(STORE_SUFFIX)
+    stage = path.parts[0]
     if stage not in STAGES:
         raise PathError(f"no store lies in {stage}; stores lie in {', '.join(STAGES)}")
     try:
@@ -121,25 +177,28 @@ def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordina
         same = tuple(found) == STAGES[stage] and PurePosixPath(stage, encode(found)) == path.parent
     except PathError:
         same = False
-    if not (same and _DIGEST.fullmatch(name) and path.name.endswith(STORE_SUFFIX)):
+    name = _NAME.fullmatch(path.name.removesuffix(STORE_SUFFIX))
+    if name and name[2] and stage == "data":  # a stretch of data has no parts
+        name = None
+    if not (same and name and path.name.endswith(STORE_SUFFIX)):
         layout = "/".join([stage, *(f"{key}~..." for key in STAGES[stage])])
         raise PathError(f"no store lies at {path}; they lie at {layout}/<digest>{STORE_SUFFIX}")
-    return stage, found, name
+    return stage, found, name[1], int(name[2] or 0)
 
 
 def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path:
-    """Return the path of the checkpoint of a store of ``cells`` while it is trained on a device."""
+    """Return the path of the checkpoint of a part of ``cells`` while it is trained on a device."""
     name = f"{checkpoint_digest(results, store)}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
     return Path(results) / "checkpoints" / name
 
 
 def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
-    """Return the checkpoints of a store of ``cells`` that are there, of any device."""
+    """Return the checkpoints of a part of ``cells`` that are there, of any device."""
     return list((Path(results) / "checkpoints").glob(f"{checkpoint_digest(results, store)}-*.pt"))
 
 
 def checkpoint_digest(results: Path | str, store: Path | str) -> str:
-    """Return what the names of the checkpoints of a store of ``cells`` have before their first ``-``."""
+    """Return what the names of the checkpoints of a part of ``cells`` have before their first ``-``."""
     relative = PurePosixPath(store).relative_to(PurePosixPath(results))
     return hashlib.sha256(str(relative).encode()).hexdigest()[:12]
 

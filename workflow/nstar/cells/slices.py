@@ -1,13 +1,13 @@
 """Slices: the stretches of a pool that are stored as data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nstar.cells.cell import Cell
 from nstar.cells.pools import pool_of
 from nstar.study import Study
-from nstar.tasks import LengthDistribution, Pool, Task
+from nstar.tasks import HELD_OUT, LengthDistribution, Pool, Task
 
 TEST_LENGTH_FACTOR = 2
 """Extrapolation is measured at this multiple of the training length; models are built to reach it."""
@@ -20,41 +20,43 @@ FIRST_SHARD = 1024
 class Slice:
     """A stretch of the sequences of one pool and seed: one store of data, or a truth table.
 
-    `held_out` makes the pool (see `nstar.tasks.Pool`). The splits ``validation`` and ``test`` are what
-    is held out of it; `start` and `stop` are positions among that, or in the order of training.
+    `sets` and `whole` make the pool (see `nstar.tasks.Pool`). The splits of `nstar.tasks.HELD_OUT` are
+    what is held out of it, and so is ``longer``, sequences of twice the length; `start` and `stop` are
+    positions among that, or in the order of training.
     """
 
     task: str
     length_distribution: LengthDistribution
     length: int
-    held_out: tuple[int, ...]
+    sets: tuple[tuple[int, int, int], ...]
+    whole: bool
     seed: int
     split: str
     shard: int
     start: int
     stop: int
 
-    @property
-    def coordinates(self) -> dict[str, Any]:
-        """The coordinates in the path of the store; see `nstar.cells.paths`."""
-        keys = ("task", "length_distribution", "length", "seed", "split", "shard")
-        return {key: getattr(self, key) for key in keys}
-
     def pool(self, task: Task) -> Pool:
         """Return the pool of this slice, whose task has this name."""
-        return Pool(task, self.length_distribution, self.length, self.held_out)
+        return Pool(task, self.length_distribution, self.length, self.sets, self.whole)
+
+
+def slice_of(fields: Mapping[str, Any]) -> Slice:
+    """Return a slice from its fields as JSON has them, where tuples are lists."""
+    return Slice(**{**fields, "sets": tuple(map(tuple, fields["sets"]))})
 
 
 def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]:
-    """Yield the stores of data of a cell: validation set, shards of training data, test set."""
+    """Yield the stores of data of a cell: sets held out, shards of training data, longer sequences."""
     pool = pool_of(study, cell)
     for seed in seeds:
         if pool.task.source is not None:
             yield table_slice(pool.task, cell.task, seed)
-        yield validation_slice(pool, cell.task, seed)
+        for split in HELD_OUT:
+            yield held_slice(pool, cell.task, seed, split)
         yield from training_slices(pool, cell.task, seed, cell.budget)
         if pool.task.extrapolates:
-            yield test_slice(pool, cell.task, seed, study.evaluation.test_examples)
+            yield longer_slice(pool, cell.task, seed, study.evaluation.test_examples)
 
 
 def tested_length(task: Task, length: int) -> int:
@@ -66,13 +68,13 @@ def table_slice(task: Task, name: str, seed: int) -> Slice:
     """Return the truth table of a task that has a source: all inputs, in the order of `all_inputs`."""
     length = task.source.length
     size = task.n_sequences(length)
-    pool = Pool(task, "fixed", length, (size,))
+    pool = Pool(task, "fixed", length, ((size, 0, 0),))
     return _slice(pool, name, seed, "table", 0, 0, size)
 
 
-def validation_slice(pool: Pool, task: str, seed: int) -> Slice:
-    """Return the validation set of a seed; `task` is the name of the pool's task."""
-    return _slice(pool, task, seed, "validation", 0, 0, pool.n_validation)
+def held_slice(pool: Pool, task: str, seed: int, split: str) -> Slice:
+    """Return a set of `nstar.tasks.HELD_OUT` of a seed; `task` is the name of the pool's task."""
+    return _slice(pool, task, seed, split, 0, 0, pool.size(split))
 
 
 def training_slices(pool: Pool, task: str, seed: int, budget: int) -> Iterator[Slice]:
@@ -86,13 +88,25 @@ def training_slices(pool: Pool, task: str, seed: int, budget: int) -> Iterator[S
         start, stop, shard = stop, 2 * stop, shard + 1
 
 
-def test_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
-    """Return the test set: sequences of `tested_length` of the longest length of the pool."""
+def shard_at(start: int) -> int:
+    """Return the number of the shard of a training stream that begins at a sequence.
+
+    Examples
+    --------
+    >>> [shard_at(start) for start in (0, 1024, 2048, 4096)]
+    [0, 1, 2, 3]
+    """
+    return (start // FIRST_SHARD).bit_length()
+
+
+def longer_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
+    """Return sequences of `tested_length` of the longest length of the pool."""
     longer = tested_length(pool.task, pool.length)
     n_examples = min(n_examples, pool.task.n_sequences(longer))
-    longer_pool = Pool(pool.task, "fixed", longer, (n_examples,))
-    return _slice(longer_pool, task, seed, "test", 0, 0, n_examples)
+    longer_pool = Pool(pool.task, "fixed", longer, ((n_examples, 0, 0),))
+    return _slice(longer_pool, task, seed, "longer", 0, 0, n_examples)
 
 
 def _slice(pool: Pool, task: str, seed: int, *stretch: Any) -> Slice:
-    return Slice(task, pool.length_distribution, pool.length, pool.held_out, seed, *stretch)
+    where = (pool.length_distribution, pool.length, pool.sets, pool.whole)
+    return Slice(task, *where, seed, *stretch)

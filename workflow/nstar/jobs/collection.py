@@ -1,7 +1,5 @@
 """Collect the stores of a study into its tables."""
 
-import itertools
-import json
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,24 +10,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nstar.cells import Block, tested_length
+from nstar.cells import Block, batch_size, pool_of, share_seen, tested_length
 from nstar.cells.paths import encode
 from nstar.errors import ArtifactError
+from nstar.jobs.judgements import judgement_rows
 from nstar.measures.chance import above_chance
-from nstar.outcomes import OUTCOMES
-from nstar.plan.missing import Stores, make_plan
-from nstar.store.archive import check_replicates, read_store
-from nstar.store.schemas import CELL, EVALUATION
-from nstar.study import Study, Success
+from nstar.plan.missing import Plan, Reading, Stores, make_plan
+from nstar.store.parts import MEASURES, read_evaluations, read_parts, view
+from nstar.store.schemas import EVALUATION
+from nstar.study import FRESH, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
 from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
 from nstar.tables.selection import CURVE, REPLICATE
+from nstar.tables.verdicts import verdict_table
 from nstar.tasks import Task
+from nstar.verdicts import OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables cells and provenance, those of the subject, and study.zarr.
+    """Write the tables cells, provenance and verdicts, those of the subject, and study.zarr.
 
     Parameters
     ----------
@@ -43,20 +43,23 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
-    subjects, stores = study.subject.lineage, Stores(study, results)
-    rows, sources, measured = [], [], []
-    for block, wanted in _blocks(study, results):
-        trained, evaluated = _read_block(stores, block)
-        part = _cell_rows(stores, block, trained, evaluated)
-        chosen = [pair in wanted for pair in zip(part["seed"], part["learning_rate"], strict=True)]
-        rows.append(part[chosen])
-        sources.append(_source(stores.cell(block), trained))
-        if any(chosen):
-            measured.append(_measured_rows(study, part[chosen], trained, evaluated))
+    subjects, plan = study.subject.lineage, make_plan(study, results)
+    rows, sources, judged, measured = [], [], [], []
+    training = study.training
+    for reading in _readings(plan):
+        joined, trained, evaluated = _read_block(plan, reading)
+        part = _cell_rows(plan.stores, reading.block, trained, evaluated)
+        rows.append(part)
+        sources.extend(_sources(joined))
+        judged.append(judgement_rows(part, joined, trained, training.rule, training.snapshot_every))
+        measured.append(_measured_rows(study, part, trained, evaluated))
     cells = pd.concat(rows, ignore_index=True)
     write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
+    found = pd.concat(judged, ignore_index=True)
+    table = verdict_table(found, training.success.measure, training.success.threshold)
+    write_table(tables / "verdicts.csv", "verdicts", table)
     made = {
         name: pd.concat([part[name] for part in measured], ignore_index=True)
         for name in (measured[0] if measured else ())
@@ -70,54 +73,62 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 
-def _blocks(study: Study, results: Path) -> Iterator[tuple[Block, frozenset]]:
-    """Yield the blocks of every cell, each with the replicates that the study takes from it."""
-    for state in make_plan(study, results).cells:
+def _readings(plan: Plan) -> Iterator[Reading]:
+    """Yield what the study reads of the blocks of every cell."""
+    for state in plan.cells:
         if state.missing:
             raise ArtifactError(
                 f"cell {encode(vars(state.cell))} is not trained; run the workflow, which trains what "
                 "is missing"
             )
-        replicates = study.replicates
-        wanted = frozenset(itertools.product(replicates.seeds, replicates.learning_rates))
-        for block in state.finished:
-            yield block, wanted & block.replicates
-            wanted -= block.replicates
+        yield from state.finished
 
 
-def _read_block(stores: Stores, block: Block) -> tuple[xr.Dataset, xr.Dataset]:
-    """Return the store of a block and that of its evaluation."""
-    path, evaluation = stores.cell(block), stores.evaluation(block)
-    trained, evaluated = read_store(path, CELL), read_store(evaluation, EVALUATION)
-    check_replicates(path, trained, block)
-    check_replicates(evaluation, evaluated, block)
-    return trained, evaluated
+def _read_block(plan: Plan, reading: Reading) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Return the joined parts of a block, what the study reads, and the evaluation of its ends."""
+    training, stores, block = plan.study.training, plan.stores, reading.block
+    parts = [stores.cell(block, part) for part in reading.parts]
+    joined = read_parts(parts, reading.replicates)
+    trained = view(joined, training.rule, training.snapshot_every)
+    evaluations = [stores.evaluation(block, part) for part in plan.evaluated[block]]
+    return joined, trained, read_evaluations(evaluations, trained)
 
 
 def _cell_rows(
     stores: Stores, block: Block, trained: xr.Dataset, evaluated: xr.Dataset
 ) -> pd.DataFrame:
     """Return the rows of a block for the table of cells."""
-    task, n_steps = stores.study.tasks[block.cell.task], trained["n_steps"].values
+    study, cell = stores.study, block.cell
+    task, n_steps = study.tasks[cell.task], trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
+    n_drawn = n_steps * batch_size(study.training.batch_size, cell.budget)
     rows = {
-        **vars(block.cell),
+        **vars(cell),
         "n_states": task.n_states,
         "seed": trained["seed"].values,
         "learning_rate": trained["learning_rate"].values,
-        "outcome": np.array(OUTCOMES)[trained["outcome"].values],
+        **{name: _names(trained[name].values) for name in CELLS if name.endswith("outcome")},
         "diverged": trained["diverged"].values,
         "n_steps": n_steps,
-        "learnt_at": find_learnt_at(trained, stores.study.training.success),
+        "learnt_at": _steps(trained["learnt_at"].values),
+        "fitted_at": _steps(trained["fitted_at"].values),
+        "n_confirmations": trained["n_confirmations"].values,
         "n_parameters": trained.sizes["parameter"],
-        "extrapolation_length": tested_length(task, block.cell.length),
-        "extrapolation_above_chance": _beyond(task, block.cell.length, evaluated),
+        "validation_seen": [
+            share_seen(pool_of(study, cell), n) if cell.budget == FRESH else 0.0 for n in n_drawn
+        ],
+        "extrapolation_length": tested_length(task, cell.length),
+        "extrapolation_above_chance": _beyond(task, cell.length, evaluated),
         "specification": trained.attrs["digest"],
         "store": stores.cell(block),
         "evaluation_store": stores.evaluation(block),
     }
-    for name in ("train_loss", "train_sequence_accuracy"):
-        rows[name] = trained[name].values[np.arange(len(last)), last]
+    for name in MEASURES:
+        rows[f"train_{name}"] = trained[f"train_{name}"].values[np.arange(len(last)), last]
+        rows[f"test_{name}"] = trained[f"test_{name}"].values
+    for name in ("train", "validation", "confirmation", "test"):
+        rows[f"{name}_right"] = trained[f"{name}_right"].values
+        rows[f"{name}_of"] = trained[f"{name}_of"].values
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         rows["best_validation_loss"] = np.nanmin(trained["validation_loss"].values, axis=1)
@@ -127,6 +138,15 @@ def _cell_rows(
         if name in EVALUATION.variables or name in EVALUATION.optional:
             rows.setdefault(name, evaluated[name].values if name in evaluated else np.nan)
     return pd.DataFrame(rows)
+
+
+def _names(outcomes: np.ndarray) -> np.ndarray:
+    """Return the names of outcomes; -1 and -2 are those of a rule that has not ended a run."""
+    return np.array([*OUTCOMES, UNDECIDED_NOT_FITTED, UNDECIDED])[outcomes]
+
+
+def _steps(steps: np.ndarray) -> pd.arrays.IntegerArray:
+    return pd.Series(steps, dtype="Int64").replace(-1, pd.NA).array
 
 
 def _measured_rows(
@@ -149,35 +169,23 @@ def _beyond(task: Task, length: int, evaluated: xr.Dataset) -> np.ndarray | floa
     return above_chance(beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer))
 
 
-def _source(path: str, trained: xr.Dataset) -> dict[str, Any]:
-    """Return the row of a block for the provenance."""
-    made = json.loads(trained.attrs["provenance"])
-    return {
-        "store": path,
-        "specification": trained.attrs["digest"],
-        "n_replicates": trained.sizes["replicate"],
-        "torch": made["versions"]["torch"],
-        **{name: made[name] for name in PROVENANCE if name in made},
-    }
-
-
-def find_learnt_at(trained: xr.Dataset, success: Success) -> pd.arrays.IntegerArray:
-    """Return the step of the evaluation from which a replicate counts as learnt (R,), Int64.
-
-    It is the first that passed; where the final one decides, the last. Missing where none did.
-    """
-    values = trained[f"validation_{success.measure}"].values  # (R, E), NaN after the end
-    with np.errstate(invalid="ignore"):
-        passed = (
-            values <= success.threshold
-            if success.measure == "loss"
-            else values >= success.threshold
-        )
-    passed &= np.isfinite(trained["train_loss"].values + trained["validation_loss"].values)
-    steps = trained["step"].values
-    if success.at == "final":
-        passed &= steps == trained["n_steps"].values[:, None]
-    return pd.Series(steps[passed.argmax(axis=1)], dtype="Int64").where(passed.any(axis=1)).array
+def _sources(joined: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a block for the provenance, one for each part that is read."""
+    for path, made, n_replicates in zip(
+        joined.attrs["paths"],
+        joined.attrs["provenances"],
+        joined.attrs["n_replicates"],
+        strict=True,
+    ):
+        called = made.get("called", {})
+        yield {
+            "store": path,
+            "specification": joined.attrs["digest"],
+            "n_replicates": n_replicates,
+            "torch": made["versions"]["torch"],
+            **{f"called_{name}": called.get(name, "") for name in ("model", "task")},
+            **{name: made[name] for name in PROVENANCE if name in made},
+        }
 
 
 def _write_study_store(

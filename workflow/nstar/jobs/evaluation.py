@@ -1,6 +1,6 @@
 """Evaluate trained blocks: on validation sets and, where tasks extrapolate, at twice the length."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +8,25 @@ import numpy as np
 import torch
 import xarray as xr
 
-from nstar.cells import Block, Cell, evaluation_specification, test_slice, validation_slice
-from nstar.cells.paths import checkpoints_of, store_path
+from nstar.cells import evaluation_specification, held_slice, longer_slice
+from nstar.cells.paths import checkpoints_of
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.training import pool_of, read_sets
 from nstar.measures.accuracy import decode, score
 from nstar.measures.answering import measure_answers
+from nstar.models import lengthen
 from nstar.progress import Progress
 from nstar.specification import digest
-from nstar.store.archive import check_replicates, read_store, specification_of, write_store
+from nstar.store.archive import specification_of, write_store
+from nstar.store.parts import ends_of, read_ends, read_parts, view
 from nstar.store.provenance import provenance
-from nstar.store.schemas import CELL, EVALUATION
+from nstar.store.schemas import EVALUATION
 from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
+from nstar.verdicts import Rule
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
@@ -33,84 +36,100 @@ DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
-    """Evaluate blocks, and write a store for each.
+    """Evaluate the last weights of runs, and write a part for each block.
 
     Parameters
     ----------
     job : mapping
-        ``evaluation`` (options) and ``blocks`` (the coordinates of a cell, seeds, learning_rates, and
-        ``training``, the digest of the trained cell).
+        ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
+        ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
+        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``.
     results : Path
     device_name : str
         As in the configuration.
 
     Notes
     -----
-    Checkpoints of the blocks are removed: that a block is evaluated means that its training has ended
-    well, and that the workflow will not take its store away again.
+    The ends of runs that train just before are not known when the job is planned, so the job judges by
+    the rule itself, and evaluates the ends that no part has.
+
+    Checkpoints of the parts are removed: that a block is evaluated means that its training has ended
+    well, and that the workflow will not take its stores away again.
     """
-    device = prepare_device(device_name)
+    device, rule = prepare_device(device_name), Rule(**job["rule"])
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        block = Block(Cell.of(fields), tuple(fields["seeds"]), tuple(fields["learning_rates"]))
-        specification = evaluation_specification(fields["training"], job["evaluation"])
-        path = store_path(results, "cells", block.coordinates, fields["training"])
-        trained = read_store(path, CELL)
-        check_replicates(path, trained, block)
+        pairs = [(seed, rate) for seed, rate in fields["replicates"]]
+        trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
+        trained = _without(trained, read_ends(fields["evaluated"]))
+        training = digest(specification_of(trained))
         write_store(
-            store_path(results, "evaluations", block.coordinates, digest(specification)),
-            _evaluate_block(block, trained, job["evaluation"], results, device),
+            fields["output"],
+            _evaluate(trained, fields["called"], job["evaluation"], results, device),
             EVALUATION,
-            specification,
+            evaluation_specification(training, job["evaluation"], job["keep_every"]),
             provenance(device=describe_device(device)),
+            summary={"rows": ends_of(trained)},
         )
-        for checkpoint in checkpoints_of(results, path):
-            checkpoint.unlink(missing_ok=True)
+        for path in fields["trained"]:
+            for checkpoint in checkpoints_of(results, path):
+                checkpoint.unlink(missing_ok=True)
         progress.update(done)
     progress.finish()
 
 
-def _evaluate_block(
-    block: Block,
+def _without(trained: xr.Dataset, evaluated: Collection[list]) -> xr.Dataset:
+    """Return the runs of a view whose ends are not evaluated yet; all where none is left."""
+    new = [end not in evaluated for end in ends_of(trained)]
+    return trained.isel(replicate=np.flatnonzero(new)) if any(new) else trained
+
+
+def _evaluate(
     trained: xr.Dataset,
+    called: Mapping[str, str],
     options: Mapping[str, Any],
     results: Path,
     device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
-    n_test = options["test_examples"]
-    specification, cell = specification_of(trained), block.cell
-    precision = specification["training"]["precision"]
+    specification = specification_of(trained)
+    precision, supervision = specification["precision"], specification["supervision"]
     device = prepare_device(device.type, precision)
     pool, model = pool_of(specification), model_of(specification)
-    parameters = model.views(torch.from_numpy(trained["parameters"].values).to(device))
-    rows = np.array([block.seeds.index(seed) for seed in trained["seed"].values])
+    seeds = sorted(set(trained["seed"].values.tolist()))
+    rows = np.array([seeds.index(seed) for seed in trained["seed"].values])
     coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
-    variables = {}
+    variables = {"step": ("replicate", trained["n_steps"].values)}
+    flat = torch.from_numpy(trained["parameters"].values)
     for split, axis in SPLITS.items():
         if split == "extrapolation" and not pool.task.extrapolates:
             continue
-        pieces = [
-            validation_slice(pool, cell.task, seed)
-            if split == "validation"
-            else test_slice(pool, cell.task, seed, n_test)
-            for seed in block.seeds
-        ]
-        tokens, labels = read_sets(
+        reading, weights = model, flat
+        if split == "validation":
+            pieces = [held_slice(pool, called["task"], seed, split) for seed in seeds]
+        else:
+            pieces = [
+                longer_slice(pool, called["task"], seed, options["test_examples"]) for seed in seeds
+            ]
+            n_positions = pool.task.n_tokens(supervision, pieces[0].length)
+            reading, weights = lengthen(model, flat, n_positions, trained["seed"].values.tolist())
+        parameters = reading.views(weights.to(device))
+        read = read_sets(
             specification, [[piece] for piece in pieces], results, pieces[0].stop, device
         )
-        work = f"evaluating {cell.model} of length {cell.length}"
+        tokens, labels = read.tokens, read.labels
+        work = f"evaluating {called['model']} of length {specification['length']}"
         with memory_errors_named(device, work), reduced(precision, device):
-            sets = (model, parameters, tokens, labels, torch.from_numpy(rows).to(device))
+            sets = (reading, parameters, tokens, labels, torch.from_numpy(rows).to(device))
             result = score(*sets)
             decoded = (
                 part.cpu().numpy() for part in (result.token_accuracy, result.sequence_accuracy)
             )
             if pool.task.is_text:
-                answers = measure_answers(pool.task, cell.supervision, *sets)
+                answers = measure_answers(pool.task, supervision, *sets)
                 decoded = answers.pop("token_accuracy"), answers["exact_accuracy"]
                 variables |= {name: ("replicate", values) for name, values in answers.items()}
-            elif cell.supervision == "chain_of_thought":
+            elif supervision == "chain_of_thought":
                 decoded = (part.cpu().numpy() for part in decode(*sets))
         values = {name: getattr(result, name).cpu().numpy() for name in SUCCESS_MEASURES}
         values |= dict(zip(DECODED, decoded, strict=True))
@@ -125,8 +144,8 @@ def _evaluate_block(
     for subject in SUBJECTS:
         if subject.option in options:
             tasks = {
-                seed: task_of_seed(specification["task"], cell.task, seed, results)
-                for seed in block.seeds
+                seed: task_of_seed(specification["task"], called["task"], seed, results)
+                for seed in seeds
             }
             added = load(subject.measure)(
                 options[subject.option], trained, tasks, model, specification, device

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nstar.cells import Slice, data_specification, table_slice
+from nstar.cells import Slice, data_specification, slice_of, table_slice
 from nstar.plan.missing import data_store
 from nstar.progress import Progress
 from nstar.store.archive import read_store, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
-from nstar.tasks import Supervision, Task, TruthTable, build_task
+from nstar.tasks import HELD_OUT, Supervision, Task, TruthTable, build_task
 from nstar.tasks.functions.boolean_function import all_inputs
 
 
@@ -25,15 +25,15 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     ----------
     job : mapping
         ``tasks`` (options by name) and ``slices`` (fields of `nstar.cells.Slice`); for truth tables of
-        networks ``sources``, of each its ``store`` and ``learning_rate``.
+        networks ``sources``; see `nstar.jobs.networks.rounded_outputs`.
     results : Path
     """
     progress = Progress("stores of data", len(job["slices"]))
     for done, fields in enumerate(job["slices"], start=1):
-        piece = Slice(**{**fields, "held_out": tuple(fields["held_out"])})
+        piece = slice_of(fields)
         options = job["tasks"][piece.task]
         if piece.split == "table":
-            made = tabulate(build_task(options), piece, **job["sources"][done - 1])
+            made = tabulate(build_task(options), piece, job["sources"][done - 1])
         else:
             made = sequences(task_of_seed(options, piece.task, piece.seed, results), piece)
         write_store(
@@ -53,7 +53,8 @@ def sequences(task: Task, piece: Slice) -> xr.Dataset:
     if piece.split == "train":
         symbols, lengths = pool.training(piece.seed, piece.start, piece.stop)
     else:
-        symbols, lengths = pool.validation(piece.seed)
+        split = piece.split if piece.split in HELD_OUT else HELD_OUT[0]
+        symbols, lengths = pool.held(split, piece.seed)
     return _dataset(task, symbols, task.stored_states(symbols, lengths), lengths)
 
 
@@ -72,7 +73,7 @@ def _dataset(
     )
 
 
-def tabulate(task: Task, piece: Slice, store: str, learning_rate: float) -> xr.Dataset:
+def tabulate(task: Task, piece: Slice, source: Mapping[str, Any]) -> xr.Dataset:
     """Return the truth table of a trained network, rounded, as `sequences`.
 
     Parameters
@@ -80,16 +81,14 @@ def tabulate(task: Task, piece: Slice, store: str, learning_rate: float) -> xr.D
     task : Task
     piece : Slice
         Of the split ``table``.
-    store : str
-        The trained cell.
-    learning_rate : float
-        Which of the networks of the seed.
+    source : mapping
+        Which network; see `nstar.jobs.networks.rounded_outputs`.
     """
     from nstar.jobs.networks import rounded_outputs  # torch, which other data do without
 
     symbols = all_inputs(piece.length)
     states = np.zeros_like(symbols)
-    states[:, -1] = rounded_outputs(store, piece.seed, learning_rate, piece.length)
+    states[:, -1] = rounded_outputs(source, piece.length)
     return _dataset(task, symbols, states, np.full(len(symbols), piece.length))
 
 
@@ -117,15 +116,17 @@ def read_sequences(
     pieces: list[Slice],
     results: Path,
     n_sequences: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return tokens and labels of the first `n_sequences` of the pieces of one pool.
 
-    See `Task.supervise`.
+    See `Task.supervise`. The third array is the place of each one's length among those of the pool.
     """
     task = build_task(options)
     stores = [read_arrays(data_store(options, piece, results)) for piece in pieces]
     arrays = [np.concatenate(parts)[:n_sequences] for parts in zip(*stores, strict=True)]
-    return task.supervise(supervision, *arrays, pieces[0].pool(task).lengths)
+    legal = pieces[0].pool(task).lengths
+    tokens, labels = task.supervise(supervision, *arrays, legal)
+    return tokens, labels, arrays[2].astype(np.int64) - legal[0]
 
 
 @lru_cache(maxsize=128)

@@ -6,35 +6,34 @@ from typing import Any
 import numpy as np
 import torch
 
-from nstar.cells import tested_length
 from nstar.errors import ArtifactError
 from nstar.measures.truth_table import truth_table
 from nstar.models import StackedModel, build_model
-from nstar.store.archive import read_store, specification_of
-from nstar.store.schemas import CELL
+from nstar.store.archive import specification_of
+from nstar.store.parts import read_parts, view
 from nstar.tasks import build_task
+from nstar.verdicts import Rule
 
 
 def model_of(specification: Mapping[str, Any]) -> StackedModel:
-    """Return the model of a cell, built to reach the length that extrapolation is measured at."""
+    """Return the model of a cell, built for its trained length."""
     task, supervision = build_task(specification["task"]), specification["supervision"]
     return build_model(
         specification["model"],
         n_symbols=task.n_token_kinds(supervision),
-        n_classes=task.n_outputs(specification["training"].get("objective")),
-        n_positions=task.n_tokens(supervision, tested_length(task, specification["length"])),
+        n_classes=task.n_outputs(specification["objective"]),
+        n_positions=task.n_tokens(supervision, specification["length"]),
     )
 
 
-def rounded_outputs(store: str, seed: int, learning_rate: float, n_bits: int) -> np.ndarray:
+def rounded_outputs(source: Mapping[str, Any], n_bits: int) -> np.ndarray:
     """Return the outputs of a trained network on all inputs of some bits, rounded to 0 or 1.
 
     Parameters
     ----------
-    store : str
-        Path of the trained cell.
-    seed, learning_rate
-        Which of its networks.
+    source : mapping
+        ``stores`` (paths of the parts of its block), ``seed`` and ``learning_rate`` of the network, and
+        ``rule``, the rule whose end it is taken at.
     n_bits : int
         n; inputs are in the order of `nstar.tasks.functions.boolean_function.all_inputs`.
 
@@ -46,14 +45,15 @@ def rounded_outputs(store: str, seed: int, learning_rate: float, n_bits: int) ->
     Raises
     ------
     ArtifactError
-        If the store does not hold that network.
+        If the stores do not hold that network.
     """
-    trained = read_store(store, CELL)
-    chosen = (trained["seed"] == seed) & (trained["learning_rate"] == learning_rate)
-    if chosen.sum() != 1:
+    pair = source["seed"], source["learning_rate"]
+    joined = read_parts(source["stores"], [pair])
+    if joined.sizes["replicate"] != 1:
         raise ArtifactError(
-            f"store {store} holds no network of seed {seed} and learning rate {learning_rate}"
+            f"store {source['stores'][0]} holds no network of seed {pair[0]} and learning rate {pair[1]}"
         )
+    trained = view(joined, Rule(**source["rule"]))
     model = model_of(specification_of(trained))
-    flat = torch.from_numpy(trained["parameters"].values[chosen.values])
+    flat = torch.from_numpy(trained["parameters"].values)
     return (truth_table(model, model.views(flat), n_bits)[0] > 0).numpy().astype(np.int8)

@@ -1,38 +1,51 @@
-"""Train the blocks of replicates that curves are short of."""
+"""Train the stretches of trajectories that blocks are short of, and write a part for each block."""
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from nstar.cells import Block, Cell, Slice, batch_size, training_slices, validation_slice
+from nstar.cells import Slice, held_slice, of_budget, training_slices
 from nstar.cells.naming import curve_name
-from nstar.cells.paths import checkpoint_path, store_path
-from nstar.errors import StoppedError
+from nstar.cells.paths import checkpoint_path, coordinates_of, store_path
+from nstar.errors import ArtifactError, StoppedError
 from nstar.jobs.generation import read_sequences, task_of_seed
 from nstar.jobs.networks import model_of
-from nstar.outcomes import OUTCOMES
 from nstar.progress import Progress
 from nstar.seeds import derive_seed
 from nstar.specification import digest
 from nstar.store.archive import write_store
+from nstar.store.evidence import pack
+from nstar.store.header import read_header
+from nstar.store.parts import pairs_of, read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL
 from nstar.study import FRESH
-from nstar.tasks import Pool, build_task
+from nstar.tasks import HELD_OUT, Pool, build_task
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import describe_device, memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
-from nstar.training.loop import PackState, initial_state, join_states, train_pack
+from nstar.training.loop import train_pack
 from nstar.training.sampler import EpochSampler, FreshSampler
 from nstar.training.schedule import Schedule
-from nstar.training.step import PackData, Replicate, Rules
+from nstar.training.state import (
+    PackState,
+    arrays_of,
+    initial_state,
+    join_states,
+    stored_state,
+)
+from nstar.training.step import LabelledSet, PackData, Replicate, Rules
+from nstar.verdicts import Rule
+
+logger = logging.getLogger(__name__)
 
 
 def train_cells(
@@ -42,13 +55,15 @@ def train_cells(
     checkpoint_interval_s: float,
     stop_asked: Callable[[], str | None] = lambda: None,
 ) -> None:
-    """Train the blocks of some curves and write a store for each.
+    """Train what blocks of some curves are short of, and write a part for each.
 
     Parameters
     ----------
     job : mapping
-        ``curves``: of each its ``model`` and ``task`` (names), ``specification`` (that of the cells
-        without their budget) and ``blocks`` (budget, seeds, learning_rates).
+        ``curves``: of each ``called`` (the names of study, model and task), ``specification`` (that of
+        the cells without their budget), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every`` and
+        ``blocks`` (budget, seeds, learning_rates, the number of the ``part`` and its ``stretches``; see
+        `nstar.plan.prefixes.Stretch`).
     results : Path
     device_name : str
         As in the configuration.
@@ -61,12 +76,14 @@ def train_cells(
     ------
     DeviceError
         If the device is missing, or has no room for the model.
+    ArtifactError
+        If steps that were taken once have another result now, on a CPU.
     StoppedError
         If the job was asked to stop; all that was done is in checkpoints and stores.
 
     Notes
     -----
-    Every block has a checkpoint of its own, which lies outside of the declared outputs and stays until
+    Every part has a checkpoint of its own, which lies outside of the declared outputs and stays until
     the block is evaluated, when the workflow has seen this job end well: a job that is killed or fails,
     and whose outputs the workflow removes, goes on where it was, also when its blocks come back in
     other jobs.
@@ -81,9 +98,9 @@ def train_cells(
 
 def pool_of(specification: Mapping[str, Any]) -> Pool:
     """Return the sequences that a cell draws from."""
-    names = ("length_distribution", "length", "held_out")
+    names = ("length_distribution", "length", "whole")
     fields = {name: specification[name] for name in names}
-    fields["held_out"] = tuple(fields["held_out"])
+    fields["sets"] = tuple(map(tuple, specification["sets"]))
     return Pool(build_task(specification["task"]), **fields)
 
 
@@ -93,88 +110,155 @@ def read_sets(
     results: Path,
     n_sequences: int,
     device: torch.device,
-) -> tuple[Tensor, Tensor]:
-    """Return tokens (S, n, T) and labels (S, n, T') of one set per seed, the first n of each."""
+) -> LabelledSet:
+    """Return one set per seed, the first n sequences of each."""
     task = specification["task"], specification["supervision"]
     sets = [read_sequences(*task, pieces, results, n_sequences) for pieces in pieces_by_seed]
-    tokens, labels = (
-        torch.from_numpy(np.stack(part)).to(device) for part in zip(*sets, strict=True)
-    )
-    return tokens, labels
+    tokens, labels, lengths = (np.stack(part) for part in zip(*sets, strict=True))
+    tokens, labels = (torch.from_numpy(part).to(device) for part in (tokens, labels))
+    return LabelledSet(tokens, labels, lengths)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What a job makes of a block: stretches of some of its replicates, which become one new part.
+
+    Attributes
+    ----------
+    specification : dict
+        Of the cell.
+    seeds, learning_rates : tuple
+        Those of the block.
+    number : int
+        Of the part.
+    stretches : tuple of dict
+        Of each replicate: ``seed``, ``learning_rate``, ``start``, ``until``, ``keep``.
+    """
+
+    specification: dict[str, Any]
+    seeds: tuple[int, ...]
+    learning_rates: tuple[float, ...]
+    number: int
+    stretches: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def of(cls, curve: Mapping[str, Any], fields: Mapping[str, Any]) -> "_Part":
+        """Return the part that an entry of ``blocks`` describes, its replicates in their order."""
+        seeds, rates = tuple(fields["seeds"]), tuple(fields["learning_rates"])
+        stretches = {_pair(stretch): stretch for stretch in fields["stretches"]}
+        in_order = [(seed, rate) for seed in seeds for rate in rates]
+        return cls(
+            of_budget(curve, fields["budget"]),
+            seeds,
+            rates,
+            fields["part"],
+            tuple(stretches[pair] for pair in in_order if pair in stretches),
+        )
+
+    @property
+    def budget(self) -> int:
+        return self.specification["budget"]
+
+    @property
+    def pairs(self) -> list[tuple[int, float]]:
+        """Seed and learning rate of each replicate."""
+        return [_pair(stretch) for stretch in self.stretches]
+
+    @property
+    def own_seeds(self) -> tuple[int, ...]:
+        """The seeds of the stretches, each once; the data of no others need be there."""
+        return tuple(dict.fromkeys(seed for seed, _ in self.pairs))
+
+    def path(self, results: Path, number: int | None = None) -> Path:
+        """Return the path of this part, or of another one of the block."""
+        number = self.number if number is None else number
+        coordinates = coordinates_of(self.specification, self.seeds, self.learning_rates)
+        return store_path(results, "cells", coordinates, digest(self.specification), number)
+
+
+def _pair(stretch: Mapping[str, Any]) -> tuple[int, float]:
+    return stretch["seed"], stretch["learning_rate"]
 
 
 class _Curve:
-    """The blocks of one model, task and length that a job trains.
+    """The parts of one model, task and length that a job makes.
 
-    Blocks whose batches have the same size, and whose checkpoints have come as far, share a pack: their
-    budgets differ, the shapes do not.
+    Those whose batches have the same size share a pack: their budgets differ, the shapes do not.
     """
 
     def __init__(
-        self, part: Mapping[str, Any], results: Path, device_name: str, checkpoint_interval_s: float
+        self,
+        curve: Mapping[str, Any],
+        results: Path,
+        device_name: str,
+        checkpoint_interval_s: float,
     ):
-        self.specification = part["specification"]
-        self.training = self.specification["training"]
+        self.called = curve["called"]
+        self.specification = curve["specification"]
+        self.rule = Rule(**curve["rule"])
+        self.keep_every = curve["keep_every"]
         self.results = results
         self.checkpoint_interval_s = checkpoint_interval_s
-        self.device = prepare_device(device_name, self.training["precision"])
+        self.device = prepare_device(device_name, self.specification["precision"])
         self.model = model_of(self.specification)
-        names = {name: part[name] for name in ("model", "task")}
-        self.name = curve_name(self.specification | names)
-        self.blocks = [
-            Block(
-                Cell.of(self.specification | names, budget=fields["budget"]),
-                tuple(fields["seeds"]),
-                tuple(fields["learning_rates"]),
-            )
-            for fields in part["blocks"]
-        ]
-        self.n_replicates = sum(len(block.replicates) for block in self.blocks)
-        self.checkpoints = {block: self._checkpoint(block) for block in self.blocks}
+        self.pool = pool_of(self.specification)
+        self.name = curve_name(self.specification | self.called)
+        self.parts = [_Part.of(self.specification, fields) for fields in curve["blocks"]]
+        self.n_replicates = sum(len(part.stretches) for part in self.parts)
+        self.checkpoints = {part.path(results): self._checkpoint(part) for part in self.parts}
 
     def train(self, progress: Progress, stop_asked: Callable[[], str | None]) -> None:
-        """Train all blocks, from their checkpoints or from the start, and write their stores."""
-        packs: dict[tuple[int, int], list[tuple[Block, PackState]]] = {}
-        for block in self.blocks:
-            state = load_checkpoint(self.checkpoints[block], self.device)
+        """Make all parts, from checkpoints, stored states or initial weights, and write them."""
+        packs: dict[int, list[tuple[_Part, PackState]]] = {}
+        for part in self.parts:
+            state = load_checkpoint(self.checkpoints[part.path(self.results)], self.device)
             if state is None:
-                seeds = [self._initial_seed(seed) for seed, _ in _replicates(block)]
-                state = initial_state(self.model, seeds, self.device)
+                state = self._starting_state(part)
             else:
-                progress.skip(self._done(state))
+                progress.skip(self._done(part.stretches, state))
             if len(state.active):
-                key = (batch_size(self.training["batch_size"], block.cell.budget), state.step)
-                packs.setdefault(key, []).append((block, state))
+                packs.setdefault(part.specification["batch_size"], []).append((part, state))
             else:
-                self._write(block, state)
-                progress.update(progress.done + len(block.replicates))
-        for (n_together, _), members in packs.items():
-            blocks, states = zip(*members, strict=True)
-            self._train_pack(blocks, join_states(states), n_together, progress, stop_asked)
+                self._write(part, state)
+                progress.update(progress.done + len(part.stretches))
+        for n_together, members in packs.items():
+            parts, states = zip(*members, strict=True)
+            self._train_pack(parts, join_states(states), n_together, progress, stop_asked)
 
     def _train_pack(
         self,
-        blocks: tuple[Block, ...],
+        parts: tuple[_Part, ...],
         state: PackState,
         n_together: int,
         progress: Progress,
         stop_asked: Callable[[], str | None],
     ) -> None:
-        """Train blocks from a common step on; write the store of each as soon as it has ended."""
-        seeds = sorted({seed for block in blocks for seed in block.seeds})
-        replicates = [
-            Replicate(self._initial_seed(seed), rate, seeds.index(seed), sampler)
-            for block in blocks
-            for seed in block.seeds
-            for sampler in [self._sampler(block.cell.budget, seed, n_together)]
-            for rate in block.learning_rates
-        ]
-        ends = np.cumsum([len(block.replicates) for block in blocks])
-        unfinished = {
-            block: slice(end - len(block.replicates), end)
-            for block, end in zip(blocks, map(int, ends), strict=True)
+        """Train the stretches of some parts; write each part as soon as all of its have ended."""
+        seeds = sorted({seed for part in parts for seed in part.own_seeds})
+        samplers = {
+            (part.budget, seed): self._sampler(part.budget, seed, n_together)
+            for part in parts
+            for seed in part.own_seeds
         }
-        budgets = ", ".join(str(block.cell.budget or "fresh") for block in blocks)
+        stretches = [stretch for part in parts for stretch in part.stretches]
+        replicates = [
+            Replicate(
+                noise_seed=derive_seed("dropout", **self._order_key(stretch["seed"])),
+                learning_rate=stretch["learning_rate"],
+                data_set=seeds.index(stretch["seed"]),
+                sampler=samplers[part.budget, stretch["seed"]],
+                until=stretch["until"],
+                keep=tuple(stretch["keep"]),
+            )
+            for part in parts
+            for stretch in part.stretches
+        ]
+        ends = np.cumsum([len(part.stretches) for part in parts]).tolist()
+        unfinished = {
+            number: slice(end - len(part.stretches), end)
+            for number, (part, end) in enumerate(zip(parts, ends, strict=True))
+        }
+        budgets = ", ".join(str(part.budget or "fresh") for part in parts)
         done_before, steps_before = progress.done, state.n_steps.sum()
         started = last_saved = time.monotonic()
 
@@ -182,16 +266,17 @@ class _Curve:
             nonlocal last_saved
             rate = (state.n_steps.sum() - steps_before) / (time.monotonic() - started)
             text = f"budgets {budgets}, step {state.step}, {rate:.0f} replicate-steps/s"
-            progress.update(done_before + self._done(state), text)
+            progress.update(done_before + self._done(stretches, state), text)
             asked = stop_asked()
             due = time.monotonic() - last_saved >= self.checkpoint_interval_s
-            for block, rows in list(unfinished.items()):
+            for number, rows in list(unfinished.items()):
+                part = parts[number]
                 ended = not np.any((state.active >= rows.start) & (state.active < rows.stop))
                 if ended or due or asked:
-                    save_checkpoint(self.checkpoints[block], state.part(rows))
+                    save_checkpoint(self.checkpoints[part.path(self.results)], state.part(rows))
                 if ended:
-                    self._write(block, state.part(rows))
-                    del unfinished[block]
+                    self._write(part, state.part(rows))
+                    del unfinished[number]
             if due:
                 last_saved = time.monotonic()
             if asked and unfinished:
@@ -200,35 +285,57 @@ class _Curve:
                     "checkpoints are saved, run it again to go on from there"
                 )
 
-        data = self._read_data(blocks, seeds, n_together)
+        data = self._read_data(parts, seeds)
         rules = self._rules(n_together)
         with memory_errors_named(self.device, f"training {self.name} with budgets {budgets}"):
             at_once = launch_size(self.model, data, rules, len(state.active))
             train_pack(self.model, data, replicates, rules, state, at_once, after_evaluation)
         progress.update(done_before + len(replicates))
 
-    def _done(self, state: PackState) -> float:
-        """Return how many replicates of a state are done; those that still train count in part."""
-        n_active = len(state.active)
-        share = state.step / self.training["max_steps"]
-        return len(state.outcome) - n_active + n_active * share
+    def _done(self, stretches: Sequence[Mapping[str, Any]], state: PackState) -> float:
+        """Return how many stretches are done; those that still train count in part."""
+        shares = np.ones(len(stretches))
+        for row in state.active:
+            start, until = stretches[row]["start"], stretches[row]["until"] or self.rule.max_steps
+            shares[row] = (state.n_steps[row] - start) / (until - start)
+        return float(shares.sum())
 
-    def _checkpoint(self, block: Block) -> Path:
-        """Return the path of the checkpoint of a block on this device."""
-        return checkpoint_path(self.results, self._store(block), describe_device(self.device))
+    def _starting_state(self, part: _Part) -> PackState:
+        """Return the state before the first step of each stretch, with what is known of its run."""
+        seeds, starts = zip(*((s["seed"], s["start"]) for s in part.stretches), strict=True)
+        if not part.number:
+            return initial_state(self.model, seeds, self.device)
+        joined = self._read_before(part)
+        places = {pair: place for place, pair in enumerate(pairs_of(joined))}
+        rows = [places[pair] for pair in part.pairs]
+        counts = joined["n_evaluations"].values
+        known = [joined["numbers"].values[row, : counts[row]] for row in rows]
+        states = []
+        for seed, start, row, numbers in zip(seeds, starts, rows, known, strict=True):
+            if start:
+                step, state = np.array([start]), _state_at(joined, row, start)
+                states.append(stored_state(step, *state, [numbers], self.device))
+            else:
+                states.append(initial_state(self.model, [seed], self.device, [numbers]))
+        return join_states(states)
 
-    def _store(self, block: Block) -> Path:
-        """Return the path of the store of a block."""
-        name = digest(self._cell_specification(block))
-        return store_path(self.results, "cells", block.coordinates, name)
+    def _read_before(self, part: _Part) -> xr.Dataset:
+        """Return what the earlier parts of a block hold of the replicates of a part."""
+        paths = [part.path(self.results, number) for number in range(part.number)]
+        return read_parts(paths, part.pairs)
 
-    def _cell_specification(self, block: Block) -> dict[str, Any]:
-        return {**self.specification, "budget": block.cell.budget}
+    def _checkpoint(self, part: _Part) -> Path:
+        """Return the path of the checkpoint of a part on this device.
 
-    def _initial_seed(self, seed: int) -> int:
-        """Return the seed of the initial weights: its own for each seed, task, length and model."""
-        model = self.specification["model"]
-        return derive_seed("initialisation", model=model, **self._order_key(seed))
+        A part may be begun under one rule and be made under another, which has other stretches to train
+        and ends runs elsewhere, or after earlier parts that were made anew, so that its checkpoint is
+        another one.
+        """
+        work = {"rule": self.rule.as_dict(), "keep": self.keep_every, "stretches": part.stretches}
+        before = (part.path(self.results, number) for number in range(part.number))
+        work["before"] = [read_header(path)["summary"]["numbers"] for path in before]
+        device = f"{describe_device(self.device)} {digest(work)}"
+        return checkpoint_path(self.results, part.path(self.results), device)
 
     def _order_key(self, seed: int) -> dict[str, Any]:
         """Return what the order of the examples depends on: the task, and nothing of the model."""
@@ -240,131 +347,193 @@ class _Curve:
         """Return what a seed sees in batches of so many sequences, from its budget or fresh."""
         if budget != FRESH:
             return EpochSampler(budget, n_together, self._order_key(seed))
-        pool, supervision = pool_of(self.specification), self.specification["supervision"]
-        name = self.blocks[0].cell.task
-        task = task_of_seed(self.specification["task"], name, seed, self.results)
+        draw = self._draw_of(seed)
+        return FreshSampler(lambda start, stop: draw(start, stop)[:2], n_together)
 
-        def draw(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-            symbols, lengths = pool.draw(seed, start, stop)
+    def _draw_of(self, seed: int) -> Callable[[int, int], tuple[np.ndarray, ...]]:
+        """Return the function from start and stop to these fresh examples: tokens, labels, lengths."""
+        supervision, task_options = self.specification["supervision"], self.specification["task"]
+        task = task_of_seed(task_options, self.called["task"], seed, self.results)
+
+        def draw(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            symbols, lengths = self.pool.draw(seed, start, stop)
             labels = task.labels(symbols)
-            return task.supervise(supervision, symbols, labels, lengths, pool.lengths)
+            legal = self.pool.lengths
+            tokens, labels = task.supervise(supervision, symbols, labels, lengths, legal)
+            return tokens, labels, lengths - legal[0]
 
-        return FreshSampler(draw, n_together)
+        return draw
 
     def _rules(self, n_together: int) -> Rules:
-        training, weight_decay = self.training, self.specification["model"].get("weight_decay")
-        own = {} if weight_decay is None else {"weight_decay": weight_decay}
+        specification = self.specification
+        schedule = {"max_steps": self.rule.max_steps} | specification["schedule"]
         return Rules(
             batch_size=n_together,
-            max_steps=training["max_steps"],
-            evaluate_every=training["evaluate_every"],
-            patience=training["patience"],
-            success_measure=training["success"]["measure"],
-            success_threshold=training["success"]["threshold"],
-            success_at=training["success"]["at"],
-            stop_on_success=training["stop_on_success"],
-            optimiser={**training["optimiser"], **own},
-            schedule=Schedule(training["max_steps"], **training["schedule"]),
-            precision=training["precision"],
-            snapshot_every=training.get("snapshot_every"),
+            evaluate_every=specification["evaluate_every"],
+            rule=self.rule,
+            optimiser=specification["optimiser"],
+            schedule=Schedule(**schedule),
+            fitted_examples=specification["fitted_examples"],
+            precision=specification["precision"],
+            keep_every=self.keep_every,
         )
 
-    def _read_data(self, blocks: Iterable[Block], seeds: list[int], n_together: int) -> PackData:
+    def _read_data(self, parts: Iterable[_Part], seeds: list[int]) -> PackData:
         """Return the sets of the seeds, stacked.
 
         Budgets nest, so that the largest of a seed holds all its others; seeds whose largest is smaller
-        are filled up with zeros that no sampler reaches. Where batches are fresh there are only zeros.
+        are filled up with zeros that no sampler reaches. Where batches are fresh, the training sets are
+        the first of them, on which fitting is measured.
         """
-        pool, name = pool_of(self.specification), self.blocks[0].cell.task
-        pieces = [[validation_slice(pool, name, seed)] for seed in seeds]
-        validation = read_sets(
-            self.specification, pieces, self.results, pool.n_validation, self.device
-        )
-        if self.blocks[0].cell.budget == FRESH:
-            blank = (part.new_zeros(1, n_together, part.shape[-1]) for part in validation)
-            return PackData(*blank, *validation)
-        tokens, labels = [], []
-        for seed in seeds:
-            largest = max(block.cell.budget for block in blocks if seed in block.seeds)
-            shards = [*training_slices(pool, name, seed, largest)]
-            parts = read_sets(self.specification, [shards], self.results, largest, self.device)
-            for stored, part in zip((tokens, labels), parts, strict=True):
-                stored.append(part[0])
-        return PackData(
-            pad_sequence(tokens, batch_first=True),
-            pad_sequence(labels, batch_first=True),
-            *validation,
-        )
+        specification, name = self.specification, self.called["task"]
+        held_out = {}
+        for split in HELD_OUT:
+            pieces = [[held_slice(self.pool, name, seed, split)] for seed in seeds]
+            size = self.pool.size(split)
+            held_out[split] = read_sets(specification, pieces, self.results, size, self.device)
+        if parts[0].budget == FRESH:
+            n = specification["fitted_examples"]
+            drawn = zip(*(self._draw_of(seed)(0, n) for seed in seeds), strict=True)
+            tokens, labels, lengths = (np.stack(each) for each in drawn)
+            train = LabelledSet(
+                *(torch.from_numpy(each).to(self.device) for each in (tokens, labels)), lengths
+            )
+        else:
+            largest = [max(p.budget for p in parts if seed in p.own_seeds) for seed in seeds]
+            train = _padded(
+                [
+                    self._training_set(seed, budget, self.device)
+                    for seed, budget in zip(seeds, largest, strict=True)
+                ]
+            )
+        return PackData(train, **held_out, n_lengths=len(self.pool.sets))
 
-    def _write(self, block: Block, state: PackState) -> None:
-        """Write the store of a block whose replicates have all ended."""
-        specification = self._cell_specification(block)
-        dataset = _dataset(block, state, self.model.n_parameters, self.training)
-        if build_task(specification["task"]).is_text:
-            dataset["n_tokens"] = ("replicate", self._most_tokens(block))
+    def _training_set(self, seed: int, budget: int, device: torch.device) -> LabelledSet:
+        """Return the training set of a seed, on an axis of one set."""
+        shards = [*training_slices(self.pool, self.called["task"], seed, budget)]
+        return read_sets(self.specification, [shards], self.results, budget, device)
+
+    def _write(self, part: _Part, state: PackState) -> None:
+        """Write a part whose stretches have all ended."""
+        self._check_replay(part, state)
+        dataset = _dataset(part, state, self.rule)
+        if build_task(self.specification["task"]).is_text:
+            dataset["n_tokens"] = ("replicate", self._most_tokens(part))
         write_store(
-            self._store(block),
+            part.path(self.results),
             dataset,
             CELL,
-            specification,
+            part.specification,
             provenance(
                 device=describe_device(self.device),
                 wall_time_s=round(float(state.wall_time_s.sum()), 3),
+                called=self.called,
+                **({"differs": True} if (state.differs >= 0).any() else {}),
             ),
-            summary={"outcome": [OUTCOMES[outcome] for outcome in state.outcome]},
+            summary={
+                **_summary(part, dataset),
+                "rule": self.rule.as_dict(),
+                "keep": self.keep_every,
+            },
         )
 
-    def _most_tokens(self, block: Block) -> np.ndarray:
+    def _check_replay(self, part: _Part, state: PackState) -> None:
+        """Check that steps that were taken before, for an earlier part, had the same result again."""
+        for row in np.flatnonzero(state.differs >= 0):
+            before = self._read_before(part)
+            step = (int(state.differs[row]) + 1) * self.specification["evaluate_every"]
+            seed, rate = part.pairs[row]
+            made = " and ".join(
+                f"{m['device']} ({m['system']})" for m in before.attrs["provenances"]
+            )
+            here = provenance()["system"]
+            message = (
+                f"store {part.path(self.results, 0)}: seed {seed}, learning rate {rate} was trained on "
+                f"{made}; the same steps on {describe_device(self.device)} ({here}) give other numbers "
+                f"at step {step}"
+            )
+            if self.device.type == "cpu":
+                self.checkpoints[part.path(self.results)].unlink(missing_ok=True)
+                raise ArtifactError(
+                    f"{message}. Run it where the store was made, or remove the parts of this block, "
+                    "which are then made anew"
+                )
+            logger.warning("%s: weights that are kept from now on are of the second run", message)
+
+    def _most_tokens(self, part: _Part) -> np.ndarray:
         """Return the most tokens read of a text of the training set of each replicate (R,)."""
-        pool, most = pool_of(self.specification), {}
-        for seed in block.seeds:
-            shards = [*training_slices(pool, block.cell.task, seed, block.cell.budget)]
-            sets = (self.specification, [shards], self.results, block.cell.budget)
-            tokens, labels = read_sets(*sets, torch.device("cpu"))
-            last = (labels >= 0).any(1).nonzero()[:, 1].max()
-            most[seed] = tokens.shape[2] - labels.shape[2] + int(last) + 1
-        return np.array([most[seed] for seed, _ in _replicates(block)])
+        most = {}
+        for seed in part.own_seeds:
+            train = self._training_set(seed, part.budget, torch.device("cpu"))
+            last = (train.labels >= 0).any(1).nonzero()[:, 1].max()
+            most[seed] = train.tokens.shape[2] - train.labels.shape[2] + int(last) + 1
+        return np.array([most[seed] for seed, _ in part.pairs])
 
 
-def _replicates(block: Block) -> list[tuple[int, float]]:
-    """Return seed and learning rate of the replicates of a block, in the order of its store."""
-    return [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
+def _state_at(joined: xr.Dataset, row: int, step: int) -> list[np.ndarray]:
+    """Return weights and both moments (1, P) of a replicate at a step."""
+    chosen = []
+    for axis, names in (("kept", ("weights",)), ("state", ("first_moment", "second_moment"))):
+        at = (joined[f"{axis}_replicate"] == row) & (joined[f"{axis}_step"] == step)
+        if at.sum() != 1:
+            raise ArtifactError(
+                f"store {joined.attrs['paths'][0]} and its parts hold no state of step {step} to go on "
+                "from; run the workflow again, which plans anew"
+            )
+        chosen += [joined[name].values[at.values] for name in names]
+    return chosen
 
 
-def _dataset(
-    block: Block, state: PackState, n_parameters: int, training: Mapping[str, Any]
-) -> xr.Dataset:
-    """Return what the store of a block holds; see `nstar.store.schemas.CELL`."""
-    evaluate_every = training["evaluate_every"]
-    seeds, rates = zip(*_replicates(block), strict=True)
-    last_step = state.n_steps.max()
-    n_evaluations = -(-last_step // evaluate_every)
-    steps = np.minimum(evaluate_every * np.arange(1, n_evaluations + 1), last_step)
-    outcome_meaning = {
-        "flag_values": list(range(len(OUTCOMES))),
-        "flag_meanings": " ".join(OUTCOMES),
-    }
-    curves = {name: np.stack(curve[:n_evaluations], axis=1) for name, curve in state.curves.items()}
-    dataset = xr.Dataset(
+def _padded(sets: Sequence[LabelledSet]) -> LabelledSet:
+    """Return sets of one seed each as one, filled up with zeros to the largest."""
+    tokens, labels, lengths = (
+        pad_sequence([torch.as_tensor(part[0]) for part in parts], batch_first=True)
+        for parts in zip(*((s.tokens, s.labels, s.lengths) for s in sets), strict=True)
+    )
+    return LabelledSet(tokens, labels, lengths.numpy())
+
+
+def _dataset(part: _Part, state: PackState, rule: Rule) -> xr.Dataset:
+    """Return what a part holds; see `nstar.store.schemas.CELL`."""
+    arrays = arrays_of(state)
+    if arrays["length_of"].shape[-1] == 1:  # the same as over all lengths
+        arrays = {name: array for name, array in arrays.items() if "length_" not in name}
+    del arrays["wall_time_s"]  # the provenance has the sum; a store is equal whenever it is made
+    if part.specification["schedule"]["decay"] != "constant":  # at its end nothing can go on
+        steps = state.n_steps[arrays["state_replicate"]]
+        for name in ("state_replicate", "first_moment", "second_moment"):
+            arrays[name] = arrays[name][steps < rule.max_steps]
+    seeds, rates = zip(*part.pairs, strict=True)
+    variables = {**CELL.variables, **CELL.optional}
+    return xr.Dataset(
         {
-            "outcome": ("replicate", state.outcome, outcome_meaning),
-            "diverged": ("replicate", state.diverged),
-            "n_steps": ("replicate", state.n_steps),
-            "parameters": (
-                ("replicate", "parameter"),
-                state.final_parameters[:, :n_parameters].cpu().numpy(),
-            ),
-            **{name: (("replicate", "evaluation"), curve) for name, curve in curves.items()},
+            **{name: (variables[name].dimensions, array) for name, array in arrays.items()},
+            "evaluate_every": ((), part.specification["evaluate_every"]),
         },
         coords={
             "seed": ("replicate", np.array(seeds)),
             "learning_rate": ("replicate", np.array(rates)),
-            "step": ("evaluation", steps),
         },
     )
-    if state.snapshots:
-        snapshots = np.stack(state.snapshots, axis=1)[:, :, :n_parameters]
-        at = training["snapshot_every"] * np.arange(1, len(state.snapshots) + 1)
-        dataset["snapshot_parameters"] = (("replicate", "snapshot", "parameter"), snapshots)
-        dataset.coords["snapshot_step"] = ("snapshot", at)
-    return dataset
+
+
+def _summary(part: _Part, dataset: xr.Dataset) -> dict[str, Any]:
+    """Return what plans have to know of a part."""
+    evidence = [dataset[name].values for name in ("numbers", "first_evaluation", "n_evaluations")]
+    kept: list[list[int]] = [[] for _ in part.pairs]
+    for row, step in zip(
+        dataset["kept_replicate"].values, dataset["kept_step"].values.tolist(), strict=True
+    ):
+        kept[row].append(step)
+    states: list[int | None] = [None] * len(part.pairs)
+    for row in dataset["state_replicate"].values:
+        n_evaluations = (
+            dataset["first_evaluation"].values[row] + dataset["n_evaluations"].values[row]
+        )
+        states[row] = int(part.specification["evaluate_every"] * n_evaluations)
+    return {
+        **pack(*evidence),
+        "replicates": [list(pair) for pair in part.pairs],
+        "kept": [sorted(steps) for steps in kept],
+        "states": states,
+    }

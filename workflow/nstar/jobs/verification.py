@@ -1,19 +1,21 @@
 """Whether every store of a results folder is whole, and what its path says."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nstar.cells import FIRST_SHARD, Block, Cell, Slice, training_slices
-from nstar.cells.paths import STAGES, parse_store_path, store_path
+import xarray as xr
+
+from nstar.cells import Block, Cell
+from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
 from nstar.errors import ArtifactError, NstarError
 from nstar.files import is_left_over, is_partial, list_files
+from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress
-from nstar.specification import RECIPES
 from nstar.store.archive import check_replicates, read_store, specification_of
+from nstar.store.header import read_header
 from nstar.store.schemas import CELL, DATA, EVALUATION
-from nstar.tasks import Task, build_task
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
@@ -55,11 +57,10 @@ def verify_results(results: Path) -> Verification:
 
     Notes
     -----
-    Of a store are checked: checksums, schema, and digest of the specification (`read_store`); its place;
-    length, budget, seed, replicates, and the stretch of the stream, against its path; of an evaluation,
-    that the trained cell which it names lies at the same coordinates.
-
-    Only a study can tell whether a path has the right *names* of model and task.
+    Of a store are checked: checksums, schema, and digest of the specification (`read_store`); its
+    place, every coordinate of which follows from the specification; its replicates; of a further part,
+    that those before it are there and that it leaves no evaluation out; of an evaluation, that the
+    trained cell which it names lies at the same coordinates.
     """
     files = list_files(results, STAGES, follow_links=True)
     progress = Progress("files", len(files), "verify")
@@ -90,69 +91,79 @@ def _check(results: Path, path: Path) -> None:
     if is_partial(path):
         raise ArtifactError(f"file {path} is a partial store that a killed process has left")
     try:
-        stage, coordinates, _ = parse_store_path(path.relative_to(results))
+        stage, coordinates, digest, part = parse_store_path(path.relative_to(results))
     except NstarError as error:
         raise ArtifactError(f"file {path} does not belong there: {error}") from None
+    if "-" not in coordinates.get("model", coordinates["task"]):
+        raise ArtifactError(f"store {path} is of nstar 0.1, which this version does not read")
     store = read_store(path, SCHEMAS[stage])
     specification = specification_of(store)
-    _check_coordinates(path, coordinates, specification)
-    if stage == "data":
-        _check_stretch(path, coordinates, specification)
-    else:
-        block = Block(Cell.of(coordinates), coordinates["seeds"], coordinates["learning_rates"])
-        check_replicates(path, store, block)
+    before = [store_path(results, stage, coordinates, digest, number) for number in range(part)]
+    for lacking in (other for other in before if not other.is_file()):
+        raise ArtifactError(
+            f"store {path} is a further part of {lacking}, which is missing; run the workflow, which "
+            f"makes it, or remove the further part: rm '{path}'"
+        )
     if stage == "evaluations":
-        trained = store_path(results, "cells", coordinates, str(specification.get("training")))
-        if not trained.is_file():
-            raise ArtifactError(
-                f"store {path} evaluates the trained cell {trained}, which is missing; run the "
-                f"workflow, which trains it, or remove the evaluation: rm '{path}'"
-            )
+        _check_evaluation(results, path, coordinates, specification, store)
+        return
+    replicates = [coordinates.get(name, ()) for name in ("seeds", "learning_rates")]
+    _check_coordinates(path, coordinates, coordinates_of(specification, *replicates))
+    if stage == "cells" and part == 0:
+        check_replicates(path, store, _block(coordinates))
+    elif stage == "cells":
+        _check_part(path, _block(coordinates), before)
 
 
 def _check_coordinates(
-    path: Path, coordinates: Mapping[str, Any], specification: Mapping[str, Any]
+    path: Path, coordinates: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-    for name in ("supervision", "length_distribution", "length", "budget", "seed", "split"):
-        if name in coordinates and name in specification:
-            if coordinates[name] != specification[name]:
-                raise ArtifactError(
-                    f"store {path} was made for {name} {specification[name]}, not for the "
-                    f"{coordinates[name]} of its path: it was moved or copied by hand"
-                )
+    for name, value in coordinates.items():
+        if value != wanted[name]:
+            raise ArtifactError(
+                f"store {path} was made for {name} {wanted[name]}, not for the {value} of its path: it "
+                "was moved or copied by hand"
+            )
 
 
-def _check_stretch(
-    path: Path, coordinates: Mapping[str, Any], specification: Mapping[str, Any]
+def _check_part(path: Path, block: Block, before: Sequence[Path]) -> None:
+    """Check that a further part is of replicates of its block and goes on where those before it end."""
+    paths = [str(other) for other in (*before, path)]
+    summaries = [read_header(other)["summary"] for other in paths]
+    known = Prefix(block, paths[:-1], summaries[:-1]).n_known
+    prefix = Prefix(block, paths, summaries)
+    added = (summaries[-1][name] for name in ("replicates", "first", "n"))
+    for (seed, rate), first, n in zip(*added, strict=True):
+        reached = int(known[prefix.replicates.index((seed, rate))])
+        if n and first > reached:
+            raise ArtifactError(
+                f"store {path} goes on with seed {seed}, learning rate {rate} from its evaluation "
+                f"{first + 1}, but the parts before it end at evaluation {reached}: a part in between "
+                "is lost"
+            )
+
+
+def _check_evaluation(
+    results: Path,
+    path: Path,
+    coordinates: Mapping[str, Any],
+    specification: Mapping[str, Any],
+    store: xr.Dataset,
 ) -> None:
-    """Check that the store holds the stretch of the stream that the split and shard of its path name."""
-    if specification.get("recipes") != {"data": RECIPES["data"]}:
-        return  # an older recipe may have cut the stream elsewhere
-    try:
-        task = build_task(specification["task"])
-    except (KeyError, TypeError, ValueError):
+    """Check that the trained cell is there, and that the replicates are of the block of the path."""
+    trained = store_path(results, "cells", coordinates, str(specification.get("training")))
+    if not trained.is_file():
         raise ArtifactError(
-            f"store {path} was made for a task that this version does not know: "
-            f"{specification.get('task')}"
-        ) from None
-    bounds = {name: specification[name] for name in ("start", "stop")}
-    found = Slice(**coordinates, **bounds, held_out=tuple(specification["held_out"]))
-    if found != _stretch(task, found):
+            f"store {path} evaluates the trained cell {trained}, which is missing; run the "
+            f"workflow, which trains it, or remove the evaluation: rm '{path}'"
+        )
+    found = zip(store["seed"].values.tolist(), store["learning_rate"].values.tolist(), strict=True)
+    foreign = [pair for pair in found if pair not in _block(coordinates).replicates]
+    if foreign:
         raise ArtifactError(
-            f"store {path} holds the sequences {found.start} to {found.stop} of its order, which are "
-            f"not those of split {found.split}, shard {found.shard}: it was moved or copied by hand"
+            f"store {path} holds the replicates {foreign}, which are none of those that its path says"
         )
 
 
-def _stretch(task: Task, found: Slice) -> Slice | None:
-    """Return the slice that has the pool, split and shard of another one."""
-    pool = found.pool(task)
-    if found.split != "train":
-        return replace(found, shard=0, start=0, stop=pool.n_validation)
-    if not 0 <= found.shard < found.stop.bit_length():  # no shard of that number ends that early
-        return None
-    before = FIRST_SHARD * 2 ** (found.shard - 1) if found.shard > 0 else 0
-    if before >= pool.n_training:
-        return None
-    *_, last = training_slices(pool, found.task, found.seed, before + 1)
-    return last
+def _block(coordinates: Mapping[str, Any]) -> Block:
+    return Block(Cell.of(coordinates), coordinates["seeds"], coordinates["learning_rates"])

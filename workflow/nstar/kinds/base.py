@@ -59,8 +59,8 @@ class ModelKind(Options):
     )
 
     def specification(self) -> dict[str, Any]:
-        """Return the options that a network depends on: all of them but its family."""
-        return self.model_dump(mode="json", exclude={"family"})
+        """Return the options that a network depends on: neither its family nor its weight decay."""
+        return self.model_dump(mode="json", exclude={"family", "weight_decay"})
 
     @abstractmethod
     def size(self, shape: Shape) -> Size:

@@ -64,11 +64,41 @@ def compare(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(asked, distances.square(), 0.0), right & asked
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Sums over what R replicates answer on sets of n sequences; float64.
+
+    Attributes
+    ----------
+    position_loss, position_right, position_labels : Tensor, shape (R, T')
+        Sum of the losses, right labels and labels of each position.
+    sequence_loss, sequence_right, sequence_labels, sequence_whole : Tensor, shape (R, n)
+        The same of each sequence, and 1 where every label of it is right.
+    has_accuracy : bool
+        False where labels are real numbers.
+    """
+
+    position_loss: Tensor
+    position_right: Tensor
+    position_labels: Tensor
+    sequence_loss: Tensor
+    sequence_right: Tensor
+    sequence_labels: Tensor
+    sequence_whole: Tensor
+    has_accuracy: bool
+
+    def on_host(self) -> "Tally":
+        """Return the tally on the host, which a device copies in one piece."""
+        parts = [value for value in vars(self).values() if isinstance(value, Tensor)]
+        whole = torch.cat(parts, dim=1).cpu()
+        return Tally(*whole.split([part.shape[1] for part in parts], dim=1), self.has_accuracy)
+
+
 @torch.no_grad()
-def score(
+def tally(
     model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
-) -> Score:
-    """Score every replicate of a pack on its own set.
+) -> Tally:
+    """Sum up what every replicate of a pack answers on its own set.
 
     Parameters
     ----------
@@ -83,27 +113,41 @@ def score(
 
     Returns
     -------
-    Score
+    Tally
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
     at_once = sequences_at_once(model, tokens)
-    loss = right = whole = n_labels = 0.0
+    loss = right = n_labels = 0.0
+    of_sequences: list[list[Tensor]] = [[], [], [], []]
     for start in range(0, n_sequences, at_once):
         part = slice(start, start + at_once)
         targets = labels[rows, part]
         logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
         losses, correct = compare(logits, targets)
         asked = targets >= 0
-        loss = loss + losses.double().sum(1)
-        right = right + correct.double().sum(1)
-        whole = whole + (correct | ~asked).all(-1).double().sum(1)
-        n_labels = n_labels + asked.double().sum(1)
-    known = loss.isfinite().all(1) & (not labels.is_floating_point())  # argmax of NaN is a guess
+        sums = losses.double(), correct.double(), asked.double()
+        loss, right, n_labels = (
+            total + one.sum(1) for total, one in zip((loss, right, n_labels), sums, strict=True)
+        )
+        whole = (correct | ~asked).all(-1).double()
+        for rows_of, one in zip(of_sequences, (*(one.sum(2) for one in sums), whole), strict=True):
+            rows_of.append(one)
+    joined = (torch.cat(parts, dim=1) for parts in of_sequences)
+    return Tally(loss, right, n_labels, *joined, not labels.is_floating_point())
+
+
+def score(
+    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
+) -> Score:
+    """Score every replicate of a pack on its own set; arguments as for `tally`."""
+    sums = tally(model, parameters, tokens, labels, rows)
+    loss, right, n_labels = sums.position_loss, sums.position_right, sums.position_labels
+    known = loss.isfinite().all(1) & sums.has_accuracy  # argmax of NaN is a guess
     unknown = torch.where(known, 0.0, torch.nan)
     return Score(
         loss=loss.sum(1) / n_labels.sum(1),
         token_accuracy=right.sum(1) / n_labels.sum(1) + unknown,
-        sequence_accuracy=whole / n_sequences + unknown,
+        sequence_accuracy=sums.sequence_whole.sum(1) / tokens.shape[1] + unknown,
         position_loss=loss / n_labels,
         position_accuracy=right / n_labels + unknown[:, None],
     )

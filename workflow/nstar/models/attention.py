@@ -186,7 +186,7 @@ def build_attention(
     options : SparseAttentionOptions, LinearAttentionOptions or None
         None is softmax over all positions.
     n_positions : int
-        Of the longest sequence: blocks of no given size are of `default_block_size`.
+        Of the longest sequence in training: blocks of no given size are of `default_block_size`.
     """
     if options is None:
         return SoftmaxAttention()

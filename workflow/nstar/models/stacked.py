@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nstar.kinds import ModelKind
-from nstar.seeds import derive_seed
+from nstar.seeds import derive_seed, numpy_generator
 
 Parameters = Mapping[str, Tensor]
 
@@ -60,13 +61,15 @@ class ParameterSpec:
         """Number of entries of one replicate."""
         return math.prod(self.shape)
 
-    def draw(self, generator: torch.Generator) -> Tensor:
-        """Return initial values (size,) from the generator."""
+    def draw(self, generator: np.random.Generator, size: int) -> np.ndarray:
+        """Return `size` initial values in float32, of which fewer would be the first."""
         if self.distribution == "normal":
-            return torch.randn(self.size, generator=generator) * self.scale
-        if self.distribution == "uniform":
-            return (torch.rand(self.size, generator=generator) * 2 - 1) * self.scale
-        return torch.full((self.size,), self.scale)
+            values = generator.standard_normal(size) * self.scale
+        elif self.distribution == "uniform":
+            values = (generator.random(size) * 2 - 1) * self.scale
+        else:
+            values = np.full(size, self.scale)
+        return values.astype(np.float32)
 
 
 class StackedModel(ABC):
@@ -81,18 +84,29 @@ class StackedModel(ABC):
     n_classes : int
         C, number of labels.
     n_positions : int
-        Longest sequence that the model will ever see, the one of the extrapolation test included.
+        Longest sequence that the model can read.
+    n_trained_positions : int, optional
+        Longest sequence that it is trained on; `n_positions` where left out, see
+        `nstar.models.lengthen`.
     """
 
     width: int
     """D, size of the embedding and of what a layer hands on."""
 
-    def __init__(self, options: ModelKind, n_symbols: int, n_classes: int, n_positions: int):
+    def __init__(
+        self,
+        options: ModelKind,
+        n_symbols: int,
+        n_classes: int,
+        n_positions: int,
+        n_trained_positions: int | None = None,
+    ):
         self.options = options
         self.width = options.width
         self.n_symbols = n_symbols
         self.n_classes = n_classes
         self.n_positions = n_positions
+        self.n_trained_positions = n_trained_positions or n_positions
 
     @property
     @abstractmethod
@@ -162,6 +176,11 @@ class StackedModel(ABC):
     def initialise(self, seeds: Sequence[int]) -> Tensor:
         """Return initial parameters on the CPU, each row drawn from its own seed alone.
 
+        A parameter depends on its name, shape, distribution and scale beside, and on nothing else of
+        the model: networks that differ in weight decay, dropout or length start from the same weights.
+        Of a table of positions the number of rows has no part in it, so the first rows are those of a
+        shorter one.
+
         Returns
         -------
         Tensor of float32, shape (R, P')
@@ -169,9 +188,20 @@ class StackedModel(ABC):
         """
         rows = []
         for seed in seeds:
-            generator = torch.Generator().manual_seed(seed)
-            rows.append(torch.cat([spec.draw(generator) for spec in self.parameters]))
+            parts = [self._initial(spec, seed) for spec in self.parameters]
+            rows.append(torch.from_numpy(np.concatenate(parts)))
         return pad_to_lanes(torch.stack(rows))
+
+    def _initial(self, spec: ParameterSpec, seed: int) -> np.ndarray:
+        """Return the initial values (size,) of a parameter."""
+        of_positions = spec.name in self.position_parameters
+        key = {
+            "name": spec.name,
+            "shape": list(spec.shape[1:] if of_positions else spec.shape),
+            "distribution": spec.distribution,
+            "scale": spec.scale,
+        }
+        return spec.draw(numpy_generator("initialisation", seed=seed, **key), spec.size)
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Return the named parameters (R, *shape) as views into a flat buffer (R, P or more)."""

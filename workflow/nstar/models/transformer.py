@@ -114,7 +114,7 @@ class Transformer(StackedModel):
         super().__init__(options, **shapes)
         self.activation = ACTIVATIONS[options.activation]
         self.perceptron_width = options.perceptron_width or 4 * options.width
-        self.attention = build_attention(options.attention, self.n_positions)
+        self.attention = build_attention(options.attention, self.n_trained_positions)
 
     @property
     def position_parameters(self) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def why_it_gives_up(job: Job, results: Path | str, checkpoints: list[str]) -> st
     )
     if script == "train_cells":
         lines[0] += " without a newer checkpoint"
-        curves = [curve_name(part["specification"] | part) for part in job.work["curves"]]
+        curves = [curve_name(part["specification"] | part["called"]) for part in job.work["curves"]]
         more = len(curves) - MOST_NAMED
         named = "; ".join(curves[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
         where = _where(job, results, checkpoints)

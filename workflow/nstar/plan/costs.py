@@ -1,4 +1,4 @@
-"""What missing cells will cost: steps, operations, time, memory and disk, from formulas and experience.
+"""What missing parts will cost: steps, operations, time, memory and disk, from formulas and experience.
 
 The operations of a cell are counted by formulas (`nstar.kinds.size`). How long they take is learnt
 from the wall times in finished stores of the same models and device; without any, it is a guess over
@@ -7,13 +7,13 @@ a wide range, and said to be one.
 
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from nstar.cells import Block, Slice, batch_size, pool_of, tested_length
+from nstar.cells import Cell, Slice, batch_size, fitted_size, pool_of, tested_length
 from nstar.kinds.size import Shape, Size
+from nstar.plan.missing import EvaluationWork, Work
 from nstar.study import Study
 from nstar.tasks import Supervision, Task
 
@@ -36,6 +36,9 @@ BASE_BYTES = {"cpu": 1000 * 2**20, "gpu": 4 * 2**30}
 """Memory of the host that a job takes before it has a model: Python with torch, on a cluster two
 processes of Snakemake beside it, and the libraries of a GPU, which are large."""
 
+KEPT = 1.7
+"""Weights that a run keeps, on average: the first that passed, the best and the last often coincide."""
+
 REPLICATES_AT_ONCE = 16
 
 HEAP_FACTOR = 1.7
@@ -45,41 +48,80 @@ HEAP_FACTOR = 1.7
 
 @dataclass(frozen=True)
 class Cost:
-    """What a block takes.
+    """What the training of a part takes.
 
     Attributes
     ----------
     steps : int
         Optimiser steps of all its replicates, if none ends before the last one.
     flops : float
-        Of these steps and their validation.
+        Of these steps and of the evaluations between them.
+    evaluation_share : float
+        The part of these operations that evaluations take.
     guessed_seconds : float
         Of these steps, where nothing was measured.
-    evaluation_flops : float
-        Of the evaluation of its replicates.
     memory_bytes : int
-        Of the host, in training, beside what the process takes before.
+        Of the host, beside what the process takes before.
     disk_bytes : int
-        Of its two stores.
+        Of the part.
     """
 
     steps: int
     flops: float
+    evaluation_share: float
     guessed_seconds: float
-    evaluation_flops: float
     memory_bytes: int
     disk_bytes: int
 
 
-def block_cost(study: Study, block: Block, device: str) -> Cost:
-    """Return what the training and evaluation of a block take, without their time."""
-    cell, training, n = block.cell, study.training, len(block.replicates)
+@dataclass(frozen=True)
+class EvaluationCost:
+    """What an evaluation takes: operations, memory of the host beside the process, and disk."""
+
+    flops: float
+    memory_bytes: int
+    disk_bytes: int
+
+
+def training_cost(study: Study, work: Work, device: str) -> Cost:
+    """Return what the training of a part takes, without what is learnt of its time."""
+    cell, training, n = work.cell, study.training, len(work.stretches)
     task, batch = study.tasks[cell.task], batch_size(training.batch_size, cell.budget)
-    model, n_outputs = study.models[cell.model], task.n_outputs(training.objective)
-    size = model_size(model, task, n_outputs, cell.supervision, cell.length, cell.length, batch)
-    held_out, n_test = pool_of(study, cell).n_validation, study.evaluation.test_examples
+    size, pool = _size(study, cell, cell.length), pool_of(study, cell)
+    looked_at = fitted_size(training.fitted_examples, cell.budget)
+    looked_at += pool.size("validation") + pool.size("confirmation")
+    lasts = [stretch.until or training.max_steps for stretch in work.stretches]
+    steps = [last - part.start for last, part in zip(lasts, work.stretches, strict=True)]
+    every, n_steps = training.evaluate_every, sum(steps)
+    flops = training_flops(size, batch, looked_at, n_steps, every)
+    n_snapshots = n_steps // training.snapshot_every if training.snapshot_every else 0
+    weights = 4 * size.n_parameters
+    states = 7 * n * weights  # parameters, two moments, gradient; what is kept: first, best, last
+    n_training = cell.budget or FRESH_STEPS * batch
+    n_read = task.n_tokens(cell.supervision, cell.length)
+    n_held = looked_at + pool.size("test")
+    sets = 16 * len(work.seeds) * (n_training + n_held) * n_read
+    launch = 0.0
+    if device_kind(device) == "cpu":
+        launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
+    n_evaluations = n_steps // every
+    evidence = n_evaluations * 4 * (24 + 3 + 3 * 2 * n_read + 6)
+    return Cost(
+        steps=n_steps,
+        flops=flops,
+        evaluation_share=1 - n_steps * size.step_flops / flops,
+        guessed_seconds=guess_seconds(n_steps, flops, device),
+        memory_bytes=int(states + sets + launch + n_snapshots * weights),
+        disk_bytes=int(2**15 + weights * (n * (KEPT + 2) + n_snapshots) + evidence),
+    )
+
+
+def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> EvaluationCost:
+    """Return what the evaluation of the ends of a block takes, without its time."""
+    cell, training = work.cell, study.training
+    task, batch = study.tasks[cell.task], batch_size(training.batch_size, cell.budget)
+    held_out, n_test = pool_of(study, cell).size("validation"), study.evaluation.test_examples
     tested = tested_length(task, cell.length)
-    longer = model_size(model, task, n_outputs, cell.supervision, cell.length, tested, batch)
     n_forward, n_longer = held_out, n_test
     if not task.extrapolates:
         n_forward, n_longer = 2 * held_out, 0  # read twice: at once, and token by token
@@ -87,25 +129,27 @@ def block_cost(study: Study, block: Block, device: str) -> Cost:
         n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
     n_snapshots = training.max_steps // training.snapshot_every if training.snapshot_every else 0
     n_forward += (1 + n_snapshots) * study.evaluation.n_measured(cell.length)
-    test_flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
-    n_curves = 6 * -(-training.max_steps // training.evaluate_every)
-    weights = 4 * size.n_parameters
-    states = 5 * n * weights  # parameters, final ones, two moments, gradient
-    n_training = cell.budget or FRESH_STEPS * batch
-    n_read = task.n_tokens(cell.supervision, cell.length)
-    sets = 16 * len(block.seeds) * (n_training + held_out) * n_read
+    size, longer = (_size(study, cell, length) for length in (cell.length, tested))
+    flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
+    n_read = task.n_tokens(cell.supervision, tested)
+    weights = 4 * size.n_parameters * work.n_rows * (1 + n_snapshots)
+    sets = 16 * len(work.seeds) * (held_out + n_test) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
-        launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
-    flops = training_flops(size, batch, held_out, vars(training))
-    return Cost(
-        steps=n * training.max_steps,
-        flops=n * flops,
-        guessed_seconds=n * guess_seconds(training.max_steps, flops, device),
-        evaluation_flops=n * test_flops,
-        memory_bytes=int(states + sets + launch + n * n_snapshots * weights),
-        disk_bytes=2**15 + n * (weights * (1 + n_snapshots) + 4 * n_curves + 48 * cell.length),
+        launch = HEAP_FACTOR * min(work.n_rows, REPLICATES_AT_ONCE) * size.step_bytes
+    return EvaluationCost(
+        flops=work.n_rows * flops,
+        memory_bytes=int(weights + sets + launch),
+        disk_bytes=2**14 + work.n_rows * 48 * cell.length,
     )
+
+
+def _size(study: Study, cell: Cell, length: int) -> Size:
+    """Return the size of the model of a cell that reads a length, by which it is built too."""
+    task, training = study.tasks[cell.task], study.training
+    n_outputs = task.n_outputs(training.objective)
+    batch = batch_size(training.batch_size, cell.budget)
+    return model_size(study.models[cell.model], task, n_outputs, cell.supervision, length, batch)
 
 
 def data_bytes(task: Task, piece: Slice) -> int:
@@ -113,9 +157,9 @@ def data_bytes(task: Task, piece: Slice) -> int:
     return 2 * (piece.stop - piece.start) * task.n_positions(piece.length) + 2**12
 
 
-def evaluation_seconds(cost: Cost, device: str) -> float:
+def evaluation_seconds(cost: EvaluationCost, device: str) -> float:
     """Return the time of an evaluation; a guess."""
-    return EVALUATION_SECONDS + cost.evaluation_flops / FLOPS_PER_SECOND[device_kind(device)]
+    return EVALUATION_SECONDS + cost.flops / FLOPS_PER_SECOND[device_kind(device)]
 
 
 def data_seconds(piece: Slice) -> float:
@@ -154,29 +198,31 @@ def model_size(
     task: Task,
     n_outputs: int,
     supervision: Supervision,
-    trained_length: int,
     length: int,
     batch_size: int,
 ) -> Size:
-    """Return the size of a model trained at one length, for batches of a length; in symbols."""
+    """Return the size of a model built for a length, for batches of that length; in symbols."""
+    n_positions = task.n_tokens(supervision, length)
     return model.size(
         Shape(
             n_symbols=task.n_token_kinds(supervision),
             n_classes=n_outputs,
-            n_positions=task.n_tokens(supervision, tested_length(task, trained_length)),
-            length=task.n_tokens(supervision, length),
+            n_positions=n_positions,
+            length=n_positions,
             batch_size=batch_size,
         )
     )
 
 
 def training_flops(
-    size: Size, batch_size: int, held_out: int, training: Mapping[str, Any]
+    size: Size, batch_size: int, looked_at: int, n_steps: int, evaluate_every: int
 ) -> float:
-    """Return the operations of one replicate that trains to the last step."""
-    n_evaluations = -(-training["max_steps"] // training["evaluate_every"])
-    validation = n_evaluations * held_out * size.forward_flops / batch_size
-    return training["max_steps"] * size.step_flops + validation
+    """Return the operations of one replicate that trains to the last step.
+
+    Every evaluation looks at so many sequences.
+    """
+    evaluation = looked_at * size.forward_flops / batch_size
+    return n_steps * size.step_flops + n_steps / evaluate_every * evaluation
 
 
 def guess_seconds(n_steps: int, flops: float, device: str) -> float:

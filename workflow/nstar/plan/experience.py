@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nstar.cells import batch_size
-from nstar.cells.paths import STORE_SUFFIX, decode, encode
+from nstar.cells.paths import STORE_SUFFIX, decode, encode, segment
 from nstar.errors import ArtifactError
 from nstar.kinds import read_options
 from nstar.plan.costs import guess_seconds, model_size, training_flops
 from nstar.seeds import numpy_generator
-from nstar.specification import canonical_json
 from nstar.store.header import read_header
 from nstar.study import Study
 from nstar.tasks import build_task
@@ -43,13 +41,13 @@ class Experience:
 
 
 def read_experience(study: Study, results: Path, device: str) -> list[Experience]:
-    """Return what the stores of the models of a study, under their names, say of their wall time.
+    """Return what the first parts of stores of the models of a study say of their wall time.
 
     Of each model a sample is read, the same for the same files. Stores of another device, and
     damaged ones, are passed over. A store counts whatever its options of training were.
     """
     found = []
-    for name in study.models:
+    for name in {segment(model.specification()): None for model in study.models.values()}:
         for path in _sample(results / "cells" / encode({"model": name})):
             try:
                 header = read_header(path)
@@ -71,7 +69,8 @@ def _sample(folder: Path) -> list[Path]:
         cells = sorted(curve.glob("budget~*"), key=lambda path: int(path.name.split("~")[1]))
         share = max(1, LARGEST_SAMPLE // max(1, len(curves)))
         for cell in _spread(cells, share):
-            chosen += sorted(cell.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}"))[:2]
+            stores = cell.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")
+            chosen += sorted(path for path in stores if "-" not in path.name)[:2]  # first parts
     return chosen
 
 
@@ -84,19 +83,25 @@ def _spread(entries: Sequence[Any], most: int) -> Sequence[Any]:
 
 def _experience(header: Mapping[str, Any], n_replicates: int, device: str) -> Experience:
     specification = header["specification"]
-    length, budget = specification["length"], specification["budget"]
-    training, held_out = specification["training"], sum(specification["held_out"])
-    batch = batch_size(training["batch_size"], budget)
-    model = read_options(specification["model"])
+    length, batch = specification["length"], specification["batch_size"]
     task = build_task(specification["task"])
-    n_outputs = task.n_outputs(training.get("objective"))
-    size = model_size(model, task, n_outputs, specification["supervision"], length, length, batch)
-    flops = training_flops(size, batch, held_out, training)
+    size = model_size(
+        read_options(specification["model"]),
+        task,
+        task.n_outputs(specification["objective"]),
+        specification["supervision"],
+        length,
+        batch,
+    )
+    looked_at = specification["fitted_examples"]
+    looked_at += sum(n_validation + n for n_validation, n, _ in specification["sets"])
+    n_steps = header["summary"]["rule"]["max_steps"]
+    flops = training_flops(size, batch, looked_at, n_steps, specification["evaluate_every"])
     return Experience(
-        model=canonical_json(specification["model"]),
+        model=segment(specification["model"]),
         length=length,
-        budget=budget,
-        guessed_seconds=guess_seconds(training["max_steps"], flops, device),
+        budget=specification["budget"],
+        guessed_seconds=guess_seconds(n_steps, flops, device),
         seconds=header["provenance"]["wall_time_s"] / n_replicates,
     )
 
@@ -107,7 +112,7 @@ class TrainingTime:
     Parameters
     ----------
     models : sequence of str
-        Canonical JSON of the options of the models asked about.
+        What stands in paths for the models asked about, see `nstar.cells.paths.segment`.
     experience : sequence of Experience
         Of these models or others, on one device.
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from nstar.cells import (
-    Block,
     Cell,
     Slice,
     curves_of,
@@ -16,13 +15,16 @@ from nstar.cells import (
     training_specification,
     value_of,
 )
-from nstar.cells.paths import STORE_SUFFIX, encode
+from nstar.cells.paths import STORE_SUFFIX
 from nstar.errors import ArtifactError
 from nstar.plan.costs import data_bytes, device_kind, planned_device
 from nstar.plan.jobs import PlannedJobs
-from nstar.plan.missing import CellState, Plan
+from nstar.plan.missing import CellState, Plan, Work
 from nstar.plan.whole_study import whole_costs
 from nstar.store.header import read_header
+
+STATES = ("cached", "refit", "continue", "replay", "missing", "partial")
+"""What a cell may be: nothing to train for the first two, then what has to be made."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 """Of an expected time: the bounds of its 90 % interval, and its middle."""
@@ -43,7 +45,10 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         Ready for JSON. Times are lists ``[low, middle, high]`` of seconds, a 90 % interval about the
         median; of ``steps`` and ``flops``, which count on no replicate ending early, the most. Of each
         job, ``requested_minutes`` is what its first attempt asks a scheduler for.
-        ``demand`` is what is sought; the values of a curve (``cached``, ``missing``, ...) are along it.
+        ``demand`` is what is sought; the values of a curve (``cached``, ``missing``, ...) are along it,
+        each in one list of ``training``: ``cached``; ``refit``, trained by another rule; ``replay``,
+        weights have to be made again; ``continue``, runs go on from where they ended; ``missing``;
+        ``partial``, replicates are missing; ``stale``. Of several the last one that holds.
         ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
     """
     states = {state.cell: state for state in plan.cells}
@@ -51,7 +56,7 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         coordinates: [states[cell] for cell in cells if cell in states]
         for coordinates, cells in curves_of(plan.study).items()
     }
-    evaluations = set(plan.missing_evaluations)
+    evaluations = {work.cell for work in plan.missing_evaluations}
     device = planned_device(plan.study)
     return {
         "study": plan.study.name,
@@ -71,14 +76,17 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         "totals": {
             "cells": len(plan.cells),
             "cells_missing": sum(bool(state.missing) for state in plan.cells),
-            "replicates_missing": sum(len(block.replicates) for block in plan.missing_blocks),
-            "evaluations_missing": len(plan.missing_evaluations),
+            "replicates_missing": sum(len(work.stretches) for work in planned.costs),
+            "evaluations_missing": len(planned.evaluation_costs),
             "data_stores_missing": len(plan.missing_data),
-            **_cost(planned, list(plan.missing_blocks)),
+            **_cost(planned, planned.costs),
+            "evaluation_share": _evaluation_share(planned),
             "evaluation_s": sum(job.seconds[0] for job in planned.evaluation),
             "data_s": sum(job.seconds[0] for job in planned.generation),
             "disk_bytes": sum(cost.disk_bytes for cost in planned.costs.values())
+            + sum(cost.disk_bytes for cost in planned.evaluation_costs.values())
             + sum(data_bytes(plan.study.tasks[piece.task], piece) for piece in plan.missing_data),
+            **_old_stores(plan),
             "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
         },
         "jobs": [
@@ -99,35 +107,42 @@ def _curve(
     planned: PlannedJobs,
     coordinates: dict[str, Any],
     states: Sequence[CellState],
-    evaluations: set[Block],
+    evaluations: set[Cell],
 ) -> dict[str, Any]:
     """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
-    training: dict[str, Any] = {"cached": [], "partial": [], "missing": [], "stale": {}}
+    training: dict[str, Any] = {name: [] for name in STATES} | {"stale": {}}
     evaluation: dict[str, list[int]] = {"cached": [], "missing": []}
     for state in states:
-        value, why = value_of(plan.study, state.cell), None
-        if state.missing and not state.finished:
-            why = _why_stale(plan, state.cell)
+        value, name = value_of(plan.study, state.cell), _state_name(state)
+        why = _why_stale(plan, state.cell) if name == "missing" else None
         if why:
             training["stale"][str(value)] = why
-        elif state.missing:
-            training["partial" if state.finished else "missing"].append(value)
         else:
-            training["cached"].append(value)
-        blocks = (*state.finished, *state.missing)
-        missing = any(block in evaluations for block in blocks)
-        evaluation["missing" if missing else "cached"].append(value)
+            training[name].append(value)
+        evaluation["missing" if state.cell in evaluations else "cached"].append(value)
     return {
         **coordinates,
         "training": training,
         "evaluation": evaluation,
-        "cost": _cost(planned, [block for state in states for block in state.missing]),
+        "cost": _cost(planned, [work for state in states for work in state.missing]),
     }
 
 
-def _cost(planned: PlannedJobs, blocks: Sequence[Block]) -> dict[str, Any]:
-    costs = [planned.costs[block] for block in blocks]
-    draws = np.sum([planned.seconds[block] for block in blocks], axis=0) if blocks else np.zeros(1)
+def _state_name(state: CellState) -> str:
+    """Return which of `STATES` a cell has: the most expensive thing that it lacks."""
+    kinds = frozenset[str]().union(*(work.kinds for work in state.missing))
+    if "train" in kinds:
+        return "partial" if state.finished else "missing"
+    for kind in ("replay", "continue"):
+        if kind in kinds:
+            return kind
+    return "refit" if any(reading.refit for reading in state.finished) else "cached"
+
+
+def _cost(planned: PlannedJobs, works: Iterable[Work]) -> dict[str, Any]:
+    works = [work for work in works if work in planned.costs]  # others are made under another name
+    costs = [planned.costs[work] for work in works]
+    draws = np.sum([planned.seconds[work] for work in works], axis=0) if works else np.zeros(1)
     return {
         "steps": sum(cost.steps for cost in costs),
         "flops": float(sum(cost.flops for cost in costs)),
@@ -135,6 +150,25 @@ def _cost(planned: PlannedJobs, blocks: Sequence[Block]) -> dict[str, Any]:
         "memory_bytes": max((cost.memory_bytes for cost in costs), default=0),
         "disk_bytes": sum(cost.disk_bytes for cost in costs),
     }
+
+
+def _evaluation_share(planned: PlannedJobs) -> float:
+    """Return the share of the operations of training that its evaluations take."""
+    costs = planned.costs.values()
+    evaluating = sum(cost.flops * cost.evaluation_share for cost in costs)
+    return float(evaluating / max(1.0, sum(cost.flops for cost in costs)))
+
+
+def _old_stores(plan: Plan) -> dict[str, int]:
+    """Return number and size of the stores that nstar 0.1 named: models stood there by their names."""
+    old = [
+        path.stat().st_size
+        for stage in ("cells", "evaluations")
+        for folder in (plan.results / stage).glob("model~*")
+        if "-" not in folder.name
+        for path in folder.rglob(f"*{STORE_SUFFIX}")
+    ]
+    return {"old_stores": len(old), "old_bytes": sum(old)}
 
 
 def _data(plan: Plan) -> list[dict[str, Any]]:
@@ -153,7 +187,7 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
                 row["cached"] += 1
             elif piece in missing:
                 wanted = data_specification(plan.stores.tasks[piece.task], piece)
-                folder = plan.results / "data" / encode(piece.coordinates)
+                folder = Path(plan.stores.piece(piece)).parent
                 why = _changed_recipes(folder.glob(f"*{STORE_SUFFIX}"), wanted)
                 row["stale" if why else "missing"] += 1
     names = ("task", "length_distribution", "length")
@@ -162,7 +196,7 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
 
 def _why_stale(plan: Plan, cell: Cell) -> str | None:
     """Return why a cell that was trained has to be trained again, or None if it never was."""
-    folder = plan.results / "cells" / encode(vars(cell))
+    folder = plan.stores.folder(cell)
     stores = folder.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")
     return _changed_recipes(stores, training_specification(plan.study, cell))
 

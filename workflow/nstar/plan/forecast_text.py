@@ -31,6 +31,12 @@ def as_text(found: Mapping[str, Any]) -> str:
     lines += [f"stale: trained before, but {why}" for why in sorted(reasons)]
     if found["search"] != "all":
         lines.append(_search_line(found))
+    if totals["old_stores"]:
+        lines.append(
+            f"results/cells and results/evaluations hold {totals['old_stores']} stores of nstar 0.1: "
+            "this version names and fills stores anew and does not read them; making them again is the "
+            f"cost below; scripts/prune_results.py --remove frees {totals['old_bytes'] / 2**20:.3g} MiB"
+        )
     if totals["cells_missing"]:
         source = "no finished cell to learn from: a guess"
         if found["n_learnt_from"]:
@@ -39,6 +45,11 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"training: {middle / 3600:.3g} {totals['unit']} on {found['device']}, 90 % in "
             f"[{low / 3600:.3g}, {high / 3600:.3g}] ({source}); at most {totals['steps']:.3g} steps, "
             f"{totals['flops'] / 1e12:.3g} TFLOP"
+        )
+    if totals["evaluation_share"] > 0.5:
+        lines.append(
+            f"{totals['evaluation_share']:.0%} of the operations of training are those of its "
+            "evaluations: a larger training.evaluate_every makes fewer"
         )
     if found["jobs"]:
         largest = max(job["memory_bytes"] for job in found["jobs"])
@@ -102,15 +113,17 @@ def _aligned(rows: Sequence[Sequence[str]], n_left: int) -> Iterator[str]:
 def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of the table for one curve."""
     training, cost = curve["training"], curve["cost"]
+    words = {"continue": "continue", "replay": "replay", "partial": "in part", "stale": "stale"}
     parts = [_budgets(training["missing"])] if training["missing"] else []
-    if training["partial"]:
-        parts.append(f"in part: {_budgets(training['partial'])}")
-    if training["stale"]:
-        parts.append(f"stale: {_budgets(training['stale'])}")
+    parts += [
+        f"{word}: {_budgets(training[name])}" for name, word in words.items() if training[name]
+    ]
     name = curve_name(curve)
     if "budget" in curve:  # demand is sought of something else
         name += f", N = {curve['budget']}" if curve["budget"] != FRESH else ", fresh batches"
-    cached = _budgets(training["cached"]) or "-"
+    cached = [_budgets(training["cached"])] if training["cached"] else []
+    cached += [f"refit: {_budgets(training['refit'])}"] if training["refit"] else []
+    cached = "; ".join(cached) or "-"
     if not parts:
         return (name, cached, "-", "", "", "", "")
     low, middle, high = map(duration, cost["training_s"])
@@ -147,12 +160,12 @@ def duration(seconds: float) -> str:
 
 def compare_with_truth(plan: Plan, planned: PlannedJobs) -> str | None:
     """Return how long the training of a plan was expected to take and took, or None if none is done."""
-    done = [block for block in plan.missing_blocks if Path(plan.stores.cell(block)).exists()]
+    paths = {work: plan.stores.cell(work.block, work.part) for work in planned.costs}
+    done = [work for work, path in paths.items() if Path(path).exists()]
     if not done:
         return None
-    headers = [read_header(plan.stores.cell(block)) for block in done]
-    took = sum(header["provenance"]["wall_time_s"] for header in headers)
-    draws = np.sum([planned.seconds[block] for block in done], axis=0)
+    took = sum(read_header(paths[work])["provenance"]["wall_time_s"] for work in done)
+    draws = np.sum([planned.seconds[work] for work in done], axis=0)
     low, middle, high = (float(np.quantile(draws, share)) for share in QUANTILES)
     within = "inside" if low <= took <= high else "outside"
     return (

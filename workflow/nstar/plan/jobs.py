@@ -1,4 +1,4 @@
-"""Jobs that make what a study is short of: missing stores, gathered.
+"""Jobs that make what a study is short of: missing parts of stores, gathered.
 
 A process pays seconds before it trains or evaluates anything, and a cluster's scheduler minutes, so
 stores share jobs; a curve that takes days is shared out to several. What a job makes stands in a file
@@ -7,27 +7,42 @@ named by its content, which a job on another machine reads without reading the s
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nstar.cells import Block, Cell, source_of, table_slice, training_specification
+from nstar.cells import (
+    Block,
+    Cell,
+    curve_specification,
+    source_of,
+    table_slice,
+)
+from nstar.cells.paths import segment
 from nstar.files import written_whole
 from nstar.plan.costs import (
     BASE_BYTES,
     START_SECONDS,
     Cost,
-    block_cost,
+    EvaluationCost,
     data_seconds,
     device_kind,
+    evaluation_cost,
     evaluation_seconds,
     planned_device,
+    training_cost,
 )
 from nstar.plan.experience import Experience, TrainingTime, read_experience
-from nstar.plan.missing import EVALUATION_SPLITS, TRAINING_SPLITS, Plan
+from nstar.plan.missing import (
+    EVALUATION_SPLITS,
+    TRAINING_SPLITS,
+    EvaluationWork,
+    Plan,
+    Work,
+)
 from nstar.specification import canonical_json, digest
 from nstar.study import FRESH
 
@@ -99,10 +114,11 @@ class PlannedJobs:
     Attributes
     ----------
     generation, training, evaluation : tuple of Job
-    costs : dict of Block to Cost
-        Of the blocks to be trained or evaluated.
-    seconds : dict of Block to ndarray (n_draws,)
-        Draws of the training time of each block to be trained.
+    costs : dict of Work to Cost
+        Of the parts to be trained, those that are the same under two names once.
+    evaluation_costs : dict of EvaluationWork to EvaluationCost
+    seconds : dict of Work to ndarray (n_draws,)
+        Draws of the training time of each part.
     n_experience : int
         Finished stores that the times were learnt from.
     """
@@ -110,8 +126,9 @@ class PlannedJobs:
     generation: tuple[Job, ...]
     training: tuple[Job, ...]
     evaluation: tuple[Job, ...]
-    costs: dict[Block, Cost]
-    seconds: dict[Block, np.ndarray]
+    costs: dict[Work, Cost]
+    evaluation_costs: dict[EvaluationWork, EvaluationCost]
+    seconds: dict[Work, np.ndarray]
     n_experience: int
 
     @property
@@ -135,44 +152,48 @@ def plan_jobs(plan: Plan) -> PlannedJobs:
     -----
     Stores that belong together (training: of a curve; evaluation: of a model and task; data: of a task)
     share a job unless it would be longer than ``jobs.longest_minutes``; neighbours that are shorter
-    together than ``jobs.shortest_minutes`` share one. Times are those expected.
+    together than ``jobs.shortest_minutes`` share one. Times are those expected. Two names of the same
+    model or task have the same stores, which are made once.
     """
-    study = plan.study
+    study, stores = plan.study, plan.stores
     device = planned_device(study)
-    missing = list(plan.missing_blocks)
-    costs = {
-        block: block_cost(study, block, device)
-        for block in dict.fromkeys((*missing, *plan.missing_evaluations))
-    }
+    missing = _once(plan.missing, stores.cell)
+    unevaluated = _once(plan.missing_evaluations, stores.evaluation)
+    costs = {work: training_cost(study, work, device) for work in missing}
+    evaluation_costs = {work: evaluation_cost(study, work, device) for work in unevaluated}
     experience = read_experience(study, plan.results, device) if missing else []
-    draws = _draw_seconds(plan, missing, costs, experience)
+    draws = _draw_seconds(plan, costs, experience)
     return PlannedJobs(
         generation=tuple(_generation(plan)),
-        training=tuple(_training(plan, missing, costs, draws, device)),
-        evaluation=tuple(_evaluation(plan, costs, device)),
+        training=tuple(_training(plan, costs, draws, device)),
+        evaluation=tuple(_evaluation(plan, evaluation_costs, device)),
         costs=costs,
+        evaluation_costs=evaluation_costs,
         seconds=draws,
         n_experience=len(experience),
     )
 
 
+def _once(works: Iterable[Any], path_of: Callable[[Block, int], str]) -> list[Any]:
+    """Return the works without those whose path an earlier one has: the same under another name."""
+    found: dict[str, Any] = {}
+    for work in works:
+        found.setdefault(path_of(work.block, work.part), work)
+    return list(found.values())
+
+
 def _draw_seconds(
-    plan: Plan,
-    missing: Sequence[Block],
-    costs: dict[Block, Cost],
-    experience: Sequence[Experience],
-) -> dict[Block, np.ndarray]:
-    names = {
-        name: canonical_json(model.specification()) for name, model in plan.study.models.items()
-    }
+    plan: Plan, costs: dict[Work, Cost], experience: Sequence[Experience]
+) -> dict[Work, np.ndarray]:
+    names = {name: segment(model.specification()) for name, model in plan.study.models.items()}
     time = TrainingTime(list(names.values()), experience)
     draws = time.draw(
-        [names[block.cell.model] for block in missing],
-        [block.cell.length for block in missing],
-        [block.cell.budget for block in missing],
-        [costs[block].guessed_seconds for block in missing],
+        [names[work.cell.model] for work in costs],
+        [work.cell.length for work in costs],
+        [work.cell.budget for work in costs],
+        [cost.guessed_seconds for cost in costs.values()],
     )
-    return dict(zip(missing, draws, strict=True))
+    return dict(zip(costs, draws, strict=True))
 
 
 @dataclass(frozen=True)
@@ -255,13 +276,13 @@ def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Job:
     pieces = [unit.thing for unit in chosen]
     job = {
         "tasks": {piece.task: stores.tasks[piece.task] for piece in pieces},
-        "slices": [vars(piece) | {"held_out": list(piece.held_out)} for piece in pieces],
+        "slices": [vars(piece) | {"sets": list(map(list, piece.sets))} for piece in pieces],
     }
     inputs: dict[str, None] = {}
     if stage == 1:
         cells = [(source_of(tasks[piece.task]), piece.seed) for piece in pieces]
         job["sources"] = [stores.source(*cell) for cell in cells]
-        inputs = dict.fromkeys(source["store"] for source in job["sources"])
+        inputs = dict.fromkeys(path for source in job["sources"] for path in source["stores"])
     if stage == 2:
         tables = (table_slice(tasks[piece.task], piece.task, piece.seed) for piece in pieces)
         inputs = dict.fromkeys(map(stores.piece, tables))
@@ -277,32 +298,28 @@ def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Job:
 
 
 def _training(
-    plan: Plan,
-    missing: Sequence[Block],
-    costs: dict[Block, Cost],
-    draws: dict[Block, np.ndarray],
-    device: str,
+    plan: Plan, costs: dict[Work, Cost], draws: dict[Work, np.ndarray], device: str
 ) -> Iterable[Job]:
-    """Yield the jobs that train missing blocks."""
+    """Yield the jobs that train missing parts."""
     stores = plan.stores
     units = [
-        _Unit(block, _pack_key(cell), float(np.median(draws[block])))
-        for block in missing
-        for cell in [block.cell]
+        _Unit(work, _pack_key(work.cell), float(np.median(seconds)))
+        for work, seconds in draws.items()
     ]
     for chosen in _gather_in_stages(plan, units):
-        blocks = [unit.thing for unit in chosen]
-        curves: dict[tuple, list[Block]] = {}
+        works = [unit.thing for unit in chosen]
+        curves: dict[tuple, list[Work]] = {}
         for unit in chosen:
             curves.setdefault(unit.key, []).append(unit.thing)
         job = {"curves": [_curve_job(plan, part) for part in curves.values()]}
-        total = sum(draws[block] for block in blocks) + START_SECONDS
-        together = max(sum(costs[block].memory_bytes for block in part) for part in curves.values())
+        total = sum(draws[work] for work in works) + START_SECONDS
+        together = max(sum(costs[work].memory_bytes for work in part) for part in curves.values())
+        before = [stores.cell(work.block, part) for work in works for part in range(work.part)]
         yield Job(
             rule=_rule_name("train_cells", chosen, job),
             work=job,
-            inputs=stores.data(blocks, TRAINING_SPLITS),
-            outputs=tuple(map(stores.cell, blocks)),
+            inputs=(*before, *stores.data(works, TRAINING_SPLITS)),
+            outputs=tuple(stores.cell(work.block, work.part) for work in works),
             seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
             memory_bytes=BASE_BYTES[device_kind(device)] + together,
         )
@@ -313,47 +330,70 @@ def _pack_key(cell: Cell) -> tuple[str | int, ...]:
     return (*cell.curve, "fresh") if cell.budget == FRESH else cell.curve
 
 
-def _curve_job(plan: Plan, blocks: Sequence[Block]) -> dict[str, Any]:
-    """Return what the training of blocks of one curve is told."""
-    first = blocks[0].cell
-    specification = training_specification(plan.study, first)
-    del specification["budget"]
-    fields = [{"budget": block.cell.budget, **_replicates(block)} for block in blocks]
+def _curve_job(plan: Plan, works: Sequence[Work]) -> dict[str, Any]:
+    """Return what the training of parts of one curve is told."""
+    study, cell = plan.study, works[0].cell
     return {
-        "model": first.model,
-        "task": first.task,
-        "specification": specification,
-        "blocks": fields,
+        "called": _called(plan, cell),
+        "specification": curve_specification(study, cell),
+        "rule": plan.stores.rule.as_dict(),
+        "keep_every": study.training.snapshot_every,
+        "blocks": [
+            {
+                "budget": work.cell.budget,
+                "seeds": list(work.block.seeds),
+                "learning_rates": list(work.block.learning_rates),
+                "part": work.part,
+                "stretches": [
+                    vars(stretch) | {"keep": list(stretch.keep)} for stretch in work.stretches
+                ],
+            }
+            for work in works
+        ],
     }
 
 
-def _evaluation(plan: Plan, costs: dict[Block, Cost], device: str) -> Iterable[Job]:
+def _evaluation(
+    plan: Plan, costs: dict[EvaluationWork, EvaluationCost], device: str
+) -> Iterable[Job]:
     """Yield the jobs that make missing evaluations."""
     stores = plan.stores
     units = [
-        _Unit(block, (block.cell.model, block.cell.task), evaluation_seconds(costs[block], device))
-        for block in plan.missing_evaluations
+        _Unit(work, (work.cell.model, work.cell.task), evaluation_seconds(cost, device))
+        for work, cost in costs.items()
     ]
     for chosen in _gather_in_stages(plan, units):
-        blocks = [unit.thing for unit in chosen]
+        works = [unit.thing for unit in chosen]
         job = {
-            "evaluation": plan.study.evaluation.measured,
-            "blocks": [
-                {**vars(block.cell), **_replicates(block), "training": name}
-                for block in blocks
-                for name in [stores.training_digest(block.cell)]
-            ],
+            "evaluation": stores.evaluation_options,
+            "rule": stores.rule.as_dict(),
+            "keep_every": stores.measured_every,
+            "blocks": [_block_job(plan, work) for work in works],
         }
+        read = [path for block in job["blocks"] for path in block["trained"] + block["evaluated"]]
         yield Job(
             rule=_rule_name("evaluate_cells", chosen, job),
             work=job,
-            inputs=(*map(stores.cell, blocks), *stores.data(blocks, EVALUATION_SPLITS)),
-            outputs=tuple(map(stores.evaluation, blocks)),
+            inputs=(*read, *stores.data(works, EVALUATION_SPLITS)),
+            outputs=tuple(stores.evaluation(work.block, work.part) for work in works),
             seconds=(_seconds(chosen), 3 * _seconds(chosen)),
             memory_bytes=BASE_BYTES[device_kind(device)]
-            + max(costs[block].memory_bytes for block in blocks),
+            + max(costs[work].memory_bytes for work in works),
         )
 
 
-def _replicates(block: Block) -> dict[str, Any]:
-    return {"seeds": list(block.seeds), "learning_rates": list(block.learning_rates)}
+def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
+    """Return what the evaluation of the ends of a block is told."""
+    stores, block = plan.stores, work.block
+    return {
+        "called": _called(plan, work.cell),
+        "replicates": [list(pair) for pair in work.replicates],
+        "trained": [stores.cell(block, part) for part in work.trained],
+        "evaluated": [stores.evaluation(block, part) for part in work.evaluated],
+        "output": stores.evaluation(block, work.part),
+    }
+
+
+def _called(plan: Plan, cell: Cell) -> dict[str, str]:
+    """Return the names of the study and of what it calls model and task, which identify nothing."""
+    return {"study": plan.study.name, "model": cell.model, "task": cell.task}

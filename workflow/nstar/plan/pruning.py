@@ -1,6 +1,7 @@
 """Which files of a results folder no study needs: stores, checkpoints, jobs, and what kills left.
 
-Names of files are read, and the files of jobs; no store is opened. What is not nstar's is never listed.
+Names of files are read, the files of jobs, and the headers of stores that the studies use. What is not
+nstar's is never listed.
 """
 
 import itertools
@@ -53,26 +54,27 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
     PathError
         If `results` is no results folder, or cannot be listed.
     ArtifactError
-        If the file of a job cannot be read.
+        If the file of a job, or the header of a store that a study uses, cannot be read.
 
     Notes
     -----
     A study needs
 
-    - of every cell of its grid, also of those that its search has not asked for: each block that holds
-      a wanted replicate, its evaluation, and the data of its seeds;
+    - of every cell of its grid, also of those that its search has not asked for: all parts of each block
+      that holds a wanted replicate, whatever rule made them, those of its evaluation, and the data of
+      its seeds;
     - a job's file while any store of the job is missing;
-    - a checkpoint while its block, or any store of a job that trains it, is missing: a job that fails
+    - a checkpoint while its part, or any store of a job that trains it, is missing: a job that fails
       takes its finished stores with it, and its checkpoints bring them back.
 
     Partial files are surplus once they are left over; see `nstar.files.is_left_over`.
     """
     files = list_files(results, FOLDERS)
     kinds = {path: kind for path in files if (kind := _kind(results, path))}
-    blocks = defaultdict(list)  # those that differ in nothing but their replicates have one key
+    blocks = defaultdict(list)  # those that differ in nothing but replicates and parts have one key
     for path, kind in kinds.items():
         if kind in ("cells", "evaluations"):
-            blocks[path.parents[2], path.name].append(path)
+            blocks[path.parents[2], _digest(path)].append(path)
     plans = [make_plan(study.model_copy(update={"search": "all"}), results) for study in studies]
     needed = {path for plan in plans for path in _needed(plan, blocks)}
     missing = {_below_results(path) for plan in plans for path in _missing(plan)}
@@ -163,7 +165,7 @@ def _needed(plan: Plan, blocks: Mapping[tuple[Path, str], list[Path]]) -> Iterat
         whole = Block(state.cell, replicates.seeds, replicates.learning_rates)
         seeds = set(replicates.seeds)
         for path in map(Path, (plan.stores.cell(whole), plan.stores.evaluation(whole))):
-            for store in blocks.get((path.parents[2], path.name), ()):
+            for store in blocks.get((path.parents[2], _digest(path)), ()):
                 found = decode(store.relative_to(path.parents[2]))
                 block = Block(state.cell, found["seeds"], found["learning_rates"])
                 if block.replicates & wanted:
@@ -172,9 +174,14 @@ def _needed(plan: Plan, blocks: Mapping[tuple[Path, str], list[Path]]) -> Iterat
         yield from map(plan.stores.piece, slices_of(plan.study, state.cell, seeds))
 
 
+def _digest(store: Path) -> str:
+    """Return the digest in the name of a store, the same for all its parts."""
+    return store.name.partition(".")[0].partition("-")[0]
+
+
 def _missing(plan: Plan) -> Iterator[str]:
-    yield from map(plan.stores.cell, plan.missing_blocks)
-    yield from map(plan.stores.evaluation, plan.missing_evaluations)
+    yield from (plan.stores.cell(work.block, work.part) for work in plan.missing)
+    yield from (plan.stores.evaluation(work.block, work.part) for work in plan.missing_evaluations)
     yield from map(plan.stores.piece, plan.missing_data)
 
 

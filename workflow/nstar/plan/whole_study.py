@@ -7,7 +7,8 @@ from functools import cache
 import numpy as np
 
 from nstar.cells import Block, curves_of, value_of
-from nstar.plan.costs import block_cost
+from nstar.plan.costs import training_cost
+from nstar.plan.missing import Work
 from nstar.study import Study
 from nstar.study.search import STRATEGIES, RunCounts, replay
 
@@ -71,7 +72,7 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     for cells in curves_of(study).values():
         budgets = tuple(value_of(study, cell) for cell in cells)
         blocks = [Block(cell, replicates.seeds, replicates.learning_rates) for cell in cells]
-        flops = [block_cost(study, block, device).flops for block in blocks]
+        flops = [training_cost(study, Work.whole(block), device).flops for block in blocks]
         for i, strategy in enumerate(STRATEGIES):
             asked, failing = _shares(budgets, strategy)
             totals[i] += asked.sum(), failing.sum(), asked @ flops

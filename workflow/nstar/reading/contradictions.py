@@ -12,6 +12,7 @@ from nstar.reading.questions import question_mistakes
 from nstar.study import FRESH, GridEntry
 from nstar.subjects.registry import subject_of
 from nstar.subjects.subject import load
+from nstar.tasks import HELD_OUT
 from nstar.tasks.base import Source
 
 LONGEST_SEGMENT = 200
@@ -84,6 +85,13 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
             f"training.evaluate_every: {training.evaluate_every} is more than training.max_steps "
             f"{training.max_steps}, so nothing would ever be evaluated; make it smaller"
         )
+    elif training is not None and training.max_steps % training.evaluate_every:
+        below = training.max_steps - training.max_steps % training.evaluate_every
+        yield (
+            f"training.max_steps: {training.max_steps} is no multiple of training.evaluate_every "
+            f"{training.evaluate_every}, so a longer run would not have its last evaluation; use "
+            f"{below} or {below + training.evaluate_every}"
+        )
 
 
 def _n_replicates(grid, models, tasks, replicates, **others) -> int:
@@ -124,18 +132,21 @@ def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
                     )
                     continue
             pool = make_pool(task, distribution, length, data)
-            size = pool.n_training + pool.n_validation
+            size = pool.n_training + sum(pool.held_out)
+            sizes = {name: pool.size(name) for name in HELD_OUT}
             too_large = [budget for budget in budgets if budget > pool.n_training]
-            if pool.n_validation == 0:
+            if not all(sizes.values()):
+                empty = ", ".join(name for name, n in sizes.items() if not n)
                 yield (
-                    f"grid.{i}.lengths: {where} has only {size} sequences, "
-                    f"too few for a validation set; use longer sequences"
+                    f"grid.{i}.lengths: {where} has only {size} sequences, too few for sets of "
+                    f"{empty}; use longer sequences, or larger data.validation_share"
                 )
             elif too_large and not cut:
                 yield (
                     f"grid.{i}.budgets: {where}, budget "
                     f"{show(too_large).strip('[]')} does not exist: of {size} sequences "
-                    f"{pool.n_validation} are kept for validation; use budgets up to "
+                    f"{sizes['validation']} are kept for validation, {sizes['confirmation']} for "
+                    f"confirmation and {sizes['test']} for the test; use budgets up to "
                     f"{pool.n_training}, put this length into a grid entry of its own, or set cut: true"
                 )
 
@@ -180,6 +191,8 @@ def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
             yield f"{where} has real numbers as labels; set training.objective: squared_error"
         elif task.real_valued and training.success.measure != "loss":
             yield f"{where} has real numbers as labels, no accuracy; set training.success.measure: loss"
+        elif task.real_valued and training.fitted and training.fitted.measure != "loss":
+            yield f"{where} has real numbers as labels, no accuracy; set training.fitted.measure: loss"
         elif task.real_valued and "chain_of_thought" in entry.supervisions:
             yield f"{where} has real numbers as labels, which are no words of a chain_of_thought"
         elif squared and task.n_states > 2:

@@ -25,7 +25,7 @@ from nstar.reference.sections import fill_sections
 from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval
 from nstar.specification import RECIPES, digest
 from nstar.study import Study
-from nstar.subjects.demand.selection import checks_of, contradictions
+from nstar.subjects.demand.selection import SMALL_SET, checks_of, contradictions
 from nstar.tables import read_table
 from nstar.tables.selection import STRATUM, stratum_of
 
@@ -42,11 +42,29 @@ class Publication:
         Figures that are copied: name in ``docs/figures/`` -> name in ``results/figures/``.
     page : str or None
         Page whose generated sections are filled from the tables, and whose quotes have to occur in them.
+    study_page : str or None
+        Page of the study, which has none of these sections.
+    of_version : str or None
+        Version of nstar that the numbers are of, where the study was not run anew since: they are then
+        compared with no option or recipe, and the page has to say so before them; see `dated`.
     """
 
     tables: tuple[str, ...]
     figures: Mapping[str, str]
     page: str | None = None
+    study_page: str | None = None
+    of_version: str | None = None
+
+    @property
+    def dated(self) -> str:
+        """What the page says of numbers of an earlier version."""
+        return (
+            f"Numbers on this page are of nstar {self.of_version}, before verdicts by evidence; they are "
+            "not run anew yet."
+        )
+
+
+_BEFORE_EVIDENCE = "0.1.0 (commit e77624f)"
 
 
 PUBLICATIONS = {
@@ -54,21 +72,31 @@ PUBLICATIONS = {
         ("exponents", "checks", "robustness", "forms", "demand", "extrapolation"),
         {"demand": "demand"},
         page="README.md",
+        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/induction_bias_two_cores.yaml": Publication(
         ("thresholds", "demand", "sharing", "extrapolation"),
         {"induction_bias_demand": "demand", "induction_bias_sharing": "sharing"},
+        study_page="docs/studies/induction_bias.md",
+        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/sensitivity_two_cores.yaml": Publication(
         ("regressions", "shapes", "contrasts"),
         {"sensitivity_growth": "growth_outcome_fixed"},
+        study_page="docs/studies/sensitivity.md",
+        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/efficient_transformers_two_cores.yaml": Publication(
         ("widths", "width_exponents"),
         {"efficient_transformers_accuracy": "width_accuracy_chain_of_thought_fixed"},
+        study_page="docs/studies/efficient_transformers.md",
+        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/efficient_transformers_locality.yaml": Publication(
-        ("widths", "width_exponents"), {}
+        ("widths", "width_exponents"),
+        {},
+        study_page="docs/studies/efficient_transformers.md",
+        of_version=_BEFORE_EVIDENCE,
     ),
 }
 """What each study publishes, by the path of its configuration in the repository."""
@@ -128,7 +156,8 @@ def publish(configuration: str, results: Path, root: Path) -> list[str]:
 def find_problems(root: Path) -> Iterator[str]:
     """Yield why published numbers are stale, each with the command to run; reads no results.
 
-    A study without a folder of published data has no problem, unless a page is filled from it.
+    A study without a folder of published data has no problem, unless a page is filled from it, or does
+    not say that its numbers are of an earlier version.
 
     Parameters
     ----------
@@ -136,6 +165,8 @@ def find_problems(root: Path) -> Iterator[str]:
         The repository.
     """
     for configuration, publication in PUBLICATIONS.items():
+        if publication.of_version:
+            yield from _undated(publication, root)
         study = load_study(read_config(root / configuration))
         folder = root / _data_folder(study)
         if folder.is_dir() or publication.page:
@@ -145,13 +176,25 @@ def find_problems(root: Path) -> Iterator[str]:
             )
 
 
+_TOP = 1500
+"""Characters of a page without generated sections within which it says of which version it is."""
+
+
+def _undated(publication: Publication, root: Path) -> Iterator[str]:
+    page = publication.page or publication.study_page
+    text = (root / page).read_text(encoding="utf-8")
+    before = text.partition("<!-- generated")[0] if publication.page else text[:_TOP]
+    if publication.dated not in " ".join(before.split()):
+        yield f"{page} has to say before its numbers: {publication.dated}"
+
+
 def _problems(study: Study, publication: Publication, folder: Path, root: Path) -> Iterator[str]:
     record = folder / "provenance.json"
     if not record.is_file():
         yield f"{record.relative_to(root)} is missing"
         return
     provenance = json.loads(record.read_text())
-    if (now := study_digest(study)) != provenance["digest"]:
+    if (now := study_digest(study)) != provenance["digest"] and not publication.of_version:
         yield (
             f"the published numbers of {provenance['configuration']} are of digest "
             f"{provenance['digest']}, its options and recipes now have {now}"
@@ -162,7 +205,7 @@ def _problems(study: Study, publication: Publication, folder: Path, root: Path) 
         return
     edited = [name for name, sha in provenance["files"].items() if _checksum(root / name) != sha]
     yield from (f"{name} is not the published file" for name in edited)
-    if publication.page and not edited:
+    if publication.page and not edited and not publication.of_version:
         yield from _page_problems(publication, folder, root)
 
 
@@ -199,7 +242,10 @@ def sections_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def exponents_section(tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return a table in Markdown of exponents and differences; ``?`` follows what a check contradicts."""
+    """Return a table in Markdown of exponents and differences.
+
+    ``?`` follows what a check contradicts, a dagger what rests on curves that small sets judged.
+    """
     lines = []
     for stratum, exponents in tables["exponents"].groupby(STRATUM, sort=False):
         doubts = contradictions(stratum_of(tables["checks"], stratum))
@@ -209,12 +255,19 @@ def exponents_section(tables: Mapping[str, pd.DataFrame]) -> str:
         ]
         for _, rows in exponents.groupby(["model", "minus_model"], sort=False):
             texts = {
-                row.quantity: show_interval(row) + " ?" * bool(len(checks_of(row, doubts)))
+                row.quantity: show_interval(row)
+                + " ?" * bool(len(checks_of(row, doubts)))
+                + " \u2020" * bool(row.n_small_sets)
                 for row in rows.itertuples()
             }
             cells = [texts.get(quantity, BLANK) for quantity in QUANTITIES]
             lines.append(f"| {' | '.join([pair_name(next(rows.itertuples())), *cells])} |")
         lines.append("")
+    if tables["exponents"]["n_small_sets"].any():
+        lines += [
+            f"\u2020 Some of the curves were judged on a set of fewer than {SMALL_SET} sequences.",
+            "",
+        ]
     return _plain("\n".join(lines[:-1]) + "\n")
 
 
@@ -312,7 +365,9 @@ def _provenance_of(plan: Plan, configuration: str, results: Path) -> dict[str, A
         "digest": study_digest(plan.study),
         **{key: sorted(set(collected[key])) for key in ("commit", "device", "python", "torch")},
         "n_cells": len(plan.cells),
-        "n_replicates": int(collected["n_replicates"].sum()),
+        "n_replicates": sum(
+            len(reading.replicates) for state in plan.cells for reading in state.finished
+        ),
     }
 
 

@@ -108,7 +108,8 @@ def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
             f"store {path} is of stage {found[0]!r}, schema version {found[1]}; wanted is stage "
             f"{schema.stage!r}, schema version {schema.version}; {repair}"
         )
-    if not (path.name.startswith(f"{found[2]}.") and made_from == found[2]):
+    named = path.name.startswith((f"{found[2]}.", f"{found[2]}-"))  # a later part has a number
+    if not (named and made_from == found[2]):
         raise ArtifactError(
             f"store {path} was made from specification {made_from}, not the one it is named after; "
             f"{repair}"

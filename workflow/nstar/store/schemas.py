@@ -48,34 +48,70 @@ DATA = Schema(
     },
 )
 
+_EVIDENCE = ("replicate", "evaluation", "set")
+_SETS = ("replicate", "known_set")
+_KEPT = ("kept",)
+
 CELL = Schema(
     "training",
-    1,
+    2,
     {
         "seed": _SEED,
         "learning_rate": _LEARNING_RATE,
-        "step": Variable(("evaluation",), "optimiser steps before the evaluation", "steps"),
-        "outcome": Variable(_REPLICATE, "how the replicate ended"),
-        "diverged": Variable(_REPLICATE, "whether the training loss became NaN or infinite"),
-        "n_steps": Variable(_REPLICATE, "optimiser steps taken", "steps"),
-        "train_loss": Variable(_CURVE, "mean training loss since the last evaluation", _LOSS),
-        "train_token_accuracy": Variable(_CURVE, "share of training labels right"),
-        "train_sequence_accuracy": Variable(_CURVE, "share of training sequences all right"),
-        "validation_loss": Variable(_CURVE, "validation loss", _LOSS),
-        "validation_token_accuracy": Variable(_CURVE, "share of validation labels right"),
-        "validation_sequence_accuracy": Variable(_CURVE, "share of validation sequences all right"),
-        "parameters": Variable(("replicate", "parameter"), "weights in the order of the model"),
+        "evaluate_every": Variable((), "distance of two evaluations", "steps"),
+        "first_evaluation": Variable(
+            _REPLICATE, "the first evaluation that this part adds, counted from 0"
+        ),
+        "n_evaluations": Variable(_REPLICATE, "evaluations that this part adds"),
+        "numbers": Variable(
+            (*_EVIDENCE, "quantity"), "what rules may read; see `nstar.verdicts.QUANTITIES`"
+        ),
+        "whole_right": Variable(_EVIDENCE, "sequences all right", "sequences"),
+        "position_right": Variable((*_EVIDENCE, "position"), "labels right", "labels"),
+        "position_loss": Variable((*_EVIDENCE, "position"), "mean loss of a label", _LOSS),
+        "n_sequences": Variable(_SETS, "sequences of the set", "sequences"),
+        "position_of": Variable((*_SETS, "position"), "labels of the set", "labels"),
+        "batch_loss": Variable(_CURVE, "mean over the batches since the last evaluation", _LOSS),
+        "batch_token_accuracy": Variable(_CURVE, "share of labels right, over these batches"),
+        "batch_sequence_accuracy": Variable(
+            _CURVE, "share of sequences all right, over these batches"
+        ),
+        "diverged": Variable(_REPLICATE, "whether a loss became NaN or infinite"),
+        "kept_replicate": Variable(_KEPT, "the replicate that the weights are of, from 0"),
+        "kept_step": Variable(_KEPT, "optimiser steps before the weights", "steps"),
+        "weights": Variable((*_KEPT, "parameter"), "weights in the order of the model"),
+        "test_numbers": Variable((*_KEPT, "quantity"), "the same numbers of the test set"),
+        "test_whole_right": Variable(_KEPT, "sequences of the test set all right", "sequences"),
+        "test_position_right": Variable(
+            (*_KEPT, "position"), "labels of the test set right", "labels"
+        ),
+        "test_position_loss": Variable(
+            (*_KEPT, "position"), "mean loss of a label of the test set", _LOSS
+        ),
+        "state_replicate": Variable(
+            ("state",), "the replicate that can go on from its last weights, from 0"
+        ),
+        "first_moment": Variable(("state", "parameter"), "first moment of Adam"),
+        "second_moment": Variable(("state", "parameter"), "second moment of Adam"),
     },
     optional={
-        "snapshot_step": Variable(("snapshot",), "optimiser steps before the snapshot", "steps"),
-        "snapshot_parameters": Variable(
-            ("replicate", "snapshot", "parameter"), "weights at that step; NaN after the end"
-        ),
+        "length_right": Variable((*_EVIDENCE, "length"), "labels right by length", "labels"),
+        "length_whole": Variable((*_EVIDENCE, "length"), "sequences all right", "sequences"),
+        "length_loss": Variable((*_EVIDENCE, "length"), "mean loss of a label", _LOSS),
+        "length_of": Variable((*_SETS, "length"), "sequences of the set by length", "sequences"),
+        "length_labels": Variable((*_SETS, "length"), "labels of the set by length", "labels"),
+        "test_length_right": Variable((*_KEPT, "length"), "labels right by length", "labels"),
+        "test_length_whole": Variable((*_KEPT, "length"), "sequences all right", "sequences"),
+        "test_length_loss": Variable((*_KEPT, "length"), "mean loss of a label", _LOSS),
         "n_tokens": Variable(
             _REPLICATE, "most tokens read of a text of the training set", "tokens"
         ),
     },
 )
+"""One part of the trajectories of a block; `nstar.store.parts` joins parts and cuts them. Of the axes
+``set`` holds training, validation and confirmation set, ``known_set`` the test set as well.
+Row i of a replicate is its evaluation ``first_evaluation + i``, after ``evaluate_every`` times as many
+and one more steps."""
 
 
 def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
@@ -99,10 +135,11 @@ def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
 
 EVALUATION = Schema(
     "evaluation",
-    2,
+    3,
     {
         "seed": _SEED,
         "learning_rate": _LEARNING_RATE,
+        "step": Variable(_REPLICATE, "optimiser steps before the weights", "steps"),
         **_scores("validation", "position", "validation set"),
     },
     optional={

@@ -1,5 +1,6 @@
 """The grid of a study, its replicates, and how sequences are split into data sets."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
@@ -15,7 +16,7 @@ from nstar.options import (
     PositiveInt,
     refuse_repeats,
 )
-from nstar.tasks import LengthDistribution, Supervision
+from nstar.tasks import HELD_OUT, LengthDistribution, Supervision
 
 
 class GeometricRange(Options):
@@ -101,7 +102,8 @@ class GridEntry(Options):
     )
     budgets: Budgets = Field(
         description="training-set sizes N, a list or {smallest, largest, factor, cut}, or `fresh`: no "
-        "training set, every batch is drawn anew and uniformly; sequences"
+        "training set, every batch is drawn anew and uniformly, of all sequences, those of the "
+        "validation set among them (see `validation_seen` of `cells`); sequences"
     )
 
     _no_repeats = field_validator(
@@ -139,15 +141,54 @@ class Data(Options):
         2000, description="largest size of the validation set; sequences"
     )
     validation_share: OpenFraction = Field(
-        0.2,
+        0.1,
         description="largest share of the sequences of a length given to validation; fraction",
+    )
+    confirmation_examples: PositiveInt | None = Field(
+        None,
+        description="largest size of the confirmation set, which confirms what passes on the validation "
+        "set, null for that of validation; sequences",
+    )
+    confirmation_share: OpenFraction | None = Field(
+        None,
+        description="largest share of the sequences of a length given to confirmation, null for that of "
+        "validation; fraction",
+    )
+    test_examples: PositiveInt | None = Field(
+        None,
+        description="largest size of the test set, which no rule reads, null for that of validation; "
+        "sequences",
+    )
+    test_share: OpenFraction | None = Field(
+        None,
+        description="largest share of the sequences of a length given to the test set, null for that of "
+        "validation; fraction",
     )
     shortest_length: Length = Field(
         2, description="shortest length where lengths vary within a data set; symbols"
     )
 
-    def n_validation(self, n_sequences: int) -> int:
-        """Return the largest size of the validation set for a space of `n_sequences`."""
-        if n_sequences >= self.validation_examples / self.validation_share:
-            return self.validation_examples  # spaces beyond the range of floats end here
-        return int(self.validation_share * n_sequences)
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self):
+        shares = {name: self.share(name) for name in HELD_OUT}
+        if math.fsum(shares.values()) >= 1:
+            listed = ", ".join(f"{name} {share:g}" for name, share in shares.items())
+            raise ValueError(f"shares of {listed}: they must sum to less than 1; make one smaller")
+        return self
+
+    def share(self, name: str) -> float:
+        """Return the largest share of the sequences of a length in a set of `HELD_OUT`."""
+        given = getattr(self, f"{name}_share")
+        return self.validation_share if given is None else given
+
+    def examples(self, name: str) -> int:
+        """Return the largest size of a set of `HELD_OUT`."""
+        given = getattr(self, f"{name}_examples")
+        return self.validation_examples if given is None else given
+
+    def largest(self, name: str, n_sequences: int) -> int:
+        """Return the largest size of a set of `HELD_OUT` in a space of `n_sequences`."""
+        share, examples = self.share(name), self.examples(name)
+        if n_sequences >= examples / share:
+            return examples  # spaces beyond the range of floats end here
+        return int(share * n_sequences)

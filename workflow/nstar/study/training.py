@@ -13,6 +13,7 @@ from nstar.options import (
     PositiveFloat,
     PositiveInt,
 )
+from nstar.verdicts import Rule
 
 
 class Optimiser(Options):
@@ -65,11 +66,14 @@ class Schedule(Options):
 SuccessMeasure = Literal["loss", "token_accuracy", "sequence_accuracy"]
 
 SUCCESS_MEASURES: tuple[SuccessMeasure, ...] = get_args(SuccessMeasure)
-"""What training and evaluation measure on the validation set, and success may rest on."""
+"""What training and evaluation measure, and success and fit may rest on."""
 
 
-class Success(Options):
-    """When a replicate has learnt: a measure on the validation set passes a threshold."""
+Over = Literal["mean", "every_length", "every_position"]
+
+
+class Fitted(Options):
+    """When a replicate has fitted its training set: a measure there passes a threshold."""
 
     MEANINGS: ClassVar = {
         "measure": {
@@ -77,24 +81,63 @@ class Success(Options):
             "token_accuracy": "share of right labels",
             "sequence_accuracy": "share of sequences with every label right",
         },
-        "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
     }
 
-    measure: SuccessMeasure = Field(
-        description="what is compared; `sequence_accuracy` wants every position right; no unit"
-    )
+    measure: SuccessMeasure = Field(description="what is compared, without dropout; no unit")
     threshold: PositiveFloat = Field(
         description="highest loss (nats per label, or squared error) or lowest accuracy (fraction)"
-    )
-    at: Literal["best", "final"] = Field(
-        "best",
-        description="whether the best evaluation of a run decides, or its last one; no unit",
     )
 
     @model_validator(mode="after")
     def _accuracy_is_a_fraction(self):
         if self.measure != "loss" and self.threshold > 1:
             raise ValueError(f"threshold {self.threshold} of an accuracy; it lies in (0, 1]")
+        return self
+
+
+class Success(Fitted):
+    """When a replicate has learnt: a measure on the validation set passes a threshold."""
+
+    MEANINGS: ClassVar = {
+        **Fitted.MEANINGS,
+        "over": {
+            "mean": "over all sequences together",
+            "every_length": "of the length that has the worst",
+            "every_position": "of the position that has the worst",
+        },
+        "at": {"best": "some evaluation decides", "final": "the last evaluation decides"},
+        "confirm": {
+            True: "the confirmation set has to pass at the same evaluation",
+            False: "the validation set alone decides",
+        },
+    }
+
+    measure: SuccessMeasure = Field(
+        description="what is compared; `sequence_accuracy` wants every position right; no unit"
+    )
+    over: Over = Field(
+        "mean",
+        description="what passes: the mean over all sequences, the worst length, or the worst position "
+        "(not with `sequence_accuracy`, which has none); no unit",
+    )
+    at: Literal["best", "final"] = Field(
+        "best",
+        description="whether the best evaluation of a run decides, or its last one; no unit",
+    )
+    confirm: bool = Field(
+        True,
+        strict=True,
+        description="whether a pass on the validation set counts only if the confirmation set passes at "
+        "the same evaluation; no unit",
+    )
+
+    @model_validator(mode="after")
+    def _sequences_have_no_position(self):
+        if self.measure == "sequence_accuracy" and self.over == "every_position":
+            raise ValueError(
+                "over every_position of sequence_accuracy: a sequence as a whole has no position; use "
+                "over every_length, or measure token_accuracy"
+            )
         return self
 
 
@@ -128,6 +171,16 @@ class Training(Options):
         "replicate ends, null for none; evaluations",
     )
     success: Success = Field(description="when a replicate has learnt")
+    fitted: Fitted | None = Field(
+        None,
+        description="when a replicate has fitted its training set, {measure, threshold} over what "
+        "`success` says, null for those of `success`",
+    )
+    fitted_examples: PositiveInt = Field(
+        2000,
+        description="largest number of training sequences, evenly spaced among all, on which "
+        "evaluations measure the fit; sequences",
+    )
     stop_on_success: bool = Field(
         True,
         strict=True,
@@ -152,6 +205,19 @@ class Training(Options):
         "DeltaNet, recurrent models stay in float32; no unit",
     )
 
+    @property
+    def rule(self) -> Rule:
+        """The rule by which runs are judged, and at which they end."""
+        fitted = self.fitted or self.success
+        return Rule(
+            **self.success.model_dump(),
+            fitted_measure=fitted.measure,
+            fitted_threshold=fitted.threshold,
+            max_steps=self.max_steps,
+            patience=self.patience,
+            stop_on_success=self.stop_on_success,
+        )
+
     @model_validator(mode="after")
     def _stop_changes_no_outcome(self):
         if self.stop_on_success and self.success.at == "final":
@@ -159,6 +225,16 @@ class Training(Options):
                 "stop_on_success true with success.at 'final': an end at the first success would change "
                 "the outcome; set it to false"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _fit_is_over_what_success_is(self):
+        if self.fitted is not None and self.success.over == "every_position":
+            if self.fitted.measure == "sequence_accuracy":
+                raise ValueError(
+                    "fitted.measure sequence_accuracy with success.over every_position, which it takes "
+                    "over: a sequence as a whole has no position; use token_accuracy"
+                )
         return self
 
     @model_validator(mode="after")

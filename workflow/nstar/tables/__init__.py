@@ -8,14 +8,18 @@ from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
 from nstar.subjects.registry import SUBJECTS
-from nstar.tables.cells import CELLS, PROVENANCE
+from nstar.tables.cells import CELLS, PROVENANCE, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EVERY_STUDY = {
     "cells": Table("one row per cell and replicate; also as `cells.parquet`.", CELLS),
-    "provenance": Table("one row per store of trained replicates.", PROVENANCE),
+    "provenance": Table("one row per part of a store of trained replicates.", PROVENANCE),
+    "verdicts": Table(
+        "one row per cell and rule: those that learnt, judged on a test set that no rule reads.",
+        VERDICTS,
+    ),
 }
 """Tables that every study has; a subject has others beside them."""
 

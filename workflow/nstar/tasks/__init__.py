@@ -17,7 +17,7 @@ from nstar.tasks.functions.majority import Majority
 from nstar.tasks.functions.mean import Mean
 from nstar.tasks.functions.random_function import RandomFunction
 from nstar.tasks.functions.truth_table import TruthTable
-from nstar.tasks.pool import LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
+from nstar.tasks.pool import HELD_OUT, LENGTH_DISTRIBUTIONS, LengthDistribution, Pool, share_out
 from nstar.tasks.questions.arithmetic import Arithmetic
 from nstar.tasks.questions.edit_distance import EditDistance
 from nstar.tasks.questions.linear_equations import LinearEquations
@@ -57,6 +57,7 @@ def build_task(options: Mapping[str, Any]) -> Task:
 
 
 __all__ = [
+    "HELD_OUT",
     "LENGTH_DISTRIBUTIONS",
     "SUPERVISIONS",
     "TASKS",

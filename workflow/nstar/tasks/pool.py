@@ -1,7 +1,8 @@
 """Which sequences a curve draws from: one length or several, what is held out, and in which order.
 
-The training sequences of a pool stand in one order that the seed decides, and a budget takes the
-first N of it: budgets nest, sequences are unique, and none of them is held out, by construction.
+The sequences of a length stand in one order that the seed decides. The first of them are the validation
+set, the next ones the confirmation set and the test set; training takes what follows, and a budget the
+first N of that: budgets nest, sequences are unique, and no two sets share one, by construction.
 """
 
 import itertools
@@ -18,13 +19,16 @@ from nstar.tasks.base import Task
 LengthDistribution = Literal["fixed", "uniform", "short_to_long"]
 LENGTH_DISTRIBUTIONS: tuple[LengthDistribution, ...] = get_args(LengthDistribution)
 
+HELD_OUT = ("validation", "confirmation", "test")
+"""Sets that are kept from training, in the order in which they follow each other in a length."""
+
 _LENGTHS_PER_DRAW = 2**16
 _SEQUENCES_PER_DRAW = 2**12
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The sequences of some lengths, those held out for validation apart.
+    """The sequences of some lengths, and which of them are kept from training.
 
     Attributes
     ----------
@@ -34,36 +38,51 @@ class Pool:
         that are not used up, each as likely. ``short_to_long``: all of a length before the next one.
     length : int
         L, the longest length; symbols.
-    held_out : tuple of int
-        Sequences held out of each length; the lengths are those up to L, as many as entries.
+    sets : tuple of (int, int, int)
+        Of each length, how many sequences each set of `HELD_OUT` has; the lengths are those up to L, as
+        many as entries.
+    whole : bool
+        Whether training draws from all sequences. Nothing is kept from it then, and sets that a length
+        has too few sequences for begin anew with its first ones: they have sequences in common.
     """
 
     task: Task
     length_distribution: LengthDistribution
     length: int
-    held_out: tuple[int, ...]
+    sets: tuple[tuple[int, int, int], ...]
+    whole: bool = False
 
     @property
     def lengths(self) -> range:
         """The lengths, in increasing order."""
-        return range(self.length - len(self.held_out) + 1, self.length + 1)
+        return range(self.length - len(self.sets) + 1, self.length + 1)
 
     @cached_property
-    def n_validation(self) -> int:
-        """Sequences held out, over all lengths."""
-        return sum(self.held_out)
+    def held_out(self) -> tuple[int, ...]:
+        """Sequences of each length that training never sees."""
+        return tuple(0 if self.whole else sum(sizes) for sizes in self.sets)
+
+    def sizes(self, split: str) -> tuple[int, ...]:
+        """Return how many sequences of each length a set of `HELD_OUT` has."""
+        return tuple(sizes[HELD_OUT.index(split)] for sizes in self.sets)
+
+    def size(self, split: str) -> int:
+        """Return how many sequences a set of `HELD_OUT` has, over all lengths."""
+        return sum(self.sizes(split))
 
     @cached_property
     def n_training(self) -> int:
         """Sequences that are left for training, over all lengths; an unbounded integer."""
-        return sum(self.task.n_sequences(n) for n in self.lengths) - self.n_validation
+        return sum(self.task.n_sequences(n) for n in self.lengths) - sum(self.held_out)
 
-    def validation(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the validation set of a seed, the shortest sequences first; as `training`.
+    def held(self, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a set of `HELD_OUT` of a seed, the shortest sequences first; as `training`.
 
         It is the same for all distributions over the same lengths.
         """
-        return self._take(seed, [0] * len(self.held_out), self.held_out, None)
+        before = HELD_OUT[: HELD_OUT.index(split)]
+        starts = [sum(of_length) for of_length in zip(*map(self.sizes, before), strict=True)]
+        return self._take(seed, starts or [0] * len(self.sets), self.sizes(split), None)
 
     def training(self, seed: int, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return training sequences ``start .. stop - 1`` of the order of a seed.
@@ -81,7 +100,7 @@ class Pool:
         lengths : ndarray of int64, shape (stop - start,)
         """
         order = self.order(seed, stop)
-        n_lengths = len(self.held_out)
+        n_lengths = len(self.sets)
         before = np.bincount(order[:start], minlength=n_lengths) + self.held_out
         counts = np.bincount(order[start:], minlength=n_lengths)
         return self._take(seed, before.tolist(), counts.tolist(), order[start:])
@@ -133,11 +152,20 @@ class Pool:
         ends = np.cumsum(counts)
         for length, start, count, end in zip(self.lengths, starts, counts, ends, strict=True):
             if count:
-                found = self.task.stream(length, seed).sequences(start, start + count)
+                found = self._sequences(length, seed, start, count)
                 symbols[rows[end - count : end], : found.shape[1]] = found
         placed = np.empty_like(lengths)
         placed[rows] = lengths
         return symbols, placed
+
+    def _sequences(self, length: int, seed: int, start: int, count: int) -> np.ndarray:
+        """Return sequences of a length from a position of its order on; the first follow the last."""
+        stream, size = self.task.stream(length, seed), self.task.n_sequences(length)
+        start %= size
+        found = stream.sequences(start, min(start + count, size))
+        if start + count <= size:
+            return found
+        return np.concatenate([found, stream.sequences(0, start + count - size)])
 
 
 def share_out(capacities: Sequence[int], n: int) -> tuple[int, ...]:

@@ -10,17 +10,25 @@ import numpy as np
 import torch
 
 from nstar.files import written_whole
-from nstar.training.loop import PackState
+from nstar.training.evidence import Evidence
 from nstar.training.optimiser import AdamState
+from nstar.training.state import PackState
 
 logger = logging.getLogger(__name__)
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
+PARTS = {"adam": AdamState, "evidence": Evidence}
+"""Fields of a state that have fields of their own."""
+
 
 def save_checkpoint(path: Path, state: PackState) -> None:
     """Write the state so that it is there whole or not at all, behind the SHA-256 of what follows."""
-    fields = {**vars(state), "adam": vars(state.adam)}
+    fields = {
+        "step": state.step,
+        **vars(state),
+    }  # the step is read without torch, by what retries jobs
+    fields |= {name: vars(fields[name]) for name in PARTS}
     content = io.BytesIO()
     torch.save(_map(fields, np.ndarray, torch.from_numpy), content)
     with written_whole(path) as temporary:
@@ -39,17 +47,18 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
         logger.warning("checkpoint %s is damaged; training starts again", path)
         return None
     fields = torch.load(io.BytesIO(content[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
-    if set(fields) != _names(PackState) or set(fields["adam"]) != _names(AdamState):
+    fields.pop("step", None)
+    known = set(fields) == _names(PackState)
+    if not (known and all(set(fields[name]) == _names(cls) for name, cls in PARTS.items())):
         logger.warning("checkpoint %s is of another version; training starts again", path)
         return None
-    on_device = {"parameters", "final_parameters", "adam"}
+    on_device = {"parameters", "adam"}
     for name, value in fields.items():
         if name in on_device:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.to(device))
         else:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.numpy())
-    fields["adam"] = AdamState(**fields["adam"])
-    return PackState(**fields)
+    return PackState(**fields | {name: cls(**fields[name]) for name, cls in PARTS.items()})
 
 
 def _names(cls: type) -> set[str]:

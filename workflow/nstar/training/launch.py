@@ -7,16 +7,17 @@ import math
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from nstar.errors import DeviceError
-from nstar.measures.accuracy import score
+from nstar.measures.accuracy import tally
 from nstar.models import StackedModel
 from nstar.training.device import free_memory_bytes, is_out_of_memory, reduced
 from nstar.training.memory import peak_bytes
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
-from nstar.training.step import PackData, Replicate, Rules, train_steps
+from nstar.training.step import LabelledSet, PackData, Replicate, Rules, train_steps
 
 TIMED_STEPS = 2
 LEAST_GAIN = 0.03
@@ -68,7 +69,7 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
     DeviceError
         If not even one replicate has room.
     """
-    device = data.tokens.device
+    device = data.train.tokens.device
     free = free_memory_bytes(device)
     allowed = SHARE_OF_FREE[device.type] * free
     try:
@@ -85,9 +86,9 @@ def launch_size(model: StackedModel, data: PackData, rules: Rules, n_replicates:
         needed = f"needs {plan.of(1) / 2**30:.2f} GiB" if plan else "does not fit"
         raise DeviceError(
             f"out of memory before the first step: one replicate with batch size {rules.batch_size} "
-            f"and length {data.tokens.shape[-1]} {needed} on {device}, where {free / 2**30:.2f} GiB "
-            "are free; lower training.batch_size, data.validation_examples or the width of the "
-            "model, or choose a device with more memory"
+            f"and length {data.train.tokens.shape[-1]} {needed} on {device}, where "
+            f"{free / 2**30:.2f} GiB are free; lower training.batch_size, data.validation_examples or "
+            "the width of the model, or choose a device with more memory"
         )
     most = min(n_replicates, room)
     return most if device.type == "cuda" else _fastest_size(model, data, rules, most)
@@ -99,7 +100,7 @@ def plan_memory(model: StackedModel, data: PackData, rules: Rules) -> MemoryPlan
     All tensors of a launch are either shared by its replicates or have a replicate axis, so its
     peak grows in proportion to their number, or less where the optimiser works in chunks.
     """
-    if data.tokens.is_cuda:
+    if data.train.tokens.is_cuda:
         launch_bytes(model, data, rules, 1)  # libraries take their work space at the first product
     one, two = (launch_bytes(model, data, rules, n) for n in (1, 2))
     per_replicate = max(1, two - one)
@@ -114,7 +115,7 @@ def launch_bytes(model: StackedModel, data: PackData, rules: Rules, n_replicates
         trial.train(1)
         trial.evaluate()
 
-    return peak_bytes(run, data.tokens.device)
+    return peak_bytes(run, data.train.tokens.device)
 
 
 def _drawn_bytes(rules: Rules) -> int:
@@ -140,19 +141,20 @@ def _fastest_size(model: StackedModel, data: PackData, rules: Rules, most: int) 
 
 
 class _Trial:
-    """A launch of new replicates on data of the shapes of a pack: one of its sequences, repeated."""
+    """A launch of new replicates on data of the shapes of a pack: one of its sequences, repeated.
+
+    Of the sets that are evaluated one after the other, only the largest matters.
+    """
 
     def __init__(self, model: StackedModel, data: PackData, rules: Rules, n_replicates: int):
-        batch, device = rules.batch_size, data.tokens.device
+        batch, device = rules.batch_size, data.train.tokens.device
         self.model = model
         self.rules = rules
-        sequence = data.validation_tokens[:1, :1]  # an encoder-decoder refuses what is no chain
-        self.data = PackData(
-            sequence.repeat(1, batch, 1),
-            data.labels.new_zeros(1, batch, data.labels.shape[-1]),
-            sequence.repeat(1, data.validation_tokens.shape[1], 1),
-            torch.zeros_like(data.validation_labels[:1]),
-        )
+        held_out = data.validation, data.confirmation, data.test
+        fitted = min(rules.fitted_examples, data.train.tokens.shape[1])
+        largest = max(fitted, *(one.tokens.shape[1] for one in held_out))
+        train, self.evaluated = (_repeated(data, n) for n in (batch, largest))
+        self.data = PackData(train, train, train, train)
         self.members = [Replicate(0, 0.0, 0, EpochSampler(batch, batch, {}))] * n_replicates
         self.parameters = model.initialise([0] * n_replicates).to(device)
         self.adam = AdamState.of(self.parameters)
@@ -164,12 +166,22 @@ class _Trial:
         )
 
     def evaluate(self) -> None:
-        validation = self.data.validation_tokens, self.data.validation_labels
+        largest = self.evaluated.tokens, self.evaluated.labels
         with reduced(self.rules.precision, self.parameters.device):
-            score(self.model, self.model.views(self.parameters), *validation, self.sets)
+            tally(self.model, self.model.views(self.parameters), *largest, self.sets)
 
     def seconds(self) -> float:
         """Return the processor time of a step."""
         started = time.process_time()
         self.train(1)
         return time.process_time() - started
+
+
+def _repeated(data: PackData, n: int) -> LabelledSet:
+    """Return n times a sequence of a pack; an encoder-decoder refuses what is not a chain."""
+    sequence, labels = data.validation.tokens[:1, :1], data.validation.labels
+    return LabelledSet(
+        sequence.repeat(1, n, 1),
+        labels.new_zeros(1, n, labels.shape[-1]),
+        np.zeros((1, n), np.int64),
+    )

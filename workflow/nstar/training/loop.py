@@ -1,154 +1,21 @@
 """The packed training loop: the replicates of one or several cells at once, each with its own end.
 
 A replicate's numbers depend on its own seed, learning rate and data; on a CPU, bit for bit, never on
-the pack around it.
+the pack around it, nor on where it was interrupted.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from nstar.measures.accuracy import score
 from nstar.models import StackedModel
-from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED
-from nstar.training.device import reduced
-from nstar.training.optimiser import AdamState
+from nstar.training.evidence import evaluate
+from nstar.training.state import TESTED, PackState
 from nstar.training.step import PackData, Replicate, Rules, train_steps
-
-CURVES = (
-    "train_loss",
-    "train_token_accuracy",
-    "train_sequence_accuracy",
-    "validation_loss",
-    "validation_token_accuracy",
-    "validation_sequence_accuracy",
-)
-"""What is recorded at every evaluation; training values are means over the batches since the last."""
-
-PER_REPLICATE = (
-    *("final_parameters", "outcome", "diverged", "n_steps"),
-    *("fitted", "best", "waited", "wall_time_s"),
-)
-"""The fields of `PackState` with a row for each of the R replicates, ended or not."""
-
-
-@dataclass
-class PackState:
-    """All that changes during a run, on the replicates' full axis R unless it says `active`.
-
-    Attributes
-    ----------
-    step : int
-        Steps taken by the replicates that are still active.
-    active : ndarray of int64, shape (R',)
-        Replicates still training; the rows of `parameters` and of `adam`.
-    parameters : Tensor, shape (R', P')
-        The flat buffer; see `StackedModel.initialise`.
-    adam : AdamState
-        Of R' replicates.
-    final_parameters : Tensor, shape (R, P')
-        Rows of the replicates that have ended.
-    outcome : ndarray of int8, shape (R,)
-    diverged : ndarray of bool, shape (R,)
-        The loss became NaN or infinite.
-    n_steps : ndarray of int64, shape (R,)
-    fitted : ndarray of bool, shape (R,)
-    best : ndarray of float64, shape (R,)
-        Best signed success measure on the validation set so far.
-    waited : ndarray of int64, shape (R,)
-        Evaluations without a new best since the training set was fitted.
-    curves : dict of str to list of ndarray (R,)
-        One array per evaluation, NaN for replicates that have ended.
-    snapshots : list of ndarray of float32, shape (R, P')
-        Parameters at the steps of snapshots, NaN for replicates that have ended.
-    wall_time_s : ndarray of float64, shape (R,)
-        Time of training and evaluation; replicates that ran together share it equally.
-    """
-
-    step: int
-    active: np.ndarray
-    parameters: Tensor
-    adam: AdamState
-    final_parameters: Tensor
-    outcome: np.ndarray
-    diverged: np.ndarray
-    n_steps: np.ndarray
-    fitted: np.ndarray
-    best: np.ndarray
-    waited: np.ndarray
-    curves: dict[str, list[np.ndarray]]
-    snapshots: list[np.ndarray]
-    wall_time_s: np.ndarray
-
-    def part(self, rows: slice) -> "PackState":
-        """Return the state of some rows of R, as if they had been a pack of their own."""
-        chosen = (self.active >= rows.start) & (self.active < rows.stop)
-        keep = torch.from_numpy(np.flatnonzero(chosen)).to(self.parameters.device)
-        return PackState(
-            step=self.step,
-            active=self.active[chosen] - rows.start,
-            parameters=self.parameters[keep],
-            adam=self.adam[keep],
-            curves={name: [row[rows] for row in curve] for name, curve in self.curves.items()},
-            snapshots=[snapshot[rows] for snapshot in self.snapshots],
-            **{name: getattr(self, name)[rows] for name in PER_REPLICATE},
-        )
-
-
-def join_states(states: Sequence[PackState]) -> PackState:
-    """Return one state of several that have taken as many steps: the inverse of `PackState.part`."""
-    starts = np.cumsum([0, *(len(state.outcome) for state in states)])
-    active = [state.active + start for state, start in zip(states, starts[:-1], strict=True)]
-    curves = {
-        name: [
-            np.concatenate(rows)
-            for rows in zip(*(state.curves[name] for state in states), strict=True)
-        ]
-        for name in CURVES
-    }
-    snapshots = zip(*(state.snapshots for state in states), strict=True)
-    return PackState(
-        step=states[0].step,
-        active=np.concatenate(active),
-        parameters=torch.cat([state.parameters for state in states]),
-        adam=AdamState.join([state.adam for state in states]),
-        curves=curves,
-        snapshots=[np.concatenate(rows) for rows in snapshots],
-        **{
-            name: _concatenate([getattr(state, name) for state in states]) for name in PER_REPLICATE
-        },
-    )
-
-
-def _concatenate(parts: Sequence[np.ndarray | Tensor]) -> np.ndarray | Tensor:
-    return torch.cat(parts) if isinstance(parts[0], Tensor) else np.concatenate(parts)
-
-
-def initial_state(model: StackedModel, seeds: Sequence[int], device: torch.device) -> PackState:
-    """Return the state before the first step; `seeds` holds the seed of each replicate (R,)."""
-    parameters = model.initialise(seeds).to(device)
-    n = len(seeds)
-    return PackState(
-        step=0,
-        active=np.arange(n),
-        parameters=parameters,
-        adam=AdamState.of(parameters),
-        final_parameters=parameters.clone(),
-        outcome=np.full(n, NOT_FITTED, dtype=np.int8),
-        diverged=np.zeros(n, dtype=bool),
-        n_steps=np.zeros(n, dtype=np.int64),
-        fitted=np.zeros(n, dtype=bool),
-        best=np.full(n, -np.inf),
-        waited=np.zeros(n, dtype=np.int64),
-        curves={name: [] for name in CURVES},
-        snapshots=[],
-        wall_time_s=np.zeros(n),
-    )
+from nstar.verdicts import Verdicts, verdicts
 
 
 def train_pack(
@@ -169,7 +36,7 @@ def train_pack(
     replicates : sequence of Replicate, length R
     rules : Rules
     state : PackState
-        From `initial_state`, or from a checkpoint to resume from.
+        From `initial_state`, from `stored_state`, or from a checkpoint.
     at_once : int
         Most replicates in a launch, at least 1; see `launch_size`. On a CPU no number depends on it.
     after_evaluation : callable
@@ -178,94 +45,111 @@ def train_pack(
     Notes
     -----
     The loss of a launch is the sum over replicates of each one's mean, so gradients never mix.
-    Between two evaluations the pack is trained in launches of equal size, one after the other.
-    Replicates that have ended leave the pack at the evaluation that ends them.
+    Between two evaluations those furthest behind are trained in launches of equal size, one after the
+    other, until they have caught up with the next. Replicates that have ended leave the pack at the
+    evaluation that ends them.
     """
     while len(state.active):
-        n_launches = math.ceil(len(state.active) / at_once)
-        size = math.ceil(len(state.active) / n_launches)
-        last = min(state.step + rules.evaluate_every, rules.max_steps)
-        measured = {name: np.full(len(state.active), np.nan) for name in CURVES}
-        for start in range(0, len(state.active), size):
-            rows = slice(start, start + size)
-            members = [replicates[i] for i in state.active[rows]]
+        step = state.n_steps[state.active]
+        first, last = int(step[0]), int(step[0]) + rules.evaluate_every
+        front = int((step == first).sum())
+        for rows in _launches(front, at_once):
             began = time.perf_counter()
-            for name, values in _run_launch(model, data, members, rules, state, rows, last).items():
-                measured[name][rows] = values
-            share = (time.perf_counter() - began) / len(members)
-            state.wall_time_s[state.active[rows]] += share
-        state.step = last
-        if rules.snapshot_every and last % rules.snapshot_every == 0 and last < rules.max_steps:
-            _take_snapshot(state)
-        _judge(state, measured, rules)
+            own, parameters = state.active[rows], state.parameters[rows]
+            members = [replicates[r] for r in own]
+            adam = state.adam[rows]
+            batch = train_steps(model, data, members, rules, parameters, adam, first, last)
+            found = evaluate(model, data, members, parameters, rules)
+            state.evidence.add(own, last // rules.evaluate_every - 1, batch, found)
+            state.wall_time_s[own] += (time.perf_counter() - began) / len(members)
+        state.n_steps[state.active[:front]] = last
+        ended = _judge(model, replicates, rules, state, front)
+        if ended.any():
+            _test(model, data, replicates, rules, state, state.active[ended], at_once)
+            state.select(np.flatnonzero(~ended))
         after_evaluation(state)
     return state
 
 
-def _run_launch(
+def _launches(n: int, at_once: int) -> Iterator[slice]:
+    """Yield the rows of launches that share out n as evenly as they can."""
+    size = math.ceil(n / math.ceil(n / at_once))
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _judge(
     model: StackedModel,
-    data: PackData,
-    members: Sequence[Replicate],
+    replicates: Sequence[Replicate],
     rules: Rules,
     state: PackState,
-    rows: slice,
-    last_step: int,
-) -> dict[str, np.ndarray]:
-    """Train some rows of the state up to `last_step`, evaluate them; return their `CURVES`."""
-    parameters = state.parameters[rows]
-    training = train_steps(
-        model, data, members, rules, parameters, state.adam[rows], state.step, last_step
+    front: int,
+) -> np.ndarray:
+    """Keep the weights that the evaluation of the first rows asks for; return who has ended (R',)."""
+    own, evidence, rule = state.active[:front], state.evidence, rules.rule
+    last = int(state.n_steps[own[0]])
+    n = last // rules.evaluate_every  # evaluations up to here
+    numbers = evidence.numbers[own, :n]
+    judged = verdicts(numbers, np.full(front, n), rules.evaluate_every, rule)
+    until = [replicates[r].until for r in own]
+    ended = np.array(
+        [
+            by_rule if at is None else last >= at
+            for by_rule, at in zip(judged.ended, until, strict=True)
+        ]
     )
-    sets = torch.tensor([member.data_set for member in members], device=parameters.device)
-    with reduced(rules.precision, parameters.device):
-        validation = score(
-            model, model.views(parameters), data.validation_tokens, data.validation_labels, sets
-        )
-    names = ("loss", "token_accuracy", "sequence_accuracy")
-    values = torch.stack([*training, *(getattr(validation, name) for name in names)])
-    return dict(zip(CURVES, values.cpu().numpy(), strict=True))
+    new = n > evidence.first[own]
+    snapshot = bool(rules.keep_every) and last % rules.keep_every == 0 and last < rule.max_steps
+    wanted = np.array([last in replicates[r].keep for r in own])
+    stays = wanted | (new & (ended | snapshot | _passes_first(numbers, judged, rules)))
+    best = new & (judged.best_at == n - 1)
+    for r in own[best & (state.best_step[own] >= 0)]:
+        del state.kept[r][int(state.best_step[r])]
+    state.best_step[own[best]] = np.where(stays[best], -1, last)
+    rows = np.flatnonzero(stays | best)
+    if len(rows):
+        weights = state.parameters[torch.from_numpy(rows).to(state.parameters.device)]
+        for row, values in zip(rows, weights.cpu().numpy(), strict=True):
+            state.kept[own[row]][last] = {"weights": values[: model.n_parameters].copy()}
+    for row in np.flatnonzero(ended & new & ~judged.diverged):
+        moments = {
+            name: getattr(state.adam, name)[row] for name in ("first_moment", "second_moment")
+        }
+        state.moments[own[row]] = {
+            name: moment[: model.n_parameters].cpu().numpy().copy()
+            for name, moment in moments.items()
+        }
+    return np.concatenate([ended, np.zeros(len(state.active) - front, bool)])
 
 
-def _take_snapshot(state: PackState) -> None:
-    shape = (len(state.outcome), state.parameters.shape[1])
-    snapshot = np.full(shape, np.nan, dtype=np.float32)
-    snapshot[state.active] = state.parameters.cpu().numpy()
-    state.snapshots.append(snapshot)
+def _passes_first(numbers: np.ndarray, judged: Verdicts, rules: Rules) -> np.ndarray:
+    """Return whose last evaluation is the first pass, by the rule or by its published form (R,)."""
+    last = numbers.shape[1] - 1
+    published = rules.rule.published()
+    passes = published.passes(published.value(numbers, "validation"))  # (R, E)
+    first = passes[:, last] & ~passes[:, :last].any(axis=1)
+    return first | ((judged.learnt_at == last) & (rules.rule.at == "best"))
 
 
-def _judge(state: PackState, measured: dict[str, np.ndarray], rules: Rules) -> None:
-    """Record an evaluation and end the replicates whose time has come."""
-    active = state.active
-    for name in CURVES:
-        curve = np.full(len(state.outcome), np.nan)
-        curve[active] = measured[name]
-        state.curves[name].append(curve)
-    state.n_steps[active] = state.step
-    state.fitted[active] |= rules.passes(measured[f"train_{rules.success_measure}"])
-    validation = measured[f"validation_{rules.success_measure}"]
-    diverged = ~np.isfinite(measured["train_loss"] + measured["validation_loss"])
-    learnt = rules.passes(validation) & ~diverged
-    if rules.success_at == "best":
-        learnt |= state.outcome[active] == LEARNT
-    better = rules.gain(validation) > state.best[active]
-    state.best[active] = np.maximum(state.best[active], rules.gain(validation))
-    state.waited[active] = np.where(better | ~state.fitted[active], 0, state.waited[active] + 1)
-    state.diverged[active] = diverged
-    state.outcome[active] = np.where(state.fitted[active], NOT_GENERALISED, NOT_FITTED)
-    state.outcome[active[learnt]] = LEARNT
-    ended = diverged | (state.step >= rules.max_steps)
-    if rules.stop_on_success:
-        ended |= learnt
-    if rules.patience is not None:
-        ended |= state.waited[active] >= rules.patience
-    if ended.any():
-        _compact(state, ended)
-
-
-def _compact(state: PackState, ended: np.ndarray) -> None:
-    """Move the rows of ended replicates out of the pack."""
-    state.final_parameters[state.active[ended]] = state.parameters[ended]
-    keep = torch.from_numpy(np.flatnonzero(~ended)).to(state.parameters.device)
-    state.parameters = state.parameters[keep]
-    state.adam = state.adam[keep]
-    state.active = state.active[~ended]
+def _test(
+    model: StackedModel,
+    data: PackData,
+    replicates: Sequence[Replicate],
+    rules: Rules,
+    state: PackState,
+    ended: np.ndarray,
+    at_once: int,
+) -> None:
+    """Score the kept weights of replicates that have ended on the test set."""
+    kept = [(r, entry) for r in ended for entry in state.kept[r].values()]
+    for part in _launches(len(kept), at_once) if kept else ():
+        own = np.array([r for r, _ in kept[part]])
+        entries = [entry for _, entry in kept[part]]
+        parameters = state.parameters.new_zeros(len(own), state.parameters.shape[1])
+        weights = np.stack([entry["weights"] for entry in entries])
+        parameters[:, : model.n_parameters] = torch.from_numpy(weights).to(parameters.device)
+        members = [replicates[r] for r in own]
+        found = evaluate(model, data, members, parameters, rules, ("test",))["test"]
+        for place, entry in enumerate(entries):
+            entry |= {name: np.array(getattr(found, name)[place]) for name in TESTED}
+        state.evidence.add_sizes(own, "test", found)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from nstar.training.device import Precision, reduced
 from nstar.training.optimiser import AdamState, PackedAdam
 from nstar.training.sampler import EpochSampler, FreshSampler
 from nstar.training.schedule import Schedule
+from nstar.verdicts import Rule
 
 FRESH_STEPS = 16
 """Steps whose fresh batches are drawn together; no number depends on it."""
@@ -25,50 +25,29 @@ class Rules:
 
     Attributes
     ----------
-    batch_size, max_steps, evaluate_every : int
+    batch_size, evaluate_every : int
         As in the configuration; a batch is never larger than the training set.
-    patience : int or None
-        Evaluations without a new best, once the training set is fitted, after which a replicate
-        ends; None lets it go on to `max_steps`.
-    success_measure : {"loss", "token_accuracy", "sequence_accuracy"}
-    success_threshold : float
-        Reached from above by a loss, from below by an accuracy.
-    success_at : {"best", "final"}
-        Which evaluation of a run decides.
-    stop_on_success : bool
-        Whether a replicate ends when it has learnt; false where the final evaluation decides.
+    rule : nstar.verdicts.Rule
+        Ends runs; its `max_steps` is a multiple of `evaluate_every`.
     optimiser : dict
         Keyword arguments of `PackedAdam`.
     schedule : Schedule
+    fitted_examples : int
+        Most training sequences that an evaluation looks at.
     precision : {"float32", "tf32", "bfloat16"}
         See `prepare_device`.
-    snapshot_every : int or None
-        Distance of the steps whose parameters are kept, a multiple of `evaluate_every`.
+    keep_every : int or None
+        Distance of the steps below `max_steps` whose weights are kept, a multiple of `evaluate_every`.
     """
 
     batch_size: int
-    max_steps: int
     evaluate_every: int
-    patience: int | None
-    success_measure: Literal["loss", "token_accuracy", "sequence_accuracy"]
-    success_threshold: float
+    rule: Rule
     optimiser: dict
     schedule: Schedule
+    fitted_examples: int = 2000
     precision: Precision = "float32"
-    snapshot_every: int | None = None
-    success_at: Literal["best", "final"] = "best"
-    stop_on_success: bool = True
-
-    def passes(self, values: np.ndarray) -> np.ndarray:
-        """Return where the success measure is on the right side of its threshold; NaN is not."""
-        if self.success_measure == "loss":
-            return values <= self.success_threshold
-        return values >= self.success_threshold
-
-    def gain(self, values: np.ndarray) -> np.ndarray:
-        """Return the success measure with a sign such that more is better, NaN as -inf."""
-        signed = -values if self.success_measure == "loss" else values
-        return np.where(np.isnan(signed), -np.inf, signed)
+    keep_every: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,42 +56,66 @@ class Replicate:
 
     Attributes
     ----------
-    seed : int
-        Of its dropout; its initial parameters are made from the same (`initial_state`).
+    noise_seed : int
+        Of its dropout.
     learning_rate : float
     data_set : int
         Which of the sets of `PackData` it sees.
     sampler : EpochSampler or FreshSampler
         The order in which it sees them, and how many: the first N; or what it sees instead of them.
+    until : int or None
+        Step at which it ends, whatever the rule says; None leaves its end to the rule.
+    keep : tuple of int
+        Steps whose weights are kept in any case.
     """
 
-    seed: int
+    noise_seed: int
     learning_rate: float
     data_set: int
     sampler: EpochSampler | FreshSampler
+    until: int | None = None
+    keep: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
-class PackData:
-    """What the replicates of a pack see; tensors of int64 on the device of the run.
-
-    Labels are those of the last T' <= T positions, -100 where nothing is asked for, or float32, see
-    `nstar.measures.accuracy.compare`; every sequence has one. The loss of a batch is the mean over its
-    labels. Where every batch is fresh, the training sets are there for their shapes alone.
+class LabelledSet:
+    """Sequences with their labels, in one set for each of S seeds.
 
     Attributes
     ----------
-    tokens : Tensor, shape (S, N, T)
-        S training sets of as many sequences as the largest budget asks for.
-    labels : Tensor, shape (S, N, T')
-    validation_tokens : Tensor, shape (S, V, T)
-    validation_labels : Tensor, shape (S, V, T')
+    tokens : Tensor of int64, shape (S, n, T)
+    labels : Tensor, shape (S, n, T')
+        Those of the last T' <= T positions, -100 where nothing is asked for, or float32, see
+        `nstar.measures.accuracy.compare`; every sequence has one.
+    lengths : ndarray of int64, shape (S, n)
+        Which of the lengths of the task each sequence has, from 0; on the host.
     """
 
     tokens: Tensor
     labels: Tensor
-    validation_tokens: Tensor
-    validation_labels: Tensor
+    lengths: np.ndarray
+
+
+@dataclass(frozen=True)
+class PackData:
+    """What the replicates of a pack see, on the device of the run.
+
+    The loss of a batch is the mean over its labels.
+
+    Attributes
+    ----------
+    train : LabelledSet
+        As many sequences as the largest budget asks for. Where every batch is fresh, those that are
+        drawn first: evaluations look at them.
+    validation, confirmation, test : LabelledSet
+    n_lengths : int
+    """
+
+    train: LabelledSet
+    validation: LabelledSet
+    confirmation: LabelledSet
+    test: LabelledSet
+    n_lengths: int = 1
 
 
 def train_steps(
@@ -139,13 +142,13 @@ def train_steps(
     )
     views = {name: part.requires_grad_() for name, part in model.views(parameters).items()}
     padding = parameters.new_zeros(n_members, parameters.shape[1] - model.n_parameters)
-    read_from = data.tokens.shape[-1] - data.labels.shape[-1]
+    read_from = data.train.tokens.shape[-1] - data.train.labels.shape[-1]
     totals = torch.zeros(3, n_members, dtype=torch.float64, device=device)
     batches = _batches(data, members, first_step, last_step)
     for step, (tokens, labels) in enumerate(batches, start=first_step):
         dropout = None
         if model.dropout_rate:
-            seeds = [member.seed for member in members]
+            seeds = [member.noise_seed for member in members]
             dropout = Dropout(model.dropout_rate, seeds, step, device)
         with reduced(rules.precision, device):
             logits = model.forward(views, tokens, read_from, dropout)  # (R, B, T', C)
@@ -158,7 +161,9 @@ def train_steps(
         totals[0] += losses.detach()
         totals[1] += right.double().sum((1, 2)) / asked.sum((1, 2))
         totals[2] += (right | ~asked).all(-1).double().mean(1)
-    known = totals[0].isfinite() & (not data.labels.is_floating_point())  # argmax of NaN is a guess
+    known = totals[0].isfinite() & (
+        not data.train.labels.is_floating_point()
+    )  # argmax of NaN is a guess
     totals[1:, ~known] = torch.nan
     return totals / (last_step - first_step)
 
@@ -167,12 +172,12 @@ def _batches(
     data: PackData, members: Sequence[Replicate], first_step: int, last_step: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield tokens (R, B, T) and labels (R, B, T') of each step."""
-    device = data.tokens.device
+    device = data.train.tokens.device
     if isinstance(members[0].sampler, EpochSampler):
         order = _draw_order(members, first_step, last_step).to(device)
         sets = torch.tensor([member.data_set for member in members], device=device)[:, None]
         for i in range(last_step - first_step):
-            yield data.tokens[sets, order[:, i]], data.labels[sets, order[:, i]]
+            yield data.train.tokens[sets, order[:, i]], data.train.labels[sets, order[:, i]]
         return
     samplers = {id(member.sampler): member.sampler for member in members}
     places = {key: place for place, key in enumerate(samplers)}

@@ -19,10 +19,17 @@ import numpy as np
 import pandas as pd
 
 from nstar.errors import ArtifactError
-from nstar.outcomes import LEARNT, NOT_FITTED, NOT_GENERALISED, OUTCOMES
 from nstar.subjects.axis import Axis
 from nstar.tables import read_tables
 from nstar.tables.selection import CURVE, LAW, SETTING, STRATUM
+from nstar.verdicts import (
+    LEARNT,
+    NOT_FITTED,
+    NOT_GENERALISED,
+    OUTCOMES,
+    UNDECIDED,
+    UNDECIDED_NOT_FITTED,
+)
 
 
 def judged_along(axis: Mapping[str, Any], cells: pd.DataFrame, results: Path) -> pd.DataFrame:
@@ -99,9 +106,9 @@ def cells_along(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         `budget` is the value on the axis, and `model` the family; `n_states` is 1 of tasks with
-        questions, which have none. Along steps a replicate has a row for each evaluation of the whole
-        training: it has learnt there if it had by then, also where it ended at its success or diverged.
-        Rows are sorted by curve and value.
+        questions, which have none. On other axes than the budget every run counts as fitted. Along steps
+        a replicate has a row for each evaluation of the whole training: it has learnt there if it had by
+        then, also where it ended at its success or diverged. Rows are sorted by curve and value.
     """
     texts = cells["task"].isin(axis["texts"])
     if texts.any():  # a vocabulary is not a set of states
@@ -109,11 +116,28 @@ def cells_along(axis: Mapping[str, Any], cells: pd.DataFrame) -> pd.DataFrame:
     if axis["name"] == "budget":
         return cells
     along = _at_steps(axis, cells) if axis["name"] == "steps" else _by_family(axis, cells)
-    failed = along["outcome"] == OUTCOMES[NOT_FITTED]
-    along["outcome"] = along["outcome"].mask(failed, OUTCOMES[NOT_GENERALISED])
+    failed = {
+        OUTCOMES[NOT_FITTED]: OUTCOMES[NOT_GENERALISED],
+        UNDECIDED_NOT_FITTED: UNDECIDED,
+    }
+    for name in along.columns.intersection(["outcome", "strict_outcome", "published_outcome"]):
+        along[name] = along[name].replace(failed)
+    along["fitted_at"] = pd.array([0] * len(along), dtype="Int64")
     ranks = {name: pd.factorize(along[name])[0] for name in ("model", *SETTING)}
     order = pd.DataFrame(ranks | {name: along[name] for name in ("length", "budget")})
     return along.loc[order.sort_values(list(order), kind="stable").index].reset_index(drop=True)
+
+
+def outcomes_by(rule: str, cells: pd.DataFrame) -> pd.Series:
+    """Return the outcomes of runs by another form of the rule, "strict" or "published".
+
+    A run that this form would have trained on counts as what it was at its end: it has not learnt.
+    """
+    so_far = {
+        UNDECIDED: OUTCOMES[NOT_GENERALISED],
+        UNDECIDED_NOT_FITTED: OUTCOMES[NOT_FITTED],
+    }
+    return cells[f"{rule}_outcome"].replace(so_far)
 
 
 def one_per_replicate(axis: Axis, cells: pd.DataFrame) -> pd.DataFrame:

@@ -19,12 +19,12 @@ def demand_tables(
     axis = axis_job(study)
     judge = axis.get("judge")
     judged = judge_cells(judge, cells, block_tables[judge["table"]]) if judge else cells
+    fresh = bool((cells["budget"] == FRESH).any())
     curves = pd.DataFrame(columns=list(LEARNING_CURVES))
     if not study.axis.one_run:  # the best of a run is that of no single number of steps
-        fresh = bool((cells["budget"] == FRESH).any())
         curves = tabulate_curves(study, cells_along(axis, cells), fresh)
     return {
-        "thresholds": find_thresholds(study, cells_along(axis, judged)),
+        "thresholds": find_thresholds(study, cells_along(axis, judged), fresh),
         "lengths": count_lengths(study, cells),
         "learning_curves": curves,
     }

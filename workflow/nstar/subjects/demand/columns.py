@@ -53,8 +53,18 @@ THRESHOLDS: Mapping[str, Column] = {
     "n_available": Column(
         "int64",
         "sequences",
-        "training sequences that exist at this length, validation set apart; along other axes, which "
+        "training sequences that exist at this length, sets held out apart; along other axes, which "
         "nothing bounds, 2^63 - 1",
+    ),
+    "least_set": Column(
+        "int64",
+        "sequences",
+        "size of the smallest set that the outcomes behind the row were judged on: validation, and "
+        "confirmation where the rule asks for it, and of these the length with the fewest where it asks "
+        "for every length or position; below 30 an outcome rests on little",
+    ),
+    "other_least_set": Column(
+        "int64", "sequences", "the same of the other rule that `robustness` judges by"
     ),
     "n_budgets": Column("int64", "1", "budgets tried"),
     "n_replicates": Column("int64", "1", "replicates the row rests on, over all budgets"),
@@ -111,6 +121,12 @@ EXPONENTS: Mapping[str, Column] = {
         "1",
         "thresholds of the model (curve and seed) at least half of the sequences that exist",
     ),
+    "n_small_sets": Column(
+        "int64",
+        "1",
+        "curves of the model whose outcomes were judged on a set of fewer than 30 sequences, see "
+        "`least_set` of `thresholds`",
+    ),
     "run_scale": Column(
         "float64", "log sequences", "s, logistic scale of the success of runs about their curve"
     ),
@@ -145,11 +161,17 @@ ROBUSTNESS: Mapping[str, Column] = {
         "1",
         "what the fit leaves out: `limited_by_steps` and `near_space`, the thresholds so flagged; "
         "`near_space_lengths`, every task and length at which some threshold is near the size of the "
-        "space",
+        "space; `strict_rule`, or `published_rule` where the study's own rule is the strict one: "
+        "nothing, but the same runs judged by the other rule, see `strict_outcome` of `cells`",
     ),
     **EXPONENTS,
+    "n_undecided": Column(
+        "int64",
+        "1",
+        "replicates that the other rule would have trained on; they count as not learnt. 0 in other rows",
+    ),
 }
-"""As `EXPONENTS`, for fits that leave doubtful thresholds out."""
+"""As `EXPONENTS`, for fits that leave doubtful thresholds out, and for another rule of success."""
 
 CHECKS: Mapping[str, Column] = {
     "supervision": SUPERVISION,
@@ -249,6 +271,7 @@ DEMAND: Mapping[str, Column] = {
     "n_not_fitted": Column(
         "int64", "1", "runs left out because no learning rate fitted even the training set"
     ),
+    "least_set": THRESHOLDS["least_set"],
     "method": EXPONENTS["method"],
 }
 """One row per curve: its demand, and how that depends on the number of seeds."""
@@ -294,6 +317,7 @@ SHARING: Mapping[str, Column] = {
     "kind": Column("str", "1", _KIND_OF_BOUND),
     "n_used": Column("int64", "1", "lengths in the sum"),
     "n_censored": Column("int64", "1", "censored demands, the joint one included"),
+    "least_set": THRESHOLDS["least_set"],
     "reason": _CENSORED_REASON,
     "method": EXPONENTS["method"],
 }
@@ -344,8 +368,7 @@ STEPS: Mapping[str, Column] = {
         "float64",
         "sequences",
         "largest budget below N* (or of all, if none succeeds) that failed although some replicate "
-        "fitted its training set by the end of all steps, which is when that is known; 0 if there is "
-        "none",
+        "fitted its training set within these steps; 0 if there is none",
     ),
     "upper": THRESHOLDS["upper"],
     "censoring": THRESHOLDS["censoring"],
@@ -384,7 +407,7 @@ COMPOSITION: Mapping[str, Column] = {
     "budget": BUDGET,
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
-    "n_not_generalised": Column("int64", "1", "how many passed on the training batches only"),
+    "n_not_generalised": Column("int64", "1", "how many passed on the training set only"),
     "n_not_fitted": Column("int64", "1", "how many passed on neither"),
     "n_diverged": Column(
         "int64", "1", "how many diverged, whichever of the three they count among"
@@ -500,7 +523,7 @@ TABLES = {
         EXPONENTS,
     ),
     "robustness": Table(
-        "the same for fits that leave doubtful thresholds out.",
+        "the same for fits that leave doubtful thresholds out, and for another rule of success.",
         ROBUSTNESS,
     ),
     "checks": Table(

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nstar.outcomes import LEARNT, NOT_FITTED, OUTCOMES
 from nstar.stats import (
     bracket_ratio,
     bracket_sharing_factor,
@@ -24,6 +23,7 @@ from nstar.subjects.demand.selection import chosen_replicates
 from nstar.tables import TABLES, read_table, write_table
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
+from nstar.verdicts import LEARNT, OUTCOMES
 
 STEP_PARTS = (8, 4, 2, 1)
 """The smaller budgets of steps are these parts of the whole."""
@@ -49,6 +49,7 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     demand = read_table(tables / "demand.csv", "demand")
     thresholds = thresholds[thresholds["rule"] == "any"]
+    least_sets = thresholds.set_index(CURVE_PLACE)["least_set"].to_dict()
     demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
     shortest, training = job["shortest_length"], job["training"]
     curves = list(cells.groupby(CURVE_PLACE, sort=False))
@@ -59,7 +60,7 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
             for curve in demands["any"]
             for rule in demands
             if job["axis"]["name"] == "budget"  # what lengths share is data
-            for row in sharing_rows(curve, shortest, rule, demands[rule])
+            for row in sharing_rows(curve, shortest, rule, demands[rule], least_sets)
         ],
         "ratios": ratio_rows(list(dict.fromkeys(cells["model"])), demands),
         "steps": [
@@ -109,7 +110,11 @@ def half_demands(demand: pd.DataFrame, thresholds: pd.DataFrame) -> dict[tuple, 
 
 
 def sharing_rows(
-    curve: tuple, shortest: int, rule: str, demands: Demands
+    curve: tuple,
+    shortest: int,
+    rule: str,
+    demands: Demands,
+    least_sets: Mapping[tuple, int],
 ) -> Iterable[dict[str, Any]]:
     """Yield the sharing factor of a joint curve, if there is a curve of some single length for it."""
     place = dict(zip(CURVE_PLACE, curve, strict=True))
@@ -121,7 +126,9 @@ def sharing_rows(
     missing = [length for length in lengths if keys[length] not in demands]
     if len(missing) == len(lengths):
         return
+    behind = [curve, *(key for key in keys.values() if key in demands)]
     row = {**place, "shortest": shortest, "rule": rule}
+    row["least_set"] = min(least_sets[key] for key in behind)
     if missing:
         reason = f"No curve of length {', '.join(map(str, missing))} alone."
         known = [demands[keys[length]] for length in lengths if length not in missing]
@@ -210,10 +217,10 @@ def step_rows(
             unknown = {"n_star": np.nan, "lower": 0.0, "upper": np.inf, "censoring": "unknown"}
             yield row | unknown | {"reason": reason}
             continue
-        marked = curve.assign(
-            learnt=(curve["learnt_at"] <= n_steps).fillna(False),
-            fitted=curve["outcome"] != OUTCOMES[NOT_FITTED],
+        learnt, fitted = (
+            (curve[name] <= n_steps).fillna(False) for name in ("learnt_at", "fitted_at")
         )
+        marked = curve.assign(learnt=learnt, fitted=learnt | fitted)
         by_budget = marked.groupby("budget")[["learnt", "fitted"]].any()
         found = find_threshold(
             by_budget.index,

@@ -27,14 +27,16 @@ from nstar.stats import (
     make_card,
 )
 from nstar.subjects.axis import AXES
-from nstar.subjects.demand.along import judged_along, law_columns
+from nstar.subjects.demand.along import judged_along, law_columns, outcomes_by
 from nstar.subjects.demand.checks import check_fits
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
-from nstar.subjects.demand.selection import near_space, runs_by_seed
+from nstar.subjects.demand.selection import near_space, runs_by_seed, small_sets
+from nstar.subjects.demand.thresholds import thresholds_by_seed
 from nstar.tables import columns_of, read_table, write_table
 from nstar.tables.selection import CURVE, PLACE, stratum_of
+from nstar.verdicts import UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
@@ -43,8 +45,8 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold) and ``fit``
-        (options).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold), ``fit``
+        (options) and ``other_rule``, "strict" or "published".
     results : Path
 
     Notes
@@ -55,8 +57,9 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     tables = results / "tables"
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    axis = AXES[job["axis"]["name"]]
     runs = runs_by_seed(cells, job["success"]["measure"])
-    if AXES[job["axis"]["name"]].one_run:
+    if axis.one_run:
         runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
     curves = read_table(tables / "learning_curves.csv", "learning_curves")
@@ -68,6 +71,11 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         asked = dict(zip(names, law, strict=True))
         chosen = stratum_of(thresholds, law)
         tables_of_part, card = analyse(part, chosen, job)
+        # When another rule was passed first, cells do not say; and a judge has one rule of its own.
+        if not (axis.one_run or "judge" in job["axis"]):
+            rows, fits = fit_other_rule(stratum_of(cells, law), chosen, job)
+            tables_of_part["robustness"] += rows
+            card["robustness"] |= fits
         tables_of_part["learning_exponents"], card["learning_curves"] = fit_learning_curves(
             stratum_of(cells, law),
             stratum_of(curves, law),
@@ -128,7 +136,7 @@ def analyse(
             {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence, words
         )
         rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
-        robustness += [{"left_out": left_out, **row} for row in rows]
+        robustness += [{"left_out": left_out, "n_undecided": 0, **row} for row in rows]
 
     tables = {
         "exponents": exponents,
@@ -136,7 +144,9 @@ def analyse(
         "checks": checks,
         "forms": [row for name in parts for row in _form_rows(name, forms[name])],
         "demand": [
-            row for name, part in parts.items() for row in _demand_rows(name, part, demands[name])
+            row
+            for name, part in parts.items()
+            for row in _demand_rows(name, part, demands[name], thresholds)
         ],
     }
     cards = {
@@ -148,6 +158,35 @@ def analyse(
         "checks": check_fits_by_name,
     }
     return tables, cards
+
+
+def fit_other_rule(
+    cells: pd.DataFrame, thresholds: pd.DataFrame, job: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return rows of robustness by another rule of success, and the fits behind them.
+
+    A run that the other rule would have trained on has not learnt with the steps that it had.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and replicate of a stratum, along the axis.
+    thresholds, job
+        As of `analyse`.
+    """
+    confidence, other = job["fit"]["confidence"], job["other_rule"]
+    axis = AXES[job["axis"]["name"]]
+    judged = cells.assign(outcome=outcomes_by(other, cells))
+    undecided = cells[f"{other}_outcome"].isin([UNDECIDED, UNDECIDED_NOT_FITTED])
+    runs = runs_by_seed(judged, job["success"]["measure"])
+    parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
+    fits = _fit_models(parts, confidence, words_of(job))
+    rows = _rows(fits, thresholds_by_seed(judged, thresholds, axis), runs, confidence)
+    left_out = f"{other}_rule"
+    for row in rows:
+        models = [row["model"], row["minus_model"]]
+        row["n_undecided"] = int(undecided[cells["model"].isin(models)].sum())
+    return [{"left_out": left_out, **row} for row in rows], {left_out: fits}
 
 
 def _fit_models(
@@ -196,6 +235,7 @@ def _rows(
         row["n_not_fitted"] = int((~runs.loc[runs["model"].isin(models), "fitted"]).sum())
         row["n_limited_by_steps"] = int(part["limited_by_steps"].sum())
         row["n_near_space"] = int(near_space(part).sum())
+        row["n_small_sets"] = len(part[small_sets(part)].drop_duplicates(CURVE))
     return rows + pairs
 
 
@@ -254,11 +294,12 @@ def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:
 
 
 def _demand_rows(
-    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...]
+    model: str, runs: pd.DataFrame, demands: tuple[Demand, ...], thresholds: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Return one row per curve of a model, with its demand and that of any of its seeds."""
     n_seeds = runs.groupby(PLACE)["seed"].nunique()
     n_not_fitted = (~runs["fitted"]).groupby([runs[name] for name in PLACE]).sum()
+    least_sets = thresholds[thresholds["model"] == model].groupby(PLACE)["least_set"].min()
     rows = []
     for demand in demands:
         place = demand.curve[1:]
@@ -274,6 +315,7 @@ def _demand_rows(
                 "any_lower": any_seed.lower,
                 "any_upper": any_seed.upper,
                 "n_not_fitted": int(n_not_fitted[place]),
+                "least_set": int(least_sets[place]),
             }
         )
     return rows

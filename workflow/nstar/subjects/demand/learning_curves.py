@@ -101,7 +101,7 @@ def chance_levels(pool: Pool, supervision: Supervision, squared: bool) -> dict[s
     """
     guess = pool.task.guess(pool.length)
     losses = guess.accuracy * (1 - guess.accuracy) if squared else guess.loss
-    counts = np.array(pool.held_out, dtype=float)
+    counts = np.array(pool.sizes("validation"), dtype=float)
     asked = [slice(n - 1 if supervision == "outcome" else 0, n) for n in pool.lengths]
     n_labels = np.array([asked_of.stop - asked_of.start for asked_of in asked]) @ counts
 

@@ -8,6 +8,7 @@ from nstar.study import Study
 from nstar.subjects.axis import BUDGET
 from nstar.tables.selection import CURVE, CURVE_PLACE
 from nstar.tasks import Pool
+from nstar.verdicts import Rule
 
 SCORE_LIMIT = 1e-3
 """Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
@@ -142,6 +143,23 @@ def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
 def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
     """Return the checks that disagree, or come to another conclusion."""
     return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]
+
+
+SMALL_SET = 30
+"""Sequences; what rests on a set of fewer is marked."""
+
+
+def least_set(rule: Rule, pool: Pool) -> int:
+    """Return the size of the smallest set that a rule reads, or of its smallest length."""
+    names = ("validation", "confirmation") if rule.confirm else ("validation",)
+    if rule.over == "mean":
+        return min(map(pool.size, names))
+    return min(size for name in names for size in pool.sizes(name) if size)
+
+
+def small_sets(table: pd.DataFrame) -> pd.Series:
+    """Return where outcomes were judged on a set of fewer than `SMALL_SET` sequences."""
+    return table["least_set"] < SMALL_SET
 
 
 def n_available(study: Study, pool: Pool) -> int:

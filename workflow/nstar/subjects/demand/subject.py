@@ -19,6 +19,12 @@ def _introduction(study):
     )
 
 
+def _other_rule(study):
+    """Return the form of the rule of success that robustness judges by."""
+    rule = study.training.rule
+    return "strict" if rule.other() == rule.strict() else "published"
+
+
 def _success(study):
     """Return the accuracy, or loss, that decides whether a replicate has learnt, and its threshold."""
     if study.subject.judge:
@@ -59,7 +65,7 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 4, "comparison": 1, "figures": 3, "findings": 4},
+    recipes={"fit": 5, "comparison": 2, "figures": 4, "findings": 5},
     collected=("thresholds", "lengths", "learning_curves"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
@@ -71,6 +77,7 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "success": _success(study),
+                "other_rule": _other_rule(study),
                 "fit": study.fit.model_dump(mode="json"),
             },
             reads=("cells", "thresholds", "learning_curves"),

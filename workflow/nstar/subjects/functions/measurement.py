@@ -19,6 +19,7 @@ from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs
 from nstar.models import StackedModel
 from nstar.seeds import derive_seed, numpy_generator
+from nstar.store.parts import with_moments
 from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tasks import Task
 from nstar.tasks.functions.boolean_function import all_inputs
@@ -73,7 +74,7 @@ def measure_functions(
     options : mapping
         Those of ``evaluation.function``.
     trained : xarray.Dataset
-        The store of the block; see `nstar.store.schemas.CELL`.
+        What the study reads of the block; see `nstar.store.parts.view`.
     tasks : mapping of int to Task
         By seed.
     model : StackedModel
@@ -85,10 +86,12 @@ def measure_functions(
     -------
     xarray.Dataset
         The optional variables of `nstar.store.schemas.EVALUATION`, the last moment the final weights.
+        A run that ended before others has blank moments before its last one.
     """
     length, supervision = specification["length"], specification["supervision"]
-    shortest = length + 1 - len(specification["held_out"])
+    shortest = length + 1 - len(specification["sets"])
     inputs, perturbations = Inputs.of(length, options), perturbations_of(options)
+    most = trained.sizes.get("snapshot", 0) + 1
     measured: list[xr.Dataset] = []
     sets: dict[Task, _Sets] = {}
     for replicate, (seed, rate) in enumerate(
@@ -108,7 +111,7 @@ def measure_functions(
                 _measure(model, flat, sets[task], perturbations, seeds[rows], options["draws"])
             )
         variables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        measured.append(_as_dataset(variables, steps, sets[task].target))
+        measured.append(with_moments(_as_dataset(variables, steps, sets[task].target), most))
     kinds = [PERTURBATIONS.index(one.kind) for one in perturbations]
     codes = list(range(len(PERTURBATIONS)))
     meaning = {"flag_values": codes, "flag_meanings": " ".join(PERTURBATIONS)}
@@ -123,8 +126,9 @@ def _weights_of(replicate: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Return parameters (M, P) and steps (M,) of the snapshots of a replicate, and its last ones."""
     weights, steps = [replicate["parameters"].values], [int(replicate["n_steps"])]
     if "snapshot_step" in replicate:
-        weights = [*replicate["snapshot_parameters"].values, *weights]
-        steps = [*replicate["snapshot_step"].values, *steps]
+        before = replicate["snapshot_step"].values < steps[0]
+        weights = [*replicate["snapshot_parameters"].values[before], *weights]
+        steps = [*replicate["snapshot_step"].values[before], *steps]
     return np.stack(weights), np.array(steps)
 
 

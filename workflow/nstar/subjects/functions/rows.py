@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nstar.outcomes import LEARNT, OUTCOMES
 from nstar.study import Study
 from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tables import TABLES
 from nstar.tables.selection import REPLICATE
+from nstar.verdicts import LEARNT, OUTCOMES
 
 AXES = {
     "measures": ["moment"],
@@ -37,14 +37,18 @@ def function_rows(
         Rows of the block in the table of cells, those that the study takes, indexed by their place in
         the stores.
     trained, evaluated : xarray.Dataset
-        The stores of the block and of its evaluation.
+        What the study reads of the block and of its evaluation.
     """
     converged_loss = study.evaluation.function.converged_loss
     last = evaluated.sizes["moment"] - 1
-    evaluated = evaluated.rename(RENAMED).assign_coords(
-        perturbation=np.arange(evaluated.sizes["perturbation"]),
-        degree=np.arange(evaluated.sizes["degree"]),
-        moment=np.arange(last + 1),
+    evaluated = (
+        evaluated.drop_vars("step")
+        .rename(RENAMED)
+        .assign_coords(
+            perturbation=np.arange(evaluated.sizes["perturbation"]),
+            degree=np.arange(evaluated.sizes["degree"]),
+            moment=np.arange(last + 1),
+        )
     )
     kinds = np.array(PERTURBATIONS)[evaluated["perturbation_kind"].values]
     made: dict[str, list[pd.DataFrame]] = {name: [] for name in AXES}
@@ -55,6 +59,7 @@ def function_rows(
         for name, axes in AXES.items():
             measured = [key for key in TABLES[name] if key in own.variables and key not in axes]
             rows = own[measured].to_dataframe(dim_order=axes).reset_index()
+            rows = rows[rows["step"] >= 0]  # the run ended before the others
             rows["final"] = rows["moment"] == last
             if name == "sharpness":
                 rows["perturbation"] = kinds[rows["perturbation"]]

@@ -11,10 +11,12 @@ from nstar.subjects.axis import Axis
 from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.findings.readings import CHECKS
 from nstar.subjects.demand.selection import (
+    SMALL_SET,
     chosen_replicates,
     contradictions,
     near_floor,
     near_space,
+    small_sets,
 )
 from nstar.tables.selection import CURVE
 
@@ -88,6 +90,7 @@ def find_warnings(
             (title, "curve", meaning, _name_curves(thresholds[mask]))
             for title, meaning, mask in _doubtful_curves(thresholds, axis)
         ),
+        *_seen_in_training(cells),
         ("Diverged", "replicate", "the loss became NaN or infinite", diverged),
         (
             "Contradicted",
@@ -112,6 +115,26 @@ def find_warnings(
         ("Not converged", "fit", "no interval is given", _name_fits(failed_fits)),
     ]
     return [dict(zip(("title", "unit", "meaning", "lines"), entry, strict=True)) for entry in found]
+
+
+SEEN = 0.05
+"""Share of validation sequences seen in training from which on a cell is named."""
+
+
+def _seen_in_training(cells: pd.DataFrame) -> list[tuple[str, str, str, list[str]]]:
+    """Return the warning that fresh batches have shown validation sequences, where batches are fresh."""
+    if not (cells["validation_seen"] > 0).any():
+        return []
+    most = cells.groupby(CURVE, sort=False)["validation_seen"].max()
+    lines = [
+        f"{curve_name(dict(zip(CURVE, curve, strict=True)))}: {share:.0%}"
+        for curve, share in most[most > SEEN].items()
+    ]
+    meaning = (
+        f"batches are drawn from all sequences, and more than {SEEN:.0%} of those of the validation set "
+        "were among them: what passes there may have been seen"
+    )
+    return [("Validated on what training has seen", "curve", meaning, lines)]
 
 
 _OF_DATA = {"Unknown", "Near the size of the space", "Limited by steps"}
@@ -148,6 +171,12 @@ def _doubtful_curves(thresholds: pd.DataFrame, axis: Axis) -> list[tuple[str, st
             "can seem to grow more slowly with length, and faster with the number of states, than it "
             "does",
             near_floor(thresholds),
+        ),
+        (
+            "Small sets",
+            f"outcomes were judged on a set of fewer than {SMALL_SET} sequences, so that some of those "
+            f"that count as learnt may not have; {symbol} can be too small",
+            small_sets(thresholds),
         ),
         (
             "Limited by steps",

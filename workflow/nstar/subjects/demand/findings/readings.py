@@ -53,7 +53,8 @@ def _basis(row: Any, axis: Axis) -> str:
         return basis
     return (
         f"{basis}; {row.n_not_fitted} runs left out as not fitted; {row.n_limited_by_steps} thresholds "
-        f"limited by steps, {row.n_near_space} near the size of the space"
+        f"limited by steps, {row.n_near_space} near the size of the space; {row.n_small_sets} curves "
+        "judged on small sets"
     )
 
 
@@ -166,11 +167,13 @@ _LEFT_OUT = {
     "limited_by_steps": "without thresholds limited by steps",
     "near_space": "without thresholds near the size of the space",
     "near_space_lengths": "without the lengths at which a threshold is near the size of the space",
+    "strict_rule": "by the strict rule",
+    "published_rule": "by the published rule",
 }
 
 
 def robustness_table(exponents: pd.DataFrame, robustness: pd.DataFrame) -> dict[str, Any]:
-    """Return the exponents of length, and their differences, with doubtful thresholds left out."""
+    """Return the exponents of length, and their differences, judged otherwise: see `_LEFT_OUT`."""
     tables = {"all": exponents} | dict(iter(robustness.groupby("left_out", sort=False)))
     columns, lines = [], {}
     for left_out, table in tables.items():
