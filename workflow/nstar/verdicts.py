@@ -223,6 +223,27 @@ def verdicts(numbers: np.ndarray, n_known: np.ndarray, every: int, rule: Rule) -
     )
 
 
+def first_published_pass(numbers: np.ndarray, n_read: np.ndarray, rule: Rule) -> np.ndarray:
+    """Return the first evaluation that passes by the published form of a rule, unconfirmed.
+
+    Parameters
+    ----------
+    numbers : ndarray of float32, shape (R, E, 3, 8)
+        As of `verdicts`.
+    n_read : ndarray of int, shape (R,)
+        Evaluations that are looked at.
+    rule : Rule
+
+    Returns
+    -------
+    ndarray of int64, shape (R,)
+        -1 where none passes.
+    """
+    published = rule.published()
+    passed = published.passes(published.value(numbers, "validation"))
+    return _first(passed & (np.arange(numbers.shape[1]) < np.asarray(n_read)[:, None]))
+
+
 def _waited(gain: np.ndarray, fitted: np.ndarray) -> np.ndarray:
     """Return the evaluations since the last new best, or since the training set was fitted (R, E)."""
     e = np.arange(gain.shape[1])

@@ -13,7 +13,7 @@ import numpy as np
 from nstar.cells import Block
 from nstar.errors import ArtifactError
 from nstar.store.evidence import unpack
-from nstar.verdicts import OUTCOMES, QUANTITIES, SETS, Rule, verdicts
+from nstar.verdicts import OUTCOMES, QUANTITIES, SETS, Rule, first_published_pass, verdicts
 
 Replicate = tuple[int, float]
 """Seed and learning rate."""
@@ -168,7 +168,7 @@ class Prefix:
             Distance of the steps at which weights are wanted too, a multiple of `every`.
         """
         found = verdicts(self.numbers, self.n_known, every, rule)
-        first = self._first_passes(rule, found.end)
+        first = first_published_pass(self.numbers, found.end + 1, rule)
         judged = []
         for row, (seed, rate) in enumerate(self.replicates):
             ended, last = bool(found.ended[row]), every * (int(found.end[row]) + 1)
@@ -191,10 +191,3 @@ class Prefix:
             outcome = OUTCOMES[found.outcome[row]]
             judged.append(Judged(ended, outcome, last, frozenset(parts), stretch))
         return judged
-
-    def _first_passes(self, rule: Rule, end: np.ndarray) -> np.ndarray:
-        """Return the evaluation at which the validation set first passes by its mean, or -1 (R,)."""
-        published = rule.published()
-        passed = published.passes(published.value(self.numbers, "validation"))
-        passed &= np.arange(passed.shape[1]) <= end[:, None]
-        return np.where(passed.any(axis=1), passed.argmax(axis=1), -1)

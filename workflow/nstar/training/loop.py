@@ -15,7 +15,7 @@ from nstar.models import StackedModel
 from nstar.training.evidence import evaluate
 from nstar.training.state import TESTED, PackState
 from nstar.training.step import PackData, Replicate, Rules, train_steps
-from nstar.verdicts import Verdicts, verdicts
+from nstar.verdicts import Verdicts, first_published_pass, verdicts
 
 
 def train_pack(
@@ -125,10 +125,9 @@ def _judge(
 def _passes_first(numbers: np.ndarray, judged: Verdicts, rules: Rules) -> np.ndarray:
     """Return whose last evaluation is the first pass, by the rule or by its published form (R,)."""
     last = numbers.shape[1] - 1
-    published = rules.rule.published()
-    passes = published.passes(published.value(numbers, "validation"))  # (R, E)
-    first = passes[:, last] & ~passes[:, :last].any(axis=1)
-    return first | ((judged.learnt_at == last) & (rules.rule.at == "best"))
+    n_read = np.full(len(numbers), last + 1)
+    first = first_published_pass(numbers, n_read, rules.rule)
+    return (first == last) | ((judged.learnt_at == last) & (rules.rule.at == "best"))
 
 
 def _test(
