@@ -49,7 +49,6 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "checks", "demand"),
         *("learning_curves", "learning_exponents"),
     )
-    trained = cells_along(job["axis"], cells)
     for stratum, part in judged_along(job["axis"], cells, results).groupby(STRATUM):
         thresholds, exponents, checks, demand, *learning = (
             stratum_of(table, stratum) for table in others
@@ -62,9 +61,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         if "accuracy" in job["drawn"]:
             drawn["accuracy"] = draw_accuracy(part, width, axis=axis)
         if "learning_curves" in job["drawn"]:
-            drawn["learning_curves"] = draw_learning_curves(
-                stratum_of(trained, stratum), *learning, width, axis=axis
-            )
+            trained = cells_along(job["axis"], stratum_of(cells, stratum))  # whatever judges them
+            drawn["learning_curves"] = draw_learning_curves(trained, *learning, width, axis=axis)
         if "extrapolation" in job["drawn"]:
             drawn["extrapolation"] = draw_extrapolation(part, width)
         save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
