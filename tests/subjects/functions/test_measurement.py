@@ -15,8 +15,9 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store, specification_of
-from nstar.store.parts import read_parts, view
+from nstar.store.parts import read_parts
 from nstar.store.schemas import EVALUATION
+from nstar.store.view import view
 from nstar.subjects.functions import measurement
 from nstar.tables import read_table
 from nstar.tasks.functions.boolean_function import all_inputs

@@ -19,7 +19,7 @@ from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs
 from nstar.models import StackedModel
 from nstar.seeds import derive_seed, numpy_generator
-from nstar.store.parts import with_moments
+from nstar.store.evaluations import with_moments
 from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tasks import Task
 from nstar.tasks.functions.boolean_function import all_inputs
@@ -74,7 +74,7 @@ def measure_functions(
     options : mapping
         Those of ``evaluation.function``.
     trained : xarray.Dataset
-        What the study reads of the block; see `nstar.store.parts.view`.
+        What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
         By seed.
     model : StackedModel
