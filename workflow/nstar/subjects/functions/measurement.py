@@ -18,7 +18,8 @@ from nstar.measures.sensitivity import (
 from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs
 from nstar.models import StackedModel
-from nstar.seeds import derive_seed, numpy_generator
+from nstar.seeds import derive_seed, numpy_generator, streams_of
+from nstar.store.archive import pairs_of
 from nstar.store.evaluations import with_moments
 from nstar.subjects.functions.columns import PERTURBATIONS
 from nstar.tasks import Task
@@ -76,7 +77,7 @@ def measure_functions(
     trained : xarray.Dataset
         What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
-        By seed.
+        By seed of the data.
     model : StackedModel
     specification : mapping
         That of the trained cell.
@@ -94,14 +95,12 @@ def measure_functions(
     most = trained.sizes.get("snapshot", 0) + 1
     measured: list[xr.Dataset] = []
     sets: dict[Task, _Sets] = {}
-    for replicate, (seed, rate) in enumerate(
-        zip(trained["seed"].values, trained["learning_rate"].values, strict=True)
-    ):
+    for replicate, (seed, rate) in enumerate(pairs_of(trained)):
         weights, steps = _weights_of(trained.isel(replicate=replicate))
-        task = tasks[int(seed)]
+        task = tasks[streams_of(seed).data]
         if task not in sets:  # where every seed has its own, only one is kept
             sets = {task: _Sets(inputs, task, supervision, shortest, device)}
-        key = {"training": trained.attrs["digest"], "seed": int(seed), "rate": float(rate)}
+        key = {"training": trained.attrs["digest"], "seed": seed, "rate": rate}
         seeds = [derive_seed("measures", step=int(step), **key) for step in steps]
         parts = []
         for start in range(0, len(steps), NETWORKS_AT_ONCE):
