@@ -37,7 +37,8 @@ def main(arguments=None):
             "numbers elements otherwise, or shifts its targets"
         )
     for order in equal:
-        print(f"the file has the labels of {{kind: group_product, group: {options.group}, order: {order}}}")
+        task = f"{{kind: group_product, group: {options.group}, order: {order}}}"
+        print(f"the file has the labels of {task}")
 
 
 if __name__ == "__main__":

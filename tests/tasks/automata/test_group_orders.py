@@ -87,9 +87,7 @@ def test_permutations_and_swaps_have_the_same_orders(order):
     options = {"degree": 5, "order": order}
     task = build_task({"kind": "permutation_composition", **options})
     symbols = drawn(120)
-    np.testing.assert_array_equal(
-        task.labels(symbols), labels_by_definition("S_5", symbols, order)
-    )
+    np.testing.assert_array_equal(task.labels(symbols), labels_by_definition("S_5", symbols, order))
     swaps = build_task({"kind": "swap_composition", "identity": True, **options})
     moved = [[(i, x) for i, x in enumerate(p) if i != x] for p in permutations(5)]
     of_pairs = {tuple(i for i, _ in m): k for k, m in enumerate(moved) if len(m) == 2}
@@ -143,7 +141,9 @@ def check(path, name):
 
 
 def test_a_file_says_its_order(tmp_path):
-    path = written(tmp_path / "S3=6.csv", "S_3", "last_applied_first", np.array([[5, 1, 1, 1, 3, 5]]))
+    path = written(
+        tmp_path / "S3=6.csv", "S_3", "last_applied_first", np.array([[5, 1, 1, 1, 3, 5]])
+    )
     assert path.read_text().splitlines()[1] == "7,5 1 1 1 3 5,5 4 5 4 0 5", "as word-problem has it"
     symbols = drawn(60)
     path = written(tmp_path / "A5=10.csv", "A_5", "last_applied_first", symbols)

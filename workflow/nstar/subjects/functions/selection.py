@@ -67,6 +67,8 @@ def main_sharpness(quantities: Iterable[str]) -> str:
 def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return the rows of `measures` with one `sharpness` each, and the name of this sharpness.
 
+    With it comes `training_sharpness` of the same perturbation, where the table has it.
+
     Parameters
     ----------
     measures, sharpness : DataFrame
@@ -80,5 +82,6 @@ def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.
     names = sharpness_names(sharpness)
     name = main_sharpness(names)
     keys = [*REPLICATE, "step", "final"]
-    chosen = sharpness.loc[[other == name for other in names], [*keys, "sharpness"]]
+    values = [key for key in ("sharpness", "training_sharpness") if key in sharpness]
+    chosen = sharpness.loc[[other == name for other in names], [*keys, *values]]
     return measures.merge(chosen, on=keys, how="left", validate="one_to_one"), name

@@ -128,7 +128,9 @@ def agreements(group: str, problems: WordProblems) -> dict[str, Agreement]:
     -----
     Elements are compared by their numbers, see `GroupProduct`. Those of word-problem are the same.
     """
-    tasks = {order: GroupProduct(kind="group_product", group=group, order=order) for order in ORDERS}
+    tasks = {
+        order: GroupProduct(kind="group_product", group=group, order=order) for order in ORDERS
+    }
     n_elements = next(iter(tasks.values())).n_symbols
     most = max(problems.symbols.max(), problems.states.max())
     if most >= n_elements:
