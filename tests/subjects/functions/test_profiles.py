@@ -6,7 +6,8 @@ import pytest
 from support.function_tables import ASKED, make_measured, make_profile, table
 
 from nstar.subjects.functions.findings.insensitive import BY_CHANCE, insensitive_lines
-from nstar.subjects.functions.profiles import insensitive_inputs, insensitive_rows
+from nstar.subjects.functions.profiles import insensitive_rows
+from nstar.subjects.functions.selection import insensitive_inputs
 
 N_SEEDS = 10
 

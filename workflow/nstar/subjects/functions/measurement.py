@@ -19,9 +19,11 @@ from nstar.measures.sensitivity import (
 from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
+from nstar.options import EVERYTHING
 from nstar.seeds import derive_seed, numpy_generator
 from nstar.store.parts import with_moments
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
+from nstar.subjects.functions.options import FunctionMeasures
 from nstar.tasks import Task
 from nstar.tasks.functions.boolean_function import all_inputs
 from nstar.tasks.supervision import Supervision
@@ -93,6 +95,7 @@ def measure_functions(
         The optional variables of `nstar.store.schemas.EVALUATION`, the last moment the final weights.
         A run that ended before others has blank moments before its last one.
     """
+    options = FunctionMeasures(**options).model_dump(context=EVERYTHING)
     length, supervision = specification["length"], specification["supervision"]
     shortest = length + 1 - len(specification["sets"])
     perturbations = perturbations_of(options)

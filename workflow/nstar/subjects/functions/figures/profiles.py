@@ -27,7 +27,7 @@ from nstar.subjects.functions.figures.runs import (
     task_handles,
     task_looks,
 )
-from nstar.subjects.functions.profiles import LEARNT, UNTRAINED, insensitive_inputs
+from nstar.subjects.functions.selection import LEARNT, UNTRAINED, insensitive_inputs
 
 _BEFORE = Look("#999999", "_", "-")
 _MOST_TICKS = 5

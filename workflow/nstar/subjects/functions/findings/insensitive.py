@@ -7,7 +7,7 @@ import pandas as pd
 
 from nstar.report.text import BLANK
 from nstar.subjects.functions.columns import CUTS
-from nstar.subjects.functions.profiles import NETWORKS
+from nstar.subjects.functions.selection import NETWORKS
 
 BY_CHANCE = 1 - math.exp(-1)
 """Limit at large n of the probability that a random function has an insensitive input.
