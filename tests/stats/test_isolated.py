@@ -46,10 +46,10 @@ def test_a_short_length_that_runs_out_leaves_its_place_to_the_others():
 
 def test_from_short_to_long_the_longest_comes_last():
     assert null([3.0, 4, 5], [9, 27, 81], "short_to_long").joint == 9 + 27 + 5
-    assert null([3.0, 4, 0], [9, 27, 81], "short_to_long").joint == 9 + 4
+    assert null([3.0, 30, 1], [9, 27, 81], "short_to_long", True).joint == 9 + 30
     assert null([3.0, 4, 5], [9, 27, 81], "short_to_long", True).joint == 9 + 27 + 5
     # The first length is shown by all sequences.
-    assert null([20.0, 0, 0], [9, 27, 81], "short_to_long", True).joint == 20
+    assert null([40.0, 1, 1], [9, 27, 81], "short_to_long", True).joint == 40
 
 
 def drawn_mixture(available, n, seed):
@@ -83,23 +83,25 @@ def test_a_learner_that_shares_nothing_needs_what_the_null_says(shows_shorter):
 @pytest.mark.parametrize("shows_shorter", [False, True])
 def test_the_ends_are_the_least_and_the_greatest_that_the_demands_allow(order, shows_shorter):
     generator = np.random.default_rng(1)
-    for _ in range(20):
+    for number in range(5):
         available = np.sort(generator.integers(20, 400, 3)).astype(float)
         lower = available * generator.uniform(0.05, 0.5, 3)
         upper = lower * generator.uniform(1, 2, 3)
         middle = np.sqrt(lower * upper)
         found = find_isolated_sharing(middle, lower, upper, available, order, shows_shorter)
-        grid = [np.linspace(*ends, 15) for ends in zip(lower, upper, strict=True)]
+        grid = [np.linspace(*ends, 9) for ends in zip(lower, upper, strict=True)]
         values = [
             null(demands, available, order, shows_shorter)
-            for demands in np.stack(np.meshgrid(*grid), -1).reshape(-1, 3)[:: 1 if _ < 3 else 41]
+            for demands in np.stack(np.meshgrid(*grid), -1).reshape(-1, 3)[
+                :: 1 if number < 2 else 17
+            ]
         ]
         kappas, joints = [v.null for v in values], [v.joint for v in values]
         assert found.null_lower <= min(kappas) + 1e-9 and max(kappas) <= found.null_upper + 1e-9
         assert found.joint_lower <= min(joints) + 1e-9 and max(joints) <= found.joint_upper + 1e-9
-        if _ < 3:  # the whole grid comes close to the ends
-            assert found.null_lower == pytest.approx(min(kappas), rel=0.05)
-            assert found.null_upper == pytest.approx(max(kappas), rel=0.05)
+        if number < 2:  # the whole grid comes close to the ends
+            assert found.null_lower == pytest.approx(min(kappas), rel=0.08)
+            assert found.null_upper == pytest.approx(max(kappas), rel=0.08)
 
 
 def test_brackets_of_equal_demands_keep_the_null_of_isolated_lengths_at_one():
@@ -122,6 +124,7 @@ def test_a_censored_demand_leaves_the_ends():
     ("changes", "message"),
     [
         ({"lower": [-1, 50]}, r"row 0: the demand lies in \(-1, 35\]"),
+        ({"estimate": [0, 50]}, "row 0: the estimate is 0: it must be positive"),
         ({"lower": [36, 50]}, r"row 0: the demand lies in \(36, 35\]"),
         ({"available": [9, 0]}, "row 1: 0 sequences are available"),
         ({"upper": [35]}, r"upper has shape \(1,\)"),

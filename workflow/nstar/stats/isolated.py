@@ -66,17 +66,17 @@ def find_isolated_sharing(
     -----
     Length n is learnt when N*_n sequences have shown it, whatever else was seen. Of the first N
     sequences of the mixture, in expectation C_n(N) show it: those of length n, or, where longer ones
-    show it, of length n and more. So ``N*_joint = max_n min {N: C_n(N) >= N*_n}``. While no length is used up and
-    lengths are uniform, that is ``max_n N*_n / q_n``, q_n the share of sequences that show n: kappa is at
-    most 1 where sequences show one length each, and 1 where all lengths need the same.
+    show it, of length n and more. So ``N*_joint = max_n min {N: C_n(N) >= N*_n}``. While no length is
+    used up and lengths are uniform, that is ``max_n N*_n / q_n``, q_n the share of sequences that show
+    n: kappa is at most 1 where sequences show one length each, and 1 where all lengths need the same.
 
     With ``shows_shorter``, N*_n is what the n-th position needs. That assumes that it needs no less than
     the positions before it, which the model of length n also had to learn.
 
     The ends of kappa are exact for demands that vary freely within theirs. For a joint demand J
     the greatest sum of demands is ``sum_n min(upper_n, C_n(J))``; the least has one length that needs J,
-    and the others at their lower ends. Both are divided by J at every J where C_n or a demand bends, between
-    which their ratios to J are monotone.
+    and the others at their lower ends. Both are divided by J at every J where C_n or a demand bends,
+    between which their ratios to J are monotone.
 
     References
     ----------
@@ -95,15 +95,21 @@ def find_isolated_sharing(
     columns = as_columns(estimate=estimate, lower=lower, upper=upper, available=available)
     estimate, lower, upper, available = columns.values()
     refuse_rows(
-        ~((0 <= lower) & (lower <= upper)),
-        lambda i: f"the demand lies in ({lower[i]:g}, {upper[i]:g}]: 0 <= lower <= upper is needed",
+        ~((0 <= lower) & (lower <= upper) & (upper > 0)),
+        lambda i: (
+            f"the demand lies in ({lower[i]:g}, {upper[i]:g}]: 0 <= lower <= upper is needed, "
+            "and upper > 0"
+        ),
     )
+    refuse_rows(estimate <= 0, lambda i: f"the estimate is {estimate[i]:g}: it must be positive")
     refuse_rows(
         ~(available >= 1),
         lambda i: f"{available[i]:g} sequences are available: a mixture has some of every length",
     )
     drawn, shown = _mixture(available, order, shows_shorter)
-    joint, least, most = (_needed(shown, drawn, demands) for demands in (estimate, lower, upper))
+    # Nobody is shown more of a length than there is.
+    estimate, lower, upper = (np.minimum(ends, shown[:, -1]) for ends in (estimate, lower, upper))
+    joint, least, most = (_needed(shown, drawn, ends) for ends in (estimate, lower, upper))
     known = not np.isnan(estimate).any()
     null_lower, null_upper = _ends(lower, upper, least, most, drawn, shown)
     return IsolatedSharing(
@@ -132,13 +138,13 @@ def _mixture(available, order: str, shows_shorter: bool) -> tuple[np.ndarray, np
 
 
 def _needed(shown: np.ndarray, drawn: np.ndarray, demands: np.ndarray) -> np.ndarray:
-    """Return after how many sequences each length has been shown as often as it needs, or at all."""
+    """Return after how many sequences each length has been shown as often as it needs."""
     found = []
-    for counts, demand in zip(shown, np.fmin(demands, shown[:, -1]), strict=True):
-        k = np.searchsorted(counts, demand)
-        if k == 0:
-            found.append(0.0)
+    for counts, demand in zip(shown, demands, strict=True):
+        if not demand > 0:  # NaN where it is censored
+            found.append(demand)
             continue
+        k = np.searchsorted(counts, demand)
         part = (demand - counts[k - 1]) / (counts[k] - counts[k - 1])
         found.append(drawn[k - 1] + part * (drawn[k] - drawn[k - 1]))
     return np.array(found)

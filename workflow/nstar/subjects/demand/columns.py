@@ -318,8 +318,8 @@ SHARING: Mapping[str, Column] = {
         "str",
         "1",
         "what passes by it: `mean` over all labels or sequences, which lets a joint model off its "
-        "longest length in part; `every_length` and `every_position`, which test the joint model as they test "
-        "those of one length",
+        "longest length in part; `every_length` and `every_position`, which test the joint model as they "
+        "test those of one length",
     ),
     "kappa": Column(
         "float64",
