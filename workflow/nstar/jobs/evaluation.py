@@ -1,6 +1,7 @@
 """Evaluate trained blocks: on validation sets and, where tasks extrapolate, at twice the length."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import EVALUATION
 from nstar.store.view import view
+from nstar.study import FRESH
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
+from nstar.tasks import Pool
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
 from nstar.verdicts import MEASURES, Rule
 
@@ -44,7 +47,8 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     job : mapping
         ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
         ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
-        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``.
+        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``; where the task is a
+        learnt function also ``source_sets``, the sets of the pool that its source learnt from.
     results : Path
     device_name : str
         As in the configuration.
@@ -66,7 +70,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
         training = digest(specification_of(trained))
         write_store(
             fields["output"],
-            _evaluate(trained, fields["called"], job["evaluation"], results, device),
+            _evaluate(trained, fields, job["evaluation"], results, device),
             EVALUATION,
             evaluation_specification(training, job["evaluation"], job["keep_every"]),
             provenance(device=describe_device(device)),
@@ -87,13 +91,13 @@ def _without(trained: xr.Dataset, evaluated: Collection[list]) -> xr.Dataset:
 
 def _evaluate(
     trained: xr.Dataset,
-    called: Mapping[str, str],
+    fields: Mapping[str, Any],
     options: Mapping[str, Any],
     results: Path,
     device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
-    specification = specification_of(trained)
+    specification, called = specification_of(trained), fields["called"]
     precision, supervision = specification["precision"], specification["supervision"]
     device = prepare_device(device.type, precision)
     pool, model = specified_pool(specification), model_of(specification)
@@ -149,7 +153,26 @@ def _evaluate(
                 for seed in seeds
             }
             added = load(subject.measure)(
-                options[subject.option], trained, tasks, model, specification, device
+                options[subject.option],
+                trained,
+                tasks,
+                model,
+                specification,
+                device,
+                partial(_training_set, pool, specification["budget"], fields.get("source_sets")),
             )
             dataset = dataset.merge(added)
     return dataset
+
+
+def _training_set(
+    pool: Pool, budget: int, source_sets: list[list[int]] | None, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return symbols and lengths of what taught a network, or its source; None if batches were fresh."""
+    if budget != FRESH:
+        return pool.training(seed, 0, budget)
+    source = pool.task.source
+    if source is None:
+        return None
+    own = Pool(pool.task, "fixed", source.length, tuple(map(tuple, source_sets)))
+    return own.training(seed, 0, source.budget)

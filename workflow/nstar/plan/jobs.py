@@ -18,6 +18,7 @@ from nstar.cells import (
     Block,
     Cell,
     curve_specification,
+    pool_of,
     source_of,
     table_slice,
 )
@@ -371,12 +372,18 @@ def _evaluation(
 def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
     """Return what the evaluation of the ends of a block is told."""
     stores, block = plan.stores, work.block
+    source = plan.study.tasks[work.cell.task].source
+    learnt_from = {}
+    if source is not None:
+        pool = pool_of(plan.study, source_of(plan.study.tasks[work.cell.task]))
+        learnt_from["source_sets"] = [list(sizes) for sizes in pool.sets]
     return {
         "called": _called(plan, work.cell),
         "replicates": [list(pair) for pair in work.replicates],
         "trained": [stores.cell(block, part) for part in work.trained],
         "evaluated": [stores.evaluation(block, part) for part in work.evaluated],
         "output": stores.evaluation(block, work.part),
+        **learnt_from,
     }
 
 
