@@ -33,7 +33,7 @@ def labelled(supervision):
 
 def loss_by_hand(model, values, tokens, labels):
     """Return the sum of the losses of the labels over their number; tokens (B, T), labels (B, T')."""
-    logits = model.naive(values, tokens)
+    logits = model.in_training.naive(values, tokens)
     read_from = tokens.shape[1] - labels.shape[1]
     losses = [
         -torch.log_softmax(logits[i, read_from + t], dim=-1)[labels[i, t]]
