@@ -121,7 +121,8 @@ class Subject:
     measure : str
         Reference of a function that returns what an evaluation of a block adds; empty where the block of
         ``evaluation`` is only read after it. It takes ``options``, ``trained``, ``tasks`` (by seed),
-        ``model``, ``specification`` and ``device``, and returns a dataset.
+        ``model``, ``specification``, ``device`` and ``training_set`` (from a seed to symbols and lengths
+        of what taught its network, or None), and returns a dataset.
     variables : mapping of str to Variable
         What `measure` returns: variables of the store of an evaluation.
     block_rows : str
