@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.stores import finish
+from support.stores import finish, tampered
 from support.studies import tiny
 
 from nstar.errors import ArtifactError
@@ -140,13 +140,7 @@ def test_a_tampered_number_stops_a_replay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     finish(study_of(), RESULTS)
     read = part.read_parts
-
-    def tampered(*args):
-        joined = read(*args)
-        joined["numbers"].values[:, 0, 1, 0] *= 1.0001
-        return joined
-
-    monkeypatch.setattr(part, "read_parts", tampered)
+    monkeypatch.setattr(part, "read_parts", tampered(read))
     laxer = study_of(**{THRESHOLD: 0.6})
     for _ in range(2):
         with pytest.raises(ArtifactError, match="give other numbers at step 20"):
