@@ -15,9 +15,13 @@ from nstar.cells.paths import encode
 from nstar.errors import ArtifactError
 from nstar.jobs.judgements import judgement_rows
 from nstar.measures.chance import above_chance
-from nstar.plan.missing import Plan, Reading, Stores, make_plan
-from nstar.store.parts import MEASURES, read_evaluations, read_parts, view
+from nstar.plan.missing import Plan, make_plan
+from nstar.plan.states import Reading
+from nstar.plan.stores import Stores
+from nstar.store.evaluations import read_evaluations
+from nstar.store.parts import read_parts
 from nstar.store.schemas import EVALUATION
+from nstar.store.view import view
 from nstar.study import FRESH, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
@@ -25,7 +29,7 @@ from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
 from nstar.tables.selection import CURVE, REPLICATE
 from nstar.tables.verdicts import verdict_table
 from nstar.tasks import Task
-from nstar.verdicts import OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
+from nstar.verdicts import MEASURES, OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
@@ -99,7 +103,7 @@ def _cell_rows(
 ) -> pd.DataFrame:
     """Return the rows of a block for the table of cells."""
     study, cell = stores.study, block.cell
-    task, n_steps = study.tasks[cell.task], trained["n_steps"].values
+    task, pool, n_steps = study.tasks[cell.task], pool_of(study, cell), trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
     n_drawn = n_steps * batch_size(study.training.batch_size, cell.budget)
     rows = {
@@ -114,9 +118,7 @@ def _cell_rows(
         "fitted_at": _steps(trained["fitted_at"].values),
         "n_confirmations": trained["n_confirmations"].values,
         "n_parameters": trained.sizes["parameter"],
-        "validation_seen": [
-            share_seen(pool_of(study, cell), n) if cell.budget == FRESH else 0.0 for n in n_drawn
-        ],
+        "validation_seen": [share_seen(pool, n) if cell.budget == FRESH else 0.0 for n in n_drawn],
         "extrapolation_length": tested_length(task, cell.length),
         "extrapolation_above_chance": _beyond(task, cell.length, evaluated),
         "specification": trained.attrs["digest"],

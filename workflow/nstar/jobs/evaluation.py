@@ -13,28 +13,30 @@ from nstar.cells import evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
-from nstar.jobs.training import pool_of, read_sets
+from nstar.jobs.sequences import read_sets, specified_pool
 from nstar.measures.accuracy import decode, score
 from nstar.measures.answering import measure_answers
 from nstar.models import lengthen
 from nstar.progress import Progress
 from nstar.specification import digest
 from nstar.store.archive import specification_of, write_store
-from nstar.store.parts import ends_of, read_ends, read_parts, view
+from nstar.store.evaluations import ends_of, read_ends
+from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import EVALUATION
-from nstar.study import FRESH, SUCCESS_MEASURES
+from nstar.store.view import view
+from nstar.study import FRESH
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 from nstar.tasks import Pool
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
-from nstar.verdicts import Rule
+from nstar.verdicts import MEASURES, Rule
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
 
 DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
-"""Accuracies of a chain of thought that reads its own answers; of others, those of `SUCCESS_MEASURES`."""
+"""Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
@@ -98,7 +100,7 @@ def _evaluate(
     specification, called = specification_of(trained), fields["called"]
     precision, supervision = specification["precision"], specification["supervision"]
     device = prepare_device(device.type, precision)
-    pool, model = pool_of(specification), model_of(specification)
+    pool, model = specified_pool(specification), model_of(specification)
     seeds = sorted(set(trained["seed"].values.tolist()))
     rows = np.array([seeds.index(seed) for seed in trained["seed"].values])
     coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
@@ -134,7 +136,7 @@ def _evaluate(
                 variables |= {name: ("replicate", values) for name, values in answers.items()}
             elif supervision == "chain_of_thought":
                 decoded = (part.cpu().numpy() for part in decode(*sets))
-        values = {name: getattr(result, name).cpu().numpy() for name in SUCCESS_MEASURES}
+        values = {name: getattr(result, name).cpu().numpy() for name in MEASURES}
         values |= dict(zip(DECODED, decoded, strict=True))
         for name, value in values.items():
             variables[f"{split}_{name}"] = ("replicate", value)

@@ -10,7 +10,8 @@ from nstar.errors import ArtifactError
 from nstar.measures.truth_table import truth_table
 from nstar.models import StackedModel, build_model
 from nstar.store.archive import specification_of
-from nstar.store.parts import read_parts, view
+from nstar.store.parts import read_parts
+from nstar.store.view import view
 from nstar.tasks import build_task
 from nstar.verdicts import Rule
 

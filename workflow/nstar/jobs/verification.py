@@ -130,7 +130,7 @@ def _check_part(path: Path, block: Block, before: Sequence[Path]) -> None:
     """Check that a further part is of replicates of its block and goes on where those before it end."""
     paths = [str(other) for other in (*before, path)]
     summaries = [read_header(other)["summary"] for other in paths]
-    known = Prefix(block, paths[:-1], summaries[:-1]).n_known
+    known = Prefix(block, paths[:-1], summaries[:-1]).joint.n_known
     prefix = Prefix(block, paths, summaries)
     added = (summaries[-1][name] for name in ("replicates", "first", "n"))
     for (seed, rate), first, n in zip(*added, strict=True):

@@ -19,8 +19,10 @@ from nstar.cells.paths import STORE_SUFFIX
 from nstar.errors import ArtifactError
 from nstar.plan.costs import data_bytes, device_kind, planned_device
 from nstar.plan.jobs import PlannedJobs
-from nstar.plan.missing import CellState, Plan, Work
+from nstar.plan.missing import Plan
+from nstar.plan.states import CellState
 from nstar.plan.whole_study import whole_costs
+from nstar.plan.work import Work
 from nstar.store.header import read_header
 
 STATES = ("cached", "refit", "continue", "replay", "missing", "partial")

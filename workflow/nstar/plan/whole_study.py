@@ -8,7 +8,7 @@ import numpy as np
 
 from nstar.cells import Block, curves_of, value_of
 from nstar.plan.costs import training_cost
-from nstar.plan.missing import Work
+from nstar.plan.work import Work
 from nstar.study import Study
 from nstar.study.search import STRATEGIES, RunCounts, replay
 

@@ -108,8 +108,9 @@ CELL = Schema(
         ),
     },
 )
-"""One part of the trajectories of a block; `nstar.store.parts` joins parts and cuts them. Of the axes
-``set`` holds training, validation and confirmation set, ``known_set`` the test set as well.
+"""One part of the trajectories of a block; `nstar.store.parts` joins parts, `nstar.store.view` cuts
+them. Of the axes ``set`` holds training, validation and confirmation set, ``known_set`` the test set
+as well.
 Row i of a replicate is its evaluation ``first_evaluation + i``, after ``evaluate_every`` times as many
 and one more steps."""
 

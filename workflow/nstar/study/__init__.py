@@ -2,11 +2,10 @@
 
 from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry
 from nstar.study.study import Study
-from nstar.study.training import SUCCESS_MEASURES, Success
+from nstar.study.training import Success
 
 __all__ = [
     "FRESH",
-    "SUCCESS_MEASURES",
     "Data",
     "GeometricRange",
     "GridEntry",

@@ -408,7 +408,7 @@ COMPOSITION: Mapping[str, Column] = {
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
     "n_not_generalised": Column("int64", "1", "how many passed on the training set only"),
-    "n_not_fitted": Column("int64", "1", "how many passed on neither"),
+    "n_not_fitted": Column("int64", "1", "how many did not pass even there"),
     "n_diverged": Column(
         "int64", "1", "how many diverged, whichever of the three they count among"
     ),

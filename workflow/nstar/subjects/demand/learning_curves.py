@@ -8,11 +8,12 @@ import pandas as pd
 
 from nstar.cells import make_pool
 from nstar.stats import LearningCurve, Words, fit_learning_curve
-from nstar.study import SUCCESS_MEASURES, Study
+from nstar.study import Study
 from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.subjects.demand.selection import n_available
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import Pool, Supervision
+from nstar.verdicts import MEASURES
 
 LEAST_BUDGETS = 4
 """Budgets that a fit needs at least: one more than a curve has parameters."""
@@ -74,7 +75,7 @@ def tabulate_curves(study: Study, cells: pd.DataFrame, fresh: bool = False) -> p
                 "n_fitted": int(seeds["fitted"].sum()),
                 "n_stopped": int(seeds["learnt"].sum()) if stops else 0,
             }
-            for measure in SUCCESS_MEASURES:
+            for measure in MEASURES:
                 spread = seeds[measure].agg(["min", "median", "max"])
                 spread.index = ["least", "median", "most"]
                 rows.append(shared | {"measure": measure, "chance": chance[measure], **spread})

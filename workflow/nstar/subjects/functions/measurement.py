@@ -21,7 +21,7 @@ from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
 from nstar.options import EVERYTHING
 from nstar.seeds import derive_seed, numpy_generator
-from nstar.store.parts import with_moments
+from nstar.store.evaluations import with_moments
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.subjects.functions.options import FunctionMeasures
 from nstar.tasks import Task
@@ -78,7 +78,7 @@ def measure_functions(
     options : mapping
         Those of ``evaluation.function``.
     trained : xarray.Dataset
-        What the study reads of the block; see `nstar.store.parts.view`.
+        What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
         By seed.
     model : StackedModel

@@ -15,9 +15,9 @@ from nstar.report.text import (
     show_number,
     side_of_zero,
 )
-from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import Axis
 from nstar.subjects.demand.selection import checks_of, contradictions
+from nstar.verdicts import MEASURES
 
 CHECKS = {
     "crossing": "score crossing",
@@ -193,6 +193,6 @@ def learning_table(learning: pd.DataFrame) -> list[list[str]]:
         of_curve = lines.setdefault((row.model, row.task, str(row.length)), {})
         of_curve[row.measure] = show_interval(row)
     return [
-        [*curve, *(cells.get(measure, BLANK) for measure in SUCCESS_MEASURES)]
+        [*curve, *(cells.get(measure, BLANK) for measure in MEASURES)]
         for curve, cells in lines.items()
     ]

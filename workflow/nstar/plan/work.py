@@ -1,0 +1,149 @@
+"""What jobs make of a block: one new part of its trained replicates, or of their evaluation."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from nstar.cells import Block, Cell
+
+Replicate = tuple[int, float]
+"""Seed and learning rate."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a training job makes of a block: one new part.
+
+    Attributes
+    ----------
+    block : Block
+    part : int
+        0 of a block that is not there yet.
+    stretches : tuple of Stretch
+        Of replicates of the block, in their order.
+    """
+
+    block: Block
+    part: int
+    stretches: tuple["Stretch", ...]
+
+    @classmethod
+    def whole(cls, block: Block) -> "Work":
+        """Return the first part of a block: all its replicates from the start."""
+        pairs = itertools.product(block.seeds, block.learning_rates)
+        return cls(block, 0, tuple(itertools.starmap(Stretch, pairs)))
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any], curve: Mapping[str, Any]) -> "Work":
+        """Return the work of which a job says `fields`; `curve` has the coordinates but the budget."""
+        cell = Cell.of(curve, budget=fields["budget"])
+        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
+        return cls(block, fields["part"], tuple(map(Stretch.of, fields["stretches"])))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what a job is told, as JSON holds it; `of` is the inverse."""
+        return {
+            "budget": self.cell.budget,
+            "seeds": list(self.block.seeds),
+            "learning_rates": list(self.block.learning_rates),
+            "part": self.part,
+            "stretches": [stretch.as_dict() for stretch in self.stretches],
+        }
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of the block."""
+        return self.block.cell
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What the stretches do: ``train``, ``continue`` or ``replay``."""
+        return frozenset(stretch.kind for stretch in self.stretches)
+
+    @property
+    def replicates(self) -> list[Replicate]:
+        """Seed and learning rate of each stretch."""
+        return [(stretch.seed, stretch.learning_rate) for stretch in self.stretches]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the stretches, each once; the data of no others need be there."""
+        return tuple(dict.fromkeys(stretch.seed for stretch in self.stretches))
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps of one replicate that a job makes.
+
+    Attributes
+    ----------
+    seed : int
+    learning_rate : float
+    start : int
+        Step of the stored state to go on from, 0 for the initial weights.
+    until : int or None
+        Step at which a replay ends; None: the rule of the study ends it.
+    keep : tuple of int
+        Steps whose weights are wanted, beside those that training keeps by itself.
+    """
+
+    seed: int
+    learning_rate: float
+    start: int = 0
+    until: int | None = None
+    keep: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Stretch":
+        """Return the stretch of these fields, as JSON holds them."""
+        return cls(**{**fields, "keep": tuple(fields["keep"])})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON holds them; `of` is the inverse."""
+        return vars(self) | {"keep": list(self.keep)}
+
+    def last(self, max_steps: int) -> int:
+        """Return the step at which it ends at the latest, under a rule with so many steps at most."""
+        return max_steps if self.until is None else self.until
+
+    @property
+    def kind(self) -> Literal["replay", "continue", "train"]:
+        """What the job does: a replay makes weights alone, the others make evidence."""
+        if self.until is not None:
+            return "replay"
+        return "continue" if self.start else "train"
+
+
+@dataclass(frozen=True)
+class EvaluationWork:
+    """What an evaluation job makes of a block: one new part.
+
+    Attributes
+    ----------
+    block : Block
+    part : int
+    replicates : tuple of tuple
+        Seed and learning rate of those that the study takes; the ends that no part has are evaluated.
+    n_rows : int
+        How many these are.
+    trained, evaluated : tuple of int
+        Parts of trained replicates, and of evaluations, that are read.
+    """
+
+    block: Block
+    part: int
+    replicates: tuple[Replicate, ...]
+    n_rows: int
+    trained: tuple[int, ...]
+    evaluated: tuple[int, ...]
+
+    @property
+    def cell(self) -> Cell:
+        """The cell of the block."""
+        return self.block.cell
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the replicates, each once."""
+        return tuple(dict.fromkeys(seed for seed, _ in self.replicates))
