@@ -1,8 +1,9 @@
 """Insensitive inputs of the untrained networks of a study, without training any: K_0 by model and length.
 
-For each cut of the outputs, a table in Markdown has the medians over the seeds of K_0 / 2^n and K_1 / 2^n;
-in brackets, how many networks have K_0 >= 1, of how many, and how many are constant. These are the
-networks at step 0 of the study's tables. For the study of profiles it takes two minutes of processor time:
+For each cut of the outputs, a table in Markdown has the medians over the seeds of K_0 / 2^n and
+K_1 / 2^n; in brackets, how many networks have K_0 >= 1, of how many, and how many are constant. These are
+the networks at step 0 of the study's tables. For the study of profiles it takes two minutes of processor
+time:
 
     python benchmarks/untrained_profiles.py
 """
