@@ -19,6 +19,7 @@ from nstar.measures.truth_table import truth_table
 from nstar.models import build_model
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
+from nstar.seeds import streams_of
 from nstar.subjects.functions.columns import CUTS
 from nstar.subjects.functions.measurement import cut_tables
 
@@ -34,11 +35,12 @@ def main():
     torch.set_num_threads(1)
     study = load_study(read_config(arguments.configfile))
     lengths = sorted({n for entry in study.grid for n in entry.lengths if n <= arguments.longest})
+    seeds = sorted({streams_of(run).initialisation for run in study.replicates.runs})
     found = {}
     for n in lengths:
         for name, options in study.models.items():
             model = build_model(options, n_symbols=2, n_classes=1, n_positions=n)
-            flat = model.initialise(study.replicates.seeds)
+            flat = model.initialise(seeds)
             tables = cut_tables(truth_table(model, model.views(flat), n).numpy())
             for cut, table in zip(CUTS, tables, strict=True):
                 shares = sensitivity_profile(table) / 2**n

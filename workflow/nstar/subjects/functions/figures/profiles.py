@@ -113,7 +113,7 @@ def draw_profiles(
         random = of_panel.groupby("sensitivity")["random_share"].first()
         panel.bar(random.index, random, width=0.9, fill=False, edgecolor=INK, linewidth=0.6)
         before = of_panel[(of_panel["step"] == 0) & ~of_panel["final"]]
-        before = before.drop_duplicates(["seed", "sensitivity"]).assign(
+        before = before.drop_duplicates(["initialisation_seed", "sensitivity"]).assign(
             x=lambda part: part["sensitivity"], y=lambda part: part["share"]
         )
         _draw_before(panel, before, before.groupby("x")["y"].median())
