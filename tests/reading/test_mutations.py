@@ -123,6 +123,14 @@ CONTRADICTIONS = [
     (model(**HEADS | {"width": 10**12, "heads": 7}), "models.m.width"),
     (model(kind="block_ssm", width=8, block_size=3), "models.m: width 8"),
     (model(kind="rotation_ssm", width=7), "models.m: width 7 is odd"),
+    (
+        model(kind="dense_ssm", width=8, normalise=True),
+        "models.m.normalise: true and false are no longer values; write `always` for true",
+    ),
+    (
+        model(kind="dense_ssm", width=8, normalise="training"),
+        "models.m.normalise: training is not legal; legal are inference, always, never",
+    ),
     (model(kind="lstm", width=8, heads=2), "models.m.heads: unknown key"),
     (model(kind="diagonal_ssm", width=8), "models.m.positive: missing"),
     (
