@@ -20,7 +20,8 @@ from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
 from nstar.options import EVERYTHING
-from nstar.seeds import derive_seed, numpy_generator
+from nstar.seeds import derive_seed, numpy_generator, streams_of
+from nstar.store.archive import pairs_of
 from nstar.store.evaluations import with_moments
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.subjects.functions.options import FunctionMeasures
@@ -80,7 +81,7 @@ def measure_functions(
     trained : xarray.Dataset
         What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
-        By seed.
+        By seed of the data.
     model : StackedModel
     specification : mapping
         That of the trained cell.
@@ -103,19 +104,18 @@ def measure_functions(
     most = trained.sizes.get("snapshot", 0) + options["untrained"] + 1
     measured: list[xr.Dataset] = []
     sets: dict[Task, _Sets] = {}
-    for replicate, (seed, rate) in enumerate(
-        zip(trained["seed"].values, trained["learning_rate"].values, strict=True)
-    ):
+    for replicate, (seed, rate) in enumerate(pairs_of(trained)):
         weights, steps = _weights_of(trained.isel(replicate=replicate))
+        data, initialisation, _ = streams_of(seed)
         if options["untrained"]:
-            before = model.initialise([int(seed)]).numpy()[:, : weights.shape[1]]
+            before = model.initialise([initialisation]).numpy()[:, : weights.shape[1]]
             weights, steps = np.concatenate([before, weights]), np.concatenate([[0], steps])
-        task = tasks[int(seed)]
+        task = tasks[data]
         if task not in sets:  # where every seed has its own, only one is kept
             sets = {task: _Sets(asked.inputs, task, supervision, shortest, device)}
-        seen = training_set(int(seed)) if options["training_set"] else None
+        seen = training_set(data) if options["training_set"] else None
         own = seen and sets[task].supervised(*seen)
-        key = {"training": trained.attrs["digest"], "seed": int(seed), "rate": float(rate)}
+        key = {"training": trained.attrs["digest"], "seed": seed, "rate": rate}
         seeds = [derive_seed("measures", step=int(step), **key) for step in steps]
         parts = []
         for start in range(0, len(steps), NETWORKS_AT_ONCE):
