@@ -1,6 +1,7 @@
 """Evaluate trained blocks: on validation sets and, where tasks extrapolate, at twice the length."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,31 @@ from nstar.cells import evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
-from nstar.jobs.training import pool_of, read_sets
+from nstar.jobs.sequences import read_sets, specified_pool
 from nstar.measures.accuracy import decode, score
 from nstar.measures.answering import measure_answers
 from nstar.models import lengthen
 from nstar.progress import Progress
+from nstar.seeds import read_seed, streams_of
 from nstar.specification import digest
-from nstar.store.archive import specification_of, write_store
-from nstar.store.parts import ends_of, read_ends, read_parts, view
+from nstar.store.archive import pairs_of, replicate_coordinates, specification_of, write_store
+from nstar.store.evaluations import ends_of, read_ends
+from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import EVALUATION
-from nstar.study import SUCCESS_MEASURES
+from nstar.store.view import view
+from nstar.study import FRESH
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
+from nstar.tasks import Pool
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
-from nstar.verdicts import Rule
+from nstar.verdicts import MEASURES, Rule
 
 SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
 """What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
 
 DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
-"""Accuracies of a chain of thought that reads its own answers; of others, those of `SUCCESS_MEASURES`."""
+"""Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
@@ -43,7 +48,8 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     job : mapping
         ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
         ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
-        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``.
+        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``; where the task is a
+        learnt function also ``source_sets``, the sets of the pool that its source learnt from.
     results : Path
     device_name : str
         As in the configuration.
@@ -59,13 +65,13 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     device, rule = prepare_device(device_name), Rule(**job["rule"])
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        pairs = [(seed, rate) for seed, rate in fields["replicates"]]
+        pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
         trained = _without(trained, read_ends(fields["evaluated"]))
         training = digest(specification_of(trained))
         write_store(
             fields["output"],
-            _evaluate(trained, fields["called"], job["evaluation"], results, device),
+            _evaluate(trained, fields, job["evaluation"], results, device),
             EVALUATION,
             evaluation_specification(training, job["evaluation"], job["keep_every"]),
             provenance(device=describe_device(device)),
@@ -86,19 +92,20 @@ def _without(trained: xr.Dataset, evaluated: Collection[list]) -> xr.Dataset:
 
 def _evaluate(
     trained: xr.Dataset,
-    called: Mapping[str, str],
+    fields: Mapping[str, Any],
     options: Mapping[str, Any],
     results: Path,
     device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
-    specification = specification_of(trained)
+    specification, called = specification_of(trained), fields["called"]
     precision, supervision = specification["precision"], specification["supervision"]
     device = prepare_device(device.type, precision)
-    pool, model = pool_of(specification), model_of(specification)
-    seeds = sorted(set(trained["seed"].values.tolist()))
-    rows = np.array([seeds.index(seed) for seed in trained["seed"].values])
-    coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
+    pool, model = specified_pool(specification), model_of(specification)
+    streams = [streams_of(seed) for seed, _ in pairs_of(trained)]
+    seeds = sorted({seed.data for seed in streams})
+    rows = np.array([seeds.index(seed.data) for seed in streams])
+    coordinates: dict[str, Any] = dict(replicate_coordinates(trained))
     variables = {"step": ("replicate", trained["n_steps"].values)}
     flat = torch.from_numpy(trained["parameters"].values)
     for split, axis in SPLITS.items():
@@ -112,7 +119,9 @@ def _evaluate(
                 longer_slice(pool, called["task"], seed, options["test_examples"]) for seed in seeds
             ]
             n_positions = pool.task.n_tokens(supervision, pieces[0].length)
-            reading, weights = lengthen(model, flat, n_positions, trained["seed"].values.tolist())
+            reading, weights = lengthen(
+                model, flat, n_positions, [seed.initialisation for seed in streams]
+            )
         parameters = reading.views(weights.to(device))
         read = read_sets(
             specification, [[piece] for piece in pieces], results, pieces[0].stop, device
@@ -131,7 +140,7 @@ def _evaluate(
                 variables |= {name: ("replicate", values) for name, values in answers.items()}
             elif supervision == "chain_of_thought":
                 decoded = (part.cpu().numpy() for part in decode(*sets))
-        values = {name: getattr(result, name).cpu().numpy() for name in SUCCESS_MEASURES}
+        values = {name: getattr(result, name).cpu().numpy() for name in MEASURES}
         values |= dict(zip(DECODED, decoded, strict=True))
         for name, value in values.items():
             variables[f"{split}_{name}"] = ("replicate", value)
@@ -148,7 +157,26 @@ def _evaluate(
                 for seed in seeds
             }
             added = load(subject.measure)(
-                options[subject.option], trained, tasks, model, specification, device
+                options[subject.option],
+                trained,
+                tasks,
+                model,
+                specification,
+                device,
+                partial(_training_set, pool, specification["budget"], fields.get("source_sets")),
             )
             dataset = dataset.merge(added)
     return dataset
+
+
+def _training_set(
+    pool: Pool, budget: int, source_sets: list[list[int]] | None, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return symbols and lengths of what taught a network, or its source; None if batches were fresh."""
+    if budget != FRESH:
+        return pool.training(seed, 0, budget)
+    source = pool.task.source
+    if source is None:
+        return None
+    own = Pool(pool.task, "fixed", source.length, tuple(map(tuple, source_sets)))
+    return own.training(seed, 0, source.budget)

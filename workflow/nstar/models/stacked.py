@@ -119,6 +119,21 @@ class StackedModel(ABC):
         return ()
 
     @property
+    def in_training(self) -> "StackedModel":
+        """The model that training steps run: this one, unless it computes otherwise in evaluations."""
+        return self
+
+    def with_options(self, options: ModelKind, n_positions: int | None = None) -> "StackedModel":
+        """Return a model of the same shapes and of other options, or of more positions."""
+        return type(self)(
+            options,
+            n_symbols=self.n_symbols,
+            n_classes=self.n_classes,
+            n_positions=n_positions or self.n_positions,
+            n_trained_positions=self.n_trained_positions,
+        )
+
+    @property
     def dropout_rate(self) -> float:
         """Share of entries that are dropped in training; 0 where the model knows no dropout."""
         return 0.0
@@ -326,9 +341,15 @@ def layer_norm_specs(name: str, width: int) -> list[ParameterSpec]:
     ]
 
 
-def layer_norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+NORM_EPSILON = 1e-5
+"""What a LayerNorm adds to the variance, unless an option says otherwise."""
+
+
+def layer_norm(
+    parameters: Parameters, name: str, inputs: Tensor, epsilon: float = NORM_EPSILON
+) -> Tensor:
     """Apply a LayerNorm to inputs (R, n, D), replicate by replicate."""
-    normed = F.layer_norm(inputs, inputs.shape[-1:])
+    normed = F.layer_norm(inputs, inputs.shape[-1:], eps=epsilon)
     return torch.addcmul(parameters[f"{name}.bias"], normed, parameters[f"{name}.weight"])
 
 
@@ -427,7 +448,9 @@ def naive_linear(values: Parameters, name: str, inputs: Tensor) -> Tensor:
     return inputs @ values[f"{name}.weight"] + values[f"{name}.bias"]
 
 
-def naive_norm(values: Parameters, name: str, inputs: Tensor) -> Tensor:
+def naive_norm(
+    values: Parameters, name: str, inputs: Tensor, epsilon: float = NORM_EPSILON
+) -> Tensor:
     """Return a LayerNorm of one replicate, of inputs (..., n)."""
     weight, bias = values[f"{name}.weight"][0], values[f"{name}.bias"][0]
-    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias)
+    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias, epsilon)

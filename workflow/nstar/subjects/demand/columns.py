@@ -7,7 +7,6 @@ from nstar.columns import (
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
-    SEED,
     STATES,
     SUPERVISION,
     TASK,
@@ -28,7 +27,7 @@ THRESHOLDS: Mapping[str, Column] = {
         "what counts as success at a budget: `seed`, some learning rate of the seed learnt; `any`, "
         "some replicate learnt (arXiv:2602.18333)",
     ),
-    "seed": Column("Int64", "1", "seed, empty for the rule `any`"),
+    "seed": Column("Int64", "1", "seed as in `cells`, empty for the rule `any`"),
     "n_star": Column("float64", "sequences", "N*, smallest successful budget; empty if none is"),
     "lower": Column(
         "float64",
@@ -296,6 +295,9 @@ _KIND_OF_BOUND = (
     "`unknown`"
 )
 
+STUDY = "study"
+"""Name of the study's own rule of success, beside those of its other forms."""
+
 SHARING: Mapping[str, Column] = {
     "model": MODEL,
     "task": TASK,
@@ -305,6 +307,19 @@ SHARING: Mapping[str, Column] = {
     "length": Column("int64", "symbols", "L, the longest length"),
     "shortest": Column("int64", "symbols", "n_min, the shortest length: `data.shortest_length`"),
     "rule": _RULE,
+    "success": Column(
+        "str",
+        "1",
+        "by which rule of success runs have learnt: `study`, that of the study; `strict` or `published`, "
+        "the other form that `robustness` judges by, of the same runs",
+    ),
+    "over": Column(
+        "str",
+        "1",
+        "what passes by it: `mean` over all labels or sequences, which lets a joint model off its "
+        "longest length in part; `every_length` and `every_position`, which test the joint model as they "
+        "test those of one length",
+    ),
     "kappa": Column(
         "float64",
         "1",
@@ -315,13 +330,37 @@ SHARING: Mapping[str, Column] = {
     "lower": _LOWER,
     "upper": _UPPER,
     "kind": Column("str", "1", _KIND_OF_BOUND),
+    "null": Column(
+        "float64",
+        "1",
+        "kappa of a learner that shares nothing between lengths and has to pass at each, from these N* "
+        "of single lengths and the mixture: length n is learnt once N*_n sequences have shown it, with "
+        "aligned states those of length n and more, else those of length n; empty where an N* is "
+        "censored or missing, or batches are fresh",
+    ),
+    "null_lower": Column("float64", "1", "least value that N* within their ends allow"),
+    "null_upper": Column("float64", "1", "greatest value, likewise"),
+    "against_null": Column(
+        "float64",
+        "1",
+        "kappa over `null`, that is N* of such a learner for all lengths over N* of the joint model: "
+        "above 1 lengths share, below 1 they interfere; empty where one of these is censored",
+    ),
+    "against_null_lower": _LOWER,
+    "against_null_upper": _UPPER,
     "n_used": Column("int64", "1", "lengths in the sum"),
     "n_censored": Column("int64", "1", "censored demands, the joint one included"),
+    "n_undecided": Column(
+        "int64",
+        "1",
+        "replicates behind the row that the rule of success would have trained on; N* of their curves "
+        "has no estimate, and ends that hold whatever they would have learnt. 0 by that of the study",
+    ),
     "least_set": THRESHOLDS["least_set"],
     "reason": _CENSORED_REASON,
     "method": EXPONENTS["method"],
 }
-"""One row per joint curve that has a curve of some single length beside it, and rule."""
+"""One row per joint curve that has a curve of some single length beside it, and pair of rules."""
 
 RATIOS: Mapping[str, Column] = {
     "kind": Column(
@@ -408,7 +447,7 @@ COMPOSITION: Mapping[str, Column] = {
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
     "n_not_generalised": Column("int64", "1", "how many passed on the training set only"),
-    "n_not_fitted": Column("int64", "1", "how many passed on neither"),
+    "n_not_fitted": Column("int64", "1", "how many did not pass even there"),
     "n_diverged": Column(
         "int64", "1", "how many diverged, whichever of the three they count among"
     ),
@@ -419,10 +458,11 @@ LENGTHS: Mapping[str, Column] = {
     "task": TASK,
     "length_distribution": LENGTH_DISTRIBUTION,
     "length": Column("int64", "symbols", "L, the longest length"),
-    "seed": SEED,
+    "seed": Column("int64", "1", "seed of the data"),
     "budget": BUDGET,
     "sequence_length": Column("int64", "symbols", "length of a sequence"),
     "n_sequences": Column("int64", "sequences", "training sequences that have it"),
+    "n_available": Column("int64", "sequences", "training sequences of it that exist"),
 }
 """One row per training set of several lengths, and length: how many sequences it has of each."""
 
@@ -504,13 +544,52 @@ LEARNING_EXPONENTS: Mapping[str, Column] = {
         "budgets left out: a seed was stopped by its success, or did not fit its training set",
     ),
     "n_used": Column("int64", "1", "runs in the fit: seeds at budgets"),
-    "n_seeds": Column("int64", "1", "seeds among them"),
+    "n_seeds": Column("int64", "1", "seeds of the data among them; the interval counts these"),
     "identified": Column("bool", "1", "the budgets determine the curve"),
     "converged": Column("bool", "1", "the fit converged"),
     "reason": Column("str", "1", "why there is no estimate or no interval; empty if all is well"),
     "method": Column("str", "1", "how it was estimated"),
 }
 """One row per curve and measure."""
+
+VARIANCE_COMPONENTS: Mapping[str, Column] = {
+    "model": Column("str", "1", "name of the model in the configuration, or its family"),
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "component": Column(
+        "str",
+        "1",
+        "`data`, `initialisation`, `order`; `a x b`, their interaction; `residual`, that of all streams "
+        "with several seeds, and what rounding to the grid of budgets adds",
+    ),
+    "n_levels": Column(
+        "int64", "1", "seeds of the stream; of an interaction, combinations of them"
+    ),
+    "degrees_of_freedom": Column("int64", "1", "of the mean square, over all curves"),
+    "mean_square": Column(
+        "float64",
+        "1",
+        "mean square of ln N* within curves, pooled over curves; empty if none is used",
+    ),
+    "variance": Column(
+        "float64",
+        "1",
+        "variance of ln N* that the component adds, by the method of moments; 0 where that is negative",
+    ),
+    "negative": Column("bool", "1", "the method of moments gives a negative variance"),
+    "share": Column("float64", "1", "of the sum of all components; empty where all are 0"),
+    "lower": Column(
+        "float64", "1", "lower end of the interval of the variance; empty if there is none"
+    ),
+    "upper": Column("float64", "1", "upper end"),
+    "confidence": EXPONENTS["confidence"],
+    "n_curves": Column("int64", "1", "curves used: N* of every combination of seeds is a bracket"),
+    "n_left_out": Column("int64", "1", "curves left out: N* of some combination is censored"),
+    "method": EXPONENTS["method"],
+    "reason": Column("str", "1", "why there is no interval; empty if there is one"),
+}
+"""One row per model, task, supervision, length distribution and component of the variance of ln N*."""
 
 TABLES = {
     "thresholds": Table(
@@ -565,6 +644,11 @@ TABLES = {
     "learning_curves": Table(
         "loss and accuracies of every curve against the budget.",
         LEARNING_CURVES,
+    ),
+    "variance_components": Table(
+        "how much of the scatter of N* between runs comes with the data, the initial weights and the "
+        "order of the examples; only with `replicates.streams`.",
+        VARIANCE_COMPONENTS,
     ),
     "learning_exponents": Table(
         "how fast losses and errors fall with the budget, one row per curve and measure.",

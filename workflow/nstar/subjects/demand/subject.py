@@ -58,6 +58,11 @@ def _sharing_figure(study):
     return ("sharing",) if study.axis is BUDGET and {"fixed"} < distributions else ()
 
 
+def _has_streams(study):
+    """Return whether data, initialisation and order have seeds of their own."""
+    return study.replicates.streams is not None
+
+
 DEMAND = Subject(
     name="demand",
     introduction=_introduction,
@@ -65,7 +70,7 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 5, "comparison": 2, "figures": 4, "findings": 5},
+    recipes={"fit": 5, "components": 1, "comparison": 3, "figures": 5, "findings": 6},
     collected=("thresholds", "lengths", "learning_curves"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
@@ -85,6 +90,16 @@ DEMAND = Subject(
             files=("tables/fits.json",),
         ),
         Step(
+            name="divide_variance",
+            message="Divide the variance of the demand between the streams.",
+            run="nstar.subjects.demand.components:divide_demand",
+            recipe="components",
+            job=lambda study: {"confidence": study.fit.confidence},
+            reads=("cells", "thresholds"),
+            makes=("variance_components",),
+            applies=_has_streams,
+        ),
+        Step(
             name="compare_curves",
             message="Compare the curves.",
             run="nstar.subjects.demand.comparison:compare_curves",
@@ -92,6 +107,13 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "shortest_length": study.data.shortest_length,
+                "success": _success(study),
+                "other_rule": "" if study.subject.judge else _other_rule(study),
+                "over": {
+                    "study": study.training.rule.over,
+                    _other_rule(study): study.training.rule.other().over,
+                },
+                "confidence": study.fit.confidence,
                 "training": {
                     "max_steps": study.training.max_steps,
                     "evaluate_every": study.training.evaluate_every,
@@ -99,7 +121,7 @@ DEMAND = Subject(
                     "at": "final" if study.subject.judge else study.training.success.at,
                 },
             },
-            reads=("cells", "thresholds", "demand"),
+            reads=("cells", "thresholds", "demand", "lengths"),
             makes=("sharing", "ratios", "steps", "extrapolation", "composition"),
         ),
         Step(
@@ -125,10 +147,13 @@ DEMAND = Subject(
             message="Write what the numbers say.",
             run="nstar.subjects.demand.findings.page:write_findings",
             recipe="findings",
-            job=lambda study: {"axis": axis_job(study), "title": study.title},
+            job=lambda study: (
+                {"axis": axis_job(study), "title": study.title}
+                | ({"components": True} if _has_streams(study) else {})
+            ),
             reads=(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
-                *("demand", "learning_exponents", "sharing", "ratios"),
+                *("demand", "learning_exponents", "sharing", "ratios", "variance_components"),
             ),
             page="findings",
         ),
