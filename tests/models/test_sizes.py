@@ -124,7 +124,7 @@ def counted_flops(options, shape):
     parameters = {name: part.requires_grad_() for name, part in parameters.items()}
     noise = Dropout(model.dropout_rate, [0], 0, CPU) if model.dropout_rate else None
     with counter() as step:
-        logits = model.forward(parameters, tokens, read_from, noise)
+        logits = model.in_training.forward(parameters, tokens, read_from, noise)
         loss = F.cross_entropy(logits.flatten(0, 2), labels.flatten())
         torch.autograd.grad(loss, list(parameters.values()))
     return forward.get_total_flops(), step.get_total_flops()

@@ -100,7 +100,7 @@ def test_new_seed_is_a_block_beside_the_finished_one(tmp_path):
 def test_an_evaluation_needs_data_of_the_seeds_of_the_study_alone(tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path, **{"replicates.seeds": [0], "evaluation.test_examples": 12})
-    assert {work.seeds for work in plan.missing_evaluations} == {(0,)}
+    assert {work.data_seeds for work in plan.missing_evaluations} == {(0,)}
     assert {(piece.split, piece.seed) for piece in plan.missing_data} == {("longer", 0)}
 
 

@@ -119,7 +119,7 @@ def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_st
         optimiser = algorithm(trained, lr=rate, betas=(0.9, 0.99), weight_decay=0.01)
         for batch in EpochSampler(20, 6, {"seed": seed}).indices(0, n_steps):
             optimiser.zero_grad()
-            logits = model.naive(values, data.train.tokens[r, batch])
+            logits = model.in_training.naive(values, data.train.tokens[r, batch])
             labels = data.train.labels[r, batch]
             torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten()).backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -138,6 +138,26 @@ def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_st
                 atol=1e-9,
                 msg=lambda m, n=name: f"{n}: {m}",
             )
+
+
+@pytest.mark.parametrize("name", ["dense_ssm", "factored_ssm"])
+def test_states_are_normalised_when_the_option_says(name):
+    """With `inference` training is as with `never`, and an evaluation as with `always`."""
+    options = {
+        when: VARIANTS[name] | {"normalise": when} for when in ("inference", "never", "always")
+    }
+    found = {when: run(own, [(0, 0.003)], short()) for when, own in options.items()}
+    weights = {when: final(state) for when, state in found.items()}
+    assert np.array_equal(weights["inference"], weights["never"])
+    assert not np.array_equal(weights["inference"], weights["always"])
+    losses = {when: curve(state, "validation", "loss") for when, state in found.items()}
+    assert (losses["inference"] != losses["never"]).all()
+    models = {when: model_for(own) for when, own in options.items()}
+    tokens = data_for(options["always"], [0]).validation.tokens
+    views = models["always"].views(torch.from_numpy(weights["inference"]))
+    logits = {when: model.forward(views, tokens) for when, model in models.items()}
+    assert torch.equal(logits["inference"], logits["always"])
+    assert not torch.allclose(logits["inference"], logits["never"])
 
 
 def test_reading_fewer_positions_trains_on_their_loss_alone():

@@ -68,7 +68,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labels(supervision, name):
         algorithm = torch.optim.AdamW(
             values.values(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.01
         )
-        loss = loss_by_hand(model, values, tokens[r, batch], labels[r, batch])
+        loss = loss_by_hand(model.in_training, values, tokens[r, batch], labels[r, batch])
         loss.backward()
         assert measured[0, r].item() == pytest.approx(loss.item(), rel=1e-5)
 

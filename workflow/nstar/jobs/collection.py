@@ -18,6 +18,8 @@ from nstar.measures.chance import above_chance
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
 from nstar.plan.stores import Stores
+from nstar.seeds import Seed, streams_of
+from nstar.store.archive import pairs_of
 from nstar.store.evaluations import read_evaluations
 from nstar.store.parts import read_parts
 from nstar.store.schemas import EVALUATION
@@ -25,7 +27,7 @@ from nstar.store.view import view
 from nstar.study import FRESH, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
-from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
+from nstar.tables import CELLS, PROVENANCE, TABLES, columns_of, write_table
 from nstar.tables.selection import CURVE, REPLICATE
 from nstar.tables.verdicts import verdict_table
 from nstar.tasks import Task
@@ -109,7 +111,7 @@ def _cell_rows(
     rows = {
         **vars(cell),
         "n_states": task.n_states,
-        "seed": trained["seed"].values,
+        **_seeds(study, trained),
         "learning_rate": trained["learning_rate"].values,
         **{name: _names(trained[name].values) for name in CELLS if name.endswith("outcome")},
         "diverged": trained["diverged"].values,
@@ -140,6 +142,18 @@ def _cell_rows(
         if name in EVALUATION.variables or name in EVALUATION.optional:
             rows.setdefault(name, evaluated[name].values if name in evaluated else np.nan)
     return pd.DataFrame(rows)
+
+
+def _seeds(study: Study, trained: xr.Dataset) -> dict[str, list[int]]:
+    """Return what the table calls the runs of a block, and the seeds of streams that have their own."""
+    replicates, runs = study.replicates, [seed for seed, _ in pairs_of(trained)]
+    numbers = {"seed": [replicates.number_of(run) for run in runs]}
+    if replicates.streams is None:
+        return numbers
+    streams = zip(*map(streams_of, runs), strict=True)
+    return numbers | {
+        f"{name}_seed": list(seeds) for name, seeds in zip(Seed._fields, streams, strict=True)
+    }
 
 
 def _names(outcomes: np.ndarray) -> np.ndarray:
@@ -195,9 +209,10 @@ def _write_study_store(
 ) -> None:
     """Write the tables as one labelled store on the axes of the grid."""
     numbers = [
-        name for name, column in CELLS.items() if column.dtype in ("float64", "int64", "Int64")
+        name
+        for name, column in columns_of("cells", cells).items()
+        if column.dtype in ("float64", "int64", "Int64") and name not in REPLICATE
     ]
-    numbers = [name for name in numbers if name not in REPLICATE]
     coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
     dataset = (
         coded.set_index(REPLICATE)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()

@@ -18,8 +18,9 @@ from nstar.measures.accuracy import decode, score
 from nstar.measures.answering import measure_answers
 from nstar.models import lengthen
 from nstar.progress import Progress
+from nstar.seeds import read_seed, streams_of
 from nstar.specification import digest
-from nstar.store.archive import specification_of, write_store
+from nstar.store.archive import pairs_of, replicate_coordinates, specification_of, write_store
 from nstar.store.evaluations import ends_of, read_ends
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
@@ -64,7 +65,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     device, rule = prepare_device(device_name), Rule(**job["rule"])
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        pairs = [(seed, rate) for seed, rate in fields["replicates"]]
+        pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
         trained = _without(trained, read_ends(fields["evaluated"]))
         training = digest(specification_of(trained))
@@ -101,9 +102,10 @@ def _evaluate(
     precision, supervision = specification["precision"], specification["supervision"]
     device = prepare_device(device.type, precision)
     pool, model = specified_pool(specification), model_of(specification)
-    seeds = sorted(set(trained["seed"].values.tolist()))
-    rows = np.array([seeds.index(seed) for seed in trained["seed"].values])
-    coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
+    streams = [streams_of(seed) for seed, _ in pairs_of(trained)]
+    seeds = sorted({seed.data for seed in streams})
+    rows = np.array([seeds.index(seed.data) for seed in streams])
+    coordinates: dict[str, Any] = dict(replicate_coordinates(trained))
     variables = {"step": ("replicate", trained["n_steps"].values)}
     flat = torch.from_numpy(trained["parameters"].values)
     for split, axis in SPLITS.items():
@@ -117,7 +119,9 @@ def _evaluate(
                 longer_slice(pool, called["task"], seed, options["test_examples"]) for seed in seeds
             ]
             n_positions = pool.task.n_tokens(supervision, pieces[0].length)
-            reading, weights = lengthen(model, flat, n_positions, trained["seed"].values.tolist())
+            reading, weights = lengthen(
+                model, flat, n_positions, [seed.initialisation for seed in streams]
+            )
         parameters = reading.views(weights.to(device))
         read = read_sets(
             specification, [[piece] for piece in pieces], results, pieces[0].stop, device

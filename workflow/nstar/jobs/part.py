@@ -15,11 +15,12 @@ from nstar.cells.paths import checkpoint_path, coordinates_of, store_path
 from nstar.errors import ArtifactError
 from nstar.models import StackedModel
 from nstar.plan.work import Work
+from nstar.seeds import seed_text, streams_of
 from nstar.specification import digest
-from nstar.store.archive import write_store
+from nstar.store.archive import pairs_of, seed_coordinates, write_store
 from nstar.store.evidence import pack
 from nstar.store.header import read_header
-from nstar.store.parts import pairs_of, read_parts
+from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL
 from nstar.training.device import describe_device
@@ -94,7 +95,8 @@ class Part:
         """Return the state before the first step of each stretch, with what is known of its run."""
         stretches = self.work.stretches
         if not self.work.part:
-            return initial_state(model, [stretch.seed for stretch in stretches], self.device)
+            seeds = [streams_of(stretch.seed).initialisation for stretch in stretches]
+            return initial_state(model, seeds, self.device)
         joined = self._read_before()
         places = {pair: place for place, pair in enumerate(pairs_of(joined))}
         counts = joined["n_evaluations"].values
@@ -106,7 +108,8 @@ class Part:
                 stored = _state_at(joined, row, stretch.start)
                 states.append(stored_state([stretch.start], *stored, known, self.device))
             else:
-                states.append(initial_state(model, [stretch.seed], self.device, known))
+                seed = streams_of(stretch.seed).initialisation
+                states.append(initial_state(model, [seed], self.device, known))
         return join_states(states)
 
     def write(self, state: PackState, n_tokens: np.ndarray | None = None) -> None:
@@ -152,8 +155,9 @@ class Part:
             )
             here = provenance()["system"]
             message = (
-                f"store {self.path(0)}: seed {seed}, learning rate {rate} was trained on {made}; the "
-                f"same steps on {describe_device(self.device)} ({here}) give other numbers at step {step}"
+                f"store {self.path(0)}: seed {seed_text(seed)}, learning rate {rate} was trained on "
+                f"{made}; the same steps on {describe_device(self.device)} ({here}) give other numbers "
+                f"at step {step}"
             )
             if self.device.type == "cpu":
                 self.checkpoint.unlink(missing_ok=True)
@@ -175,17 +179,13 @@ class Part:
             steps = state.n_steps[arrays["state_replicate"]]
             for name in ("state_replicate", "first_moment", "second_moment"):
                 arrays[name] = arrays[name][steps < self.rule.max_steps]
-        seeds, rates = zip(*self.work.replicates, strict=True)
         variables = {**CELL.variables, **CELL.optional}
         return xr.Dataset(
             {
                 **{name: (variables[name].dimensions, array) for name, array in arrays.items()},
                 "evaluate_every": ((), self.specification["evaluate_every"]),
             },
-            coords={
-                "seed": ("replicate", np.array(seeds)),
-                "learning_rate": ("replicate", np.array(rates)),
-            },
+            coords=seed_coordinates(self.work.replicates, self.work.block.seeds),
         )
 
 

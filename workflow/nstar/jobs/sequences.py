@@ -41,18 +41,22 @@ class Sequences:
         self.pool = specified_pool(specification)
 
     def noise_seed(self, seed: int) -> int:
-        """Return the seed of the dropout of a replicate."""
+        """Return the seed of the dropout of a replicate, by that of its order."""
         return derive_seed("dropout", **self._order_key(seed))
 
     def sampler(self, budget: int, seed: int, n_together: int) -> EpochSampler | FreshSampler:
-        """Return what a seed sees in batches of so many sequences, from its budget or fresh."""
+        """Return what is seen in batches of so many sequences: the order of a training set, or draws.
+
+        The seed is that of the order, and of fresh batches that of the data: their order is that in which
+        they are drawn.
+        """
         if budget != FRESH:
             return EpochSampler(budget, n_together, self._order_key(seed))
         draw = self._draw_of(seed)
         return FreshSampler(lambda start, stop: draw(start, stop)[:2], n_together)
 
     def read(self, budgets: Mapping[int, int]) -> PackData:
-        """Return the sets of some seeds, stacked in their order.
+        """Return the sets of some seeds of the data, stacked in their order.
 
         Parameters
         ----------
@@ -84,7 +88,10 @@ class Sequences:
         return train.tokens.shape[2] - train.labels.shape[2] + int(last) + 1
 
     def _order_key(self, seed: int) -> dict[str, Any]:
-        """Return what the order of the examples depends on: the task, and nothing of the model."""
+        """Return what the order of the examples depends on: the task, and nothing of the model.
+
+        It is one of places in a training set, whatever sequences stand there.
+        """
         supervised = ("supervision", "length_distribution")
         task = self.specification["task"] | {key: self.specification[key] for key in supervised}
         return {"task": task, "length": self.specification["length"], "seed": seed}

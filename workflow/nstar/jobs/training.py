@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from nstar.jobs.part import Part
 from nstar.jobs.sequences import Sequences
 from nstar.plan.work import Stretch
 from nstar.progress import Progress
+from nstar.seeds import streams_of
+from nstar.study import FRESH
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import memory_errors_named, prepare_device
 from nstar.training.launch import launch_size
@@ -155,7 +158,9 @@ class _Curve:
                     "checkpoints are saved, run it again to go on from there"
                 )
 
-        seen = sorted((seed, part.work.cell.budget) for part in parts for seed in part.work.seeds)
+        seen = sorted(
+            (seed, part.work.cell.budget) for part in parts for seed in part.work.data_seeds
+        )
         largest = dict(seen)  # the last of each seed
         data = self.sequences.read(largest)
         replicates = self._replicates(parts, [*largest], n_together)
@@ -168,26 +173,24 @@ class _Curve:
     def _replicates(
         self, parts: Sequence[Part], seeds: Sequence[int], n_together: int
     ) -> list[Replicate]:
-        """Return the networks of a pack, whose sets are in the order of the seeds."""
-        samplers = {
-            (part.work.cell.budget, seed): self.sequences.sampler(
-                part.work.cell.budget, seed, n_together
-            )
-            for part in parts
-            for seed in part.work.seeds
-        }
-        return [
-            Replicate(
-                noise_seed=self.sequences.noise_seed(stretch.seed),
-                learning_rate=stretch.learning_rate,
-                data_set=seeds.index(stretch.seed),
-                sampler=samplers[part.work.cell.budget, stretch.seed],
-                until=stretch.until,
-                keep=stretch.keep,
-            )
-            for part in parts
-            for stretch in part.work.stretches
-        ]
+        """Return the networks of a pack, whose sets are in the order of the seeds of the data."""
+        sampler = cache(partial(self.sequences.sampler, n_together=n_together))
+        replicates = []
+        for part in parts:
+            budget = part.work.cell.budget
+            for stretch in part.work.stretches:
+                data, _, order = streams_of(stretch.seed)
+                replicates.append(
+                    Replicate(
+                        noise_seed=self.sequences.noise_seed(order),
+                        learning_rate=stretch.learning_rate,
+                        data_set=seeds.index(data),
+                        sampler=sampler(budget, data if budget == FRESH else order),
+                        until=stretch.until,
+                        keep=stretch.keep,
+                    )
+                )
+        return replicates
 
     def _done(self, stretches: Sequence[Stretch], state: PackState) -> float:
         """Return how many stretches are done; those that still train count in part."""
@@ -216,6 +219,7 @@ class _Curve:
         n_tokens = None
         if self.sequences.pool.task.is_text:
             budget = part.work.cell.budget
-            most = {seed: self.sequences.most_tokens(seed, budget) for seed in part.work.seeds}
-            n_tokens = np.array([most[seed] for seed, _ in part.work.replicates])
+            most = {seed: self.sequences.most_tokens(seed, budget) for seed in part.work.data_seeds}
+            seeds = (streams_of(seed).data for seed, _ in part.work.replicates)
+            n_tokens = np.array([most[seed] for seed in seeds])
         part.write(state, n_tokens)

@@ -14,8 +14,8 @@ class FactoredSSMOptions(LinearRNNOptions):
 
     EXAMPLES: ClassVar = {
         "factored_ssm": {"width": 7, "rank": 11},
-        "factored_ssm_low": {"width": 10, "rank": 3},
-        "factored_ssm_1": {"width": 7, "rank": 1, "normalise": False},
+        "factored_ssm_low": {"width": 10, "rank": 3, "normalise": "always"},
+        "factored_ssm_1": {"width": 7, "rank": 1, "normalise": "never"},
     }
 
     kind: Literal["factored_ssm"] = Field(description="CP-factored SSM; no unit")
@@ -25,7 +25,7 @@ class FactoredSSMOptions(LinearRNNOptions):
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `factored_recurrence_size`."""
-        return factored_recurrence_size(shape, self.width, self.rank, self.normalise)
+        return factored_recurrence_size(shape, self.width, self.rank, self.normalise == "always")
 
 
 def factored_recurrence_size(shape: Shape, width: int, rank: int, normalise: bool) -> Size:
@@ -37,7 +37,7 @@ def factored_recurrence_size(shape: Shape, width: int, rank: int, normalise: boo
     width, rank : int
         D and F.
     normalise : bool
-        Whether states are normalised.
+        Whether states are normalised in training.
 
     Notes
     -----

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nstar.kinds.base import ModelKind, Width, divisors, width_field
 from nstar.kinds.size import Shape, Size, product, total_size
@@ -20,15 +20,27 @@ class LinearRNNOptions(ModelKind):
 
     MEANINGS: ClassVar = {
         "normalise": {
-            True: "the state is divided by its root mean square after each step",
-            False: "the state is not normalised",
+            "inference": "the state is divided by its root mean square after each step, but not in the "
+            "steps of training",
+            "always": "the state is divided by its root mean square after each step, in training too",
+            "never": "the state is not normalised",
         },
     }
 
     width: Width = width_field("embedding and state")
-    normalise: bool = Field(
-        True, strict=True, description="whether the state is kept at unit mean square; no unit"
+    normalise: Literal["inference", "always", "never"] = Field(
+        "inference", description="when the state is kept at unit mean square; no unit"
     )
+
+    @field_validator("normalise", mode="before")
+    @classmethod
+    def _no_flag(cls, value):
+        if isinstance(value, bool):
+            raise ValueError(
+                "true and false are no longer values; write `always` for true, `never` for false, or "
+                "`inference`, as in arXiv:2505.21749: normalised in evaluations, not in training"
+            )
+        return value
 
 
 class DenseSSMOptions(LinearRNNOptions):
@@ -36,14 +48,16 @@ class DenseSSMOptions(LinearRNNOptions):
 
     EXAMPLES: ClassVar = {
         "dense_ssm": {"width": 7},
-        "dense_ssm_unnormalised": {"width": 7, "normalise": False},
+        "dense_ssm_unnormalised": {"width": 7, "normalise": "never"},
     }
 
     kind: Literal["dense_ssm"] = Field(description="Dense-SSM; no unit")
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `linear_recurrence_size`."""
-        return linear_recurrence_size(shape, self.width, self.width, self.width**2, self.normalise)
+        return linear_recurrence_size(
+            shape, self.width, self.width, self.width**2, self.normalise == "always"
+        )
 
 
 class BlockSSMOptions(LinearRNNOptions):
@@ -51,8 +65,8 @@ class BlockSSMOptions(LinearRNNOptions):
 
     EXAMPLES: ClassVar = {
         "block_ssm_1": {"width": 7, "block_size": 1},
-        "block_ssm_2": {"width": 10, "block_size": 2, "normalise": False},
-        "block_ssm_3": {"width": 12, "block_size": 3},
+        "block_ssm_2": {"width": 10, "block_size": 2, "normalise": "never"},
+        "block_ssm_3": {"width": 12, "block_size": 3, "normalise": "always"},
     }
 
     kind: Literal["block_ssm"] = Field(description="block-diagonal SSM; no unit")
@@ -71,7 +85,7 @@ class BlockSSMOptions(LinearRNNOptions):
         """Return the size; see `linear_recurrence_size`."""
         n_features = self.width * self.block_size
         return linear_recurrence_size(
-            shape, self.width, self.block_size, n_features, self.normalise
+            shape, self.width, self.block_size, n_features, self.normalise == "always"
         )
 
 
@@ -92,7 +106,9 @@ class RotationSSMOptions(LinearRNNOptions):
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `linear_recurrence_size`."""
-        return linear_recurrence_size(shape, self.width, 2, self.width // 2, self.normalise)
+        return linear_recurrence_size(
+            shape, self.width, 2, self.width // 2, self.normalise == "always"
+        )
 
 
 class DiagonalSSMOptions(LinearRNNOptions):
@@ -116,7 +132,7 @@ class DiagonalSSMOptions(LinearRNNOptions):
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `linear_recurrence_size`."""
-        return linear_recurrence_size(shape, self.width, 1, self.width, self.normalise)
+        return linear_recurrence_size(shape, self.width, 1, self.width, self.normalise == "always")
 
 
 def linear_recurrence_size(
@@ -132,7 +148,7 @@ def linear_recurrence_size(
     n_features : int
         f, numbers that a transition matrix is made of.
     normalise : bool
-        Whether states are normalised.
+        Whether states are normalised in training.
 
     Notes
     -----

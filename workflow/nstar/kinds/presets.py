@@ -32,8 +32,8 @@ class Preset:
 _INDUCTION = "Ebrahimi et al. (2026), arXiv:2602.18333, appendix A.3"
 
 _BILINEAR = (
-    "Ebrahimi, Memisevic (2025), arXiv:2505.21749: hidden size 256; ours: embeddings of that width, "
-    "and a state that is normalised in training too"
+    "Ebrahimi, Memisevic (2025), arXiv:2505.21749: hidden size 256, a state that is normalised at "
+    "inference only; ours: embeddings of that width"
 )
 
 _DELTA = (

@@ -81,13 +81,7 @@ def lengthen(
     """
     if n_positions <= model.n_positions:
         return model, flat
-    longer = MODELS[model.options.kind](
-        model.options,
-        n_symbols=model.n_symbols,
-        n_classes=model.n_classes,
-        n_positions=n_positions,
-        n_trained_positions=model.n_trained_positions,
-    )
+    longer = model.with_options(model.options, n_positions)
     trained, parts = model.views(flat), []
     for spec in longer.parameters:
         part = trained[spec.name]

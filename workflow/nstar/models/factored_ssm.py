@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nstar.models.linear_rnn import recur_naively, root_mean_square, tangential
+from nstar.models.linear_rnn import (
+    recur_naively,
+    root_mean_square,
+    tangential,
+    without_normalisation,
+)
 from nstar.models.stacked import (
     Dropout,
     Parameters,
@@ -37,8 +42,8 @@ class FactoredSSM(StackedModel):
     options : FactoredSSMOptions
         ``width``: D, size of the embedding and of the state.
         ``rank``: F, number of outer products; it may be larger than D.
-        ``normalise``: whether the state is divided by its root mean square after each step; as
-        for `LinearRNN`.
+        ``normalise``: when the state is divided by its root mean square after each step; as for
+        `LinearRNN`.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -66,6 +71,11 @@ class FactoredSSM(StackedModel):
     Ebrahimi and Memisevic (2025), Revisiting Bi-Linear State Transitions in Recurrent Neural
     Networks, arXiv:2505.21749.
     """
+
+    @property
+    def in_training(self) -> StackedModel:
+        """The model that training steps run; as for `LinearRNN`."""
+        return without_normalisation(self) if self.options.normalise == "inference" else self
 
     @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
@@ -105,7 +115,7 @@ class FactoredSSM(StackedModel):
             from_state,
             out_of,
             parameters["initial_state"],
-            self.options.normalise,
+            self.options.normalise != "never",
         )
         n_read = length - read_from
         read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)

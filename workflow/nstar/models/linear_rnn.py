@@ -44,9 +44,10 @@ class LinearRNN(StackedModel):
     Parameters
     ----------
     options : LinearRNNOptions
-        ``normalise``: whether the state is divided by its root mean square after each step, in
-        training and in evaluation. Without an additive term the scale of the state carries
-        nothing but numerical trouble. (The source normalises in evaluation only.)
+        ``normalise``: when the state is divided by its root mean square after each step. Without an
+        additive term its scale decides nothing but the size of the logits. ``inference``, as the
+        source has it, does so in every evaluation and not in the steps of training, ``always`` in
+        both; see `without_normalisation`.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 
@@ -86,6 +87,11 @@ class LinearRNN(StackedModel):
         return features.view(n_replicates, self.n_symbols, -1, size, size).transpose(3, 4)
 
     @property
+    def in_training(self) -> StackedModel:
+        """The model that training steps run: without normalisation, unless that is for ``always``."""
+        return without_normalisation(self) if self.options.normalise == "inference" else self
+
+    @property
     def parameters(self) -> tuple[ParameterSpec, ...]:
         """The parameters in the order of the flat buffer."""
         return (
@@ -111,10 +117,12 @@ class LinearRNN(StackedModel):
         initial = parameters["initial_state"].view(n_replicates, 1, -1, self.block_size)
         if self.block_size > ELEMENTWISE_BLOCK and self.n_symbols <= LARGEST_TABLE:
             table = blocks.permute(0, 2, 4, 1, 3).flatten(3)  # (R, K, j, V i)
-            states = _TableRecurrence.apply(table, initial, tokens, self.options.normalise)
+            states = _TableRecurrence.apply(
+                table, initial, tokens, self.options.normalise != "never"
+            )
         else:
             matrices = _gather(blocks, tokens)
-            states = _GatheredRecurrence.apply(matrices, initial, self.options.normalise)
+            states = _GatheredRecurrence.apply(matrices, initial, self.options.normalise != "never")
         n_read = length - read_from
         read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)
         logits = linear(parameters, "head", read)
@@ -437,6 +445,11 @@ def tangential(gradient: Tensor, states: Tensor, dim: tuple[int, ...]) -> Tensor
     return gradient - states * (gradient * states).mean(dim, keepdim=True)
 
 
+def without_normalisation(model: StackedModel) -> StackedModel:
+    """Return the same linear recurrence without normalised states."""
+    return model.with_options(model.options.model_copy(update={"normalise": "never"}))
+
+
 def recur_naively(model: Any, values: Parameters, tokens: Tensor) -> Tensor:
     """Return logits (B, T, C) of ``h_t = A(x_t) h_{t-1}``, A being the `naive_transition` of a model."""
     state = values["initial_state"].expand(len(tokens), -1)  # (B, D)
@@ -444,7 +457,7 @@ def recur_naively(model: Any, values: Parameters, tokens: Tensor) -> Tensor:
     for t in range(tokens.shape[1]):
         embedded = values["token_embedding"][tokens[:, t]]
         state = torch.einsum("bij,bj->bi", model.naive_transition(values, embedded), state)
-        if model.options.normalise:
+        if model.options.normalise != "never":
             state = state / state.square().mean(-1, keepdim=True).sqrt()
         logits.append(state @ values["head.weight"] + values["head.bias"][0])
     return torch.stack(logits, dim=1)

@@ -119,6 +119,21 @@ class StackedModel(ABC):
         return ()
 
     @property
+    def in_training(self) -> "StackedModel":
+        """The model that training steps run: this one, unless it computes otherwise in evaluations."""
+        return self
+
+    def with_options(self, options: ModelKind, n_positions: int | None = None) -> "StackedModel":
+        """Return a model of the same shapes and of other options, or of more positions."""
+        return type(self)(
+            options,
+            n_symbols=self.n_symbols,
+            n_classes=self.n_classes,
+            n_positions=n_positions or self.n_positions,
+            n_trained_positions=self.n_trained_positions,
+        )
+
+    @property
     def dropout_rate(self) -> float:
         """Share of entries that are dropped in training; 0 where the model knows no dropout."""
         return 0.0

@@ -99,7 +99,7 @@ def training_cost(study: Study, work: Work, device: str) -> Cost:
     n_training = cell.budget or FRESH_STEPS * batch
     n_read = task.n_tokens(cell.supervision, cell.length)
     n_held = looked_at + pool.size("test")
-    sets = 16 * len(work.seeds) * (n_training + n_held) * n_read
+    sets = 16 * len(work.data_seeds) * (n_training + n_held) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
@@ -132,7 +132,7 @@ def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> Evaluati
     flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
     n_read = task.n_tokens(cell.supervision, tested)
     weights = 4 * size.n_parameters * work.n_rows * (1 + n_snapshots)
-    sets = 16 * len(work.seeds) * (held_out + n_test) * n_read
+    sets = 16 * len(work.data_seeds) * (held_out + n_test) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(work.n_rows, REPLICATES_AT_ONCE) * size.step_bytes

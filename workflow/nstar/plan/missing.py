@@ -189,7 +189,7 @@ def _missing_data(
     paths: set[str] = set()
     for part, splits in ((works, TRAINING_SPLITS), (evaluations, EVALUATION_SPLITS)):
         for work in part:
-            for piece in slices_of(stores.study, work.cell, work.seeds):
+            for piece in slices_of(stores.study, work.cell, work.data_seeds):
                 if piece.split in splits and piece not in seen:
                     seen.add(piece)
                     path = stores.piece(piece)

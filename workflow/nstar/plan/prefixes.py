@@ -11,6 +11,7 @@ from typing import Any
 from nstar.cells import Block
 from nstar.errors import ArtifactError
 from nstar.plan.work import Replicate, Stretch
+from nstar.seeds import read_seed
 from nstar.store.evidence import unpack
 from nstar.store.joint import Joint
 from nstar.verdicts import OUTCOMES, Rule, first_published_pass, verdicts
@@ -86,7 +87,7 @@ class Prefix:
             if part == 0:
                 rows = list(range(len(self.replicates)))
             else:
-                pairs = [(seed, rate) for seed, rate in summary["replicates"]]
+                pairs = [(read_seed(seed), rate) for seed, rate in summary["replicates"]]
                 rows = [self.replicates.index(pair) for pair in pairs]
             sizes = {len(rows), *(len(summary[name]) for name in ("n", "kept", "states"))}
             if len(sizes) != 1:

@@ -11,6 +11,7 @@ from nstar.cells.paths import STORE_SUFFIX, decode
 from nstar.plan.prefixes import Prefix
 from nstar.plan.stores import Stores
 from nstar.plan.work import EvaluationWork, Replicate, Work
+from nstar.seeds import AnySeed, read_seed, seed_text, streams_of
 from nstar.store.header import read_header
 
 
@@ -87,7 +88,7 @@ def state_of(stores: Stores, cell: Cell) -> CellState:
     Of a replicate that several blocks hold, the study reads the one that needs the fewest steps.
     """
     replicates = stores.study.replicates
-    wanted = frozenset(itertools.product(replicates.seeds, replicates.learning_rates))
+    wanted = frozenset(itertools.product(replicates.runs, replicates.learning_rates))
     there = _blocks_there(stores, cell, wanted)
     holders: dict[Replicate, list[_BlockThere]] = {}
     for one in there:
@@ -107,11 +108,11 @@ def state_of(stores: Stores, cell: Cell) -> CellState:
 
 def _blocks_there(stores: Stores, cell: Cell, wanted: frozenset[Replicate]) -> list["_BlockThere"]:
     """Return blocks that are there: that of all wanted replicates, and those with what it lacks."""
-    (whole,) = product_blocks(cell, wanted)
-    there = [_BlockThere(stores, whole)] if os.path.exists(stores.cell(whole)) else []
-    if not there or any(map(there[0].lacks, wanted)):
+    whole = product_blocks(cell, wanted)
+    there = [_BlockThere(stores, block) for block in whole if os.path.exists(stores.cell(block))]
+    if len(there) < len(whole) or any(one.lacks(pair) for one in there for pair in one.judged):
         blocks = _blocks_on_disk(stores, cell)
-        others = (block for block in blocks if block != whole and block.replicates & wanted)
+        others = (block for block in blocks if block not in whole and block.replicates & wanted)
         there += (_BlockThere(stores, block) for block in others)
     return there
 
@@ -170,7 +171,11 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     ):
         found = decode(path.relative_to(folder))
         blocks.append(Block(cell, found["seeds"], found["learning_rates"]))
-    return sorted(blocks, key=lambda b: (-len(b.replicates), b.seeds, b.learning_rates))
+
+    def rank(block: Block) -> tuple:
+        return -len(block.replicates), [*map(streams_of, block.seeds)], block.learning_rates
+
+    return sorted(blocks, key=rank)
 
 
 def evaluations_of(
@@ -181,10 +186,10 @@ def evaluations_of(
     The ends of runs that are trained first are not known yet, and no part can have them.
     """
     paths = _parts_there(block, stores.evaluation)
-    part_of: dict[tuple[int, float, int], int] = {}
+    part_of: dict[tuple[AnySeed, float, int], int] = {}
     for part, path in enumerate(paths):
         for seed, rate, step in read_header(path)["summary"]["rows"]:
-            part_of.setdefault((seed, rate, step), part)
+            part_of.setdefault((read_seed(seed), rate, step), part)
     known = [
         (*pair, step)
         for reading in state.finished
@@ -201,15 +206,17 @@ def evaluations_of(
     return parts, EvaluationWork(block, len(paths), replicates, n_rows, trained, evaluated)
 
 
-def network_of(stores: Stores, cell: Cell, seed: int) -> dict[str, Any]:
-    """Return what the network of a cell and seed is read from, that of the first learning rate.
+def network_of(stores: Stores, cell: Cell, data_seed: int) -> dict[str, Any]:
+    """Return what the network of a cell is read from that labels the data of a seed.
 
-    Its ``stores`` are the parts of its block, its ``rule`` ends the run.
+    It has the first learning rate. Its ``stores`` are the parts of its block, its ``rule`` ends the run.
     """
-    state, rate = state_of(stores, cell), stores.study.replicates.learning_rates[0]
+    replicates = stores.study.replicates
+    state, rate = state_of(stores, cell), replicates.learning_rates[0]
+    seed = replicates.source_of(data_seed)
     for block in state.blocks:
         if (seed, rate) in state.replicates_of(block):
             paths = [stores.cell(block, part) for part in state.parts_of(block)]
             rule = stores.rule.as_dict()
             return {"stores": paths, "seed": seed, "learning_rate": rate, "rule": rule}
-    raise ValueError(f"seed {seed} is none of the study")
+    raise ValueError(f"seed {seed_text(seed)} is none of the study")

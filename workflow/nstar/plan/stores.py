@@ -93,7 +93,7 @@ class Stores:
         """Return the paths of the data that blocks read from some splits, each once."""
         paths: dict[str, None] = {}
         for work in works:
-            for piece in slices_of(self.study, work.cell, work.seeds):
+            for piece in slices_of(self.study, work.cell, work.data_seeds):
                 if piece.split in splits:
                     paths[self.piece(piece)] = None
         return tuple(paths)

@@ -1,13 +1,14 @@
 """What jobs make of a block: one new part of its trained replicates, or of their evaluation."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from nstar.cells import Block, Cell
+from nstar.seeds import AnySeed, read_seed, streams_of
 
-Replicate = tuple[int, float]
+Replicate = tuple[AnySeed, float]
 """Seed and learning rate."""
 
 
@@ -38,7 +39,8 @@ class Work:
     def of(cls, fields: Mapping[str, Any], curve: Mapping[str, Any]) -> "Work":
         """Return the work of which a job says `fields`; `curve` has the coordinates but the budget."""
         cell = Cell.of(curve, budget=fields["budget"])
-        block = Block(cell, tuple(fields["seeds"]), tuple(fields["learning_rates"]))
+        seeds = tuple(map(read_seed, fields["seeds"]))
+        block = Block(cell, seeds, tuple(fields["learning_rates"]))
         return cls(block, fields["part"], tuple(map(Stretch.of, fields["stretches"])))
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,9 +69,9 @@ class Work:
         return [(stretch.seed, stretch.learning_rate) for stretch in self.stretches]
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of the stretches, each once; the data of no others need be there."""
-        return tuple(dict.fromkeys(stretch.seed for stretch in self.stretches))
+    def data_seeds(self) -> tuple[int, ...]:
+        """The seeds of the data of the stretches, each once; the data of no others need be there."""
+        return _data_seeds(self.replicates)
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Stretch:
 
     Attributes
     ----------
-    seed : int
+    seed : int or Seed
     learning_rate : float
     start : int
         Step of the stored state to go on from, 0 for the initial weights.
@@ -88,7 +90,7 @@ class Stretch:
         Steps whose weights are wanted, beside those that training keeps by itself.
     """
 
-    seed: int
+    seed: AnySeed
     learning_rate: float
     start: int = 0
     until: int | None = None
@@ -97,7 +99,8 @@ class Stretch:
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Stretch":
         """Return the stretch of these fields, as JSON holds them."""
-        return cls(**{**fields, "keep": tuple(fields["keep"])})
+        seed, keep = read_seed(fields["seed"]), tuple(fields["keep"])
+        return cls(**{**fields, "seed": seed, "keep": keep})
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON holds them; `of` is the inverse."""
@@ -144,6 +147,10 @@ class EvaluationWork:
         return self.block.cell
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds of the replicates, each once."""
-        return tuple(dict.fromkeys(seed for seed, _ in self.replicates))
+    def data_seeds(self) -> tuple[int, ...]:
+        """The seeds of the data of the replicates, each once."""
+        return _data_seeds(self.replicates)
+
+
+def _data_seeds(replicates: Iterable[Replicate]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(streams_of(seed).data for seed, _ in replicates))

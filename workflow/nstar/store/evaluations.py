@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 
 from nstar.errors import ArtifactError
-from nstar.store.archive import read_store
+from nstar.seeds import read_seed, seed_text
+from nstar.store.archive import pairs_of, read_store
 from nstar.store.header import read_header
-from nstar.store.parts import pairs_of
 from nstar.store.schemas import EVALUATION
 
 
@@ -38,8 +38,8 @@ def read_evaluations(paths: Sequence[Path | str], trained: xr.Dataset) -> xr.Dat
     if None in rows:
         seed, rate, step = ends_of(trained)[rows.index(None)]
         raise ArtifactError(
-            f"no part of {paths[0]} evaluates seed {seed}, learning rate {rate} at step {step}; run "
-            "the workflow, which does"
+            f"no part of {paths[0]} evaluates seed {seed_text(seed)}, learning rate {rate} at step "
+            f"{step}; run the workflow, which does"
         )
     if "moment" in parts[0].dims:
         n_moments = max(part.sizes["moment"] for part in parts)
@@ -62,7 +62,8 @@ def ends_of(trained: xr.Dataset) -> list[list]:
 
 def read_ends(paths: Sequence[Path | str]) -> list[list]:
     """Return the same of what parts of an evaluation hold, from their headers."""
-    return [row for path in paths for row in read_header(path)["summary"]["rows"]]
+    rows = (row for path in paths for row in read_header(path)["summary"]["rows"])
+    return [[read_seed(seed), *others] for seed, *others in rows]
 
 
 def with_moments(measured: xr.Dataset, n_moments: int) -> xr.Dataset:

@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from nstar.errors import ArtifactError
-from nstar.store.archive import read_store
+from nstar.seeds import AnySeed
+from nstar.store.archive import pairs_of, read_store, replicate_coordinates
 from nstar.store.joint import Joint
 from nstar.store.schemas import CELL
 
@@ -30,7 +31,7 @@ _ROWS, _KEPT = (
 
 
 def read_parts(
-    paths: Sequence[Path | str], replicates: Collection[tuple[int, float]] | None = None
+    paths: Sequence[Path | str], replicates: Collection[tuple[AnySeed, float]] | None = None
 ) -> xr.Dataset:
     """Read parts of one block and join them.
 
@@ -94,12 +95,6 @@ def _choose(joined: xr.Dataset, wanted: Sequence[bool]) -> xr.Dataset:
     return chosen
 
 
-def pairs_of(dataset: xr.Dataset) -> list[tuple[int, float]]:
-    """Return seed and learning rate of each replicate of a store."""
-    seeds, rates = dataset["seed"].values.tolist(), dataset["learning_rate"].values.tolist()
-    return list(zip(seeds, rates, strict=True))
-
-
 def _join_evaluations(parts: Sequence[xr.Dataset], rows_of: Sequence[Sequence[int]]) -> xr.Dataset:
     """Return the first part with the evaluations that later ones add, up to the first gap of each run."""
     first = parts[0]
@@ -122,9 +117,7 @@ def _join_evaluations(parts: Sequence[xr.Dataset], rows_of: Sequence[Sequence[in
             n_evaluations=("replicate", joint.n_known),
             **joined,
         )
-        .assign_coords(
-            seed=first["seed"], learning_rate=first["learning_rate"], step=("evaluation", steps)
-        )
+        .assign_coords(**replicate_coordinates(first), step=("evaluation", steps))
     )
 
 

@@ -36,6 +36,12 @@ _LOSS = "nats, or 1 of a squared error"
 
 _SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
 
+_STREAMS = Variable(
+    ("replicate", "stream"),
+    "seeds of data, initialisation and order of examples, of a block in which some of them differ; "
+    "`seed` is that of the data there",
+)
+
 _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
 
 DATA = Schema(
@@ -95,6 +101,7 @@ CELL = Schema(
         "second_moment": Variable(("state", "parameter"), "second moment of Adam"),
     },
     optional={
+        "streams": _STREAMS,
         "length_right": Variable((*_EVIDENCE, "length"), "labels right by length", "labels"),
         "length_whole": Variable((*_EVIDENCE, "length"), "sequences all right", "sequences"),
         "length_loss": Variable((*_EVIDENCE, "length"), "mean loss of a label", _LOSS),
@@ -144,6 +151,7 @@ EVALUATION = Schema(
         **_scores("validation", "position", "validation set"),
     },
     optional={
+        "streams": _STREAMS,
         **_scores("extrapolation", "extrapolation_position", "twice the length"),
         "answer_accuracy": Variable(_REPLICATE, "share of answers right after greedy decoding"),
         "chain_accuracy": Variable(_REPLICATE, "share of texts with all steps and answer right"),

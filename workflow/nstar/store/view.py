@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from nstar.errors import ArtifactError
+from nstar.store.archive import replicate_coordinates
 from nstar.verdicts import (
     LEARNT,
     MEASURES,
@@ -86,8 +87,7 @@ def view(joined: xr.Dataset, rule: Rule, keep_every: int | None = None) -> xr.Da
             **_snapshots(weights, n_steps, keep_every),
         },
         coords={
-            "seed": joined["seed"],
-            "learning_rate": joined["learning_rate"],
+            **replicate_coordinates(joined),
             "step": joined["step"][: n_evaluations.max()],
         },
         attrs=joined.attrs,

@@ -135,7 +135,7 @@ def train_steps(
     Tensor of float64, shape (3, R)
         Mean loss, token and sequence accuracy over the batches.
     """
-    device, n_members = parameters.device, len(members)
+    device, n_members, trained = parameters.device, len(members), model.in_training
     rates = torch.tensor([member.learning_rate for member in members], dtype=torch.float64)
     optimiser = PackedAdam(
         parameters, adam, rates.to(device), factor=rules.schedule.factor, **rules.optimiser
@@ -151,7 +151,7 @@ def train_steps(
             seeds = [member.noise_seed for member in members]
             dropout = Dropout(model.dropout_rate, seeds, step, device)
         with reduced(rules.precision, device):
-            logits = model.forward(views, tokens, read_from, dropout)  # (R, B, T', C)
+            logits = trained.forward(views, tokens, read_from, dropout)  # (R, B, T', C)
             losses, right = compare(logits, labels)
         asked = labels >= 0
         losses = losses.view(n_members, -1).sum(1) / asked.sum((1, 2))

@@ -32,7 +32,8 @@ def best_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per curve, budget and seed: the success measures, each at its best evaluation and
         learning rate, NaN where there is none; `fitted` (some learning rate fitted the training set)
-        and `learnt` (some learning rate learnt).
+        and `learnt` (some learning rate learnt). `cluster` is the seed of the data, whose training sets
+        nest.
     """
     marked = cells.assign(
         fitted=cells["outcome"] != "not_fitted", learnt=cells["outcome"] == "learnt"
@@ -44,6 +45,7 @@ def best_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
         sequence_accuracy=("best_validation_sequence_accuracy", "max"),
         fitted=("fitted", "max"),
         learnt=("learnt", "max"),
+        cluster=("data_seed" if "data_seed" in cells else "seed", "first"),
     )
     return best.reset_index()
 
@@ -168,7 +170,7 @@ def _fit(
             return None
         errors, variance, chance = 1 - data[measure], "binomial", 1 - chance
     return fit_learning_curve(
-        data["budget"], errors, data["seed"], chance, variance, confidence, words
+        data["budget"], errors, data["cluster"], chance, variance, confidence, words
     )
 
 

@@ -6,6 +6,7 @@ from nstar.columns import (
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
+    SEED,
     SUPERVISION,
     TASK,
     Column,
@@ -22,7 +23,7 @@ _REPLICATE: Mapping[str, Column] = {
     "budget": Column(
         "int64", "sequences", "N, size of the training set; 0 where every batch was drawn anew"
     ),
-    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
+    "seed": SEED,
     "learning_rate": Column("float64", "1", "learning rate"),
     "step": Column("int64", "steps", "optimiser steps before the measurement"),
     "final": Column("bool", "1", "the measured weights are those at the end of training"),
@@ -107,6 +108,7 @@ CUTS = ("half", "median")
 
 SENSITIVITY_PROFILE: Mapping[str, Column] = {
     **_REPLICATE,
+    "initialisation_seed": Column("int64", "1", "seed of the initial weights"),
     "cut": Column(
         "str",
         "1",

@@ -20,7 +20,8 @@ from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
 from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
 from nstar.options import EVERYTHING
-from nstar.seeds import derive_seed, numpy_generator
+from nstar.seeds import derive_seed, numpy_generator, streams_of
+from nstar.store.archive import pairs_of
 from nstar.store.evaluations import with_moments
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.subjects.functions.options import FunctionMeasures
@@ -80,7 +81,7 @@ def measure_functions(
     trained : xarray.Dataset
         What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
-        By seed.
+        By seed of the data.
     model : StackedModel
     specification : mapping
         That of the trained cell.
@@ -103,19 +104,18 @@ def measure_functions(
     most = trained.sizes.get("snapshot", 0) + options["untrained"] + 1
     measured: list[xr.Dataset] = []
     sets: dict[Task, _Sets] = {}
-    for replicate, (seed, rate) in enumerate(
-        zip(trained["seed"].values, trained["learning_rate"].values, strict=True)
-    ):
+    for replicate, (seed, rate) in enumerate(pairs_of(trained)):
         weights, steps = _weights_of(trained.isel(replicate=replicate))
+        data, initialisation, _ = streams_of(seed)
         if options["untrained"]:
-            before = model.initialise([int(seed)]).numpy()[:, : weights.shape[1]]
+            before = model.initialise([initialisation]).numpy()[:, : weights.shape[1]]
             weights, steps = np.concatenate([before, weights]), np.concatenate([[0], steps])
-        task = tasks[int(seed)]
+        task = tasks[data]
         if task not in sets:  # where every seed has its own, only one is kept
             sets = {task: _Sets(asked.inputs, task, supervision, shortest, device)}
-        seen = training_set(int(seed)) if options["training_set"] else None
+        seen = training_set(data) if options["training_set"] else None
         own = seen and sets[task].supervised(*seen)
-        key = {"training": trained.attrs["digest"], "seed": int(seed), "rate": float(rate)}
+        key = {"training": trained.attrs["digest"], "seed": seed, "rate": rate}
         seeds = [derive_seed("measures", step=int(step), **key) for step in steps]
         parts = []
         for start in range(0, len(steps), NETWORKS_AT_ONCE):
@@ -273,10 +273,19 @@ def _profiles(model: StackedModel, flat: Tensor, sets: _Sets) -> np.ndarray:
         return counts
     values = _array(truth_table(model, model.views(flat), sets.n_bits))
     known = np.isfinite(values).all(axis=1)
-    thresholds = {"half": 0.0, "median": np.median(values[known], axis=1, keepdims=True)}
-    for cut, name in enumerate(CUTS):
-        counts[known, cut] = sensitivity_profile(_rounded(values[known] - thresholds[name]))
+    for cut, tables in enumerate(cut_tables(values[known])):
+        counts[known, cut] = sensitivity_profile(tables)
     return counts
+
+
+def cut_tables(values: np.ndarray) -> list[np.ndarray]:
+    """Return the Boolean functions that cuts make of outputs (M, 2^n) on the scale of {-1, +1}.
+
+    In the order of `CUTS`: +1 where an output is above 0, which is 1/2 on the scale of {0, 1}, or above
+    the median over all inputs.
+    """
+    medians = np.median(values, axis=1, keepdims=True)
+    return [_rounded(values), _rounded(values - medians)]
 
 
 def _sensitivities(model: StackedModel, flat: Tensor, sets: _Sets) -> dict[str, np.ndarray]:

@@ -10,11 +10,13 @@ from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
 from nstar.subjects.axis import AXES, BUDGET, Axis
 from nstar.subjects.demand.along import judged_along, one_per_replicate
+from nstar.subjects.demand.columns import VARIANCE_COMPONENTS
 from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.readings import (
     check_table,
     comparisons,
+    component_table,
     form_table,
     learning_table,
     readings,
@@ -30,7 +32,8 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`) and ``title`` of the study.
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``title`` of the study and, where there is a table
+        of variance components, ``components``.
     results : Path
     """
     cells, *tables = read_tables(
@@ -38,6 +41,9 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
         *("demand", "learning_exponents", "sharing", "ratios"),
     )
+    components = None
+    if job.get("components"):
+        (components,) = read_tables(results, "variance_components")
     axis = job["axis"]
     page = findings_page(
         judged_along(axis, cells, results),
@@ -45,6 +51,7 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
         job["title"],
         axis=AXES[axis["name"]],
         judge=axis.get("judge"),
+        components=components,
     )
     write_page(page, results / "findings.html")
 
@@ -64,6 +71,7 @@ def findings_page(
     *,
     axis: Axis = BUDGET,
     judge: Mapping[str, Any] | None = None,
+    components: pd.DataFrame | None = None,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
 
@@ -95,6 +103,9 @@ def findings_page(
         What demand is sought of; its words are those of the page.
     judge : mapping, optional
         What decides whether a replicate has learnt, where ``training.success`` does not.
+    components : DataFrame, optional
+        One row per model, task and component of the variance of ln N*, where streams have seeds of their
+        own.
 
     Returns
     -------
@@ -106,9 +117,12 @@ def findings_page(
         conclusion; one that another estimator contradicts says so.
     """
     tables = (thresholds, exponents, robustness, checks, forms, demand, learning)
+    if components is None:
+        components = pd.DataFrame(columns=list(VARIANCE_COMPONENTS))
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis)
+        | {"components": component_table(stratum_of(components, stratum))}
         for stratum, of_stratum in cells.groupby(
             [name for name in LAW if name in exponents], sort=False
         )
@@ -120,6 +134,7 @@ def findings_page(
         judge=judge,
         size=_size(one_per_replicate(axis, cells), thresholds),
         parts=parts,
+        streams="data_seed" in cells,
         sharing=sharing_tables(sharing),
         ratios=ratio_tables(ratios),
     )
