@@ -38,3 +38,22 @@ LENGTH_DISTRIBUTION = Column(
 LENGTH = Column("int64", "symbols", "n, length of the training sequences, or the longest")
 BUDGET = Column("int64", "sequences", "N, size of the training set")
 SEED = Column("int64", "1", "seed of data, initialisation and order of the examples")
+
+SYMBOLS, TEACHER_FORCED, DECODED = "symbols", "teacher_forced", "decoded"
+"""What networks read that are tested: symbols alone, or in a chain of thought the true states before, or
+the states that they said themselves."""
+
+READING = Column(
+    "str",
+    "1",
+    "what the network read: `symbols` alone; in a chain of thought also the states before, the true ones "
+    "(`teacher_forced`) or its own answers (`decoded`)",
+)
+TEST_LENGTH = Column("int64", "symbols", "length of the sequences of the test, beyond `length`")
+
+ROLE = Column(
+    "str",
+    "1",
+    "`extrapolation`: a network of a grid entry with this role, trained for all steps; `demand`: a "
+    "network of `cells`, trained until the rule of success, or patience, ended its run",
+)

@@ -12,7 +12,7 @@ from typing import Any
 RECIPES: Mapping[str, int] = {
     "data": 3,
     "training": 4,
-    "evaluation": 4,
+    "evaluation": 5,
     "tables": 5,
     "methods": 1,
 }

@@ -23,6 +23,7 @@ from nstar.cells import (
     product_blocks,
     slices_of,
     task_options,
+    tested_lengths,
     training_specification,
     value_of,
 )
@@ -38,6 +39,7 @@ from nstar.errors import PathError
 from nstar.plan.prefixes import Prefix, Replicate, Stretch
 from nstar.specification import digest
 from nstar.store.header import read_header
+from nstar.store.schemas import OWN_SETS
 from nstar.study import Study
 from nstar.study.search import RunCounts, replay
 from nstar.subjects.axis import BUDGET
@@ -46,8 +48,8 @@ from nstar.tasks import HELD_OUT
 from nstar.verdicts import LEARNT, NOT_FITTED, OUTCOMES
 
 TRAINING_SPLITS = (*HELD_OUT, "train", "table")
-EVALUATION_SPLITS = ("validation", "longer", "table")
-"""The data that the training and the evaluation of a block read."""
+EVALUATION_SPLITS = ("validation", "table")
+"""The data that training, and evaluation on the own sets, read; tested lengths are read as ``longer``."""
 
 
 @dataclass(frozen=True)
@@ -165,9 +167,9 @@ class EvaluationWork:
     block : Block
     part : int
     replicates : tuple of tuple
-        Seed and learning rate of those that the study takes; the ends that no part has are evaluated.
-    n_rows : int
-        How many these are.
+        Seed and learning rate of those that lack it.
+    tests : tuple of int
+        Lengths at which they are tested, and `OWN_SETS`.
     trained, evaluated : tuple of int
         Parts of trained replicates, and of evaluations, that are read.
     """
@@ -175,7 +177,7 @@ class EvaluationWork:
     block: Block
     part: int
     replicates: tuple[Replicate, ...]
-    n_rows: int
+    tests: tuple[int, ...]
     trained: tuple[int, ...]
     evaluated: tuple[int, ...]
 
@@ -307,8 +309,8 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     unevaluated: list[EvaluationWork] = []
     for state in states:
         for block in state.blocks:
-            evaluated[block], work = _evaluations(stores, state, block)
-            unevaluated += [work] if work else []
+            evaluated[block], works_of_block = _evaluations(stores, state, block)
+            unevaluated += works_of_block
     return Plan(
         study=study,
         results=stores.results,
@@ -417,16 +419,10 @@ class Stores:
             self._first_parts[stage, block] = first
         return part_path(first, part)
 
-    def data(
-        self, works: Iterable[Work | EvaluationWork], splits: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Return the paths of the data that blocks read from some splits, each once."""
-        paths: dict[str, None] = {}
-        for work in works:
-            for piece in slices_of(self.study, work.cell, work.seeds):
-                if piece.split in splits:
-                    paths[self.piece(piece)] = None
-        return tuple(paths)
+    def data(self, works: Iterable[Work | EvaluationWork]) -> tuple[str, ...]:
+        """Return the paths of the data that works read, each once."""
+        pieces = (piece for work in works for piece in data_of(self.study, work))
+        return tuple(dict.fromkeys(map(self.piece, pieces)))
 
     def source(self, cell: Cell, seed: int) -> dict[str, Any]:
         """Return what the network of a seed is read from, that of the first of its learning rates.
@@ -446,6 +442,19 @@ class Stores:
         if piece not in self._data:
             self._data[piece] = data_store(self.tasks[piece.task], piece, self.results)
         return self._data[piece]
+
+
+def data_of(study: Study, work: Work | EvaluationWork) -> Iterator[Slice]:
+    """Yield the data that the training, or the evaluation, of a block reads."""
+    for piece in slices_of(study, work.cell, work.seeds):
+        if isinstance(work, Work):
+            is_read = piece.split in TRAINING_SPLITS
+        elif piece.split == "longer":
+            is_read = piece.length in work.tests
+        else:
+            is_read = piece.split in EVALUATION_SPLITS and OWN_SETS in work.tests
+        if is_read:
+            yield piece
 
 
 def data_store(task_options: dict[str, Any], piece: Slice, results: Path) -> str:
@@ -521,30 +530,37 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
 
 def _evaluations(
     stores: Stores, state: CellState, block: Block
-) -> tuple[tuple[int, ...], EvaluationWork | None]:
+) -> tuple[tuple[int, ...], list[EvaluationWork]]:
     """Return which parts of the evaluation of a block are read, and what is missing of it.
 
-    The ends of runs that are trained first are not known yet, and no part can have them.
+    The ends of runs that are trained first are not known yet, and no part can have them. Replicates
+    that lack the same tests share a new part.
     """
     paths = _parts_there(block, stores.evaluation)
-    part_of: dict[tuple[int, float, int], int] = {}
+    part_of: dict[tuple, int] = {}
     for part, path in enumerate(paths):
-        for seed, rate, step in read_header(path)["summary"]["rows"]:
-            part_of.setdefault((seed, rate, step), part)
-    known = [
-        (*pair, step)
+        summary = read_header(path)["summary"]
+        for row, test in itertools.product(summary["rows"], summary["tests"]):
+            part_of.setdefault((*row, test), part)
+    ends = {
+        pair: step
         for reading in state.finished
         if reading.block == block
         for pair, step in zip(reading.replicates, reading.n_steps, strict=True)
+    }
+    tests, read = (OWN_SETS, *tested_lengths(stores.study, block.cell)), set()
+    lacking: dict[tuple[int, ...], list[Replicate]] = {}
+    for pair in state.replicates_of(block):
+        found = {test: part_of.get((*pair, ends.get(pair), test)) for test in tests}
+        read.update(part for part in found.values() if part is not None)
+        if missing := tuple(test for test, part in found.items() if part is None):
+            lacking.setdefault(missing, []).append(pair)
+    there, trained = tuple(range(len(paths))), state.parts_of(block)
+    works = [
+        EvaluationWork(block, part, tuple(pairs), missing, trained, there)
+        for part, (missing, pairs) in enumerate(lacking.items(), start=len(paths))
     ]
-    replicates = state.replicates_of(block)
-    n_rows = len(replicates) - sum(row in part_of for row in known)
-    parts = tuple(sorted({part_of[row] for row in known if row in part_of}))
-    if not n_rows:
-        return parts, None
-    evaluated = tuple(range(len(paths)))
-    trained = state.parts_of(block)
-    return parts, EvaluationWork(block, len(paths), replicates, n_rows, trained, evaluated)
+    return tuple(sorted(read)), works
 
 
 def _missing_data(
@@ -553,12 +569,11 @@ def _missing_data(
     """Yield the data that blocks to be trained or evaluated read and that are not there, each once."""
     seen: set[Slice] = set()
     paths: set[str] = set()
-    for part, splits in ((works, TRAINING_SPLITS), (evaluations, EVALUATION_SPLITS)):
-        for work in part:
-            for piece in slices_of(stores.study, work.cell, work.seeds):
-                if piece.split in splits and piece not in seen:
-                    seen.add(piece)
-                    path = stores.piece(piece)
-                    if path not in paths and not os.path.exists(path):
-                        paths.add(path)
-                        yield piece
+    for work in (*works, *evaluations):
+        for piece in data_of(stores.study, work):
+            if piece not in seen:
+                seen.add(piece)
+                path = stores.piece(piece)
+                if path not in paths and not os.path.exists(path):
+                    paths.add(path)
+                    yield piece
