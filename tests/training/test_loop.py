@@ -143,7 +143,9 @@ def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_st
 @pytest.mark.parametrize("name", ["dense_ssm", "factored_ssm"])
 def test_states_are_normalised_when_the_option_says(name):
     """With `inference` training is as with `never`, and an evaluation as with `always`."""
-    options = {when: VARIANTS[name] | {"normalise": when} for when in ("inference", "never", "always")}
+    options = {
+        when: VARIANTS[name] | {"normalise": when} for when in ("inference", "never", "always")
+    }
     found = {when: run(own, [(0, 0.003)], short()) for when, own in options.items()}
     weights = {when: final(state) for when, state in found.items()}
     assert np.array_equal(weights["inference"], weights["never"])

@@ -33,7 +33,7 @@ def labelled(supervision):
 
 def loss_by_hand(model, values, tokens, labels):
     """Return the sum of the losses of the labels over their number; tokens (B, T), labels (B, T')."""
-    logits = model.in_training.naive(values, tokens)
+    logits = model.naive(values, tokens)
     read_from = tokens.shape[1] - labels.shape[1]
     losses = [
         -torch.log_softmax(logits[i, read_from + t], dim=-1)[labels[i, t]]
@@ -68,7 +68,7 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_labels(supervision, name):
         algorithm = torch.optim.AdamW(
             values.values(), lr=RATE, betas=(0.9, 0.99), weight_decay=0.01
         )
-        loss = loss_by_hand(model, values, tokens[r, batch], labels[r, batch])
+        loss = loss_by_hand(model.in_training, values, tokens[r, batch], labels[r, batch])
         loss.backward()
         assert measured[0, r].item() == pytest.approx(loss.item(), rel=1e-5)
 

@@ -25,9 +25,7 @@ class FactoredSSMOptions(LinearRNNOptions):
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `factored_recurrence_size`."""
-        return factored_recurrence_size(
-            shape, self.width, self.rank, self.normalise == "always"
-        )
+        return factored_recurrence_size(shape, self.width, self.rank, self.normalise == "always")
 
 
 def factored_recurrence_size(shape: Shape, width: int, rank: int, normalise: bool) -> Size:

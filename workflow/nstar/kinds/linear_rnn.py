@@ -132,9 +132,7 @@ class DiagonalSSMOptions(LinearRNNOptions):
 
     def size(self, shape: Shape) -> Size:
         """Return the size; see `linear_recurrence_size`."""
-        return linear_recurrence_size(
-            shape, self.width, 1, self.width, self.normalise == "always"
-        )
+        return linear_recurrence_size(shape, self.width, 1, self.width, self.normalise == "always")
 
 
 def linear_recurrence_size(

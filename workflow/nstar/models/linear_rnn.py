@@ -117,7 +117,9 @@ class LinearRNN(StackedModel):
         initial = parameters["initial_state"].view(n_replicates, 1, -1, self.block_size)
         if self.block_size > ELEMENTWISE_BLOCK and self.n_symbols <= LARGEST_TABLE:
             table = blocks.permute(0, 2, 4, 1, 3).flatten(3)  # (R, K, j, V i)
-            states = _TableRecurrence.apply(table, initial, tokens, self.options.normalise != "never")
+            states = _TableRecurrence.apply(
+                table, initial, tokens, self.options.normalise != "never"
+            )
         else:
             matrices = _gather(blocks, tokens)
             states = _GatheredRecurrence.apply(matrices, initial, self.options.normalise != "never")
