@@ -33,9 +33,10 @@ from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
 from nstar.store.archive import read_store
-from nstar.store.parts import read_parts, view
+from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import EVALUATION
+from nstar.store.view import view
 from nstar.training.device import describe_device, prepare_device
 from nstar.training.step import train_steps
 from nstar.verdicts import OUTCOMES, Rule

@@ -16,14 +16,16 @@ from nstar.cells.paths import (
     store_path,
 )
 from nstar.errors import PathError
+from nstar.seeds import AnySeed, Seed, seed_of
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 NUMBERS = st.integers(0, 10**12)
+SEEDS = st.one_of(NUMBERS, st.builds(seed_of, *[st.integers(0, 2)] * 3))
 RATES = st.floats(1e-12, 1e12, allow_nan=False)
 VALUES = {
     str: NAMES,
     int: NUMBERS,
-    tuple[int, ...]: st.lists(NUMBERS, min_size=1, max_size=5).map(tuple),
+    tuple[AnySeed, ...]: st.lists(SEEDS, min_size=1, max_size=5).map(tuple),
     tuple[float, ...]: st.lists(RATES, min_size=1, max_size=5).map(tuple),
 }
 ANY_COORDINATES = st.fixed_dictionaries(
@@ -45,6 +47,12 @@ def test_decoding_undoes_encoding(coordinates):
 @given(ANY_COORDINATES, ANY_COORDINATES)
 def test_different_coordinates_have_different_paths(first, second):
     assert (encode(first) == encode(second)) == (list(first.items()) == list(second.items()))
+
+
+def test_a_seed_is_written_as_its_streams_where_these_differ():
+    path = encode({"seeds": (0, Seed(0, 0, 1), Seed(1, 0, 2), 3)})
+    assert str(path) == "seeds~0+0.0.1+1.0.2+3"
+    assert decode(path) == {"seeds": (0, Seed(0, 0, 1), Seed(1, 0, 2), 3)}
 
 
 def test_path_of_a_store():
@@ -111,6 +119,7 @@ def test_coordinates_follow_from_the_specification_of_data(start, shard):
         f"{BLOCK}/0123456789ab-01.zarr.zip",
         f"{BLOCK}/0123456789ab-1-2.zarr.zip",
         f"{BLOCK}/0123456789ab-.zarr.zip",
+        f"{BLOCK}/0123456789ab.zarr.zip".replace("seeds~0", "seeds~3.3.3"),
     ],
 )
 def test_a_path_where_no_store_lies_is_refused(path):
@@ -145,7 +154,7 @@ def test_bad_coordinates_are_refused_by_name(coordinates, words):
         encode(coordinates)
 
 
-@pytest.mark.parametrize("path", ["modell~lstm", "length~eight", "seeds~0+x"])
+@pytest.mark.parametrize("path", ["modell~lstm", "length~eight", "seeds~0+x", "seeds~0.1"])
 def test_bad_paths_are_refused(path):
     with pytest.raises(PathError):
         decode(path)

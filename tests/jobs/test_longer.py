@@ -16,8 +16,9 @@ from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store, specification_of
 from nstar.store.header import read_header
-from nstar.store.parts import read_parts, view
+from nstar.store.parts import read_parts
 from nstar.store.schemas import DATA, EVALUATION, OWN_SETS
+from nstar.store.view import view
 from nstar.tables import read_table
 
 SUPERVISIONS = ["outcome", "aligned", "chain_of_thought"]

@@ -6,7 +6,8 @@ import torch
 from support.networks import network
 
 from nstar.measures import accuracy
-from nstar.measures.blowup import EPSILON, amplification, blowup
+from nstar.measures.blowup import amplification, blowup
+from nstar.models.stacked import NORM_EPSILON
 
 # One input of three positions; variances 1, 4 and 9 over four features, times 4/3 where unbiased.
 ACTIVATIONS = torch.tensor([[2.0], [1.0], [3.0]]) * torch.tensor([1.0, -1.0, 1.0, -1.0]) + 5
@@ -32,20 +33,25 @@ def test_norms_multiply_input_by_input():
 
 def test_epsilon_bounds_a_factor():
     constant = torch.ones(1, 3, 4)
-    without = amplification(4 * [constant], offset=0, epsilon=EPSILON, unbiased=False)
+    without = amplification(4 * [constant], offset=0, epsilon=NORM_EPSILON, unbiased=False)
     assert without.item() == pytest.approx(1e10)
-    within = amplification(4 * [constant], offset=1, epsilon=EPSILON, unbiased=False)
+    within = amplification(4 * [constant], offset=1, epsilon=NORM_EPSILON, unbiased=False)
     assert within.item() == pytest.approx((1 + 10**2.5) ** 4)
     assert amplification([constant], offset=0, epsilon=0, unbiased=True).item() == np.inf
 
 
-@pytest.mark.parametrize("name", ["transformer_sensitivity", "transformer_post", "transformer"])
+@pytest.mark.parametrize(
+    "name",
+    ["transformer_sensitivity", "transformer_post", "transformer", "transformer_exact_norm"],
+)
 def test_it_is_that_of_one_input_at_a_time(name, monkeypatch):
     monkeypatch.setattr(accuracy, "ENTRIES_AT_ONCE", 1)  # parts of 16 inputs, the last one of 5
     model = network(name)
     parameters = model.views(model.initialise([0, 1, 2]))
     tokens = torch.randint(2, (21, 6), generator=torch.Generator().manual_seed(3))
     found = blowup(model, parameters, tokens)
+    epsilon = 0.0 if name == "transformer_exact_norm" else 1e-5
+    earlier = "layer0" if model.options.depth == 2 else "none"
     for r in range(3):
         own = {key: part[r : r + 1] for key, part in parameters.items()}
         of_theory, of_code = [], []
@@ -53,8 +59,8 @@ def test_it_is_that_of_one_input_at_a_time(name, monkeypatch):
             theory = code = 1.0
             for key, inputs in model.norm_inputs(own, x[None, None]).items():
                 values = inputs[0, 0].double().numpy()  # (T, D)
-                theory *= max(1 + 1 / np.sqrt(row.var() + 1e-5) for row in values)
-                counted = values if key.startswith("layer0") else values[-1:]
+                theory *= max(1 + 1 / np.sqrt(row.var() + epsilon) for row in values)
+                counted = values if key.startswith(earlier) else values[-1:]
                 code *= max(1 / row.std(ddof=1) for row in counted)
             of_theory.append(theory)
             of_code.append(code)

@@ -1,7 +1,7 @@
 """Exact values of the sensitivity of functions on the cube, and the inequality of lemma 21."""
 
 import math
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ from nstar.measures.sensitivity import (
     estimate_average_sensitivity,
     fourier_coefficients,
     pointwise_sensitivity,
+    random_profile,
+    sensitivity_profile,
 )
 
 SIZES = (4, 5, 9, 10, 15, 16, 20)
@@ -220,3 +222,73 @@ def test_a_cube_of_impossible_size_is_refused(n_bits):
 def test_an_estimate_from_nothing_is_refused():
     with pytest.raises(ValueError, match="0 inputs of 5 bits"):
         estimate_average_sensitivity(first, 5, n_inputs=0, seed=0)
+
+
+# Profiles
+
+
+def profile_by_definition(table, n):
+    """Return K_0 .. K_n by flipping each bit of each input, an input being a tuple."""
+    value = {tuple(x): f for x, f in zip(cube(n).tolist(), table, strict=True)}
+    counts = [0] * (n + 1)
+    for x, f in value.items():
+        flipped = [(*x[:i], -x[i], *x[i + 1 :]) for i in range(n)]
+        counts[sum(value[y] != f for y in flipped)] += 1
+    return counts
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+def test_a_profile_counts_inputs_by_flips(n):
+    tables = np.random.default_rng(n).choice([-1, 1], (3, 2, 2**n))
+    found = sensitivity_profile(tables)
+    assert found.shape == (3, 2, n + 1) and found.dtype == np.int64
+    for place in np.ndindex(3, 2):
+        assert found[place].tolist() == profile_by_definition(tables[place], n)
+    np.testing.assert_array_equal(found.sum(axis=-1), 2**n)
+    np.testing.assert_allclose(found @ np.arange(n + 1) / 2**n, average_sensitivity(tables))
+
+
+def as_profile(n, **counts):
+    return [counts.get(f"K{s}", 0) for s in range(n + 1)]
+
+
+@pytest.mark.parametrize("n", [3, 6, 7, 10])
+def test_profiles_of_known_functions(n):
+    """PARITY, FIRST and sparse parities have no insensitive input, MAJORITY has nearly all of them."""
+    x = cube(n)
+    assert sensitivity_profile(parity(x)).tolist() == as_profile(n, **{f"K{n}": 2**n})
+    assert sensitivity_profile(first(x)).tolist() == as_profile(n, K1=2**n)
+    sparse = x[:, :3].prod(axis=1)
+    assert sensitivity_profile(sparse).tolist() == as_profile(n, K3=2**n)
+    constant = np.ones(2**n)
+    assert sensitivity_profile(constant).tolist() == as_profile(n, K0=2**n)
+    conjunction = np.where((x == 1).all(axis=1), 1, -1)
+    counts = {"K0": 2**n - n - 1, "K1": n} | {f"K{n}": 1}
+    assert sensitivity_profile(conjunction).tolist() == as_profile(n, **counts)
+    m = n // 2  # a tie is -1: with m ones every further one counts, with m + 1 every one of these
+    below, above = math.comb(n, m), math.comb(n, m + 1)
+    if n % 2:
+        counts = {"K0": 2**n - 2 * below, f"K{m + 1}": below + above}
+    else:
+        counts = {"K0": 2**n - below - above, f"K{m}": below, f"K{m + 1}": above}
+    assert sensitivity_profile(majority(x)).tolist() == as_profile(n, **counts)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_expected_profile_is_the_mean_over_all_functions(n):
+    tables = np.array(list(product([-1, 1], repeat=2**n)))
+    np.testing.assert_array_equal(sensitivity_profile(tables).mean(axis=0), random_profile(n))
+
+
+def test_random_functions_have_an_insensitive_input_with_probability_1_less_1_over_e():
+    """Arxiv:2606.08768 has 0.63."""
+    tables = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), (600, 2**10))
+    share = (sensitivity_profile(tables)[:, 0] >= 1).mean()
+    assert share == pytest.approx(1 - math.exp(-1), abs=4 * (0.63 * 0.37 / 600) ** 0.5)
+
+
+def test_only_boolean_functions_have_a_profile():
+    with pytest.raises(ValueError, match="values are -1 or \\+1"):
+        sensitivity_profile(mean(cube(3)))
+    with pytest.raises(ValueError, match="values are -1 or \\+1"):
+        sensitivity_profile(np.full(8, np.nan))

@@ -55,16 +55,20 @@ def names_of_torch(depth):
     }
 
 
-@pytest.fixture(params=["post", "pre"])
+@pytest.fixture(params=[("post", 1e-5), ("pre", 1e-5), ("post", 0.0), ("pre", 0.5)])
 def both(request):
     """Our model with two replicates, one in torch with the values of the second; double precision."""
-    model = build_model({**OPTIONS, "norm": request.param}, **SHAPES)
+    norm, epsilon = request.param
+    model = build_model({**OPTIONS, "norm": norm, "norm_epsilon": epsilon}, **SHAPES)
     flat = model.initialise([0, 1]).double()
     flat += 0.1 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(5))
     values = model.views(flat)
-    encoder = encoder_of_torch(8, 8, 2, 2, request.param).double()
+    encoder = encoder_of_torch(8, 8, 2, 2, norm).double()
+    for module in encoder.modules():
+        if isinstance(module, nn.LayerNorm):
+            module.eps = epsilon
     names = names_of_torch(2)
-    if request.param == "pre":
+    if norm == "pre":
         names |= {f"final_norm.{part}": f"norm.{part}" for part in ("weight", "bias")}
     of_torch = dict(encoder.named_parameters())
     assert set(names.values()) == set(of_torch)
@@ -130,6 +134,40 @@ def test_initial_distributions_are_those_of_torch():
     kinds = {spec.name: spec.distribution for spec in model.parameters}
     for name, of_torch in names.items():
         assert_same_distribution(ours[name], torch.cat(draws[of_torch]), kinds[name], name)
+
+
+FILLED = {
+    "uniform": lambda weight: nn.init.uniform_(weight, -1, 1),
+    "gaussian": nn.init.normal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "xavier_gaussian": nn.init.xavier_normal_,
+}
+
+
+@pytest.mark.parametrize("initialisation", FILLED)
+def test_weights_of_one_distribution_are_those_of_torch(initialisation):
+    options = OPTIONS | {"width": 32, "perceptron_width": 48, "initialisation": initialisation}
+    model = build_model(options, **SHAPES)
+    ours = model.views(model.initialise(range(20)))
+    shapes = {f"layer1.{part}": shape for part, shape in _MATRIX_SHAPES.items()} | {"head": (1, 32)}
+    for name, shape in shapes.items():
+        weights = []
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            for _ in range(20):
+                weights.append(FILLED[initialisation](torch.empty(shape)).flatten())
+        kind = "uniform" if initialisation.endswith("uniform") else "normal"
+        assert_same_distribution(ours[f"{name}.weight"], torch.cat(weights), kind, name)
+        assert not ours[f"{name}.bias"].any()
+    assert 0.9 < ours["token_embedding"].std() < 1.1
+
+
+_MATRIX_SHAPES = {
+    "query_key_value": (96, 32),
+    "attention_out": (32, 32),
+    "perceptron_in": (48, 32),
+    "perceptron_out": (32, 48),
+}
 
 
 def test_layers_are_drawn_independently():

@@ -108,7 +108,7 @@ def test_message_says_at_which_steps_the_checkpoints_stand(planned, tmp_path):
     for part, step in zip(curve.parts, (300, 120), strict=True):
         state = initial_state(curve.model, [0], torch.device("cpu"))
         state.n_steps[:] = step
-        save_checkpoint(curve._checkpoint(part), state)
+        save_checkpoint(part.checkpoint, state)
     names = list(list_checkpoints(tmp_path))
     words = why_it_gives_up(batch, tmp_path, names)
     assert "checkpoints: of 2 of 2 cells, at steps 120 to 300" in words

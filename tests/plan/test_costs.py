@@ -14,7 +14,8 @@ from nstar.plan.experience import LARGEST_SAMPLE, Experience, TrainingTime, read
 from nstar.plan.forecast import forecast
 from nstar.plan.forecast_text import as_text, compare_with_truth
 from nstar.plan.jobs import plan_jobs
-from nstar.plan.missing import EvaluationWork, Stretch, Work, make_plan
+from nstar.plan.missing import make_plan
+from nstar.plan.work import EvaluationWork, Stretch, Work
 from nstar.reading.check import load_study
 from nstar.specification import RECIPES
 

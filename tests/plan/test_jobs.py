@@ -10,7 +10,8 @@ from support.evidence import learns_at, make
 from support.studies import tiny
 
 from nstar.plan.jobs import START_SECONDS, _gather, _Unit, plan_jobs, read_job
-from nstar.plan.missing import CellState, make_plan
+from nstar.plan.missing import make_plan
+from nstar.plan.states import CellState
 from nstar.reading.check import load_study
 
 

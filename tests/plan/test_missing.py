@@ -9,7 +9,8 @@ from support.studies import tiny
 
 from nstar.cells import Block, Cell, cells_of, slices_of
 from nstar.plan.jobs import plan_jobs
-from nstar.plan.missing import _run_counts, _state_of, make_plan
+from nstar.plan.missing import _run_counts, make_plan
+from nstar.plan.states import state_of
 from nstar.reading.check import load_study
 from nstar.study.search import RunCounts
 
@@ -30,7 +31,7 @@ def missing_files(plan):
 
 def trained(plan):
     """Return the blocks that a plan would train."""
-    return set(plan.missing_blocks)
+    return {work.block for work in plan.missing}
 
 
 def test_empty_folder_misses_everything(tmp_path):
@@ -99,7 +100,7 @@ def test_new_seed_is_a_block_beside_the_finished_one(tmp_path):
 def test_an_evaluation_needs_data_of_the_seeds_of_the_study_alone(tmp_path):
     finish(plan_of(tmp_path))
     plan = plan_of(tmp_path, **{"replicates.seeds": [0], "evaluation.test_examples": 12})
-    assert {work.seeds for work in plan.missing_evaluations} == {(0,)}
+    assert {work.data_seeds for work in plan.missing_evaluations} == {(0,)}
     assert {(piece.split, piece.seed) for piece in plan.missing_data} == {("longer", 0)}
 
 
@@ -207,7 +208,7 @@ def search(results, demand, **changes):
 
 def test_a_search_asks_in_rounds_for_a_part_of_the_grid(tmp_path):
     *rounds, end = search(tmp_path, {10: 16, 12: 64})
-    assert not list(end.missing_blocks)
+    assert not trained(end)
     budgets = {n: [c.cell.budget for c in end.cells if c.cell.length == n] for n in (10, 12)}
     assert {8, 16} <= set(budgets[10]) and {32, 64} <= set(budgets[12])
     assert len(end.cells) < 20
@@ -228,7 +229,7 @@ def test_a_search_waits_for_replicates_added_later(tmp_path):
     search(tmp_path, {10: 16, 12: 64})
     plan = plan_of(tmp_path, **SEARCH, **{"replicates.seeds": [0, 1, 2]})
     assert plan.searching
-    assert {block.seeds for block in plan.missing_blocks if block.cell.budget == 1} <= {(2,)}
+    assert {block.seeds for block in trained(plan) if block.cell.budget == 1} <= {(2,)}
 
 
 def test_a_run_has_learnt_if_any_of_its_rates_has(tmp_path):
@@ -239,5 +240,5 @@ def test_a_run_has_learnt_if_any_of_its_rates_has(tmp_path):
 
     plan = plan_of(tmp_path, **SEARCH)
     make(plan, run)
-    states = [_state_of(plan.stores, state.cell) for state in plan.cells]
+    states = [state_of(plan.stores, state.cell) for state in plan.cells]
     assert {_run_counts(plan.stores, state) for state in states} == {RunCounts(1, 1, 2)}

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from nstar.errors import ArtifactError
 from nstar.plan.forecast import STATES, forecast
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
-from nstar.plan.prefixes import Prefix, Stretch
+from nstar.plan.prefixes import Prefix
+from nstar.plan.work import Stretch
 from nstar.reading.check import load_study
 from nstar.store.evidence import pack
 from nstar.verdicts import Rule
@@ -144,6 +146,29 @@ def test_outcomes_and_ends_are_those_of_a_study_alone_whatever_was_there(order, 
         assert read(found) == read(plan_of(tmp_path / str(number), **changes))
 
 
+def test_of_two_blocks_with_a_replicate_the_one_that_needs_least_is_read(tmp_path):
+    """Two results folders that were made for other seeds, copied into one."""
+    both = {"replicates.seeds": [0, 1]}
+    strict = {"training.success.threshold": 0.97}
+    make(plan_of(tmp_path / "both", **both), run)
+    for changes in ({}, strict):
+        make(plan_of(tmp_path / "one", **changes), run)
+    shutil.copytree(tmp_path / "one", tmp_path / "both", dirs_exist_ok=True)
+    plan = plan_of(tmp_path / "both", **both, **strict)
+    works = {work.cell.budget: work.replicates for work in plan.missing}
+    assert works == {4: [(1, 0.01)], 8: [(1, 0.01)]}
+    make(plan, run)
+    plan = plan_of(tmp_path / "both", **both, **strict)
+    assert plan.finished
+    read = {
+        state.cell.budget: [(found.block.seeds, found.replicates) for found in state.finished]
+        for state in plan.cells
+    }
+    split = [((0, 1), ((1, 0.01),)), ((0,), ((0, 0.01),))]
+    whole = [((0, 1), ((0, 0.01), (1, 0.01)))]
+    assert read == {2: whole, 4: split, 8: split, 16: whole}
+
+
 def test_only_some_replicates_of_a_block_go_on(tmp_path):
     runs = {(0, 0.01): RUNS[4], (1, 0.01): learns_at(LONG, 2), (2, 0.01): RUNS[8]}
     changes = {"grid.0.budgets": [8], "replicates.seeds": [0, 1, 2]}
@@ -201,7 +226,7 @@ def test_joined_parts_are_one_part():
         part_of([4], whole[0][4:8], kept=[[160]], states=[160], replicates=[(0, 0.1)]),
     ]
     alone, joined = Prefix(BLOCK, "a", [one]), Prefix(BLOCK, "ab", parts)
-    np.testing.assert_array_equal(alone.n_known, joined.n_known)
+    np.testing.assert_array_equal(alone.joint.n_known, joined.joint.n_known)
     np.testing.assert_array_equal(alone.numbers, joined.numbers)
     judged = joined.judge(EVERY, RULE, None)
     for one, other in zip(alone.judge(EVERY, RULE, None), judged, strict=True):
@@ -215,7 +240,7 @@ def test_a_prefix_ends_before_a_hole():
     first = part_of([0, 0], whole[:4], whole[:4], kept=[[80], [80]], states=[80, 80])
     third = part_of([6], whole[6:8], kept=[[160]], states=[160], replicates=[(0, 0.1)])
     prefix = Prefix(BLOCK, "ab", [first, third])
-    assert prefix.n_known.tolist() == [4, 4]
+    assert prefix.joint.n_known.tolist() == [4, 4]
     assert prefix.judge(EVERY, RULE, None)[0].stretch == Stretch(0, 0.1, start=80)
 
 
@@ -228,7 +253,7 @@ def test_a_hole_is_filled_by_any_later_part():
         part_of([4], whole[4:6], kept=[[120]], **others),
     ]
     prefix = Prefix(BLOCK, "abc", parts)
-    assert prefix.n_known.tolist() == [8, 8]
+    assert prefix.joint.n_known.tolist() == [8, 8]
     np.testing.assert_array_equal(prefix.numbers[0], prefix.numbers[1])
     judged = prefix.judge(EVERY, RULE, None)
     assert judged[0].ended and judged[0].parts == {0, 1, 2} and judged[0].stretch is None

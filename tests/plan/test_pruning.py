@@ -323,7 +323,7 @@ def test_training_and_pruning_name_checkpoints_alike(tmp_path, monkeypatch):
     for job in planned.generation:
         generate_data(job.work, tmp_path)
 
-    monkeypatch.setattr("nstar.jobs.training.write_store", lambda *arguments, **options: 1 / 0)
+    monkeypatch.setattr("nstar.jobs.part.write_store", lambda *arguments, **options: 1 / 0)
     for job in planned.training:
         with pytest.raises(ZeroDivisionError):
             train_cells(job.work, tmp_path, "cpu", 0.0)

@@ -101,6 +101,16 @@ def model(**options):
 HEADS = {"kind": "transformer", "width": 8, "depth": 1, "heads": 2}
 RANDOM = {"kind": "random_automaton", "states": 2, "symbols": 2, "seed": 0}
 
+STREAMS = {"data": [0, 1], "initialisation": [0], "order": [0, 1]}
+
+
+def streams(**changes):
+    """Return the tiny study with seeds for each stream, and with changes of these or of others."""
+    own = {key: changes.pop(key) for key in list(changes) if "." not in key}
+    replicates = {"streams": STREAMS | own, "learning_rates": [0.1]}
+    return tiny(replicates=replicates, **changes)
+
+
 CONTRADICTIONS = [
     (model(**HEADS | {"heads": 3}), "models.m: width 8 is not a multiple of heads 3"),
     (model(**HEADS | {"heads": 16}), "models.m: width 8 is not a multiple of heads 16"),
@@ -173,8 +183,24 @@ CONTRADICTIONS = [
         tiny(**{"tasks.parity": RANDOM | {"states": 300}}),
         "tasks.parity: none of 1000 tables of 300 states and 2 symbols",
     ),
-    (tiny(**{"replicates.seeds": [*range(100)]}), "replicates.seeds: 100 values do not fit"),
     (tiny(**{"replicates.seeds": [2**63]}), "tables hold numbers of 64 bits"),
+    (tiny(**{"replicates.streams": STREAMS}), "replicates: give either replicates.seeds, each"),
+    (tiny(replicates={"learning_rates": [0.1]}), "or replicates.streams, with a list of seeds"),
+    (streams(order=[]), "replicates.streams.order"),
+    (
+        streams(order=[1, 0, 1]),
+        "replicates.streams.order: [1, 0, 1]: every entry once; repeated: 1",
+    ),
+    (streams(dropout=[0]), "replicates.streams.dropout: unknown key"),
+    (
+        streams(data=[*range(1000)], initialisation=[*range(1000)]),
+        "grid: 16000000 replicates (cells times replicates.streams times",
+    ),
+    (
+        streams(**{"grid.0.budgets": "fresh"}),
+        "replicates.streams.order: 2 seeds with grid.0.budgets fresh, whose batches have the order in "
+        "which the seed of the data draws them; use one seed of the order, or training sets",
+    ),
     (tiny(**{"replicates.learning_rates": [0.0]}), "replicates.learning_rates.0"),
     (tiny(**{"training.evaluate_every": 101}), "training.evaluate_every: 101 is more than"),
     (tiny(**{"training.schedule": {"warmup_steps": 100}}), "schedule.warmup_steps 100"),

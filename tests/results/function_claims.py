@@ -47,6 +47,7 @@ ENOUGH_RUNS, ENOUGH_SETTINGS = 10, 3
 class Results:
     """The tables of a tree; `runs` has a row per replicate and measured step, with its sharpness.
 
+    Where sharpness was measured on training sets, this is `training_sharpness`; else it is NaN.
     Columns beside those of the tables: `function` (parity, majority, ..., random, learnt), `taught_by`
     (training-set size of the network whose function it is), `decay`, `architecture` (the
     options of the model but its decay), `encoder` (a transformer that is not causal), `attention`.
@@ -81,6 +82,8 @@ class Results:
             log_blowup=np.log10(runs["plain_blowup"]),
         )
         runs[PAPER_SHARPNESS] = runs["sharpness"] if name == PAPER_SHARPNESS else np.nan
+        if "training_sharpness" not in runs:
+            runs["training_sharpness"] = np.nan
         regressions = regressions.assign(
             function=regressions["task"].map(named["function"]),
             encoder=regressions["model"].map(encoders),
@@ -420,8 +423,21 @@ def check_a14(results: Results) -> Verdict:
 
 
 def check_a15(results: Results) -> Verdict:
-    """Figure 15: sharpness on the training set is almost that on all inputs."""
-    return _missing("sharpness on training sets is not measured")
+    """Figure 15: sharpness on what taught a function is 1.02 to 1.06 times that on all inputs."""
+    runs, parts = results.outcome, []
+    taught = (runs["function"] == "learnt") & (runs["source_outcome"] != "not_fitted")
+    runs = runs[taught & (runs["budget"] == 0)].dropna(
+        subset=["training_sharpness", PAPER_SHARPNESS]
+    )
+    for size, rows in runs.groupby("taught_by"):
+        if len(rows) >= ENOUGH_RUNS:
+            ratio = float(rows["training_sharpness"].mean() / rows[PAPER_SHARPNESS].mean())
+            parts.append(
+                _part(f"{size}: ratio in [0.9, 1.15]", 0.9 <= ratio <= 1.15, f"{ratio:.3f}")
+            )
+    if not parts:
+        return _missing(f"not {ENOUGH_RUNS} networks measured on what taught their function")
+    return combine(*parts)
 
 
 def check_a16(results: Results) -> Verdict:

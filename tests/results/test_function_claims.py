@@ -83,11 +83,11 @@ def judge(claim, runs, slopes=(), study=None, size=0.02):
     table = pd.DataFrame(runs).astype({"converged_at": "Int64"})
     keys = ["model", "task", "supervision", "length_distribution", "length", "budget", "seed"]
     keys += ["learning_rate", "step", "final", "sharpness"]
+    keys += [key for key in table if key == "training_sharpness"]
     sharpness = table[keys].assign(perturbation="gaussian", size=size)
+    table = table.drop(columns=["sharpness", "training_sharpness"], errors="ignore")
     regressions = pd.DataFrame(slopes, columns=list(slope("parity", 0.0)))
-    results = Results.of(
-        study or study_of(), table.drop(columns="sharpness"), sharpness, regressions
-    )
+    results = Results.of(study or study_of(), table, sharpness, regressions)
     return CLAIMS[claim](results).status
 
 
@@ -313,6 +313,25 @@ def test_what_is_learnt_from_partial_data():
     assert judge("A14", refits(PUBLISHED, sharp), size=0.005) == "not covered"
     assert judge("A14", refits(PUBLISHED, sharp)) == "pass"
     assert judge("A14", refits(PUBLISHED, (0.7, 0.35, 1.16, 1.55))) == "fail"
+
+
+def test_sharpness_on_what_taught_a_function_is_almost_that_on_all_inputs():
+    runs = refits(PUBLISHED, (0.35, 0.73, 1.16, 1.55)) + refits(PUBLISHED, (0.45, 0.83, 1.26, 1.55))
+    for i, row in enumerate(runs):  # a seed each
+        row["seed"] = i
+    assert judge("A15", runs) == "not covered"
+
+    def on_training_sets(ratio, size=512):
+        ratios = {f"learnt_{size}": ratio, "random": 9.0}
+        values = [row["sharpness"] * ratios.get(row["task"], 1.04) for row in runs]
+        pairs = zip(runs, values, strict=True)
+        return [row | {"training_sharpness": value} for row, value in pairs]
+
+    assert judge("A15", on_training_sets(1.04)) == "pass"
+    assert judge("A15", on_training_sets(0.25)) == "fail", "as in the figure, 4 times too small"
+    assert judge("A15", on_training_sets(1.2, size=128)) == "fail"
+    assert judge("A15", on_training_sets(1.04)[:9]) == "not covered"
+    assert judge("A15", on_training_sets(1.04), size=0.005) == "not covered"
 
 
 def test_the_scratchpad():

@@ -148,7 +148,9 @@ def make_longer(cells):
 def make_positions(longer):
     """Return accuracies that fall from 1 at the length of training on."""
     keys = ["model", "task", "supervision", "length_distribution", "n_states", "length", "reading"]
-    curves = longer[[*keys, "test_length"]].drop_duplicates().rename(columns={"test_length": "longest"})
+    curves = (
+        longer[[*keys, "test_length"]].drop_duplicates().rename(columns={"test_length": "longest"})
+    )
     positions = curves.loc[curves.index.repeat(curves["longest"])].reset_index(drop=True)
     positions["position"] = positions.groupby(keys).cumcount() + 1
     median = (positions["length"] / positions["position"]).clip(upper=1)

@@ -1,12 +1,14 @@
 """Tables of networks measured as functions, with the sizes that arXiv:2402.09963 reports."""
 
 import itertools
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from nstar.tables import TABLES
+from nstar.tables.selection import REPLICATE
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 SHARPNESS = {
@@ -94,6 +96,35 @@ def make_degrees(models=("transformer", "lstm"), lengths=(4, 10), seeds=(1, 2)) 
             row = run | {"learning_rate": 0.0003, "step": 4000, "final": True, "degree": degree}
             rows.append(row | {"weight": weight, "target_weight": target})
     return table("degrees", rows)
+
+
+def make_profile(measures: pd.DataFrame) -> pd.DataFrame:
+    """Return profiles of the runs of `measures` at their last step, and of networks at step 0.
+
+    Before training, half of all inputs are insensitive, and all where the cut is at 1/2 and the seed is
+    the first; the others have the sensitivity 1. Final networks have the profile of parity.
+    """
+    rows = []
+    for row in measures[measures["final"]].itertuples():
+        run = {key: getattr(row, key) for key in (*REPLICATE, "step", "final")}
+        n_inputs, binomials = (
+            2**row.length,
+            [math.comb(row.length, s) for s in range(row.length + 1)],
+        )
+        for cut, before in itertools.product(("half", "median"), (True, False)):
+            constant = cut == "half" and row.seed == measures["seed"].min()
+            for s in range(row.length + 1):
+                share = {0: 1.0 if constant else 0.5, 1: 0.0 if constant else 0.5}.get(s, 0.0)
+                if not before:
+                    share = float(s == row.length)
+                rows.append(
+                    run
+                    | ({"step": 0, "final": False} if before else {})
+                    | {"cut": cut, "sensitivity": s, "count": int(share * n_inputs), "share": share}
+                    | {"random_share": binomials[s] / n_inputs}
+                    | {"target_count": n_inputs * (s == row.length)}
+                )
+    return table("sensitivity_profile", rows)
 
 
 def fit(regression: str, coefficient: str, estimate=0.05, half_width=0.01, **changes) -> dict:

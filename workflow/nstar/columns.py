@@ -37,7 +37,12 @@ LENGTH_DISTRIBUTION = Column(
 )
 LENGTH = Column("int64", "symbols", "n, length of the training sequences, or the longest")
 BUDGET = Column("int64", "sequences", "N, size of the training set")
-SEED = Column("int64", "1", "seed of data, initialisation and order of the examples")
+SEED = Column(
+    "int64",
+    "1",
+    "seed of data, initialisation and order of the examples; with `replicates.streams` the number of "
+    "the combination of them, from 0, the last stream fastest (see `data_seed` of `cells`)",
+)
 
 SYMBOLS, TEACHER_FORCED, DECODED = "symbols", "teacher_forced", "decoded"
 """What networks read that are tested: symbols alone, or in a chain of thought the true states before, or

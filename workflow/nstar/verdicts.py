@@ -5,7 +5,7 @@ what it says: there is no second definition that could disagree.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -26,7 +26,13 @@ UNDECIDED_NOT_FITTED = "undecided_not_fitted"
 SETS = ("train", "validation", "confirmation")
 """The sets that rules may read."""
 
-QUANTITIES = (
+Measure = Literal["loss", "token_accuracy", "sequence_accuracy"]
+Over = Literal["mean", "every_length", "every_position"]
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""What is measured on every set, and what success and fit may rest on."""
+
+QUANTITIES: tuple[tuple[Measure, Over], ...] = (
     ("loss", "mean"),
     ("loss", "every_length"),
     ("loss", "every_position"),
@@ -68,12 +74,12 @@ class Rule:
         Whether a run ends at its first pass.
     """
 
-    measure: str
+    measure: Measure
     threshold: float
-    fitted_measure: str
+    fitted_measure: Measure
     fitted_threshold: float
     max_steps: int
-    over: Literal["mean", "every_length", "every_position"] = "mean"
+    over: Over = "mean"
     at: Literal["best", "final"] = "best"
     confirm: bool = True
     patience: int | None = None

@@ -27,7 +27,7 @@ def report_page(name, captions):
     )
 
 
-STEPS = [(subject, step) for subject in STUDY.subject.lineage for step in subject.steps]
+STEPS = STUDY.subject.steps_of(STUDY)
 
 for subject, step in STEPS:
     figures = figures_of(step)

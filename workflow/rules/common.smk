@@ -58,7 +58,7 @@ config.update(STUDY.model_dump(mode="json", context=EVERYTHING))
 config["introduction"] = STUDY.subject.introduction(STUDY)
 config["axis"] = STUDY.axis and dataclasses.asdict(STUDY.axis)
 config["judge"] = STUDY.subject.judge and STUDY.subject.judge(STUDY)
-config["pages"] = [step.page for subject in STUDY.subject.lineage for step in subject.steps]
+config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.

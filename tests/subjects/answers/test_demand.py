@@ -96,7 +96,7 @@ def read(made):
 
 def test_a_study_of_answers_has_the_tables_and_steps_of_demand_before_its_own():
     assert ANSWERS.lineage == (DEMAND, ANSWERS)
-    assert set(ANSWERS.table_recipes) == {"fit", "comparison", "widths"}
+    assert set(ANSWERS.table_recipes(STUDY)) == {"fit", "comparison", "widths"}
     names = [step.name for subject in ANSWERS.lineage for step in subject.steps]
     assert len(set(names)) == len(names)
     (fit,) = (step for step in DEMAND.steps if step.name == "fit_exponents")

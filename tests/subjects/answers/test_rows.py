@@ -17,7 +17,7 @@ from nstar.reading.check import load_study
 from nstar.store.archive import read_store
 from nstar.store.schemas import EVALUATION
 from nstar.subjects.answers.columns import ANSWERS
-from nstar.tables import CELLS, read_table
+from nstar.tables import read_table
 from nstar.tables.selection import CURVE
 
 LOCAL = {"kind": "longest_increasing_subsequence", "numbers": 20, "locality": 2}
@@ -163,13 +163,13 @@ def test_a_study_that_asks_for_other_thresholds_makes_no_store(made):
     _, _, results = made
     other = load_study(changed(STUDY, **{"evaluation.answers": {"thresholds": [0.5]}}))
     plan = make_plan(other, results)
-    assert not list(plan.missing_blocks)
+    assert not list(plan.missing)
     assert not plan.missing_data and not plan.missing_evaluations
 
 
 def test_nothing_is_left_to_do(made):
     study, plan, results = made
-    assert len(list(plan.missing_blocks)) == len(list(plan.blocks)) == 27
+    assert len(list(plan.missing)) == len(list(plan.blocks)) == 27
     done = make_plan(study, results)
-    assert not list(done.missing_blocks) and not done.missing_data
+    assert not list(done.missing) and not done.missing_data
     assert not done.missing_evaluations

@@ -7,13 +7,13 @@ from support.studies import QUESTIONS, changed, tiny
 
 from nstar.reading.check import load_study
 from nstar.stats import fit_demand
-from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along, outcomes_by
 from nstar.subjects.demand.collection import demand_tables
 from nstar.subjects.demand.observations import outcomes
 from nstar.subjects.demand.selection import runs_by_seed
 from nstar.subjects.demand.thresholds import find_thresholds
+from nstar.verdicts import MEASURES
 
 WIDTHS = tiny(
     models={"lstm": {"kind": "lstm", "width": [2, 4, 8]}},
@@ -66,7 +66,7 @@ def test_chance_of_fresh_batches_is_that_of_their_validation_set():
     """Nothing is held out from training, so that even the shortest lengths have a validation set."""
     study = load_study(changed(WIDTHS, **{"grid.0.budgets": "fresh", "grid.0.lengths": [2]}))
     cells = make_cells([(f"lstm_{width}", 0, 0, "learnt", 20) for width in (2, 4, 8)])
-    measures = {f"best_validation_{name}": 0.5 for name in SUCCESS_MEASURES}
+    measures = {f"best_validation_{name}": 0.5 for name in MEASURES}
     curves = demand_tables(study, cells.assign(length=2, **measures), {})["learning_curves"]
     chance = curves.groupby("measure")["chance"].first()
     assert chance["loss"] == pytest.approx(np.log(2)) and chance["token_accuracy"] == 0.5
@@ -105,7 +105,7 @@ def test_the_least_number_of_steps_lies_between_two_evaluations():
 def test_a_run_is_one_observation_of_all_its_steps():
     study = load_study(STEPS)
     cells = cells_along(axis_job(study), make_cells([("lstm", 100, 0, "learnt", 40)]))
-    scores = {f"best_validation_{name}": 0.5 for name in SUCCESS_MEASURES}
+    scores = {f"best_validation_{name}": 0.5 for name in MEASURES}
     runs = runs_by_seed(cells.assign(**scores), "loss")
     data = outcomes(runs.assign(run=runs["seed"]))
     assert data["budget"].tolist() == [20, 40, 60]

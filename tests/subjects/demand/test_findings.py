@@ -424,7 +424,9 @@ def test_true_states_and_own_answers_are_told_apart_at_every_test_length():
     ]
     words = text(page(longer=rows, tests=("2x", 50)))
 
-    assert "lstm 2n true states read 0.90 0.90" in words and "lstm 50 true states read 0.30" in words
+    assert (
+        "lstm 2n true states read 0.90 0.90" in words and "lstm 50 true states read 0.30" in words
+    )
     assert "lstm 2n own answers read 0.40" in words and "lstm 50 own answers read 0.10" in words
 
 

@@ -6,7 +6,8 @@ from support.studies import tiny
 from nstar.cells import cells_of, pool_of, training_slices
 from nstar.jobs.generation import generate_data
 from nstar.plan.jobs import plan_jobs
-from nstar.plan.missing import data_store, make_plan
+from nstar.plan.missing import make_plan
+from nstar.plan.stores import data_store
 from nstar.reading.check import load_study
 from nstar.store.archive import read_store
 from nstar.store.schemas import DATA

@@ -452,7 +452,8 @@ def test_tables_of_a_study_by_stratum(tmp_path):
     measured = make_measured(lengths=[4, 10, 16, 22], seeds=[1, 2])
     measures = measured["measures"]
     both = pd.concat([measures, measures.assign(supervision="outcome")])  # without sharpness
-    for name, rows in (measured | {"measures": both}).items():
+    profile = table("sensitivity_profile", [])
+    for name, rows in (measured | {"measures": both, "sensitivity_profile": profile}).items():
         write_table(tmp_path / f"tables/{name}.csv", name, rows)
     job = json.dumps(JOB | {"models": ["lstm", "transformer"]})
     finished = run_script(

@@ -11,6 +11,7 @@ from support.function_tables import (
     fit,
     make_degrees,
     make_measured,
+    make_profile,
     make_regressions,
     table,
 )
@@ -19,6 +20,7 @@ from nstar.report.style import model_looks, save
 from nstar.subjects.functions.figures.dynamics import draw_dynamics, median_course
 from nstar.subjects.functions.figures.functions import draw_degrees, draw_sensitivity, draw_tradeoff
 from nstar.subjects.functions.figures.growth import draw_growth
+from nstar.subjects.functions.figures.profiles import draw_insensitive, draw_profiles
 from nstar.subjects.functions.selection import main_sharpness, settled_rows, with_sharpness
 
 SETTLED = 1000
@@ -28,11 +30,14 @@ DRAWINGS = {
     "dynamics": lambda t: draw_dynamics(t["measures"], t["sharpness"]),
     "sensitivity": lambda t: draw_sensitivity(t["measures"], t["sharpness"], t["regressions"]),
     "degrees": lambda t: draw_degrees(t["degrees"]),
+    "insensitive": lambda t: draw_insensitive(t["sensitivity_profile"], t["measures"]),
+    "profiles": lambda t: draw_profiles(t["sensitivity_profile"], t["measures"]),
 }
 
 
 def everything(**sizes):
-    return make_measured(**sizes) | {"regressions": make_regressions(), "degrees": make_degrees()}
+    found = make_measured(**sizes) | {"regressions": make_regressions(), "degrees": make_degrees()}
+    return found | {"sensitivity_profile": make_profile(found["measures"])}
 
 
 def single():
@@ -47,7 +52,8 @@ def nothing_learnt():
     tables = everything(models=["lstm"])
     tables["measures"] = tables["measures"].assign(learnt=False, converged_at=pd.NA)
     tables["measures"] = tables["measures"].astype({"converged_at": "Int64"})
-    return tables | {key: tables[key].iloc[:0] for key in ("regressions", "degrees")}
+    blank = ("regressions", "degrees", "sensitivity_profile")
+    return tables | {key: tables[key].iloc[:0] for key in blank}
 
 
 def nan():

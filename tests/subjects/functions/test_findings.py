@@ -36,6 +36,7 @@ def tables(regressions=(), shapes=(), contrasts=(), **sizes):
     sizes = {"models": ["transformer"], "tasks": ["parity"]} | sizes
     return make_measured(**sizes) | {
         "degrees": make_degrees(["transformer"]),
+        "insensitive": table("insensitive", []),
         "regressions": table("regressions", list(regressions)),
         "shapes": table("shapes", list(shapes)),
         "contrasts": table("contrasts", list(contrasts)),

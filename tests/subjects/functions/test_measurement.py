@@ -1,5 +1,7 @@
 """Networks measured as functions: from trained stores to tables."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,16 +9,22 @@ import torch
 from support.stores import finish
 from support.studies import FUNCTIONS, changed
 
+from nstar.cells import pool_of, training_slices
 from nstar.jobs.collection import collect_results
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of, rounded_outputs
 from nstar.measures.sensitivity import average_sensitivity
+from nstar.measures.sharpness import parameter_norm
+from nstar.measures.truth_table import truth_table
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
+from nstar.plan.stores import data_store
 from nstar.reading.check import load_study
+from nstar.seeds import derive_seed
 from nstar.store.archive import read_store, specification_of
-from nstar.store.parts import read_parts, view
-from nstar.store.schemas import EVALUATION
+from nstar.store.parts import read_parts
+from nstar.store.schemas import DATA, EVALUATION
+from nstar.store.view import view
 from nstar.subjects.functions import measurement
 from nstar.tables import read_table
 from nstar.tasks.functions.boolean_function import all_inputs
@@ -44,6 +52,9 @@ STUDY = changed(
             "relative": [0.05],
             "draws": 3,
             "converged_loss": 0.2,
+            "untrained": True,
+            "profile": True,
+            "training_set": True,
         },
     },
 )
@@ -73,11 +84,105 @@ def blocks_of(plan, **coordinates):
     ]
 
 
-def test_every_replicate_is_measured_at_its_snapshots_and_at_its_end(measures):
-    assert len(measures) == 3 * 3 * 2 * 3  # models, cells of a model, seeds, moments
-    assert sorted(measures["step"].unique()) == [40, 80, 100]
+def test_every_replicate_is_measured_before_training_at_its_snapshots_and_at_its_end(measures):
+    assert len(measures) == 3 * 3 * 2 * 4  # models, cells of a model, seeds, moments
+    assert sorted(measures["step"].unique()) == [0, 40, 80, 100]
     assert (measures["final"] == (measures["step"] == 100)).all()
-    assert measures["loss"].notna().all()
+    assert (measures["loss"].notna() == (measures["step"] > 0)).all()
+
+
+def test_a_network_before_training_is_that_of_its_initial_weights(made, measures):
+    plan, _ = made
+    (block,) = blocks_of(plan, model="encoder", task="parity")
+    model = model_of(specification_of(read_parts([plan.stores.cell(block)])))
+    flat = model.initialise([1])
+    rows = measures[(measures["model"] == "encoder") & (measures["seed"] == 1)]
+    before = rows[rows["step"] == 0]
+    assert sorted(before["task"]) == ["learnt", "parity", "random"]
+    assert before["parameter_norm"].nunique() == 1, "all tasks start from it"
+    assert before["parameter_norm"].iloc[0] == parameter_norm(model, flat).item()
+    table = truth_table(model, model.views(flat), 5).numpy()
+    assert before["average_sensitivity"].iloc[0] == average_sensitivity(table)[0]
+
+
+def counted(table, n=5):
+    """Return how many inputs have 0 .. n neighbours of another value, of a table of booleans."""
+    flips = [sum(table[x] != table[x ^ 2**i] for i in range(n)) for x in range(2**n)]
+    return [flips.count(s) for s in range(n + 1)]
+
+
+def test_profiles_are_those_of_outputs_cut_at_one_half_and_at_their_median(made):
+    plan, results = made
+    profile = read_table(results / "tables/sensitivity_profile.csv", "sensitivity_profile")
+    assert len(profile) == 3 * 3 * 2 * 4 * 2 * 6  # as measures, cuts, sensitivities
+    expected = np.array([1, 5, 10, 10, 5, 1])[profile["sensitivity"]] / 32
+    np.testing.assert_array_equal(profile["random_share"], expected)
+    (block,) = blocks_of(plan, model="encoder", task="parity")
+    training = plan.study.training
+    trained = view(read_parts([plan.stores.cell(block)]), training.rule, training.snapshot_every)
+    model = model_of(specification_of(trained))
+    flat = torch.from_numpy(trained["parameters"].values)
+    rows = profile[(profile["model"] == "encoder") & (profile["task"] == "parity")]
+    for step, weights in ((0, model.initialise([0, 1])), (100, flat)):
+        for seed in (0, 1):
+            outputs = truth_table(model, model.views(weights), 5)[seed].numpy()
+            for cut, threshold in (("half", 0.0), ("median", np.median(outputs))):
+                of_one = rows[
+                    (rows["step"] == step) & (rows["seed"] == seed) & (rows["cut"] == cut)
+                ]
+                assert of_one["sensitivity"].tolist() == list(range(6))
+                assert of_one["count"].tolist() == counted(outputs > threshold)
+                np.testing.assert_array_equal(of_one["share"], of_one["count"] / 32)
+    assert rows.groupby("sensitivity")["target_count"].max().tolist() == [0, 0, 0, 0, 0, 32]
+
+
+def test_a_diverged_network_has_no_profile(made):
+    plan, _ = made
+    (block,) = blocks_of(plan, model="encoder", task="parity")
+    model = model_of(specification_of(read_parts([plan.stores.cell(block)])))
+    flat = model.initialise([0, 1])
+    flat[0] = torch.nan
+    sets = SimpleNamespace(exact=True, one_output=True, n_bits=5)
+    found = measurement._profiles(model, flat, sets)
+    assert np.isnan(found[0]).all() and (found[1].sum(axis=-1) == 32).all()
+
+
+def test_sharpness_on_a_training_set_is_the_mean_over_it(made):
+    """Of eight sequences of random, and of the same eight where what was learnt from them is taught."""
+    plan, results = made
+    sharpness = read_table(results / "tables/sharpness.csv", "sharpness")
+    known = sharpness["training_sharpness"].notna()
+    assert (known == sharpness["task"].isin(["random", "learnt"])).all(), "parity had fresh batches"
+    rows = sharpness[
+        (sharpness["model"] == "encoder") & sharpness["final"] & (sharpness["size"] == 0.02)
+    ]
+    (block,) = blocks_of(plan, model="encoder", task="random")
+    piece = next(training_slices(pool_of(plan.study, block.cell), "random", 1, 8))
+    store = data_store(plan.stores.tasks["random"], piece, results)
+    seen = torch.from_numpy(read_store(store, DATA)["symbols"].values[:8].astype(np.int64))
+    for task in ("random", "learnt"):
+        (block,) = blocks_of(plan, model="encoder", task=task)
+        joined = read_parts([plan.stores.cell(block)])
+        model = model_of(specification_of(joined))
+        flat = torch.from_numpy(view(joined, plan.study.training.rule)["parameters"].values[1:])
+        key = {"training": joined.attrs["digest"], "seed": 1, "rate": 0.01, "step": 100}
+        expected = []
+        for draw in range(DRAWS):
+            own = derive_seed("perturbation", seed=derive_seed("measures", **key), draw=draw)
+            generator = torch.Generator().manual_seed(own)
+            step = torch.zeros_like(flat)
+            step[:, : model.n_parameters].normal_(generator=generator)
+            model.views(step)["position_embedding"].zero_()
+            before, after = (
+                model.forward(model.views(weights), seen[None], 4).double()
+                for weights in (flat, flat + 0.02 * step)
+            )
+            expected.append(4 * (after - before).square().mean().item())
+        row = rows[(rows["task"] == task) & (rows["seed"] == 1)]
+        assert row["training_sharpness"].item() == pytest.approx(np.mean(expected), rel=1e-6)
+        error = np.std(expected, ddof=1) / DRAWS**0.5
+        assert row["training_sharpness_error"].item() == pytest.approx(error, rel=1e-6)
+        assert row["training_sharpness"].item() != pytest.approx(row["sharpness"].item(), rel=1e-3)
 
 
 def test_what_was_taught_has_its_exact_sensitivity(measures):

@@ -4,7 +4,13 @@ import json
 
 import pandas as pd
 import pytest
-from support.function_tables import make_degrees, make_measured, make_regressions, table
+from support.function_tables import (
+    make_degrees,
+    make_measured,
+    make_profile,
+    make_regressions,
+    table,
+)
 from support.scripts import run_script
 
 from nstar.tables import write_table
@@ -12,9 +18,10 @@ from nstar.tables import write_table
 JOB = {
     "figures": {"width_inches": 6.0, "dots_per_inch": 50},
     "settled_steps": 1000,
+    "profile": True,
     "title": "A study",
 }
-FIGURES = ("growth", "tradeoff", "dynamics", "sensitivity", "degrees")
+FIGURES = ("growth", "tradeoff", "dynamics", "sensitivity", "degrees", "insensitive", "profiles")
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +38,8 @@ def results(tmp_path_factory):
         "regressions": make_regressions(["transformer"]),
         "shapes": table("shapes", []),
         "contrasts": table("contrasts", []),
+        "sensitivity_profile": make_profile(small["measures"]),
+        "insensitive": table("insensitive", []),
     }
     for name, rows in tables.items():
         write_table(results / "tables" / f"{name}.csv", name, rows)

@@ -1,6 +1,6 @@
 """Which cells does a study have, and what are their stores made from?"""
 
-from nstar.cells.cell import Block, Cell, product_blocks
+from nstar.cells.cell import LONGEST_SEGMENT, Block, Cell, product_blocks
 from nstar.cells.curves import curves_of, value_of
 from nstar.cells.grid import budgets_of, cells_of, names_in, strata_of, used
 from nstar.cells.pools import batch_size, fitted_size, make_pool, pool_of, share_seen
@@ -27,6 +27,7 @@ from nstar.cells.specifications import (
 
 __all__ = [
     "FIRST_SHARD",
+    "LONGEST_SEGMENT",
     "Block",
     "Cell",
     "Slice",

@@ -1,9 +1,10 @@
 """Cells of a grid, and the blocks in which their replicates are stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nstar.seeds import AnySeed, seed_text, streams_of
 from nstar.tasks import LengthDistribution, Supervision
 
 
@@ -41,17 +42,23 @@ class Block:
     """
 
     cell: Cell
-    seeds: tuple[int, ...]
+    seeds: tuple[AnySeed, ...]
     learning_rates: tuple[float, ...]
 
     @property
-    def replicates(self) -> frozenset[tuple[int, float]]:
+    def replicates(self) -> frozenset[tuple[AnySeed, float]]:
         """The pairs (seed, learning rate)."""
         return frozenset((seed, rate) for seed in self.seeds for rate in self.learning_rates)
 
 
-def product_blocks(cell: Cell, replicates: frozenset[tuple[int, float]]) -> list[Block]:
+LONGEST_SEGMENT = 200
+"""Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
+
+
+def product_blocks(cell: Cell, replicates: frozenset[tuple[AnySeed, float]]) -> list[Block]:
     """Split any set of replicates into blocks that are products of seeds and learning rates.
+
+    A block has no more seeds than fit into the name of a folder.
 
     Examples
     --------
@@ -60,10 +67,23 @@ def product_blocks(cell: Cell, replicates: frozenset[tuple[int, float]]) -> list
     >>> [(block.seeds, block.learning_rates) for block in blocks]
     [((0,), (0.1, 0.2)), ((1,), (0.2,))]
     """
-    rates_of: dict[int, tuple[float, ...]] = {}
-    for seed in sorted({seed for seed, _ in replicates}):
-        rates_of[seed] = tuple(sorted(rate for other, rate in replicates if other == seed))
-    seeds_with: dict[tuple[float, ...], list[int]] = {}
+    rates_of: dict[AnySeed, list[float]] = {}
+    for seed, rate in sorted(replicates, key=lambda pair: (streams_of(pair[0]), pair[1])):
+        rates_of.setdefault(seed, []).append(rate)
+    seeds_with: dict[tuple[float, ...], list[AnySeed]] = {}
     for seed, rates in rates_of.items():
-        seeds_with.setdefault(rates, []).append(seed)
-    return [Block(cell, tuple(seeds), rates) for rates, seeds in seeds_with.items()]
+        seeds_with.setdefault(tuple(rates), []).append(seed)
+    return [
+        Block(cell, part, rates) for rates, seeds in seeds_with.items() for part in _fitting(seeds)
+    ]
+
+
+def _fitting(seeds: Sequence[AnySeed]) -> Iterator[tuple[AnySeed, ...]]:
+    """Yield the seeds in stretches that fit into a segment of a path, each as long as possible."""
+    part: list[AnySeed] = []
+    for seed in seeds:
+        if len("+".join(map(seed_text, [*part, seed]))) > LONGEST_SEGMENT:
+            yield tuple(part)
+            part = []
+        part.append(seed)
+    yield tuple(part)

@@ -1,6 +1,7 @@
 """Where every file of a study lies. The only module that knows the layout of ``results/``.
 
-A coordinate is one path segment ``key~value``; a sequence of values is joined by ``+``. Models and tasks
+A coordinate is one path segment ``key~value``; a sequence of values is joined by ``+``. A seed is a
+number, or ``data.initialisation.order`` where these streams have seeds of their own. Models and tasks
 stand there as their kind and a digest of their options, so that their names are in no path. The file of
 a store is named by the digest of its specification, so a changed specification is a missing file. What
 is added to a store later, a longer run or weights that were not kept, is a further part of it.
@@ -9,7 +10,7 @@ is added to a store later, a longer run or weights that were not kept, is a furt
 
     data/task~parity-09ab12/length_distribution~fixed/length~8/seed~0/split~train/shard~0/<digest>.zarr.zip
     cells/model~lstm-3fa9c1/task~parity-09ab12/supervision~aligned/length_distribution~fixed/length~8/
-        budget~64/seeds~0+1/learning_rates~0.001/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
+        budget~64/seeds~0+0.0.1+1/learning_rates~0.001/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
     evaluations/<as cells>/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
     checkpoints/<digest of the path of a part of cells>-<device>.pt
 """
@@ -18,13 +19,14 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, get_args
 
 from nstar.cells.slices import shard_at
 from nstar.errors import PathError
+from nstar.seeds import AnySeed, Seed, read_seed, seed_text
 from nstar.specification import digest
 
-Coordinate = str | int | float | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
+Coordinate = str | int | float | tuple[str, ...] | tuple[AnySeed, ...] | tuple[float, ...]
 
 COORDINATES: Mapping[str, type] = {
     "task": str,
@@ -36,7 +38,7 @@ COORDINATES: Mapping[str, type] = {
     "seed": int,
     "split": str,
     "shard": int,
-    "seeds": tuple[int, ...],
+    "seeds": tuple[AnySeed, ...],
     "learning_rates": tuple[float, ...],
 }
 """Every coordinate and the type of its values."""
@@ -115,7 +117,7 @@ def segment(options: Mapping[str, Any]) -> str:
 
 def coordinates_of(
     specification: Mapping[str, Any],
-    seeds: Sequence[int] = (),
+    seeds: Sequence[AnySeed] = (),
     learning_rates: Sequence[float] = (),
 ) -> dict[str, Coordinate]:
     """Return the coordinates of what a specification describes: the only way to a path.
@@ -124,7 +126,7 @@ def coordinates_of(
     ----------
     specification : mapping
         Of a trained cell, or of a stretch of data.
-    seeds, learning_rates : sequence of int, of float
+    seeds, learning_rates : sequence of seeds, of float
         Of a block of the cell; without them those of the cell are returned.
     """
     found = {"task": segment(specification["task"])}
@@ -210,10 +212,11 @@ def _encode_value(key: str, value: Coordinate) -> str:
             raise PathError(f"coordinate {key}: {value!r} is not of type {kind.__name__}")
         text = str(value)
     else:
-        entry = kind.__args__[0]
-        if not isinstance(value, Sequence) or any(type(part) is not entry for part in value):
-            raise PathError(f"coordinate {key}: {value!r} is not a sequence of {entry.__name__}")
-        text = "+".join(_encode_number(part) for part in value)
+        legal = _kinds_of_entries(kind)
+        if not isinstance(value, Sequence) or any(type(part) not in legal for part in value):
+            names = " or ".join(entry.__name__ for entry in legal)
+            raise PathError(f"coordinate {key}: {value!r} is not a sequence of {names}")
+        text = "+".join(map(_encode_entry, value))
     if not _VALUE.fullmatch(text):
         raise PathError(
             f"coordinate {key}: {text!r} cannot be part of a path; use letters, digits, _ . -"
@@ -221,8 +224,8 @@ def _encode_value(key: str, value: Coordinate) -> str:
     return text
 
 
-def _encode_number(number: int | float) -> str:
-    return repr(number).replace("e+", "e")
+def _encode_entry(entry: AnySeed | float) -> str:
+    return seed_text(entry) if isinstance(entry, Seed) else repr(entry).replace("e+", "e")
 
 
 def _decode_value(key: str, text: str) -> Coordinate:
@@ -230,9 +233,23 @@ def _decode_value(key: str, text: str) -> Coordinate:
     try:
         if kind in (str, int):
             return kind(text)
-        return tuple(kind.__args__[0](part) for part in text.split("+"))
+        return tuple(_decode_entry(kind, part) for part in text.split("+"))
     except ValueError:
         raise PathError(f"coordinate {key}: {text!r} is not of the type of this key") from None
+
+
+def _decode_entry(kind: type, text: str) -> AnySeed | float:
+    entry, *others = _kinds_of_entries(kind)
+    if not others or "." not in text:
+        return entry(text)
+    data, initialisation, order = map(entry, text.split("."))
+    return read_seed([data, initialisation, order])
+
+
+def _kinds_of_entries(kind: type) -> tuple[type, ...]:
+    """Return the types that the entries of a sequence may have."""
+    entry = get_args(kind)[0]
+    return get_args(entry) or (entry,)
 
 
 def _kind(key: str) -> type:

@@ -44,7 +44,15 @@ def slice_of(fields: Mapping[str, Any]) -> Slice:
 
 
 def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]:
-    """Yield the stores of data of a cell: sets held out, shards of training data, longer sequences."""
+    """Yield the stores of data of a cell: sets held out, shards of training data, longer sequences.
+
+    Parameters
+    ----------
+    study : Study
+    cell : Cell
+    seeds : iterable of int
+        Those of the stream of data.
+    """
     pool = pool_of(study, cell)
     for seed in seeds:
         if pool.task.source is not None:

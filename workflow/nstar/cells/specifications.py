@@ -84,17 +84,23 @@ def task_options(study: Study, name: str) -> dict[str, Any]:
     """Return the options of a task as specifications hold them.
 
     A learnt function depends on the trajectory of its source and on what ends it there, for which its
-    ``source`` stands; the names of model and task do not.
+    ``source`` stands; the names of model and task do not. Where streams have seeds of their own, the
+    source has the first of initialisation and order, and the data that it labels.
     """
     task = study.tasks[name]
     options = task.model_dump(mode="json")
     if task.source is not None:
         options |= {"model": "source", "task": "source"}
+        streams = study.replicates.streams
+        first = {}
+        if streams is not None:
+            first = {"initialisation": streams.initialisation[0], "order": streams.order[0]}
         options["source"] = digest(
             {
                 "training": training_specification(study, source_of(task)),
                 "rule": study.training.rule.ending(),
                 "learning_rate": study.replicates.learning_rates[0],
+                **first,
             }
         )
     return options

@@ -15,16 +15,22 @@ from nstar.cells.paths import encode
 from nstar.errors import ArtifactError
 from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
-from nstar.plan.missing import Plan, Reading, Stores, make_plan
-from nstar.store.parts import MEASURES, read_evaluations, read_parts, view
+from nstar.plan.missing import Plan, make_plan
+from nstar.plan.states import Reading
+from nstar.plan.stores import Stores
+from nstar.seeds import Seed, streams_of
+from nstar.store.archive import pairs_of
+from nstar.store.evaluations import read_evaluations
+from nstar.store.parts import read_parts
 from nstar.store.schemas import EVALUATION
+from nstar.store.view import view
 from nstar.study import FRESH, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
-from nstar.tables import CELLS, PROVENANCE, TABLES, write_table
+from nstar.tables import CELLS, PROVENANCE, TABLES, columns_of, write_table
 from nstar.tables.selection import CURVE, REPLICATE
 from nstar.tables.verdicts import verdict_table
-from nstar.verdicts import OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
+from nstar.verdicts import MEASURES, OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
@@ -93,7 +99,11 @@ def _read_block(plan: Plan, reading: Reading) -> tuple[xr.Dataset, xr.Dataset, x
     joined = read_parts(parts, reading.replicates)
     trained = view(joined, training.rule, training.snapshot_every)
     evaluations = [stores.evaluation(block, part) for part in plan.evaluated[block]]
-    return joined, trained, read_evaluations(evaluations, trained, tested_lengths(plan.study, block.cell))
+    return (
+        joined,
+        trained,
+        read_evaluations(evaluations, trained, tested_lengths(plan.study, block.cell)),
+    )
 
 
 def _cell_rows(
@@ -101,13 +111,13 @@ def _cell_rows(
 ) -> pd.DataFrame:
     """Return the rows of a block for the table of cells."""
     study, cell = stores.study, block.cell
-    task, n_steps = study.tasks[cell.task], trained["n_steps"].values
+    task, pool, n_steps = study.tasks[cell.task], pool_of(study, cell), trained["n_steps"].values
     last = np.searchsorted(trained["step"].values, n_steps)
     n_drawn = n_steps * batch_size(study.training.batch_size, cell.budget)
     rows = {
         **vars(cell),
         "n_states": task.n_states,
-        "seed": trained["seed"].values,
+        **_seeds(study, trained),
         "learning_rate": trained["learning_rate"].values,
         **{name: _names(trained[name].values) for name in CELLS if name.endswith("outcome")},
         "diverged": trained["diverged"].values,
@@ -116,9 +126,7 @@ def _cell_rows(
         "fitted_at": _steps(trained["fitted_at"].values),
         "n_confirmations": trained["n_confirmations"].values,
         "n_parameters": trained.sizes["parameter"],
-        "validation_seen": [
-            share_seen(pool_of(study, cell), n) if cell.budget == FRESH else 0.0 for n in n_drawn
-        ],
+        "validation_seen": [share_seen(pool, n) if cell.budget == FRESH else 0.0 for n in n_drawn],
         "specification": trained.attrs["digest"],
         "store": stores.cell(block),
         "evaluation_store": stores.evaluation(block),
@@ -138,6 +146,18 @@ def _cell_rows(
         if name in EVALUATION.variables or name in EVALUATION.optional:
             rows.setdefault(name, evaluated[name].values if name in evaluated else np.nan)
     return pd.DataFrame(rows)
+
+
+def _seeds(study: Study, trained: xr.Dataset) -> dict[str, list[int]]:
+    """Return what the table calls the runs of a block, and the seeds of streams that have their own."""
+    replicates, runs = study.replicates, [seed for seed, _ in pairs_of(trained)]
+    numbers = {"seed": [replicates.number_of(run) for run in runs]}
+    if replicates.streams is None:
+        return numbers
+    streams = zip(*map(streams_of, runs), strict=True)
+    return numbers | {
+        f"{name}_seed": list(seeds) for name, seeds in zip(Seed._fields, streams, strict=True)
+    }
 
 
 def _names(outcomes: np.ndarray) -> np.ndarray:
@@ -184,9 +204,10 @@ def _write_study_store(
 ) -> None:
     """Write the tables as one labelled store on the axes of the grid."""
     numbers = [
-        name for name, column in CELLS.items() if column.dtype in ("float64", "int64", "Int64")
+        name
+        for name, column in columns_of("cells", cells).items()
+        if column.dtype in ("float64", "int64", "Int64") and name not in REPLICATE
     ]
-    numbers = [name for name in numbers if name not in REPLICATE]
     coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
     dataset = (
         coded.set_index(REPLICATE)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()

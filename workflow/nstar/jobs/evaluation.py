@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +14,28 @@ from nstar.cells import Slice, evaluation_specification, held_slice, longer_slic
 from nstar.cells.paths import checkpoints_of
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
-from nstar.jobs.training import pool_of, read_sets
+from nstar.jobs.sequences import read_sets, specified_pool
 from nstar.measures.accuracy import Decoded, Score, decode, in_packs, score
 from nstar.measures.answering import measure_answers
 from nstar.models import StackedModel, lengthen
 from nstar.progress import Progress
+from nstar.seeds import Seed, read_seed, streams_of
 from nstar.specification import digest
-from nstar.store.archive import specification_of, write_store
-from nstar.store.parts import ends_of, read_ends, read_parts, view
+from nstar.store.archive import pairs_of, replicate_coordinates, specification_of, write_store
+from nstar.store.evaluations import ends_of, read_ends
+from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
-from nstar.study import SUCCESS_MEASURES
+from nstar.store.view import view
+from nstar.study import FRESH
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 from nstar.tasks import Pool
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
-from nstar.verdicts import Rule
+from nstar.verdicts import MEASURES, Rule
 
 DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
-"""Accuracies of a chain of thought that reads its own answers; of others, those of `SUCCESS_MEASURES`."""
+"""Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
 
 
 def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> None:
@@ -43,7 +46,9 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     job : mapping
         ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
         ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
-        ``tests`` (lengths, and `nstar.store.schemas.OWN_SETS`), ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``.
+        ``tests`` (lengths, and `nstar.store.schemas.OWN_SETS`), ``trained`` and ``evaluated`` (paths of
+        the parts to read), and ``output``; where the task is a learnt function also ``source_sets``, the
+        sets of the pool that its source learnt from.
     results : Path
     device_name : str
         As in the configuration.
@@ -59,18 +64,17 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     device, rule = prepare_device(device_name), Rule(**job["rule"])
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
-        pairs = [(seed, rate) for seed, rate in fields["replicates"]]
+        pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
-        tests = fields["tests"]
-        trained = _without(trained, read_ends(fields["evaluated"]), tests)
+        trained = _without(trained, read_ends(fields["evaluated"]), fields["tests"])
         training = digest(specification_of(trained))
         write_store(
             fields["output"],
-            _evaluate(trained, fields["called"], job["evaluation"], tests, results, device),
+            _evaluate(trained, fields, job["evaluation"], results, device),
             EVALUATION,
             evaluation_specification(training, job["evaluation"], job["keep_every"]),
             provenance(device=describe_device(device)),
-            summary={"rows": ends_of(trained), "tests": tests},
+            summary={"rows": ends_of(trained), "tests": fields["tests"]},
         )
         for path in fields["trained"]:
             for checkpoint in checkpoints_of(results, path):
@@ -93,16 +97,21 @@ class _Networks:
     ----------
     trained : xarray.Dataset
         See `nstar.store.parts.view`.
-    called : mapping
-        Names of model and task.
+    fields : mapping
+        What the job says of the block.
     results : Path
     device : torch.device
     """
 
     trained: xr.Dataset
-    called: Mapping[str, str]
+    fields: Mapping[str, Any]
     results: Path
     device: torch.device
+
+    @property
+    def task(self) -> str:
+        """The name of their task."""
+        return self.fields["called"]["task"]
 
     @cached_property
     def specification(self) -> dict[str, Any]:
@@ -112,12 +121,17 @@ class _Networks:
     @cached_property
     def pool(self) -> Pool:
         """The sequences that they drew from."""
-        return pool_of(self.specification)
+        return specified_pool(self.specification)
+
+    @cached_property
+    def streams(self) -> list[Seed]:
+        """The seeds of each of them."""
+        return [streams_of(seed) for seed, _ in pairs_of(self.trained)]
 
     @cached_property
     def seeds(self) -> list[int]:
-        """Their seeds, each once."""
-        return sorted(set(self.trained["seed"].values.tolist()))
+        """The seeds of their data, each once."""
+        return sorted({seed.data for seed in self.streams})
 
     @cached_property
     def model(self) -> StackedModel:
@@ -131,8 +145,8 @@ class _Networks:
         """
         n_tokens = self.pool.task.n_tokens(self.specification["supervision"], pieces[0].length)
         flat = torch.from_numpy(self.trained["parameters"].values)
-        replicate_seeds = self.trained["seed"].values.tolist()
-        model, flat = lengthen(self.model, flat, n_tokens, replicate_seeds)
+        initialised = [seed.initialisation for seed in self.streams]
+        model, flat = lengthen(self.model, flat, n_tokens, initialised)
         read = read_sets(
             self.specification,
             [[piece] for piece in pieces],
@@ -140,26 +154,26 @@ class _Networks:
             pieces[0].stop,
             self.device,
         )
-        rows = torch.tensor([self.seeds.index(seed) for seed in replicate_seeds])
+        rows = torch.tensor([self.seeds.index(seed.data) for seed in self.streams])
         parameters = model.views(flat.to(self.device))
         return model, parameters, read.tokens, read.labels, rows.to(self.device)
 
 
 def _evaluate(
     trained: xr.Dataset,
-    called: Mapping[str, str],
+    fields: Mapping[str, Any],
     options: Mapping[str, Any],
-    tests: Sequence[int],
     results: Path,
     device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
-    precision = specification_of(trained)["precision"]
+    precision, tests = specification_of(trained)["precision"], fields["tests"]
     device = prepare_device(device.type, precision)
-    networks = _Networks(trained, called, results, device)
-    coordinates = {name: ("replicate", trained[name].values) for name in ("seed", "learning_rate")}
-    dataset = xr.Dataset({"step": ("replicate", trained["n_steps"].values)}, coords=coordinates)
-    work = f"evaluating {called['model']} of length {networks.specification['length']}"
+    networks = _Networks(trained, fields, results, device)
+    steps = {"step": ("replicate", trained["n_steps"].values)}
+    dataset = xr.Dataset(steps, coords=dict(replicate_coordinates(trained)))
+    length = networks.specification["length"]
+    work = f"evaluating {fields['called']['model']} of length {length}"
     with memory_errors_named(device, work), reduced(precision, device):
         if OWN_SETS in tests:
             dataset = dataset.merge(_on_own_sets(networks))
@@ -173,9 +187,7 @@ def _evaluate(
 def _on_own_sets(networks: _Networks) -> xr.Dataset:
     """Return what networks do on the validation sets of their seeds."""
     pool, supervision = networks.pool, networks.specification["supervision"]
-    pieces = [
-        held_slice(pool, networks.called["task"], seed, "validation") for seed in networks.seeds
-    ]
+    pieces = [held_slice(pool, networks.task, seed, "validation") for seed in networks.seeds]
     sets = networks.sets(pieces)
     found, variables = score(*sets), {}
     said = found.token_accuracy, found.sequence_accuracy
@@ -186,7 +198,7 @@ def _on_own_sets(networks: _Networks) -> xr.Dataset:
     elif supervision == "chain_of_thought":
         own = decode(*sets)
         said = own.token_accuracy, own.sequence_accuracy
-    values = {name: _on_host(getattr(found, name)) for name in SUCCESS_MEASURES}
+    values = {name: _on_host(getattr(found, name)) for name in MEASURES}
     values |= dict(zip(DECODED, map(_on_host, said), strict=True))
     for name, value in values.items():
         variables[f"validation_{name}"] = ("replicate", value)
@@ -202,7 +214,7 @@ def _on_own_sets(networks: _Networks) -> xr.Dataset:
 
 def _on_longer(networks: _Networks, lengths: Sequence[int], n_examples: int) -> xr.Dataset:
     """Return what networks do at lengths beyond that of training; see `nstar.store.schemas.LONGER`."""
-    supervision, task = networks.specification["supervision"], networks.called["task"]
+    supervision, task = networks.specification["supervision"], networks.task
     n_replicates, longest = networks.trained.sizes["replicate"], max(lengths)
     decoded = supervision == "chain_of_thought"
     variables: dict[str, Any] = {
@@ -241,11 +253,12 @@ def _on_longer(networks: _Networks, lengths: Sequence[int], n_examples: int) -> 
 def _for_subjects(networks: _Networks, options: Mapping[str, Any]) -> xr.Dataset:
     """Return what the subject of the study measures on networks, if it does."""
     measured = xr.Dataset()
-    specification, task = networks.specification, networks.called["task"]
+    specification, pool = networks.specification, networks.pool
+    sources = networks.fields.get("source_sets")
     for subject in SUBJECTS:
         if subject.option in options:
             tasks = {
-                seed: task_of_seed(specification["task"], task, seed, networks.results)
+                seed: task_of_seed(specification["task"], networks.task, seed, networks.results)
                 for seed in networks.seeds
             }
             added = load(subject.measure)(
@@ -255,6 +268,7 @@ def _for_subjects(networks: _Networks, options: Mapping[str, Any]) -> xr.Dataset
                 networks.model,
                 specification,
                 networks.device,
+                partial(_training_set, pool, specification["budget"], sources),
             )
             measured = measured.merge(added)
     return measured
@@ -262,3 +276,16 @@ def _for_subjects(networks: _Networks, options: Mapping[str, Any]) -> xr.Dataset
 
 def _on_host(values: torch.Tensor | np.ndarray) -> np.ndarray:
     return values.cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+def _training_set(
+    pool: Pool, budget: int, source_sets: list[list[int]] | None, seed: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return symbols and lengths of what taught a network, or its source; None if batches were fresh."""
+    if budget != FRESH:
+        return pool.training(seed, 0, budget)
+    source = pool.task.source
+    if source is None:
+        return None
+    own = Pool(pool.task, "fixed", source.length, tuple(map(tuple, source_sets)))
+    return own.training(seed, 0, source.budget)

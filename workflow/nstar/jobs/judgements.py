@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nstar.store.parts import outcomes_so_far
+from nstar.store.view import outcomes_so_far
 from nstar.tables.selection import CURVE_PLACE
 from nstar.verdicts import LEARNT, QUANTITIES, Rule, Verdicts, verdicts
 
@@ -23,7 +23,7 @@ def judgement_rows(
     cells : DataFrame
         The rows of the block in the table of cells.
     joined, trained : xarray.Dataset
-        The parts of the block, and what the study reads of them; see `nstar.store.parts`.
+        The parts of the block, and what the study reads of them; see `nstar.store.view`.
     rule : Rule
         That of the study, which each run is judged by up to its end, as by the other forms.
     snapshot_every : int or None

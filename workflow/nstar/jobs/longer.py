@@ -13,9 +13,7 @@ BY_POSITION = "by_position"
 """Column of the accuracies (test length,) by the number of the state; in no table."""
 
 
-def longer_rows(
-    task: Task, role: str, cells: pd.DataFrame, evaluated: xr.Dataset
-) -> pd.DataFrame:
+def longer_rows(task: Task, role: str, cells: pd.DataFrame, evaluated: xr.Dataset) -> pd.DataFrame:
     """Return a row for each replicate, tested length, and way to read a chain of thought.
 
     Parameters
@@ -58,7 +56,7 @@ def longer_rows(
 
 
 def _beyond(task: Task, trained: int, by_state: np.ndarray) -> np.ndarray:
-    """Return the accuracy (R,) above chance of the states beyond the trained length that are asked for."""
+    """Return the accuracy (R,) above chance of the asked states beyond the trained length."""
     states = np.arange(1, by_state.shape[1] + 1)
     asked = (states > trained) & ~np.isnan(by_state).all(axis=0)
     if not asked.any():  # no network has a number for its outputs

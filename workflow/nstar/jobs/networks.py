@@ -9,8 +9,10 @@ import torch
 from nstar.errors import ArtifactError
 from nstar.measures.truth_table import truth_table
 from nstar.models import StackedModel, build_model
+from nstar.seeds import read_seed, seed_text
 from nstar.store.archive import specification_of
-from nstar.store.parts import read_parts, view
+from nstar.store.parts import read_parts
+from nstar.store.view import view
 from nstar.tasks import build_task
 from nstar.verdicts import Rule
 
@@ -47,11 +49,12 @@ def rounded_outputs(source: Mapping[str, Any], n_bits: int) -> np.ndarray:
     ArtifactError
         If the stores do not hold that network.
     """
-    pair = source["seed"], source["learning_rate"]
+    pair = read_seed(source["seed"]), source["learning_rate"]
     joined = read_parts(source["stores"], [pair])
     if joined.sizes["replicate"] != 1:
         raise ArtifactError(
-            f"store {source['stores'][0]} holds no network of seed {pair[0]} and learning rate {pair[1]}"
+            f"store {source['stores'][0]} holds no network of seed {seed_text(pair[0])} and learning "
+            f"rate {pair[1]}"
         )
     trained = view(joined, Rule(**source["rule"]))
     model = model_of(specification_of(trained))

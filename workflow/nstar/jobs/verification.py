@@ -13,7 +13,8 @@ from nstar.errors import ArtifactError, NstarError
 from nstar.files import is_left_over, is_partial, list_files
 from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress
-from nstar.store.archive import check_replicates, read_store, specification_of
+from nstar.seeds import read_seed, seed_text
+from nstar.store.archive import check_replicates, pairs_of, read_store, specification_of
 from nstar.store.header import read_header
 from nstar.store.schemas import CELL, DATA, EVALUATION
 
@@ -130,16 +131,17 @@ def _check_part(path: Path, block: Block, before: Sequence[Path]) -> None:
     """Check that a further part is of replicates of its block and goes on where those before it end."""
     paths = [str(other) for other in (*before, path)]
     summaries = [read_header(other)["summary"] for other in paths]
-    known = Prefix(block, paths[:-1], summaries[:-1]).n_known
+    known = Prefix(block, paths[:-1], summaries[:-1]).joint.n_known
     prefix = Prefix(block, paths, summaries)
     added = (summaries[-1][name] for name in ("replicates", "first", "n"))
     for (seed, rate), first, n in zip(*added, strict=True):
-        reached = int(known[prefix.replicates.index((seed, rate))])
+        pair = read_seed(seed), rate
+        reached = int(known[prefix.replicates.index(pair)])
         if n and first > reached:
             raise ArtifactError(
-                f"store {path} goes on with seed {seed}, learning rate {rate} from its evaluation "
-                f"{first + 1}, but the parts before it end at evaluation {reached}: a part in between "
-                "is lost"
+                f"store {path} goes on with seed {seed_text(pair[0])}, learning rate {rate} from its "
+                f"evaluation {first + 1}, but the parts before it end at evaluation {reached}: a part in "
+                "between is lost"
             )
 
 
@@ -157,8 +159,7 @@ def _check_evaluation(
             f"store {path} evaluates the trained cell {trained}, which is missing; run the "
             f"workflow, which trains it, or remove the evaluation: rm '{path}'"
         )
-    found = zip(store["seed"].values.tolist(), store["learning_rate"].values.tolist(), strict=True)
-    foreign = [pair for pair in found if pair not in _block(coordinates).replicates]
+    foreign = [pair for pair in pairs_of(store) if pair not in _block(coordinates).replicates]
     if foreign:
         raise ArtifactError(
             f"store {path} holds the replicates {foreign}, which are none of those that its path says"

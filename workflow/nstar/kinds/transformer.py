@@ -6,7 +6,14 @@ from pydantic import Field, model_validator
 
 from nstar.kinds.base import HeadedKind, Width, check_halves
 from nstar.kinds.size import CHUNK, Flops, Shape, Size, product, total_size
-from nstar.options import LATER, Float, Options, PositiveInt, tagged_union
+from nstar.options import (
+    LATER,
+    Float,
+    NonNegativeFloat,
+    Options,
+    PositiveInt,
+    tagged_union,
+)
 
 
 def default_block_size(n_positions: int) -> int:
@@ -99,6 +106,10 @@ class TransformerOptions(HeadedKind):
         "initialisation": {
             "gpt2": "initial weights drawn as GPT-2's",
             "torch": "initial weights drawn as those of torch's own modules",
+            "uniform": "initial weights uniform in [-1, 1], biases 0",
+            "gaussian": "initial weights standard normal, biases 0",
+            "xavier_uniform": "initial weights drawn as by Glorot and Bengio, uniform, biases 0",
+            "xavier_gaussian": "initial weights drawn as by Glorot and Bengio, normal, biases 0",
         },
         "embedding_norm": {
             True: "a LayerNorm follows the embedding",
@@ -129,6 +140,14 @@ class TransformerOptions(HeadedKind):
             "embedding": "concatenated",
             "perceptron_width": 12,
             "initialisation": "torch",
+        },
+        "transformer_exact_norm": {
+            "width": 12,
+            "depth": 1,
+            "heads": 2,
+            "norm": "post",
+            "initialisation": "xavier_gaussian",
+            "norm_epsilon": 0.0,
         },
         "transformer_sparse": {
             "width": 12,
@@ -185,12 +204,19 @@ class TransformerOptions(HeadedKind):
     perceptron_width: Annotated[Width | None, LATER] = Field(
         None, description="F, hidden units of a perceptron; null: 4 times the width; units"
     )
-    initialisation: Annotated[Literal["gpt2", "torch"], LATER] = Field(
+    initialisation: Annotated[
+        Literal["gpt2", "torch", "uniform", "gaussian", "xavier_uniform", "xavier_gaussian"], LATER
+    ] = Field(
         "gpt2",
-        description="initial distributions: GPT-2's, or those of torch's own modules; no unit",
+        description="initial distributions: GPT-2's, those of torch's own modules, or one for the "
+        "weights of all linear maps, uniform in [-1, 1], standard normal, or of the variance "
+        "2 / (n_in + n_out); no unit",
     )
     embedding_norm: Annotated[bool, Field(strict=True), LATER] = Field(
         False, description="whether a LayerNorm follows the embedding; no unit"
+    )
+    norm_epsilon: Annotated[NonNegativeFloat, LATER] = Field(
+        1e-5, description="what a LayerNorm adds to the variance; variance of features"
     )
     attention: Annotated[AttentionOptions | None, LATER] = Field(
         None,

@@ -10,9 +10,6 @@ from nstar.measures.accuracy import sequences_at_once
 from nstar.models import StackedModel, Transformer
 from nstar.models.stacked import Parameters
 
-EPSILON = 1e-5
-"""What `torch.nn.functional.layer_norm` adds to a variance; one factor 1 / std is then at most 10^2.5."""
-
 
 @dataclass(frozen=True)
 class Blowup:
@@ -22,7 +19,8 @@ class Blowup:
     ----------
     theory : Tensor of float64, shape (R,)
         Mean of Blowup(x), the product over all LayerNorms of the largest ``1 + 1 / sqrt(var + eps)``
-        over positions, with the biased variance.
+        over positions, with the biased variance and the epsilon of the model. With 1e-5, one factor
+        1 / std is at most 10^2.5; with 0 it is infinite where a variance is 0.
     theory_squared : Tensor of float64, shape (R,)
         Mean of Blowup(x)^2.
     code : Tensor of float64, shape (R,)
@@ -65,11 +63,12 @@ def blowup(model: StackedModel, parameters: Parameters, tokens: Tensor) -> Blowu
     if not isinstance(model, Transformer):
         unknown = torch.full((n_replicates,), torch.nan, dtype=torch.float64, device=first.device)
         return Blowup(unknown, unknown, unknown)
+    epsilon = model.options.norm_epsilon
     earlier = tuple(f"layer{i}." for i in range(model.options.depth - 1))
     theory = squared = code = 0.0
     for part in tokens.split(sequences_at_once(model, tokens)):
         inputs = model.norm_inputs(parameters, part.expand(n_replicates, -1, -1))
-        of_theory = amplification(inputs.values(), offset=1, epsilon=EPSILON, unbiased=False)
+        of_theory = amplification(inputs.values(), offset=1, epsilon=epsilon, unbiased=False)
         counted = [
             values if name.startswith(earlier) else values[:, :, -1:]
             for name, values in inputs.items()

@@ -6,9 +6,12 @@ leading axes, one function each; all sums are exact but for rounding.
 References
 ----------
 Hahn and Rofin (2024), Why are Sensitive Functions Hard for Transformers?, arXiv:2402.09963: sections 3
-and 4. O'Donnell (2014), Analysis of Boolean Functions, chapter 2.
+and 4. Koever, Butoi, Svete, Hahn, Cotterell (2026), Understanding the Parameter Space Geometry of
+Transformers Encoding Boolean Functions, arXiv:2606.08768: the profile. O'Donnell (2014), Analysis of
+Boolean Functions, chapter 2.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -105,6 +108,57 @@ def average_sensitivity(table: np.ndarray) -> np.ndarray:
     5.0
     """
     return pointwise_sensitivity(table).mean(axis=-1)
+
+
+def sensitivity_profile(table: np.ndarray) -> np.ndarray:
+    """Return K_s(f) for s = 0 .. n: at how many inputs exactly s flips change the value.
+
+    Parameters
+    ----------
+    table : array_like, shape (..., 2^n)
+        Truth table of values -1 and +1.
+
+    Returns
+    -------
+    ndarray of int64, shape (..., n + 1)
+        Counts with the sum 2^n; the mean of s under them is the `average_sensitivity`.
+
+    Raises
+    ------
+    ValueError
+        As `pointwise_sensitivity`, and if a value is neither -1 nor +1.
+
+    References
+    ----------
+    Koever et al. (2026), arXiv:2606.08768, who call it the sensitivity profile. K_0 counts the inputs
+    whose neighbours all have their value.
+
+    Examples
+    --------
+    >>> sensitivity_profile(cube(3).prod(axis=1)).tolist()
+    [0, 0, 0, 8]
+    >>> sensitivity_profile(np.ones(8)).tolist()
+    [8, 0, 0, 0]
+    """
+    table, n_bits = _as_table(table)
+    if not (np.abs(table) == 1).all():
+        raise ValueError("a sensitivity profile is that of a Boolean function; values are -1 or +1")
+    sensitivity = pointwise_sensitivity(table)
+    return np.stack([(sensitivity == s).sum(axis=-1) for s in range(n_bits + 1)], axis=-1)
+
+
+def random_profile(n_bits: int) -> np.ndarray:
+    """Return the expected profile of a random function, every value of it a fair coin of its own.
+
+    An input agrees with each of its n neighbours with probability 1/2, independently of the others, so
+    that ``E[K_s] = 2^n binom(n, s) 2^(-n) = binom(n, s)``: one insensitive input is expected at any n.
+
+    Examples
+    --------
+    >>> random_profile(4).tolist()
+    [1, 4, 6, 4, 1]
+    """
+    return np.array([math.comb(n_bits, s) for s in range(n_bits + 1)])
 
 
 def fourier_coefficients(table: np.ndarray) -> np.ndarray:

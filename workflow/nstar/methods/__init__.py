@@ -51,7 +51,7 @@ def write_methods(study: Study) -> str:
         rows={
             "data": option_rows(study.data, "data."),
             "training": [
-                *option_rows(study.replicates, "replicates."),
+                *option_rows(study.replicates, "replicates.", but=_other_seeds(study)),
                 Row("search", study.search, study.meaning("search", study.search)),
                 *option_rows(study.training, "training.", but=_idle_in_training(study)),
             ],
@@ -76,6 +76,11 @@ def _demand_rows(study: Study) -> list[Row]:
     if study.demand is None:
         return []
     return [Row("demand", study.demand, study.meaning("demand", study.demand))]
+
+
+def _other_seeds(study: Study) -> set[str]:
+    """Return the keys of the way to give seeds that the study does not use."""
+    return {"replicates.streams" if study.replicates.streams is None else "replicates.seeds"}
 
 
 def _idle_in_training(study: Study) -> set[str]:

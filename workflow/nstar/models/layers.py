@@ -32,14 +32,14 @@ def uniform_specs(
     ]
 
 
-def recording_norm(seen: dict[str, Tensor], batch: int) -> Norm:
-    """Return `layer_norm` that notes under each name what it is applied to, as (R, B, T', D)."""
+def recording_norm(seen: dict[str, Tensor], batch: int, norm: Norm = layer_norm) -> Norm:
+    """Return a norm that notes under each name what it is applied to, as (R, B, T', D)."""
 
-    def norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+    def recording(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
         seen[name] = inputs.unflatten(1, (batch, -1))
-        return layer_norm(parameters, name, inputs)
+        return norm(parameters, name, inputs)
 
-    return norm
+    return recording
 
 
 def beside_positions(embedded: Tensor, table: Tensor) -> Tensor:

@@ -341,9 +341,15 @@ def layer_norm_specs(name: str, width: int) -> list[ParameterSpec]:
     ]
 
 
-def layer_norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+NORM_EPSILON = 1e-5
+"""What a LayerNorm adds to the variance, unless an option says otherwise."""
+
+
+def layer_norm(
+    parameters: Parameters, name: str, inputs: Tensor, epsilon: float = NORM_EPSILON
+) -> Tensor:
     """Apply a LayerNorm to inputs (R, n, D), replicate by replicate."""
-    normed = F.layer_norm(inputs, inputs.shape[-1:])
+    normed = F.layer_norm(inputs, inputs.shape[-1:], eps=epsilon)
     return torch.addcmul(parameters[f"{name}.bias"], normed, parameters[f"{name}.weight"])
 
 
@@ -442,7 +448,9 @@ def naive_linear(values: Parameters, name: str, inputs: Tensor) -> Tensor:
     return inputs @ values[f"{name}.weight"] + values[f"{name}.bias"]
 
 
-def naive_norm(values: Parameters, name: str, inputs: Tensor) -> Tensor:
+def naive_norm(
+    values: Parameters, name: str, inputs: Tensor, epsilon: float = NORM_EPSILON
+) -> Tensor:
     """Return a LayerNorm of one replicate, of inputs (..., n)."""
     weight, bias = values[f"{name}.weight"][0], values[f"{name}.bias"][0]
-    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias)
+    return F.layer_norm(inputs, inputs.shape[-1:], weight, bias, epsilon)

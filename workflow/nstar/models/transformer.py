@@ -78,6 +78,7 @@ class Transformer(StackedModel):
         ``perceptron_width``: F, hidden units of a perceptron, at least 2; 4 D where left out.
         ``initialisation``: distributions of the initial parameters, see the notes.
         ``embedding_norm``: whether a LayerNorm follows the sum of tokens and positions.
+        ``norm_epsilon``: what a LayerNorm adds to the variance, not negative.
         ``attention``: what positions see, and how; softmax over all of them, or all earlier
         ones, where left out. See `nstar.models.attention`.
     **shapes
@@ -103,11 +104,18 @@ class Transformer(StackedModel):
     and values with ``b = sqrt(6 / (D + 3 D))`` and the biases of attention as 0; embeddings as
     Normal(0, 1). Layers are drawn independently, while ``torch.nn.TransformerEncoder`` starts all of
     its layers as copies of one.
+    With "uniform", "gaussian", "xavier_uniform" and "xavier_gaussian", the weights of all linear maps,
+    the head among them, start as U(-1, 1), Normal(0, 1), U(-b, b) with ``b = sqrt(6 / (n_in + n_out))``,
+    and Normal(0, 2 / (n_in + n_out)); n_out of queries, keys and values together is 3 D. Biases start as
+    0, embeddings as Normal(0, 1). These are the names of arXiv:2606.08768; its scales are not known to
+    us, and those here are our choice.
 
     References
     ----------
     Radford et al. (2019), Language Models are Unsupervised Multitask Learners; Vaswani et al. (2017),
-    Attention Is All You Need (norm "post", section 3.5 for sines); Su et al. (2021), RoFormer, eq. 34.
+    Attention Is All You Need (norm "post", section 3.5 for sines); Su et al. (2021), RoFormer, eq. 34;
+    Glorot and Bengio (2010), Understanding the difficulty of training deep feedforward neural networks
+    (eq. 16, "xavier").
     """
 
     def __init__(self, options: TransformerOptions, **shapes: int):
@@ -115,6 +123,7 @@ class Transformer(StackedModel):
         self.activation = ACTIVATIONS[options.activation]
         self.perceptron_width = options.perceptron_width or 4 * options.width
         self.attention = build_attention(options.attention, self.n_trained_positions)
+        self.norm: Norm = functools.partial(layer_norm, epsilon=options.norm_epsilon)
 
     @property
     def position_parameters(self) -> tuple[str, ...]:
@@ -147,7 +156,7 @@ class Transformer(StackedModel):
         width = self.width // 2 if self.options.embedding == "concatenated" else self.width
         token_scale = 0.5**0.5 if self.options.positions == "sinusoidal" else 0.02
         position_scale = 0.02
-        if self.options.initialisation == "torch":
+        if self.options.initialisation != "gpt2":
             token_scale = position_scale = 1.0
         specs = [ParameterSpec("token_embedding", (self.n_symbols, width), "normal", token_scale)]
         if self.options.positions == "learned":
@@ -163,12 +172,26 @@ class Transformer(StackedModel):
             is_residual = part in ("attention_out", "perceptron_out")
             gain = (2 * self.options.depth) ** -0.5 if is_residual else 1.0
             return linear_specs(name, n_inputs, n_outputs, gain)
+        if self.options.initialisation != "torch":
+            return self._equal_specs(name, n_inputs, n_outputs)
         bound = bias_bound = n_inputs**-0.5
         if part == "query_key_value":
             bound = (6 / (n_inputs + n_outputs)) ** 0.5
         if part in ("query_key_value", "attention_out"):
             bias_bound = 0.0
         return uniform_specs(name, n_inputs, n_outputs, bound, bias_bound)
+
+    def _equal_specs(self, name: str, n_inputs: int, n_outputs: int) -> list[ParameterSpec]:
+        """Return a linear layer whose weights have one distribution everywhere, and its bias, 0."""
+        family, _, kind = self.options.initialisation.rpartition("_")
+        scale = 1.0
+        if family == "xavier":
+            scale = ((6 if kind == "uniform" else 2) / (n_inputs + n_outputs)) ** 0.5
+        distribution = "uniform" if kind == "uniform" else "normal"
+        return [
+            ParameterSpec(f"{name}.weight", (n_inputs, n_outputs), distribution, scale),
+            ParameterSpec(f"{name}.bias", (1, n_outputs), "constant", 0.0),
+        ]
 
     def forward(
         self,
@@ -203,7 +226,8 @@ class Transformer(StackedModel):
             norm "pre", attention of the last layer still sees all positions, and so does its norm.
         """
         seen: dict[str, Tensor] = {}
-        self._hidden(parameters, tokens, read_from, None, recording_norm(seen, tokens.shape[1]))
+        norm = recording_norm(seen, tokens.shape[1], self.norm)
+        self._hidden(parameters, tokens, read_from, None, norm)
         return seen
 
     def _hidden(
@@ -212,9 +236,10 @@ class Transformer(StackedModel):
         tokens: Tensor,
         read_from: int,
         dropout: Dropout | None,
-        norm: Norm = layer_norm,
+        norm: Norm | None = None,
     ) -> Tensor:
         """Return what the head reads, (R, B T', D) of the positions from `read_from` on."""
+        norm = norm or self.norm
         stream = (dropout or _keep)(self._embedded(parameters, tokens, norm))
         for i in range(self.options.depth):
             first = read_from if i == self.options.depth - 1 else 0
@@ -306,6 +331,7 @@ class Transformer(StackedModel):
     def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
         """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
         length, width = tokens.shape[1], self.width
+        norm = functools.partial(naive_norm, epsilon=self.options.norm_epsilon)
         stream = values["token_embedding"][tokens]
         if self.options.positions == "learned":
             table = values["position_embedding"][:length]
@@ -321,25 +347,25 @@ class Transformer(StackedModel):
                     table[t, i] = math.sin(angle) if i % 2 == 0 else math.cos(angle)
             stream = stream + table
         if self.options.embedding_norm:
-            stream = naive_norm(values, "embedding_norm", stream)
+            stream = norm(values, "embedding_norm", stream)
         for i in range(self.options.depth):
             inputs = stream
             if self.options.norm == "pre":
-                inputs = naive_norm(values, f"layer{i}.attention_norm", stream)
+                inputs = norm(values, f"layer{i}.attention_norm", stream)
             stream = stream + naive_linear(
                 values, f"layer{i}.attention_out", self._attend_naively(values, f"layer{i}", inputs)
             )
             if self.options.norm == "post":
-                stream = naive_norm(values, f"layer{i}.attention_norm", stream)
+                stream = norm(values, f"layer{i}.attention_norm", stream)
             inputs = stream
             if self.options.norm == "pre":
-                inputs = naive_norm(values, f"layer{i}.perceptron_norm", stream)
+                inputs = norm(values, f"layer{i}.perceptron_norm", stream)
             hidden = self.activation(naive_linear(values, f"layer{i}.perceptron_in", inputs))
             stream = stream + naive_linear(values, f"layer{i}.perceptron_out", hidden)
             if self.options.norm == "post":
-                stream = naive_norm(values, f"layer{i}.perceptron_norm", stream)
+                stream = norm(values, f"layer{i}.perceptron_norm", stream)
         if self.options.norm == "pre":
-            stream = naive_norm(values, "final_norm", stream)
+            stream = norm(values, "final_norm", stream)
         return naive_linear(values, "head", stream)
 
     def _attend_naively(self, values: Parameters, layer: str, inputs: Tensor) -> Tensor:
@@ -374,14 +400,14 @@ class _CachedReader(Reader):
     def read(self, tokens: Tensor) -> Tensor:
         """Return logits (R, B, C) after the last of some more tokens; see `Reader.read`."""
         model, parameters, start = self.model, self.parameters, self.n_read
-        stream = model._embedded(parameters, tokens, layer_norm, start)
+        stream = model._embedded(parameters, tokens, model.norm, start)
         for i, memory in enumerate(self.memories):
             name = f"layer{i}"
-            stream = model._layer(parameters, name, stream, 0, None, layer_norm, memory, start)
+            stream = model._layer(parameters, name, stream, 0, None, model.norm, memory, start)
         self.n_read += tokens.shape[2]
         hidden = stream[:, :, -1]
         if model.options.norm == "pre":
-            hidden = layer_norm(parameters, "final_norm", hidden)
+            hidden = model.norm(parameters, "final_norm", hidden)
         return classify(parameters, hidden)
 
 

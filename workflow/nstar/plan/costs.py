@@ -13,7 +13,7 @@ from typing import Any
 
 from nstar.cells import Cell, Slice, batch_size, fitted_size, pool_of
 from nstar.kinds.size import Shape, Size, tested_at_once
-from nstar.plan.missing import EvaluationWork, Work
+from nstar.plan.work import EvaluationWork, Work
 from nstar.store.schemas import OWN_SETS
 from nstar.study import Study
 from nstar.tasks import Supervision, Task
@@ -91,9 +91,8 @@ def training_cost(study: Study, work: Work, device: str) -> Cost:
     size, pool = _size(study, cell, cell.length), pool_of(study, cell)
     looked_at = fitted_size(training.fitted_examples, cell.budget)
     looked_at += pool.size("validation") + pool.size("confirmation")
-    lasts = [stretch.until or training.max_steps for stretch in work.stretches]
-    steps = [last - part.start for last, part in zip(lasts, work.stretches, strict=True)]
-    every, n_steps = training.evaluate_every, sum(steps)
+    n_steps = sum(part.last(training.max_steps) - part.start for part in work.stretches)
+    every = training.evaluate_every
     flops = training_flops(size, batch, looked_at, n_steps, every)
     n_snapshots = n_steps // training.snapshot_every if training.snapshot_every else 0
     weights = 4 * size.n_parameters
@@ -101,7 +100,7 @@ def training_cost(study: Study, work: Work, device: str) -> Cost:
     n_training = cell.budget or FRESH_STEPS * batch
     n_read = task.n_tokens(cell.supervision, cell.length)
     n_held = looked_at + pool.size("test")
-    sets = 16 * len(work.seeds) * (n_training + n_held) * n_read
+    sets = 16 * len(work.data_seeds) * (n_training + n_held) * n_read
     launch = 0.0
     if device_kind(device) == "cpu":
         launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
@@ -134,7 +133,7 @@ def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> Evaluati
         passes = n_longer * _n_passes(study, cell, longest)
         flops += passes * _size(study, cell, longest).forward_flops
     n_held = max(pool_of(study, cell).size("validation"), n_longer)
-    sets = 16 * len(work.seeds) * n_held * task.n_tokens(cell.supervision, longest)
+    sets = 16 * len(work.data_seeds) * n_held * task.n_tokens(cell.supervision, longest)
     weights = 4 * size.n_parameters * n * (1 + n_snapshots)
     launch = 0.0
     if device_kind(device) == "cpu":

@@ -19,8 +19,11 @@ from nstar.cells.paths import STORE_SUFFIX
 from nstar.errors import ArtifactError
 from nstar.plan.costs import data_bytes, device_kind, planned_device
 from nstar.plan.jobs import PlannedJobs
-from nstar.plan.missing import CellState, Plan, Work
+from nstar.plan.missing import Plan
+from nstar.plan.states import CellState
 from nstar.plan.whole_study import whole_costs
+from nstar.plan.work import Work
+from nstar.seeds import streams_of
 from nstar.store.header import read_header
 
 STATES = ("cached", "refit", "continue", "replay", "missing", "partial")
@@ -174,10 +177,11 @@ def _old_stores(plan: Plan) -> dict[str, int]:
 def _data(plan: Plan) -> list[dict[str, Any]]:
     """Return how many stores of data of each task and lengths are there, or needed: missing or stale."""
     missing = set(plan.missing_data)
+    data_seeds = {streams_of(run).data: None for run in plan.study.replicates.runs}
     counts: dict[tuple[str, str, int], dict[str, int]] = {}
     seen: set[Slice] = set()
     for state in plan.cells:
-        for piece in slices_of(plan.study, state.cell, plan.study.replicates.seeds):
+        for piece in slices_of(plan.study, state.cell, data_seeds):
             if piece in seen:
                 continue
             seen.add(piece)

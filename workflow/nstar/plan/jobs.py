@@ -18,6 +18,7 @@ from nstar.cells import (
     Block,
     Cell,
     curve_specification,
+    pool_of,
     source_of,
     table_slice,
 )
@@ -36,11 +37,9 @@ from nstar.plan.costs import (
     training_cost,
 )
 from nstar.plan.experience import Experience, TrainingTime, read_experience
-from nstar.plan.missing import (
-    EvaluationWork,
-    Plan,
-    Work,
-)
+from nstar.plan.missing import Plan
+from nstar.plan.states import network_of
+from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import canonical_json, digest
 from nstar.study import FRESH
 
@@ -279,7 +278,7 @@ def _generation_job(plan: Plan, stage: int, chosen: Sequence[_Unit]) -> Job:
     inputs: dict[str, None] = {}
     if stage == 1:
         cells = [(source_of(tasks[piece.task]), piece.seed) for piece in pieces]
-        job["sources"] = [stores.source(*cell) for cell in cells]
+        job["sources"] = [network_of(stores, *cell) for cell in cells]
         inputs = dict.fromkeys(path for source in job["sources"] for path in source["stores"])
     if stage == 2:
         tables = (table_slice(tasks[piece.task], piece.task, piece.seed) for piece in pieces)
@@ -336,18 +335,7 @@ def _curve_job(plan: Plan, works: Sequence[Work]) -> dict[str, Any]:
         "specification": curve_specification(study, cell),
         "rule": plan.stores.rule.as_dict(),
         "keep_every": study.training.snapshot_every,
-        "blocks": [
-            {
-                "budget": work.cell.budget,
-                "seeds": list(work.block.seeds),
-                "learning_rates": list(work.block.learning_rates),
-                "part": work.part,
-                "stretches": [
-                    vars(stretch) | {"keep": list(stretch.keep)} for stretch in work.stretches
-                ],
-            }
-            for work in works
-        ],
+        "blocks": [work.as_dict() for work in works],
     }
 
 
@@ -383,6 +371,11 @@ def _evaluation(
 def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
     """Return what the evaluation of the ends of a block is told."""
     stores, block = plan.stores, work.block
+    source = plan.study.tasks[work.cell.task].source
+    learnt_from = {}
+    if source is not None:
+        pool = pool_of(plan.study, source_of(plan.study.tasks[work.cell.task]))
+        learnt_from["source_sets"] = [list(sizes) for sizes in pool.sets]
     return {
         "called": _called(plan, work.cell),
         "replicates": [list(pair) for pair in work.replicates],
@@ -390,6 +383,7 @@ def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
         "trained": [stores.cell(block, part) for part in work.trained],
         "evaluated": [stores.evaluation(block, part) for part in work.evaluated],
         "output": stores.evaluation(block, work.part),
+        **learnt_from,
     }
 
 

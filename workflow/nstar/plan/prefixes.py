@@ -4,49 +4,17 @@ The parts of a block are a prefix of each of its trajectories. A study reads a p
 at which its own rule ends the run. Headers say all that is needed to judge; no array is read.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from nstar.cells import Block
 from nstar.errors import ArtifactError
+from nstar.plan.work import Replicate, Stretch
+from nstar.seeds import read_seed
 from nstar.store.evidence import unpack
-from nstar.verdicts import OUTCOMES, QUANTITIES, SETS, Rule, first_published_pass, verdicts
-
-Replicate = tuple[int, float]
-"""Seed and learning rate."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Steps of one replicate that a job makes.
-
-    Attributes
-    ----------
-    seed : int
-    learning_rate : float
-    start : int
-        Step of the stored state to go on from, 0 for the initial weights.
-    until : int or None
-        Step at which a replay ends; None: the rule of the study ends it.
-    keep : tuple of int
-        Steps whose weights are wanted, beside those that training keeps by itself.
-    """
-
-    seed: int
-    learning_rate: float
-    start: int = 0
-    until: int | None = None
-    keep: tuple[int, ...] = ()
-
-    @property
-    def kind(self) -> Literal["replay", "continue", "train"]:
-        """What the job does: a replay makes weights alone, the others make evidence."""
-        if self.until is not None:
-            return "replay"
-        return "continue" if self.start else "train"
+from nstar.store.joint import Joint
+from nstar.verdicts import OUTCOMES, Rule, first_published_pass, verdicts
 
 
 @dataclass(frozen=True)
@@ -97,23 +65,21 @@ class Prefix:
             (seed, rate) for seed in block.seeds for rate in block.learning_rates
         ]
         self.rules = [summary.get("rule") for summary in summaries]
-        n = len(self.replicates)
-        self.kept: list[dict[int, int]] = [{} for _ in range(n)]
-        self.states: list[dict[int, int]] = [{} for _ in range(n)]
-        parts = []
+        self.kept: list[dict[int, int]] = [{} for _ in self.replicates]
+        self.states: list[dict[int, int]] = [{} for _ in self.replicates]
+        evidence, rows_of = [], []
         for part, (path, summary) in enumerate(zip(paths, summaries, strict=True)):
-            evidence, rows = unpack(summary, path), self._rows(part, path, summary)
-            parts.append((rows, *evidence))
+            evidence.append(unpack(summary, path))
+            rows = self._rows(part, path, summary)
+            rows_of.append(rows)
             for row, steps, state in zip(rows, summary["kept"], summary["states"], strict=True):
                 for step in steps:
                     self.kept[row].setdefault(step, part)
                 if state is not None:
                     self.states[row].setdefault(state, part)
-        if len(parts) == 1 and not parts[0][2].any():  # what most blocks are
-            _, self.numbers, _, self.n_known = parts[0]
-            self._part_of = None
-        else:
-            self._join(parts)
+        numbers, first, n = zip(*evidence, strict=True)
+        self.joint = Joint(len(self.replicates), rows_of, first, n)
+        self.numbers = self.joint.join(numbers)
 
     def _rows(self, part: int, path: str, summary: Mapping[str, Any]) -> list[int]:
         """Return which replicates of the block those of a part are."""
@@ -121,7 +87,7 @@ class Prefix:
             if part == 0:
                 rows = list(range(len(self.replicates)))
             else:
-                pairs = [(seed, rate) for seed, rate in summary["replicates"]]
+                pairs = [(read_seed(seed), rate) for seed, rate in summary["replicates"]]
                 rows = [self.replicates.index(pair) for pair in pairs]
             sizes = {len(rows), *(len(summary[name]) for name in ("n", "kept", "states"))}
             if len(sizes) != 1:
@@ -132,29 +98,6 @@ class Prefix:
                 f"({error}); remove it and run again, only this store is made anew: rm '{path}'"
             ) from None
         return rows
-
-    def _join(self, parts: Iterable[tuple]) -> None:
-        parts = list(parts)
-        shape = (
-            len(self.replicates),
-            max(int((first + n).max(initial=0)) for _, _, first, n in parts),
-        )
-        self.numbers = np.full((*shape, len(SETS), len(QUANTITIES)), np.nan, np.float32)
-        self._part_of = np.full(shape, -1)
-        for part, (rows, numbers, first, n) in enumerate(parts):
-            for i, row in enumerate(rows):
-                added = slice(first[i], first[i] + n[i])
-                new = self._part_of[row, added] < 0
-                self.numbers[row, added][new] = numbers[i, : n[i]][new]
-                self._part_of[row, added][new] = part
-        there = self._part_of >= 0
-        self.n_known = np.logical_and.accumulate(there, axis=1).sum(axis=1)  # ends before a hole
-
-    def parts_of(self, row: int, n: int) -> set[int]:
-        """Return the parts that hold the first n evaluations of a replicate."""
-        if self._part_of is None:
-            return {0}
-        return set(self._part_of[row, :n].tolist())
 
     def judge(self, every: int, rule: Rule, keep_every: int | None) -> list[Judged]:
         """Return what a rule says of each replicate of the block.
@@ -167,7 +110,7 @@ class Prefix:
         keep_every : int or None
             Distance of the steps at which weights are wanted too, a multiple of `every`.
         """
-        found = verdicts(self.numbers, self.n_known, every, rule)
+        found = verdicts(self.numbers, self.joint.n_known, every, rule)
         first = first_published_pass(self.numbers, found.end + 1, rule)
         judged = []
         for row, (seed, rate) in enumerate(self.replicates):
@@ -181,7 +124,7 @@ class Prefix:
             wanted.discard(0)  # -1 stands for never
             kept = self.kept[row]
             missing = tuple(sorted(wanted - kept.keys()))
-            parts = self.parts_of(row, last // every)
+            parts = set(self.joint.part_of[row, : last // every].tolist())
             parts.update(kept[step] for step in wanted & kept.keys())
             stretch = None
             if missing or not ended:

@@ -18,6 +18,7 @@ from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_pat
 from nstar.errors import ArtifactError, PathError
 from nstar.files import is_left_over, is_partial, list_files
 from nstar.plan.missing import Plan, make_plan
+from nstar.seeds import streams_of
 from nstar.study import Study
 
 FOLDERS = (*STAGES, "checkpoints", "jobs")
@@ -160,18 +161,19 @@ def _kind(results: Path, path: Path) -> str | None:
 def _needed(plan: Plan, blocks: Mapping[tuple[Path, str], list[Path]]) -> Iterator[str]:
     """Yield the stores that a study needs and that are there, and its data, there or not."""
     replicates = plan.study.replicates
-    wanted = set(itertools.product(replicates.seeds, replicates.learning_rates))
+    wanted = set(itertools.product(replicates.runs, replicates.learning_rates))
     for state in plan.cells:
-        whole = Block(state.cell, replicates.seeds, replicates.learning_rates)
-        seeds = set(replicates.seeds)
+        whole = Block(state.cell, replicates.runs, replicates.learning_rates)
+        runs = set(replicates.runs)
         for path in map(Path, (plan.stores.cell(whole), plan.stores.evaluation(whole))):
             for store in blocks.get((path.parents[2], _digest(path)), ()):
                 found = decode(store.relative_to(path.parents[2]))
                 block = Block(state.cell, found["seeds"], found["learning_rates"])
                 if block.replicates & wanted:
-                    seeds.update(block.seeds)
+                    runs.update(block.seeds)
                     yield str(store)
-        yield from map(plan.stores.piece, slices_of(plan.study, state.cell, seeds))
+        data_seeds = {streams_of(run).data for run in runs}
+        yield from map(plan.stores.piece, slices_of(plan.study, state.cell, data_seeds))
 
 
 def _digest(store: Path) -> str:

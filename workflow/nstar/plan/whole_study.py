@@ -8,7 +8,7 @@ import numpy as np
 
 from nstar.cells import Block, curves_of, value_of
 from nstar.plan.costs import training_cost
-from nstar.plan.missing import Work
+from nstar.plan.work import Work
 from nstar.study import Study
 from nstar.study.search import STRATEGIES, RunCounts, replay
 
@@ -67,11 +67,11 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     if not study.subject.searched or study.axis.one_run:
         return []
     replicates = study.replicates
-    n = len(replicates.seeds) * len(replicates.learning_rates)
+    n = replicates.n_runs * len(replicates.learning_rates)
     totals = np.zeros((len(STRATEGIES), 3))  # cells asked for, cells that fail, operations
     for cells in curves_of(study).values():
         budgets = tuple(value_of(study, cell) for cell in cells)
-        blocks = [Block(cell, replicates.seeds, replicates.learning_rates) for cell in cells]
+        blocks = [Block(cell, replicates.runs, replicates.learning_rates) for cell in cells]
         flops = [training_cost(study, Work.whole(block), device).flops for block in blocks]
         for i, strategy in enumerate(STRATEGIES):
             asked, failing = _shares(budgets, strategy)

@@ -4,20 +4,17 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nstar.cells import budgets_of, make_pool, names_in, used
+from nstar.cells import LONGEST_SEGMENT, budgets_of, make_pool, names_in, used
 from nstar.errors import nearest
 from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
-from nstar.study import FRESH, GridEntry
+from nstar.study import FRESH, GridEntry, Replicates
 from nstar.study.evaluation import LONGEST_TEST
 from nstar.subjects.registry import subject_of
 from nstar.subjects.subject import load
 from nstar.tasks import HELD_OUT
 from nstar.tasks.base import Source
-
-LONGEST_SEGMENT = 200
-"""Characters of a list of seeds or learning rates in a path; file systems take 255 per segment."""
 
 MOST_REPLICATES = 1_000_000
 """Cells times seeds times learning rates. A plan of 400,000 in 4,000 cells takes seven seconds on one
@@ -52,7 +49,7 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         n_replicates = _n_replicates(**parts)
         if n_replicates > MOST_REPLICATES:
             yield (
-                f"grid: {n_replicates} replicates (cells times replicates.seeds times "
+                f"grid: {n_replicates} replicates (cells times replicates.{_what_runs(replicates)} times "
                 f"replicates.learning_rates); at most {MOST_REPLICATES}, because planning alone would "
                 f"take minutes; divide it into several studies"
             )
@@ -75,13 +72,14 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         yield from _impossible_tests(parts)
     if {"grid", "tasks", "training", "evaluation", "search", "demand"} <= set(parts):
         yield from load(subject_of(parts["evaluation"], parts["demand"]).mistakes)(parts)
-    for key in ("seeds", "learning_rates") if replicates is not None else ():
-        values = getattr(replicates, key)
-        if len("+".join(map(repr, values))) > LONGEST_SEGMENT:
-            yield (
-                f"replicates.{key}: {len(values)} values do not fit into the name of a folder; use "
-                f"values that take at most {LONGEST_SEGMENT} characters when joined by +"
-            )
+    if {"grid", "replicates"} <= set(parts):
+        yield from _fresh_orders(parts)
+    rates = replicates.learning_rates if replicates is not None else ()
+    if len("+".join(map(repr, rates))) > LONGEST_SEGMENT:
+        yield (
+            f"replicates.learning_rates: {len(rates)} values do not fit into the name of a folder; use "
+            f"values that take at most {LONGEST_SEGMENT} characters when joined by +"
+        )
     training = parts.get("training")
     if training is not None and training.evaluate_every > training.max_steps:
         yield (
@@ -108,7 +106,11 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
         * len(entry.listed_budgets)
         for entry in grid
     )
-    return n_cells * len(replicates.seeds) * len(replicates.learning_rates)
+    return n_cells * replicates.n_runs * len(replicates.learning_rates)
+
+
+def _what_runs(replicates: Replicates) -> str:
+    return "seeds" if replicates.streams is None else "streams"
 
 
 def _impossible_budgets(parts: Mapping[str, Any]) -> Iterator[str]:
@@ -234,6 +236,19 @@ def _impossible_tests(parts: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"{where}: {int(test[:-1]) * longest} symbols at length {longest}; at most "
                 f"{LONGEST_TEST}, because attention over that length takes 1 GiB per head and sequence"
+            )
+
+
+def _fresh_orders(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield entries whose batches have no order of their own: that in which the data are drawn."""
+    streams = parts["replicates"].streams
+    n_orders = len(streams.order) if streams else 1
+    for i, entry in enumerate(parts["grid"]):
+        if entry.listed_budgets == (FRESH,) and n_orders > 1:
+            yield (
+                f"replicates.streams.order: {n_orders} seeds with grid.{i}.budgets fresh, whose batches "
+                "have the order in which the seed of the data draws them; use one seed of the order, or "
+                "training sets"
             )
 
 

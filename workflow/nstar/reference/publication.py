@@ -231,7 +231,7 @@ def study_digest(study: Study) -> str:
     in it. Options that came later are left out at their default, as in the names of stores.
     """
     stages = ("data", "training", "evaluation", "tables")
-    recipes = {stage: RECIPES[stage] for stage in stages} | study.subject.table_recipes
+    recipes = {stage: RECIPES[stage] for stage in stages} | study.subject.table_recipes(study)
     options = study.model_dump(mode="json", exclude={"title", "figures", "jobs", "device"})
     return digest({"study": options, "recipes": recipes})
 

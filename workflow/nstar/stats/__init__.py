@@ -27,6 +27,7 @@ HOMES = {
     "shapes": ("ShapeFit", "compare_shapes"),
     "sharing": ("SharingFactor", "bracket_sharing_factor", "find_sharing_factor"),
     "thresholds": ("Threshold", "find_threshold"),
+    "variance": ("Component", "divide_variance"),
 }
 """The names of this package by the module that holds them."""
 

@@ -36,6 +36,12 @@ _LOSS = "nats, or 1 of a squared error"
 
 _SEED = Variable(_REPLICATE, "seed of data, initialisation and order of examples")
 
+_STREAMS = Variable(
+    ("replicate", "stream"),
+    "seeds of data, initialisation and order of examples, of a block in which some of them differ; "
+    "`seed` is that of the data there",
+)
+
 _LEARNING_RATE = Variable(_REPLICATE, "learning rate")
 
 DATA = Schema(
@@ -95,6 +101,7 @@ CELL = Schema(
         "second_moment": Variable(("state", "parameter"), "second moment of Adam"),
     },
     optional={
+        "streams": _STREAMS,
         "length_right": Variable((*_EVIDENCE, "length"), "labels right by length", "labels"),
         "length_whole": Variable((*_EVIDENCE, "length"), "sequences all right", "sequences"),
         "length_loss": Variable((*_EVIDENCE, "length"), "mean loss of a label", _LOSS),
@@ -108,8 +115,9 @@ CELL = Schema(
         ),
     },
 )
-"""One part of the trajectories of a block; `nstar.store.parts` joins parts and cuts them. Of the axes
-``set`` holds training, validation and confirmation set, ``known_set`` the test set as well.
+"""One part of the trajectories of a block; `nstar.store.parts` joins parts, `nstar.store.view` cuts
+them. Of the axes ``set`` holds training, validation and confirmation set, ``known_set`` the test set
+as well.
 Row i of a replicate is its evaluation ``first_evaluation + i``, after ``evaluate_every`` times as many
 and one more steps."""
 
@@ -169,6 +177,7 @@ EVALUATION = Schema(
         "step": Variable(_REPLICATE, "optimiser steps before the weights", "steps"),
     },
     optional={
+        "streams": _STREAMS,
         **_scores("validation", "position", "validation set"),
         **LONGER,
         "answer_accuracy": Variable(_REPLICATE, "share of answers right after greedy decoding"),

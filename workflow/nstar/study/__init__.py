@@ -1,15 +1,15 @@
 """What does a study consist of? The options of a configuration, one file per section."""
 
-from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry
+from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry, Replicates
 from nstar.study.study import Study
-from nstar.study.training import SUCCESS_MEASURES, Success
+from nstar.study.training import Success
 
 __all__ = [
     "FRESH",
-    "SUCCESS_MEASURES",
     "Data",
     "GeometricRange",
     "GridEntry",
+    "Replicates",
     "Study",
     "Success",
 ]

@@ -17,7 +17,6 @@ from nstar.options import LATER, AtMost, Few, OpenFraction, Options, PositiveInt
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import Measures
 
-
 LONGEST_TEST = 2**14
 """Symbols of the sequences of a test, at most."""
 

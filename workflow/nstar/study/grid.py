@@ -1,11 +1,14 @@
 """The grid of a study, its replicates, and how sequences are split into data sets."""
 
+import itertools
 import math
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
 
 from nstar.options import (
+    LATER,
     AtMost,
     Countable,
     Few,
@@ -16,6 +19,7 @@ from nstar.options import (
     PositiveInt,
     refuse_repeats,
 )
+from nstar.seeds import AnySeed, Seed, seed_of
 from nstar.tasks import HELD_OUT, LengthDistribution, Supervision
 
 
@@ -118,20 +122,87 @@ class GridEntry(Options):
         return getattr(self.budgets, "values", self.budgets)
 
 
-Seed = Annotated[StrictInt, Field(ge=0), AtMost(2**63 - 1, "tables hold numbers of 64 bits")]
+SeedList = Annotated[
+    tuple[
+        Annotated[StrictInt, Field(ge=0), AtMost(2**63 - 1, "tables hold numbers of 64 bits")], ...
+    ],
+    Field(min_length=1),
+    Few,
+]
+
+
+class Streams(Options):
+    """Seeds of each stream by itself; a cell is trained with every combination of them."""
+
+    data: SeedList = Field(description="which sequences the sets hold; no unit")
+    initialisation: SeedList = Field(description="initial weights; no unit")
+    order: SeedList = Field(
+        description="order in which a training set is gone through, and which units drop out; no unit"
+    )
+
+    _no_repeats = field_validator("data", "initialisation", "order")(refuse_repeats)
 
 
 class Replicates(Options):
-    """Every cell is trained once per seed and learning rate."""
+    """Every cell is trained once per seed, or combination of streams, and learning rate."""
 
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), Few] = Field(
-        description="each decides data, initialisation and order of the examples; no unit"
+    seeds: SeedList | None = Field(
+        None,
+        description="each decides data, initialisation and order of the examples; null with streams; "
+        "no unit",
+    )
+    streams: Annotated[Streams | None, LATER] = Field(
+        None,
+        description="in place of seeds: a list for each of data, initialisation and order, of which "
+        "every combination is trained; null with seeds",
     )
     learning_rates: Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Few] = Field(
         description="step sizes of the optimiser; no unit"
     )
 
     _no_repeats = field_validator("seeds", "learning_rates")(refuse_repeats)
+
+    @model_validator(mode="after")
+    def _seeds_or_streams(self):
+        if (self.seeds is None) == (self.streams is None):
+            raise ValueError(
+                "give either replicates.seeds, each of which feeds data, initialisation and order, or "
+                "replicates.streams, with a list of seeds for each of the three"
+            )
+        return self
+
+    @cached_property
+    def runs(self) -> tuple[AnySeed, ...]:
+        """The seed of every run of a cell at a learning rate."""
+        if self.streams is None:
+            return self.seeds
+        levels = (getattr(self.streams, name) for name in Seed._fields)
+        return tuple(itertools.starmap(seed_of, itertools.product(*levels)))
+
+    @property
+    def n_runs(self) -> int:
+        """How many `runs` there are."""
+        streams = self.streams
+        if streams is None:
+            return len(self.seeds)
+        return len(streams.data) * len(streams.initialisation) * len(streams.order)
+
+    def number_of(self, run: AnySeed) -> int:
+        """Return what tables call a run: its seed, or the number of its combination of streams."""
+        return run if self.streams is None else self.runs.index(run)
+
+    def run_of(self, number: int) -> AnySeed:
+        """Return the run that tables call by a number: the inverse of `number_of`."""
+        return number if self.streams is None else self.runs[number]
+
+    def source_of(self, data: int) -> AnySeed:
+        """Return the run whose networks are the functions that the data of a seed are labelled by.
+
+        It has the first of the other streams.
+        """
+        if self.streams is None:
+            return data
+        return seed_of(data, self.streams.initialisation[0], self.streams.order[0])
 
 
 class Data(Options):

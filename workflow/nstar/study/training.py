@@ -1,6 +1,6 @@
 """How replicates are trained, and when they count as learnt."""
 
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,7 @@ from nstar.options import (
     PositiveFloat,
     PositiveInt,
 )
-from nstar.verdicts import Rule
+from nstar.verdicts import Measure, Over, Rule
 
 
 class Optimiser(Options):
@@ -63,15 +63,6 @@ class Schedule(Options):
     )
 
 
-SuccessMeasure = Literal["loss", "token_accuracy", "sequence_accuracy"]
-
-SUCCESS_MEASURES: tuple[SuccessMeasure, ...] = get_args(SuccessMeasure)
-"""What training and evaluation measure, and success and fit may rest on."""
-
-
-Over = Literal["mean", "every_length", "every_position"]
-
-
 class Fitted(Options):
     """When a replicate has fitted its training set: a measure there passes a threshold."""
 
@@ -83,7 +74,7 @@ class Fitted(Options):
         },
     }
 
-    measure: SuccessMeasure = Field(description="what is compared, without dropout; no unit")
+    measure: Measure = Field(description="what is compared, without dropout; no unit")
     threshold: PositiveFloat = Field(
         description="highest loss (nats per label, or squared error) or lowest accuracy (fraction)"
     )
@@ -112,7 +103,7 @@ class Success(Fitted):
         },
     }
 
-    measure: SuccessMeasure = Field(
+    measure: Measure = Field(
         description="what is compared; `sequence_accuracy` wants every position right; no unit"
     )
     over: Over = Field(

@@ -45,6 +45,10 @@ def _nothing(study: Study) -> tuple[str, ...]:
     return ()
 
 
+def _always(study: Study) -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class Step:
     """A step of an analysis, and the rule of the same name: from tables to tables, figures or a page.
@@ -70,6 +74,8 @@ class Step:
         Likewise of those that are drawn once, of all strata.
     page : str
         The name of the page that it makes, ``findings`` for ``results/findings.html``; empty if none.
+    applies : callable
+        Takes the study, and returns whether it has this step.
     """
 
     name: str
@@ -83,6 +89,7 @@ class Step:
     figures: Callable[[Study], tuple[str, ...]] = _nothing
     figures_of_all: Callable[[Study], tuple[str, ...]] = _nothing
     page: str = ""
+    applies: Callable[[Study], bool] = _always
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,8 @@ class Subject:
     measure : str
         Reference of a function that returns what an evaluation of a block adds; empty where the block of
         ``evaluation`` is only read after it. It takes ``options``, ``trained``, ``tasks`` (by seed),
-        ``model``, ``specification`` and ``device``, and returns a dataset.
+        ``model``, ``specification``, ``device`` and ``training_set`` (from a seed to symbols and lengths
+        of what taught its network, or None), and returns a dataset.
     variables : mapping of str to Variable
         What `measure` returns: variables of the store of an evaluation.
     block_rows : str
@@ -164,18 +172,31 @@ class Subject:
         """The subjects that it adds to, and itself: whose tables and steps a study has, in order."""
         return (*(self.base.lineage if self.base else ()), self)
 
-    @property
-    def table_recipes(self) -> dict[str, int]:
-        """The recipes on which tables of the analysis depend."""
+    def table_recipes(self, study: Study) -> dict[str, int]:
+        """Return the recipes on which tables of the analysis of a study depend."""
         return {
             step.recipe: subject.recipes[step.recipe]
-            for subject in self.lineage
-            for step in subject.steps
+            for subject, step in self.steps_of(study)
             if step.makes
         }
 
+    def steps_of(self, study: Study) -> "list[tuple[Subject, Step]]":
+        """Return the steps of a study, those of its bases first, each with its subject."""
+        steps = ((subject, step) for subject in self.lineage for step in subject.steps)
+        return [(subject, step) for subject, step in steps if step.applies(study)]
+
     def reads_of(self, step: Step, study: Study) -> tuple[str, ...]:
-        """Return the tables that a step reads: with those of cells, also the one that judges them."""
-        if self.judge and "cells" in step.reads:
-            return (*step.reads, self.judge(study)["table"])
-        return step.reads
+        """Return the tables that a step reads: with those of cells, also the one that judges them.
+
+        What only a step makes that the study has not is left out.
+        """
+        steps = {other.name for _, other in self.steps_of(study)}
+        absent = {
+            name
+            for subject in self.lineage
+            for other in subject.steps
+            if other.name not in steps
+            for name in other.makes
+        }
+        reads = tuple(name for name in step.reads if name not in absent)
+        return (*reads, self.judge(study)["table"]) if self.judge and "cells" in reads else reads

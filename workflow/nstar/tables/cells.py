@@ -33,6 +33,11 @@ def _counts(name: str) -> dict[str, Column]:
     }
 
 
+def _stream_seed(what: str) -> Column:
+    meaning = f"seed of the {what}; only with `replicates.streams`, otherwise it is `seed`"
+    return Column("int64", "1", meaning, optional=True)
+
+
 CELLS: Mapping[str, Column] = {
     "model": MODEL,
     "task": TASK,
@@ -42,6 +47,9 @@ CELLS: Mapping[str, Column] = {
     "length": LENGTH,
     "budget": BUDGET,
     "seed": SEED,
+    "data_seed": _stream_seed("data"),
+    "initialisation_seed": _stream_seed("initial weights"),
+    "order_seed": _stream_seed("order of the examples, and of dropout"),
     "learning_rate": Column("float64", "1", "learning rate"),
     "outcome": Column(
         "str",

@@ -13,7 +13,7 @@ from nstar.models import StackedModel
 from nstar.training.device import reduced
 from nstar.training.sampler import EpochSampler
 from nstar.training.step import LabelledSet, PackData, Replicate, Rules
-from nstar.verdicts import QUANTITIES, SETS
+from nstar.verdicts import MEASURES, QUANTITIES, SETS
 
 COUNTED = ("whole_right", "position_right", "position_loss")
 COUNTED_BY_LENGTH = ("length_right", "length_whole", "length_loss")
@@ -22,7 +22,7 @@ COUNTED_BY_LENGTH = ("length_right", "length_whole", "length_loss")
 OF = ("position_of", "length_of", "length_labels")
 """Fields of `Counts` that say out of how many; they are the same at every evaluation."""
 
-BATCH = ("batch_loss", "batch_token_accuracy", "batch_sequence_accuracy")
+BATCH = tuple(f"batch_{measure}" for measure in MEASURES)
 """Means over the batches since the last evaluation, in the order of `train_steps`."""
 
 

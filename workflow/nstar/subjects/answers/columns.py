@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from nstar.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SUPERVISION, TASK, Column, Table
+from nstar.columns import LENGTH, LENGTH_DISTRIBUTION, MODEL, SEED, SUPERVISION, TASK, Column, Table
 
 _FAMILY = Column(
     "str", "1", "family of models that differ in width alone; of a model without one, its own name"
@@ -34,7 +34,7 @@ ANSWERS: Mapping[str, Column] = {
     "length": LENGTH,
     "locality": _LOCALITY,
     "budget": _BUDGET,
-    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
+    "seed": SEED,
     "learning_rate": Column("float64", "1", "learning rate"),
     "n_tokens": _TOKENS,
     "n_parameters": Column("int64", "1", "parameters of one network"),

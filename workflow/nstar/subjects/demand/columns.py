@@ -9,7 +9,6 @@ from nstar.columns import (
     MODEL,
     READING,
     ROLE,
-    SEED,
     STATES,
     SUPERVISION,
     TASK,
@@ -31,7 +30,7 @@ THRESHOLDS: Mapping[str, Column] = {
         "what counts as success at a budget: `seed`, some learning rate of the seed learnt; `any`, "
         "some replicate learnt (arXiv:2602.18333)",
     ),
-    "seed": Column("Int64", "1", "seed, empty for the rule `any`"),
+    "seed": Column("Int64", "1", "seed as in `cells`, empty for the rule `any`"),
     "n_star": Column("float64", "sequences", "N*, smallest successful budget; empty if none is"),
     "lower": Column(
         "float64",
@@ -410,8 +409,8 @@ EXTRAPOLATION: Mapping[str, Column] = {
 _OVER = Column(
     "str",
     "1",
-    "`position`: the accuracy of each state of the longest test; `test_length`: where only the last state "
-    "is asked for, the accuracy at each test length",
+    "`position`: the accuracy of each state of the longest test; `test_length`: that at each test length, "
+    "where only the last state is asked for",
 )
 _LONGEST = Column("int64", "symbols", "longest test length")
 
@@ -480,7 +479,7 @@ COMPOSITION: Mapping[str, Column] = {
     "n_replicates": Column("int64", "1", "replicates: seeds times learning rates"),
     "n_learnt": Column("int64", "1", "how many of them learnt"),
     "n_not_generalised": Column("int64", "1", "how many passed on the training set only"),
-    "n_not_fitted": Column("int64", "1", "how many passed on neither"),
+    "n_not_fitted": Column("int64", "1", "how many did not pass even there"),
     "n_diverged": Column(
         "int64", "1", "how many diverged, whichever of the three they count among"
     ),
@@ -491,7 +490,7 @@ LENGTHS: Mapping[str, Column] = {
     "task": TASK,
     "length_distribution": LENGTH_DISTRIBUTION,
     "length": Column("int64", "symbols", "L, the longest length"),
-    "seed": SEED,
+    "seed": Column("int64", "1", "seed of the data"),
     "budget": BUDGET,
     "sequence_length": Column("int64", "symbols", "length of a sequence"),
     "n_sequences": Column("int64", "sequences", "training sequences that have it"),
@@ -576,13 +575,52 @@ LEARNING_EXPONENTS: Mapping[str, Column] = {
         "budgets left out: a seed was stopped by its success, or did not fit its training set",
     ),
     "n_used": Column("int64", "1", "runs in the fit: seeds at budgets"),
-    "n_seeds": Column("int64", "1", "seeds among them"),
+    "n_seeds": Column("int64", "1", "seeds of the data among them; the interval counts these"),
     "identified": Column("bool", "1", "the budgets determine the curve"),
     "converged": Column("bool", "1", "the fit converged"),
     "reason": Column("str", "1", "why there is no estimate or no interval; empty if all is well"),
     "method": Column("str", "1", "how it was estimated"),
 }
 """One row per curve and measure."""
+
+VARIANCE_COMPONENTS: Mapping[str, Column] = {
+    "model": Column("str", "1", "name of the model in the configuration, or its family"),
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "component": Column(
+        "str",
+        "1",
+        "`data`, `initialisation`, `order`; `a x b`, their interaction; `residual`, that of all streams "
+        "with several seeds, and what rounding to the grid of budgets adds",
+    ),
+    "n_levels": Column(
+        "int64", "1", "seeds of the stream; of an interaction, combinations of them"
+    ),
+    "degrees_of_freedom": Column("int64", "1", "of the mean square, over all curves"),
+    "mean_square": Column(
+        "float64",
+        "1",
+        "mean square of ln N* within curves, pooled over curves; empty if none is used",
+    ),
+    "variance": Column(
+        "float64",
+        "1",
+        "variance of ln N* that the component adds, by the method of moments; 0 where that is negative",
+    ),
+    "negative": Column("bool", "1", "the method of moments gives a negative variance"),
+    "share": Column("float64", "1", "of the sum of all components; empty where all are 0"),
+    "lower": Column(
+        "float64", "1", "lower end of the interval of the variance; empty if there is none"
+    ),
+    "upper": Column("float64", "1", "upper end"),
+    "confidence": EXPONENTS["confidence"],
+    "n_curves": Column("int64", "1", "curves used: N* of every combination of seeds is a bracket"),
+    "n_left_out": Column("int64", "1", "curves left out: N* of some combination is censored"),
+    "method": EXPONENTS["method"],
+    "reason": Column("str", "1", "why there is no interval; empty if there is one"),
+}
+"""One row per model, task, supervision, length distribution and component of the variance of ln N*."""
 
 TABLES = {
     "thresholds": Table(
@@ -645,6 +683,11 @@ TABLES = {
     "learning_curves": Table(
         "loss and accuracies of every curve against the budget.",
         LEARNING_CURVES,
+    ),
+    "variance_components": Table(
+        "how much of the scatter of N* between runs comes with the data, the initial weights and the "
+        "order of the examples; only with `replicates.streams`.",
+        VARIANCE_COMPONENTS,
     ),
     "learning_exponents": Table(
         "how fast losses and errors fall with the budget, one row per curve and measure.",

@@ -63,7 +63,6 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
         runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
     curves = read_table(tables / "learning_curves.csv", "learning_curves")
-    words = words_of(job)
     made: dict[str, list[dict[str, Any]]] = {}
     cards: dict[str, Any] = {}
     names = law_columns(job["axis"])
@@ -80,7 +79,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
             stratum_of(cells, law),
             stratum_of(curves, law),
             job["fit"]["confidence"],
-            words,
+            words_of(job),
         )
         cards[" ".join(law)] = card
         for name, rows in tables_of_part.items():

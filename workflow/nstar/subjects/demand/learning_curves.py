@@ -8,11 +8,12 @@ import pandas as pd
 
 from nstar.cells import make_pool
 from nstar.stats import LearningCurve, Words, fit_learning_curve
-from nstar.study import SUCCESS_MEASURES, Study
+from nstar.study import Study
 from nstar.subjects.demand.columns import LEARNING_CURVES, LEARNING_EXPONENTS
 from nstar.subjects.demand.selection import n_available
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import Pool, Supervision
+from nstar.verdicts import MEASURES
 
 LEAST_BUDGETS = 4
 """Budgets that a fit needs at least: one more than a curve has parameters."""
@@ -31,7 +32,8 @@ def best_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per curve, budget and seed: the success measures, each at its best evaluation and
         learning rate, NaN where there is none; `fitted` (some learning rate fitted the training set)
-        and `learnt` (some learning rate learnt).
+        and `learnt` (some learning rate learnt). `cluster` is the seed of the data, whose training sets
+        nest.
     """
     marked = cells.assign(
         fitted=cells["outcome"] != "not_fitted", learnt=cells["outcome"] == "learnt"
@@ -43,6 +45,7 @@ def best_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
         sequence_accuracy=("best_validation_sequence_accuracy", "max"),
         fitted=("fitted", "max"),
         learnt=("learnt", "max"),
+        cluster=("data_seed" if "data_seed" in cells else "seed", "first"),
     )
     return best.reset_index()
 
@@ -74,7 +77,7 @@ def tabulate_curves(study: Study, cells: pd.DataFrame, fresh: bool = False) -> p
                 "n_fitted": int(seeds["fitted"].sum()),
                 "n_stopped": int(seeds["learnt"].sum()) if stops else 0,
             }
-            for measure in SUCCESS_MEASURES:
+            for measure in MEASURES:
                 spread = seeds[measure].agg(["min", "median", "max"])
                 spread.index = ["least", "median", "most"]
                 rows.append(shared | {"measure": measure, "chance": chance[measure], **spread})
@@ -167,7 +170,7 @@ def _fit(
             return None
         errors, variance, chance = 1 - data[measure], "binomial", 1 - chance
     return fit_learning_curve(
-        data["budget"], errors, data["seed"], chance, variance, confidence, words
+        data["budget"], errors, data["cluster"], chance, variance, confidence, words
     )
 
 

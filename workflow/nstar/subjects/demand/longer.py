@@ -1,4 +1,4 @@
-"""Networks at longer lengths than that of training: which stand for a curve, and how far they are right."""
+"""Networks at longer lengths than that of training: which stand for a curve, and their horizons."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -103,7 +103,7 @@ def chosen_networks(longer: pd.DataFrame) -> pd.DataFrame:
 
 
 def first_tests(extrapolation: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the shortest test length of each curve, with true states where these are read."""
+    """Return the rows of the shortest test length of each curve, own answers left out."""
     rows = extrapolation[extrapolation["reading"] != DECODED]
     return rows[rows["test_length"] == rows.groupby(CURVE)["test_length"].transform("min")]
 
@@ -185,7 +185,9 @@ def median_horizon(found: list[tuple[float, str]]) -> tuple[float, str]:
     >>> median_horizon([(12.0, "exact"), (np.nan, "beyond"), (np.nan, "beyond")])
     (nan, 'beyond')
     """
-    known = sorted(np.inf if censoring == "beyond" else n for n, censoring in found if censoring != "unknown")
+    known = sorted(
+        np.inf if censoring == "beyond" else n for n, censoring in found if censoring != "unknown"
+    )
     if not known:
         return np.nan, "unknown"
     middle = known[(len(known) - 1) // 2]

@@ -68,6 +68,11 @@ def _sharing_figure(study):
     return ("sharing",) if study.axis is BUDGET and {"fixed"} < distributions else ()
 
 
+def _has_streams(study):
+    """Return whether data, initialisation and order have seeds of their own."""
+    return study.replicates.streams is not None
+
+
 DEMAND = Subject(
     name="demand",
     introduction=_introduction,
@@ -75,7 +80,7 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 5, "comparison": 3, "figures": 5, "findings": 6},
+    recipes={"fit": 5, "components": 1, "comparison": 3, "figures": 5, "findings": 6},
     collected=("thresholds", "lengths", "learning_curves", "horizons", "positions"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
@@ -93,6 +98,16 @@ DEMAND = Subject(
             reads=("cells", "thresholds", "learning_curves"),
             makes=("exponents", "robustness", "checks", "forms", "demand", "learning_exponents"),
             files=("tables/fits.json",),
+        ),
+        Step(
+            name="divide_variance",
+            message="Divide the variance of the demand between the streams.",
+            run="nstar.subjects.demand.components:divide_demand",
+            recipe="components",
+            job=lambda study: {"confidence": study.fit.confidence},
+            reads=("cells", "thresholds"),
+            makes=("variance_components",),
+            applies=_has_streams,
         ),
         Step(
             name="compare_curves",
@@ -138,16 +153,20 @@ DEMAND = Subject(
             message="Write what the numbers say.",
             run="nstar.subjects.demand.findings.page:write_findings",
             recipe="findings",
-            job=lambda study: {
-                "axis": axis_job(study),
-                "title": study.title,
-                "tests": study.evaluation.test_lengths,
-                "horizon": study.evaluation.horizon,
-                "positions": _positions(study),
-            },
+            job=lambda study: (
+                {
+                    "axis": axis_job(study),
+                    "title": study.title,
+                    "tests": study.evaluation.test_lengths,
+                    "horizon": study.evaluation.horizon,
+                    "positions": _positions(study),
+                }
+                | ({"components": True} if _has_streams(study) else {})
+            ),
             reads=(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
                 *("demand", "learning_exponents", "sharing", "ratios", "longer", "horizons"),
+                "variance_components",
             ),
             page="findings",
         ),

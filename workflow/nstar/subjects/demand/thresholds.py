@@ -20,6 +20,8 @@ from nstar.verdicts import LEARNT, NOT_FITTED, OUTCOMES
 def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the table of lengths: how many sequences of each the training sets of a pool have."""
     rows = []
+    if "data_seed" in cells:
+        cells = cells.assign(seed=cells["data_seed"])
     keys = ["task", "length_distribution", "length", "seed"]
     several = cells[(cells["length_distribution"] != "fixed") & (cells["budget"] != FRESH)]
     for key, part in several.groupby(keys, sort=False):

@@ -10,6 +10,7 @@ import pandas as pd
 
 from nstar.stats import compare_shapes, ratio_of_estimates
 from nstar.subjects.functions.columns import CONTRASTS, SHAPES
+from nstar.subjects.functions.profiles import insensitive_rows
 from nstar.subjects.functions.regressions import (
     Rows,
     fit_growth,
@@ -30,7 +31,7 @@ FEWEST_LENGTHS = 4
 
 
 def analyse_functions(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables regressions, shapes and contrasts.
+    """Write the tables regressions, shapes, contrasts and insensitive.
 
     Parameters
     ----------
@@ -42,10 +43,16 @@ def analyse_functions(job: Mapping[str, Any], results: Path) -> None:
     tables = results / "tables"
     measures = read_table(tables / "measures.csv", "measures")
     sharpness = read_table(tables / "sharpness.csv", "sharpness")
-    made: dict[str, list[dict[str, Any]]] = {"regressions": [], "shapes": [], "contrasts": []}
+    profile = read_table(tables / "sensitivity_profile.csv", "sensitivity_profile")
+    names = ("regressions", "shapes", "contrasts", "insensitive")
+    made: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for stratum, part in measures.groupby(STRATUM, sort=False):
         asked = dict(zip(STRATUM, stratum, strict=True))
-        for name, rows in analyse(part, stratum_of(sharpness, stratum), job).items():
+        of_stratum = analyse(part, stratum_of(sharpness, stratum), job)
+        of_stratum["insensitive"] = list(
+            insensitive_rows(stratum_of(profile, stratum), part, job["models"], job["confidence"])
+        )
+        for name, rows in of_stratum.items():
             made[name] += [asked | row for row in rows]
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows

@@ -6,6 +6,7 @@ from nstar.columns import (
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
+    SEED,
     SUPERVISION,
     TASK,
     Column,
@@ -22,7 +23,7 @@ _REPLICATE: Mapping[str, Column] = {
     "budget": Column(
         "int64", "sequences", "N, size of the training set; 0 where every batch was drawn anew"
     ),
-    "seed": Column("int64", "1", "seed of data, initialisation and order of the examples"),
+    "seed": SEED,
     "learning_rate": Column("float64", "1", "learning rate"),
     "step": Column("int64", "steps", "optimiser steps before the measurement"),
     "final": Column("bool", "1", "the measured weights are those at the end of training"),
@@ -91,8 +92,71 @@ SHARPNESS: Mapping[str, Column] = {
         "float64", "1", "mean increase of the squared error, on the same scale (the released code)"
     ),
     "loss_increase_error": _ERROR,
+    "training_sharpness": Column(
+        "float64",
+        "1",
+        "sharpness with the mean over the training set in place of all inputs, or of a learnt function "
+        "with fresh batches over that of its source; where `evaluation.function.training_set` is true",
+        optional=True,
+    ),
+    "training_sharpness_error": _ERROR._replace(optional=True),
 }
 """One row per replicate, measured step and perturbation."""
+
+CUTS = ("half", "median")
+"""Where outputs on the scale of {0, 1} are cut to make a Boolean function of them, by their codes."""
+
+SENSITIVITY_PROFILE: Mapping[str, Column] = {
+    **_REPLICATE,
+    "cut": Column(
+        "str",
+        "1",
+        "which Boolean function of the outputs it is: +1 where an output is above 1/2 (`half`), or above "
+        "the median over all inputs (`median`), which makes it balanced",
+    ),
+    "sensitivity": Column("int64", "1", "s, how many single flips change the value at an input"),
+    "count": Column("int64", "inputs", "K_s, how many of the 2^n inputs have that sensitivity"),
+    "share": Column("float64", "1", "K_s / 2^n"),
+    "random_share": Column(
+        "float64", "1", "its expectation for a random function, binom(n, s) / 2^n"
+    ),
+    "target_count": Column(
+        "int64", "inputs", "K_s of the function it was taught, cut at 1/2 where it is real-valued"
+    ),
+}
+"""One row per replicate, measured step, cut and sensitivity."""
+
+INSENSITIVE: Mapping[str, Column] = {
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "model": MODEL,
+    "task": Column(
+        "str", "1", "name of the task in the configuration; empty for untrained networks"
+    ),
+    "length": LENGTH,
+    "networks": Column(
+        "str",
+        "1",
+        "which networks: `untrained`, those of every seed at step 0, which all tasks have in common; at "
+        "the end of training those that `learnt`, and those that did not, `not_learnt`",
+    ),
+    "cut": SENSITIVITY_PROFILE["cut"],
+    "n_networks": Column("int64", "1", "networks"),
+    "n_insensitive": Column("int64", "1", "networks with at least one insensitive input, K_0 >= 1"),
+    "n_constant": Column("int64", "1", "networks that are constant, K_0 = 2^n"),
+    "estimate": Column("float64", "1", "share of networks with K_0 >= 1"),
+    "lower": Column("float64", "1", "lower end of its interval (Clopper and Pearson)"),
+    "upper": Column("float64", "1", "upper end of its interval"),
+    "confidence": Column("float64", "1", "least coverage of the interval"),
+    "median_share": Column("float64", "1", "median over networks of K_0 / 2^n"),
+    "least_share": Column("float64", "1", "least K_0 / 2^n"),
+    "greatest_share": Column("float64", "1", "greatest K_0 / 2^n"),
+    "random_share": Column("float64", "1", "expected K_0 / 2^n of a random function, 2^-n"),
+    "target_share": Column(
+        "float64", "1", "K_0 / 2^n of the function taught; empty for untrained networks"
+    ),
+}
+"""One row per model, task, length, kind of networks and cut."""
 
 DEGREES: Mapping[str, Column] = {
     **_REPLICATE,
@@ -209,6 +273,14 @@ TABLES = {
         "Fourier weight by degree, of short inputs.",
         DEGREES,
     ),
+    "sensitivity_profile": Table(
+        "inputs by sensitivity, of short inputs; no rows unless `evaluation.function.profile` is true.",
+        SENSITIVITY_PROFILE,
+    ),
+    "insensitive": Table(
+        "how many networks have insensitive inputs, before and after training; as `sensitivity_profile`.",
+        INSENSITIVE,
+    ),
     "regressions": Table(
         "slopes of what is measured, one row per coefficient.",
         REGRESSIONS,
@@ -250,5 +322,13 @@ VARIABLES = {
     "sharpness_error": Variable(_OF_STEP, "its standard error"),
     "loss_increase": Variable(_OF_STEP, "mean increase of the squared error"),
     "loss_increase_error": Variable(_OF_STEP, "its standard error"),
+    "training_sharpness": Variable(_OF_STEP, "sharpness on the training set"),
+    "training_sharpness_error": Variable(_OF_STEP, "its standard error"),
+    "sensitivity_profile": Variable(
+        (*_OF_MOMENT, "cut", "sensitivity"), "inputs by sensitivity of the outputs, cut", "inputs"
+    ),
+    "target_sensitivity_profile": Variable(
+        ("replicate", "sensitivity"), "that of the function taught", "inputs"
+    ),
 }
 """What an evaluation adds to its store."""

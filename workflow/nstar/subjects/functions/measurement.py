@@ -14,13 +14,17 @@ from nstar.measures.sensitivity import (
     average_sensitivity,
     degree_profile,
     estimate_average_sensitivity,
+    sensitivity_profile,
 )
 from nstar.measures.sharpness import Perturbation, parameter_norm, sharpness
-from nstar.measures.truth_table import outputs
+from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
-from nstar.seeds import derive_seed, numpy_generator
-from nstar.store.parts import with_moments
-from nstar.subjects.functions.columns import PERTURBATIONS
+from nstar.options import EVERYTHING
+from nstar.seeds import derive_seed, numpy_generator, streams_of
+from nstar.store.archive import pairs_of
+from nstar.store.evaluations import with_moments
+from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
+from nstar.subjects.functions.options import FunctionMeasures
 from nstar.tasks import Task
 from nstar.tasks.functions.boolean_function import all_inputs
 from nstar.tasks.supervision import Supervision
@@ -66,21 +70,25 @@ def measure_functions(
     model: StackedModel,
     specification: Mapping[str, Any],
     device: torch.device,
+    training_set: Callable[[int], tuple[np.ndarray, np.ndarray] | None] = lambda seed: None,
 ) -> xr.Dataset:
-    """Measure the final weights of a block, and those of its snapshots.
+    """Measure the final weights of a block, those of its snapshots, and on request the initial ones.
 
     Parameters
     ----------
     options : mapping
         Those of ``evaluation.function``.
     trained : xarray.Dataset
-        What the study reads of the block; see `nstar.store.parts.view`.
+        What the study reads of the block; see `nstar.store.view.view`.
     tasks : mapping of int to Task
-        By seed.
+        By seed of the data.
     model : StackedModel
     specification : mapping
         That of the trained cell.
     device : torch.device
+    training_set : callable
+        Takes a seed, and returns symbols and lengths of the sequences that taught its network, or its
+        source; None where there are none.
 
     Returns
     -------
@@ -88,28 +96,35 @@ def measure_functions(
         The optional variables of `nstar.store.schemas.EVALUATION`, the last moment the final weights.
         A run that ended before others has blank moments before its last one.
     """
+    options = FunctionMeasures(**options).model_dump(context=EVERYTHING)
     length, supervision = specification["length"], specification["supervision"]
     shortest = length + 1 - len(specification["sets"])
-    inputs, perturbations = Inputs.of(length, options), perturbations_of(options)
-    most = trained.sizes.get("snapshot", 0) + 1
+    perturbations = perturbations_of(options)
+    asked = _Asked(Inputs.of(length, options), perturbations, options["draws"], options["profile"])
+    most = trained.sizes.get("snapshot", 0) + options["untrained"] + 1
     measured: list[xr.Dataset] = []
     sets: dict[Task, _Sets] = {}
-    for replicate, (seed, rate) in enumerate(
-        zip(trained["seed"].values, trained["learning_rate"].values, strict=True)
-    ):
+    for replicate, (seed, rate) in enumerate(pairs_of(trained)):
         weights, steps = _weights_of(trained.isel(replicate=replicate))
-        task = tasks[int(seed)]
+        data, initialisation, _ = streams_of(seed)
+        if options["untrained"]:
+            before = model.initialise([initialisation]).numpy()[:, : weights.shape[1]]
+            weights, steps = np.concatenate([before, weights]), np.concatenate([[0], steps])
+        task = tasks[data]
         if task not in sets:  # where every seed has its own, only one is kept
-            sets = {task: _Sets(inputs, task, supervision, shortest, device)}
-        key = {"training": trained.attrs["digest"], "seed": int(seed), "rate": float(rate)}
+            sets = {task: _Sets(asked.inputs, task, supervision, shortest, device)}
+        seen = training_set(data) if options["training_set"] else None
+        own = seen and sets[task].supervised(*seen)
+        key = {"training": trained.attrs["digest"], "seed": seed, "rate": rate}
         seeds = [derive_seed("measures", step=int(step), **key) for step in steps]
         parts = []
         for start in range(0, len(steps), NETWORKS_AT_ONCE):
             rows = slice(start, start + NETWORKS_AT_ONCE)
             flat = torch.from_numpy(weights[rows]).to(device)
-            parts.append(
-                _measure(model, flat, sets[task], perturbations, seeds[rows], options["draws"])
-            )
+            part = _measure(model, flat, sets[task], asked, seeds[rows])
+            if options["training_set"]:
+                part |= _training_sharpness(model, flat, own, asked, seeds[rows])
+            parts.append(part)
         variables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         measured.append(with_moments(_as_dataset(variables, steps, sets[task].target), most))
     kinds = [PERTURBATIONS.index(one.kind) for one in perturbations]
@@ -132,6 +147,16 @@ def _weights_of(replicate: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(weights), np.array(steps)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What is measured of every network."""
+
+    inputs: Inputs
+    perturbations: list[Perturbation]
+    n_draws: int
+    profile: bool
+
+
 class _Sets:
     """Inputs as a model reads them, what a task wants of them, and what the task itself measures."""
 
@@ -146,20 +171,30 @@ class _Sets:
         self.exact = inputs.exact
         self.one_output = supervision != "chain_of_thought"
         self.n_bits = inputs.symbols.shape[2]
+        self.task, self.supervision, self.device = task, supervision, device
+        self.legal_lengths = range(shortest, self.n_bits + 1)
         rows = inputs.symbols.reshape(-1, self.n_bits)
-        lengths = np.full(len(rows), self.n_bits)
-        legal = range(shortest, self.n_bits + 1)
-        tokens, labels = task.supervise(supervision, rows, task.labels(rows), lengths, legal)
-        wanted = np.where(labels < 0, np.nan, labels)
+        supervised = self.supervised(rows, np.full(len(rows), self.n_bits))
         self.tokens, self.targets = (
-            torch.from_numpy(part).to(device).view(*inputs.symbols.shape[:2], -1)
-            for part in (tokens, wanted)
+            part.view(*inputs.symbols.shape[:2], -1) for part in supervised
         )
 
         def function(bits: np.ndarray) -> np.ndarray:
             return 2.0 * task.labels((bits > 0).astype(np.int64))[:, -1] - 1
 
         self.target = _sensitivity_of(function, self.n_bits, self.exact, inputs.symbols.shape[1])
+        if self.exact:
+            taught = _rounded(function(2 * inputs.symbols[0] - 1))
+            self.target["profile"] = sensitivity_profile(taught)
+
+    def supervised(self, symbols: np.ndarray, lengths: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return tokens and targets, one set (1, N, ...), of sequences (N, n) of some lengths (N,)."""
+        tokens, labels = self.task.supervise(
+            self.supervision, symbols, self.task.labels(symbols), lengths, self.legal_lengths
+        )
+        wanted = np.where(labels < 0, np.nan, labels)
+        tokens, wanted = (torch.from_numpy(part).to(self.device)[None] for part in (tokens, wanted))
+        return tokens, wanted
 
 
 def _sensitivity_of(
@@ -184,14 +219,16 @@ def _measure(
     model: StackedModel,
     flat: Tensor,
     sets: _Sets,
-    perturbations: list[Perturbation],
+    asked: _Asked,
     seeds: list[int],
-    n_draws: int,
 ) -> dict[str, np.ndarray]:
-    """Return every measure of some networks (M, ...)."""
+    """Return every measure of some networks (M, ...) on the inputs."""
     views = model.views(flat)
     blown = blowup(model, views, sets.tokens[0])
-    sharp = sharpness(model, flat, sets.tokens, sets.targets, perturbations, seeds, n_draws)
+    sharp = sharpness(
+        model, flat, sets.tokens, sets.targets, asked.perturbations, seeds, asked.n_draws
+    )
+    profiles = {"sensitivity_profile": _profiles(model, flat, sets)} if asked.profile else {}
     return {
         "parameter_norm": _array(parameter_norm(model, flat)),
         "blowup": _array(blown.theory),
@@ -203,7 +240,43 @@ def _measure(
         "loss_increase_error": _array(sharp.loss_increase_error),
         "radius": _array(sharp.radius),
         **_sensitivities(model, flat, sets),
+        **profiles,
     }
+
+
+def _training_sharpness(
+    model: StackedModel,
+    flat: Tensor,
+    seen: tuple[Tensor, Tensor] | None,
+    asked: _Asked,
+    seeds: list[int],
+) -> dict[str, np.ndarray]:
+    """Return sharpness of networks (M, K) on what was seen, tokens and targets; NaN where nothing was.
+
+    Directions are those of the sharpness on the inputs.
+    """
+    if seen is None:
+        value = error = np.full((len(flat), len(asked.perturbations)), np.nan)
+    else:
+        sharp = sharpness(model, flat, *seen, asked.perturbations, seeds, asked.n_draws)
+        value, error = _array(sharp.value), _array(sharp.standard_error)
+    return {"training_sharpness": value, "training_sharpness_error": error}
+
+
+def _profiles(model: StackedModel, flat: Tensor, sets: _Sets) -> np.ndarray:
+    """Return how many inputs have each sensitivity (M, cut, n + 1); NaN where that is not known.
+
+    It is known of networks with one output whose inputs were all taken, and whose outputs are numbers.
+    """
+    counts = np.full((len(flat), len(CUTS), sets.n_bits + 1), np.nan)
+    if not (sets.exact and sets.one_output):
+        return counts
+    values = _array(truth_table(model, model.views(flat), sets.n_bits))
+    known = np.isfinite(values).all(axis=1)
+    thresholds = {"half": 0.0, "median": np.median(values[known], axis=1, keepdims=True)}
+    for cut, name in enumerate(CUTS):
+        counts[known, cut] = sensitivity_profile(_rounded(values[known] - thresholds[name]))
+    return counts
 
 
 def _sensitivities(model: StackedModel, flat: Tensor, sets: _Sets) -> dict[str, np.ndarray]:
@@ -241,24 +314,32 @@ def _array(values: Tensor) -> np.ndarray:
 
 
 _AXES = {
-    **dict.fromkeys(("sharpness", "sharpness_error", "loss_increase"), "perturbation"),
-    **dict.fromkeys(("loss_increase_error", "radius"), "perturbation"),
-    "degree_weight": "degree",
+    **dict.fromkeys(("sharpness", "sharpness_error", "loss_increase"), ("perturbation",)),
+    **dict.fromkeys(("loss_increase_error", "radius"), ("perturbation",)),
+    **dict.fromkeys(("training_sharpness", "training_sharpness_error"), ("perturbation",)),
+    "degree_weight": ("degree",),
+    "sensitivity_profile": ("cut", "sensitivity"),
 }
-"""The axis that a measure has beside replicate and moment."""
+"""The axes that a measure has beside replicate and moment."""
 
 
 def _as_dataset(
     variables: Mapping[str, np.ndarray], steps: np.ndarray, target: Mapping[str, Any]
 ) -> xr.Dataset:
     """Return the measures of one replicate on the axes of its store."""
+    of_profile = {}
+    if "sensitivity_profile" in variables:
+        unknown = np.full(variables["sensitivity_profile"].shape[-1], np.nan)
+        profile = np.asarray(target.get("profile", unknown), dtype=float)
+        of_profile["target_sensitivity_profile"] = (("sensitivity",), profile)
     return xr.Dataset(
         {
             "measured_step": ("moment", steps),
             **{
-                name: (("moment", _AXES[name]) if name in _AXES else ("moment",), values)
+                name: (("moment", *_AXES.get(name, ())), values)
                 for name, values in variables.items()
             },
+            **of_profile,
             "target_sensitivity": ((), target["sensitivity"]),
             "target_degree_weight": (("degree",), target["degrees"]),
         }

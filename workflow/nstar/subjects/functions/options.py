@@ -4,10 +4,11 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from nstar.options import AtMost, Few, PositiveFloat, PositiveInt, refuse_repeats
+from nstar.options import LATER, AtMost, Few, PositiveFloat, PositiveInt, refuse_repeats
 from nstar.subjects.subject import Measures
 
 Sizes = Annotated[tuple[PositiveFloat, ...], Few]
+Switch = Annotated[bool, Field(strict=True), LATER]
 
 
 class FunctionMeasures(Measures):
@@ -35,6 +36,20 @@ class FunctionMeasures(Measures):
         1000, description="distance from convergence at which runs are compared; steps"
     )
 
+    untrained: Switch = Field(
+        False,
+        description="whether networks are measured before their training too, at step 0; no unit",
+    )
+    profile: Switch = Field(
+        False,
+        description="whether the inputs of each sensitivity are counted, of up to exact_bits; no unit",
+    )
+    training_set: Switch = Field(
+        False,
+        description="whether sharpness is measured on the training set too, for a learnt function with "
+        "fresh batches on that of its source; no unit",
+    )
+
     _no_repeats = field_validator("gaussian", "sphere", "relative")(refuse_repeats)
 
     @model_validator(mode="after")
@@ -47,4 +62,5 @@ class FunctionMeasures(Measures):
         """Return how many more sequences go through a network of a length because of these measures."""
         n_steps = self.draws * len((*self.gaussian, *self.sphere, *self.relative))
         exact = length <= self.exact_bits
-        return (1 + n_steps) * 2**length if exact else (2 + length + 2 * n_steps) * self.inputs
+        n_once = (1 + n_steps) * 2**length if exact else (2 + length + 2 * n_steps) * self.inputs
+        return n_once * (1 + self.untrained) * (1 + self.training_set)

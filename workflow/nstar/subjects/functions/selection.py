@@ -1,4 +1,4 @@
-"""Rows of settled networks, and the sharpness that figures and findings show."""
+"""Rows of settled and of insensitive networks, and the sharpness that figures and findings show."""
 
 from collections.abc import Iterable
 
@@ -8,6 +8,9 @@ from nstar.tables.selection import REPLICATE
 
 PAPER_SHARPNESS = "sharpness_gaussian_0.02"
 """The sharpness that arXiv:2402.09963 measures."""
+
+UNTRAINED, LEARNT, NOT_LEARNT = NETWORKS = ("untrained", "learnt", "not_learnt")
+"""What networks are told apart by: at step 0, or at the end of training by whether they learnt."""
 
 
 def settled_rows(measures: pd.DataFrame, settled_steps: int) -> pd.DataFrame:
@@ -67,6 +70,8 @@ def main_sharpness(quantities: Iterable[str]) -> str:
 def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Return the rows of `measures` with one `sharpness` each, and the name of this sharpness.
 
+    With it comes `training_sharpness` of the same perturbation, where the table has it.
+
     Parameters
     ----------
     measures, sharpness : DataFrame
@@ -80,5 +85,36 @@ def with_sharpness(measures: pd.DataFrame, sharpness: pd.DataFrame) -> tuple[pd.
     names = sharpness_names(sharpness)
     name = main_sharpness(names)
     keys = [*REPLICATE, "step", "final"]
-    chosen = sharpness.loc[[other == name for other in names], [*keys, "sharpness"]]
+    values = [key for key in ("sharpness", "training_sharpness") if key in sharpness]
+    chosen = sharpness.loc[[other == name for other in names], [*keys, *values]]
     return measures.merge(chosen, on=keys, how="left", validate="one_to_one"), name
+
+
+def insensitive_inputs(profile: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Return K_0 of untrained and of final networks.
+
+    Parameters
+    ----------
+    profile : DataFrame
+        Rows of the table `sensitivity_profile`.
+    measures : DataFrame
+        Rows of the table of this name, of the same runs.
+
+    Returns
+    -------
+    DataFrame
+        One row per network and cut, with the columns of the profile at s = 0 and `networks`, see
+        `NETWORKS`. An untrained network depends on its model, length and seed alone: of several tasks,
+        budgets and learning rates that start from it, one row stands for all, whose `task` is empty.
+    """
+    at = [*REPLICATE, "step"]
+    rows = profile[profile["sensitivity"] == 0].merge(
+        measures[[*at, "learnt"]], on=at, how="left", validate="many_to_one"
+    )
+    before = rows[(rows["step"] == 0) & ~rows["final"]].assign(task="", networks=UNTRAINED)
+    before = before.drop_duplicates(["supervision", "model", "length", "seed", "cut"])
+    final = rows[rows["final"]]
+    final = final.assign(networks=final["learnt"].map({True: LEARNT, False: NOT_LEARNT}))
+    return pd.concat(
+        [part for part in (before, final) if len(part)] or [before.assign(networks="")]
+    )

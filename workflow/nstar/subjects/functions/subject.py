@@ -4,6 +4,9 @@ from nstar.subjects.functions.columns import TABLES, VARIABLES
 from nstar.subjects.functions.options import FunctionMeasures
 from nstar.subjects.subject import Step, Subject
 
+PROFILE_FIGURES = ("insensitive", "profiles")
+"""Drawn where sensitivity profiles are counted."""
+
 FUNCTIONS = Subject(
     name="functions",
     introduction=lambda study: (
@@ -19,8 +22,8 @@ FUNCTIONS = Subject(
     variables=VARIABLES,
     measure="nstar.subjects.functions.measurement:measure_functions",
     tables=TABLES,
-    recipes={"functions": 1, "figures": 3, "findings": 4},
-    collected=("measures", "sharpness", "degrees"),
+    recipes={"functions": 2, "figures": 4, "findings": 5},
+    collected=("measures", "sharpness", "degrees", "sensitivity_profile"),
     block_rows="nstar.subjects.functions.rows:function_rows",
     study_tables="nstar.subjects.functions.sources:with_source_outcomes",
     steps=(
@@ -34,8 +37,8 @@ FUNCTIONS = Subject(
                 "confidence": study.fit.confidence,
                 "settled_steps": study.evaluation.function.settled_steps,
             },
-            reads=("measures", "sharpness"),
-            makes=("regressions", "shapes", "contrasts"),
+            reads=("measures", "sharpness", "sensitivity_profile"),
+            makes=("regressions", "shapes", "contrasts", "insensitive"),
         ),
         Step(
             name="draw_figures",
@@ -45,9 +48,13 @@ FUNCTIONS = Subject(
             job=lambda study: {
                 "figures": study.figures.model_dump(mode="json"),
                 "settled_steps": study.evaluation.function.settled_steps,
+                "profile": study.evaluation.function.profile,
             },
-            reads=("measures", "sharpness", "degrees", "regressions"),
-            figures=lambda study: ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
+            reads=("measures", "sharpness", "degrees", "sensitivity_profile", "regressions"),
+            figures=lambda study: (
+                *("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
+                *(PROFILE_FIGURES if study.evaluation.function.profile else ()),
+            ),
         ),
         Step(
             name="write_findings",
@@ -55,7 +62,10 @@ FUNCTIONS = Subject(
             run="nstar.subjects.functions.findings.page:write_findings",
             recipe="findings",
             job=lambda study: {"title": study.title},
-            reads=("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts"),
+            reads=(
+                *("measures", "sharpness", "degrees", "insensitive"),
+                *("regressions", "shapes", "contrasts"),
+            ),
             page="findings",
         ),
     ),

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from nstar.options import LATER
 from nstar.tasks.automata.automaton import Automaton
 
 MOST_ELEMENTS = 720
@@ -25,6 +26,21 @@ _FACTOR = re.compile(r"([ZDQAS])_([1-9][0-9]{0,3})")
 _LOOSE_FACTOR = re.compile(r"\s*([ZDQAS])[_ ]?([1-9][0-9]{0,3})\s*", re.IGNORECASE)
 
 Permutation = tuple[int, ...]
+
+ORDERS = {
+    "first_applied_first": "s_t = x_t s_(t-1), the first symbol is applied first",
+    "last_applied_first": "s_t = s_(t-1) x_t, the last symbol is applied first",
+}
+"""What the running product of symbols may be, with (a b)(i) = a(b(i)): meanings of the option `order`."""
+
+Order = Annotated[
+    Literal["first_applied_first", "last_applied_first"],
+    LATER,
+    Field(
+        description="which symbol is applied first: s_t = x_t s_(t-1), as in arXiv:2602.18333, or "
+        "s_t = s_(t-1) x_t, as in the data of word-problem and DeltaProduct; no unit"
+    ),
+]
 
 
 def _check_group(name: str) -> str:
@@ -71,10 +87,14 @@ class GroupProduct(Automaton):
 
     Notes
     -----
-    ``s_t = x_t s_{t-1}``, from the identity on: the last element of the input is applied last. Elements
-    are permutations in lexicographic order, of a product those of the factors side by side; 0 is the
-    identity. Z_m is the rotations of m points, D_n those and the reflections of n points, Q_8 its action
-    on itself.
+    ``s_t = x_t s_{t-1}``, from the identity on: the first element of the input is applied first, the last
+    one last. With `order` "last_applied_first" it is ``s_t = s_{t-1} x_t``, as the generators of
+    word-problem (arXiv:2404.08819) and DeltaProduct (arXiv:2502.10297) have it. The two are isomorphic,
+    by the inverse of every symbol and state, but their labels differ where the group does not commute.
+
+    Elements are permutations in lexicographic order, of a product those of the factors side by side; 0 is
+    the identity. Z_m is the rotations of m points, D_n those and the reflections of n points, Q_8 its
+    action on itself.
 
     References
     ----------
@@ -88,16 +108,28 @@ class GroupProduct(Automaton):
     (60, 60)
     >>> GroupProduct(kind="group_product", group="Z_5").labels(np.array([[3, 4, 2]])).tolist()
     [[3, 2, 4]]
+
+    The same input in both orders:
+
+    >>> symbols, s_3 = np.array([[5, 1, 1, 1, 3, 5]]), {"kind": "group_product", "group": "S_3"}
+    >>> GroupProduct(**s_3).labels(symbols).tolist()
+    [[5, 3, 5, 3, 4, 1]]
+    >>> GroupProduct(**s_3, order="last_applied_first").labels(symbols).tolist()
+    [[5, 4, 5, 4, 0, 5]]
     """
+
+    MEANINGS: ClassVar = {"order": ORDERS}
 
     EXAMPLES: ClassVar = {
         "group_product": {"group": "Q_8"},
+        "group_product_last_applied_first": {"group": "S_3", "order": "last_applied_first"},
     }
 
     kind: Literal["group_product"] = Field(description="group product; no unit")
     group: Annotated[str, Field(strict=True, max_length=60), AfterValidator(_check_group)] = Field(
         description="Z_m, D_n (of order 2n), Q_8, A_k, S_k, or a product of such as 'A_4 x Z_5'; no unit"
     )
+    order: Order = "first_applied_first"
 
     @property
     def n_symbols(self) -> int:
@@ -111,8 +143,14 @@ class GroupProduct(Automaton):
 
     @property
     def transitions(self) -> np.ndarray:
-        """Entry (s, x) is the product x s; see `Automaton.transitions`."""
-        return cayley_table(self.group).T
+        """The running products; see `Automaton.transitions`."""
+        return running_products(self.group, self.order)
+
+
+def running_products(group: str, order: Order) -> np.ndarray:
+    """Return the table of transitions of a product: entry (s, x) is ``x s``, or ``s x``; see `ORDERS`."""
+    table = cayley_table(group)
+    return table.T if order == "first_applied_first" else table
 
 
 @cache

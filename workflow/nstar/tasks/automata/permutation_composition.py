@@ -12,7 +12,7 @@ from pydantic import Field, StrictInt
 
 from nstar.options import AtMost
 from nstar.tasks.automata.automaton import Automaton
-from nstar.tasks.automata.group_product import cayley_table
+from nstar.tasks.automata.group_product import ORDERS, Order, running_products
 
 
 class PermutationComposition(Automaton):
@@ -20,8 +20,9 @@ class PermutationComposition(Automaton):
 
     Notes
     -----
-    ``s_t = pi_t o s_{t-1}`` with ``(a o b)(i) = a(b(i))``: the last permutation of the input is applied
-    last. Symbols and states are the k! permutations ``(pi(0), ..., pi(k-1))`` in lexicographic order; 0
+    ``s_t = pi_t o s_{t-1}`` with ``(a o b)(i) = a(b(i))``: the first permutation of the input is applied
+    first; with `order` "last_applied_first" it is ``s_t = s_{t-1} o pi_t``, see `GroupProduct`. Symbols
+    and states are the k! permutations ``(pi(0), ..., pi(k-1))`` in lexicographic order; 0
     is the identity.
 
     References
@@ -39,6 +40,8 @@ class PermutationComposition(Automaton):
     [[1, 3], [2, 4]]
     """
 
+    MEANINGS: ClassVar = {"order": ORDERS}
+
     EXAMPLES: ClassVar = {
         "permutation_composition": {"degree": 3},
     }
@@ -47,6 +50,7 @@ class PermutationComposition(Automaton):
     degree: Annotated[
         StrictInt, Field(ge=2), AtMost(6, "S_7 has 5,040 permutations, each of them a symbol")
     ] = Field(description="k, how many elements are permuted; elements")
+    order: Order = "first_applied_first"
 
     @property
     def n_symbols(self) -> int:
@@ -60,5 +64,5 @@ class PermutationComposition(Automaton):
 
     @property
     def transitions(self) -> np.ndarray:
-        """Entry (s, x) is the product x o s; see `Automaton.transitions`."""
-        return cayley_table(f"S_{self.degree}").T
+        """The running products; see `Automaton.transitions`."""
+        return running_products(f"S_{self.degree}", self.order)

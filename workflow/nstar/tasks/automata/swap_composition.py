@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, StrictInt
 
-from nstar.options import AtMost
+from nstar.options import LATER, AtMost
 from nstar.tasks.automata.automaton import Automaton
-from nstar.tasks.automata.group_product import cayley_table
+from nstar.tasks.automata.group_product import ORDERS, Order, running_products
 
 
 class SwapComposition(Automaton):
@@ -21,15 +21,17 @@ class SwapComposition(Automaton):
 
     Notes
     -----
-    ``s_t = pi_t o s_{t-1}`` as in `PermutationComposition`. Symbols are the k (k - 1) / 2 transpositions
-    of elements i < j, in the order (0, 1), (0, 2), ...; states are all k! permutations in lexicographic
-    order. A product of t swaps has the parity of t, so that half of the states is impossible at every
-    position, and a guess that knows it is right with probability of about 2 / k!.
+    ``s_t = pi_t o s_{t-1}``, or ``s_{t-1} o pi_t``, as in `PermutationComposition`. Symbols are the
+    k (k - 1) / 2 transpositions of elements i < j, in the order (0, 1), (0, 2), ...; states are all k!
+    permutations in lexicographic order. A product of t swaps has the parity of t, so that half of the
+    states is impossible at every position, and a guess that knows it is right with probability of about
+    2 / k!. With the identity as one more symbol, the last one, the parity does not follow the position.
 
     References
     ----------
     After Siems et al. (2025), DeltaProduct, arXiv:2502.10297. The alphabet ``S5_only_swaps`` of their
-    generator has the identity too, 11 symbols: there the parity does not follow the position.
+    generator has the identity, 11 symbols, and the order "last_applied_first"; its files name symbols by
+    their number among all permutations.
 
     Examples
     --------
@@ -38,19 +40,32 @@ class SwapComposition(Automaton):
     [[2, 0], [2, 4], [1, 3]]
     """
 
+    MEANINGS: ClassVar = {
+        "order": ORDERS,
+        "identity": {
+            True: "the identity is a symbol too",
+            False: "every symbol swaps two elements",
+        },
+    }
+
     EXAMPLES: ClassVar = {
         "swap_composition": {"degree": 3},
+        "swap_composition_identity": {"degree": 3, "identity": True},
     }
 
     kind: Literal["swap_composition"] = Field(description="swap composition; no unit")
     degree: Annotated[
         StrictInt, Field(ge=3), AtMost(6, "S_7 has 5,040 permutations, each of them a state")
     ] = Field(description="k, how many elements are permuted; elements")
+    order: Order = "first_applied_first"
+    identity: Annotated[bool, Field(strict=True), LATER] = Field(
+        False, description="whether the identity is one more symbol, the last one; no unit"
+    )
 
     @property
     def n_symbols(self) -> int:
-        """Return k (k - 1) / 2: every transposition is a symbol."""
-        return math.comb(self.degree, 2)
+        """Return k (k - 1) / 2: every transposition is a symbol; with the identity one more."""
+        return math.comb(self.degree, 2) + self.identity
 
     @property
     def n_states(self) -> int:
@@ -59,13 +74,15 @@ class SwapComposition(Automaton):
 
     @property
     def transitions(self) -> np.ndarray:
-        """Entry (s, x) is the product x o s; see `Automaton.transitions`."""
+        """The running products; see `Automaton.transitions`."""
         everything = list(itertools.permutations(range(self.degree)))
-        swaps = [
+        symbols = [
             everything.index(_swap(self.degree, i, j))
             for i, j in itertools.combinations(range(self.degree), 2)
         ]
-        return cayley_table(f"S_{self.degree}").T[:, swaps]
+        if self.identity:
+            symbols.append(0)
+        return running_products(f"S_{self.degree}", self.order)[:, symbols]
 
 
 def _swap(degree: int, i: int, j: int) -> tuple[int, ...]:

@@ -76,16 +76,12 @@ def draw_extrapolation(
         panel.set_ylim(bottom, 1.06)
         set_length_axis(panel, longer["length"])
         panel.set_title(title, loc="left")
-    label_outer(
-        panels, "training length n", "accuracy beyond n\n(chance = 0, perfect = 1)"
-    )
+    label_outer(panels, "training length n", "accuracy beyond n\n(chance = 0, perfect = 1)")
     add_legend(figure, handles, "lower")
     return figure
 
 
-def _panels(
-    chosen: pd.DataFrame, tests: Sequence[int | str]
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def _panels(chosen: pd.DataFrame, tests: Sequence[int | str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield title and rows of each task, test and reading that there is."""
     for (task, reading), rows in chosen.groupby(["task", "reading"], sort=False):
         for test in tests:

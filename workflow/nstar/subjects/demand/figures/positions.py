@@ -22,9 +22,7 @@ from nstar.subjects.demand.longer import BY_LENGTH, READINGS
 
 
 @styled
-def draw_positions(
-    positions: pd.DataFrame, threshold: float, width_inches: float = 7.0
-) -> Figure:
+def draw_positions(positions: pd.DataFrame, threshold: float, width_inches: float = 7.0) -> Figure:
     """Draw accuracy against position in the longest test, for the longest training length of each task.
 
     Parameters
@@ -103,8 +101,15 @@ def _draw_model(panel: Axes, rows: pd.DataFrame, look: Look) -> None:
 
 def _legend_handles(looks: dict[str, Look]) -> list[Line2D]:
     models = [
-        Line2D([], [], label=model, color=look.colour, linestyle=look.line, marker=look.marker,
-               markersize=0)
+        Line2D(
+            [],
+            [],
+            label=model,
+            color=look.colour,
+            linestyle=look.line,
+            marker=look.marker,
+            markersize=0,
+        )
         for model, look in looks.items()
     ]
     marks = {"trained length": "-", "chance": ":", "threshold of the horizon": "--"}

@@ -1,6 +1,5 @@
 """What the findings say of curves: their demand, and what is doubtful about it."""
 
-import math
 from typing import Any
 
 import pandas as pd

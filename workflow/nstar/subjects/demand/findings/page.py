@@ -11,6 +11,7 @@ from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
 from nstar.subjects.axis import AXES, BUDGET, Axis
 from nstar.subjects.demand.along import judged_along, one_per_replicate
+from nstar.subjects.demand.columns import VARIANCE_COMPONENTS
 from nstar.subjects.demand.findings.curves import demand_tables, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
 from nstar.subjects.demand.findings.longer import (
@@ -21,6 +22,7 @@ from nstar.subjects.demand.findings.longer import (
 from nstar.subjects.demand.findings.readings import (
     check_table,
     comparisons,
+    component_table,
     form_table,
     learning_table,
     readings,
@@ -38,7 +40,8 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
     ----------
     job : mapping
         ``axis`` (see `nstar.subjects.axis.axis_job`), ``title`` of the study, ``tests`` and ``horizon``
-        of its evaluation, and ``positions``, names of models by how they encode positions.
+        of its evaluation, ``positions``, names of models by how they encode positions, and, where there
+        is a table of variance components, ``components``.
     results : Path
     """
     cells, *tables = read_tables(
@@ -46,6 +49,9 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
         *("demand", "learning_exponents", "sharing", "ratios", "longer", "horizons"),
     )
+    components = None
+    if job.get("components"):
+        (components,) = read_tables(results, "variance_components")
     axis, tables[-2] = job["axis"], longer_along(job["axis"], tables[-2])
     page = findings_page(
         judged_along(axis, cells, results),
@@ -56,6 +62,7 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
         positions=job["positions"],
         axis=AXES[axis["name"]],
         judge=axis.get("judge"),
+        components=components,
     )
     write_page(page, results / "findings.html")
 
@@ -80,6 +87,7 @@ def findings_page(
     positions: Mapping[str, Sequence[str]] = MappingProxyType({}),
     axis: Axis = BUDGET,
     judge: Mapping[str, Any] | None = None,
+    components: pd.DataFrame | None = None,
 ) -> str:
     """Return the findings of a study as one self-contained HTML page.
 
@@ -121,6 +129,9 @@ def findings_page(
         What demand is sought of; its words are those of the page.
     judge : mapping, optional
         What decides whether a replicate has learnt, where ``training.success`` does not.
+    components : DataFrame, optional
+        One row per model, task and component of the variance of ln N*, where streams have seeds of their
+        own.
 
     Returns
     -------
@@ -132,9 +143,12 @@ def findings_page(
         conclusion; one that another estimator contradicts says so.
     """
     tables = (thresholds, exponents, robustness, checks, forms, demand, learning, longer, horizons)
+    if components is None:
+        components = pd.DataFrame(columns=list(VARIANCE_COMPONENTS))
     parts = [
         {"asked": stratum_name(*stratum)}
         | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis, tests)
+        | {"components": component_table(stratum_of(components, stratum))}
         for stratum, of_stratum in cells.groupby(
             [name for name in LAW if name in exponents], sort=False
         )
@@ -148,6 +162,7 @@ def findings_page(
         parts=parts,
         horizon=horizon,
         positions=positions,
+        streams="data_seed" in cells,
         sharing=sharing_tables(sharing),
         ratios=ratio_tables(ratios),
     )

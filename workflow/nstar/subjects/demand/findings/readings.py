@@ -15,9 +15,9 @@ from nstar.report.text import (
     show_number,
     side_of_zero,
 )
-from nstar.study import SUCCESS_MEASURES
 from nstar.subjects.axis import Axis
 from nstar.subjects.demand.selection import checks_of, contradictions
+from nstar.verdicts import MEASURES
 
 CHECKS = {
     "crossing": "score crossing",
@@ -163,6 +163,29 @@ def form_table(forms: pd.DataFrame) -> list[dict[str, str]]:
     return lines
 
 
+def component_table(components: pd.DataFrame) -> dict[str, Any]:
+    """Return the components of the variance of ln N*, a line for each model and task."""
+    names = list(dict.fromkeys(components["component"]))
+    lines = []
+    for (model, task), rows in components.groupby(["model", "task"], sort=False):
+        shown = {row.component: _show_component(row) for row in rows.itertuples()}
+        curves = f"{rows['n_curves'].iloc[0]}, {rows['n_left_out'].iloc[0]} left out"
+        lines.append([model, task, curves, *(shown[name] for name in names)])
+    return {"names": names, "lines": lines}
+
+
+def _show_component(row: Any) -> str:
+    """Return a variance with its interval and its share of the sum, or that it is not known."""
+    if math.isnan(row.variance):
+        return BLANK
+    text = f"{row.variance:.3f}"
+    if not math.isnan(row.lower):
+        text += f" [{row.lower:.3f},\u00a0{row.upper:.3g}]"
+    if not math.isnan(row.share):
+        text += f", {row.share:.0%}"
+    return text + ("\u2021" if row.negative else "")
+
+
 _LEFT_OUT = {
     "limited_by_steps": "without thresholds limited by steps",
     "near_space": "without thresholds near the size of the space",
@@ -193,6 +216,6 @@ def learning_table(learning: pd.DataFrame) -> list[list[str]]:
         of_curve = lines.setdefault((row.model, row.task, str(row.length)), {})
         of_curve[row.measure] = show_interval(row)
     return [
-        [*curve, *(cells.get(measure, BLANK) for measure in SUCCESS_MEASURES)]
+        [*curve, *(cells.get(measure, BLANK) for measure in MEASURES)]
         for curve, cells in lines.items()
     ]

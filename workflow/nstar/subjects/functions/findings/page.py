@@ -9,6 +9,7 @@ import pandas as pd
 from nstar.cells.naming import stratum_name
 from nstar.report.page import render_page, write_page
 from nstar.report.text import BLANK, show_signed
+from nstar.subjects.functions.findings.insensitive import insensitive_lines
 from nstar.subjects.functions.findings.regressions import (
     contrast_lines,
     growth_lines,
@@ -30,7 +31,15 @@ _RUN = [*REPLICATE, "step"]
 
 def write_findings(job: Mapping[str, Any], results: Path) -> None:
     """Write the page of findings; ``job`` has the ``title`` of the study."""
-    names = ("measures", "sharpness", "degrees", "regressions", "shapes", "contrasts")
+    names = (
+        "measures",
+        "sharpness",
+        "degrees",
+        "insensitive",
+        "regressions",
+        "shapes",
+        "contrasts",
+    )
     page = findings_page(*read_tables(results, *names), job["title"])
     write_page(page, results / "findings.html")
 
@@ -39,6 +48,7 @@ def findings_page(
     measures: pd.DataFrame,
     sharpness: pd.DataFrame,
     degrees: pd.DataFrame,
+    insensitive: pd.DataFrame,
     regressions: pd.DataFrame,
     shapes: pd.DataFrame,
     contrasts: pd.DataFrame,
@@ -48,7 +58,7 @@ def findings_page(
 
     Parameters
     ----------
-    measures, sharpness, degrees, regressions, shapes, contrasts : DataFrame
+    measures, sharpness, degrees, insensitive, regressions, shapes, contrasts : DataFrame
         The tables of these names; all but `measures` may have no rows.
     study_title : str
         Heading of the page.
@@ -67,6 +77,7 @@ def findings_page(
             | function_findings(of_stratum, *of_fits)
             | {"perturbations": _perturbations(of_stratum, stratum_of(sharpness, stratum))}
             | {"profiles": _profiles(of_stratum, stratum_of(degrees, stratum))}
+            | {"insensitive": insensitive_lines(stratum_of(insensitive, stratum))}
         )
     size = {
         "n_runs": len(measures.drop_duplicates(REPLICATE)),
