@@ -18,6 +18,7 @@ from support.tokens import first_output, labels_for, tokens_for
 from support.variants import VARIANTS
 
 from nstar.errors import DeviceError, StoppedError
+from nstar.jobs import part
 from nstar.jobs.evaluation import evaluate_cells
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
@@ -348,3 +349,33 @@ def test_jobs_that_were_stopped_write_the_stores_of_those_that_were_not(tmp_path
             one, other = (read_store(results / path, schema) for results in (whole, stopped))
             assert json.loads(one.attrs["provenance"])["device"] == torch.cuda.get_device_name()
             xr.testing.assert_equal(one, other)
+
+
+def test_a_replay_that_differs_is_warned_of_and_noted(tmp_path, monkeypatch, caplog):
+    """A GPU may round otherwise the second time; on a CPU the job ends with an error."""
+    changes = FEW_JOBS | {"training.evaluate_every": 10, "grid.0.budgets": [4]}
+    study, with_snapshots = (
+        load_study(tiny(**changes, **more)) for more in ({}, {"training.snapshot_every": 10})
+    )
+    planned = plan_jobs(make_plan(study, tmp_path))
+    for batch in planned.generation:
+        generate_data(batch.work, tmp_path)
+    (first,) = planned.training
+    train_cells(first.work, tmp_path, "cuda", 60.0)
+    read = part.read_parts
+
+    def tampered(*arguments):
+        joined = read(*arguments)
+        joined["numbers"].values[:, 0, 1, 0] *= 1.0001
+        return joined
+
+    monkeypatch.setattr(part, "read_parts", tampered)
+    (replay,) = plan_jobs(make_plan(with_snapshots, tmp_path)).training
+    train_cells(replay.work, tmp_path, "cuda", 60.0)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("give other numbers at step 10: weights that are kept" in text for text in warnings)
+    differs = [
+        json.loads(read_store(job.outputs[0], CELL).attrs["provenance"]).get("differs")
+        for job in (first, replay)
+    ]
+    assert differs == [None, True]

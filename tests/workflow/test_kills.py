@@ -110,7 +110,11 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
         assert process.returncode != 0
         psutil.wait_procs(orphans)
         before |= check_stores(folder, {} if orphans else before, victim)
-        check_training_is_kept(folder, moved)
+        alone = check_training_is_kept(folder, moved)
+        if (victim, moment) == ("a job", "after") and pattern.startswith("results/cells/"):
+            assert alone, "the stores of a job that dies go with it"
+        if victim != "snakemake":  # else jobs that outlive it may still train
+            before |= alone
         orphans = [job for job in jobs if job.is_running()]
         if victim != "snakemake" or number % 2 == 0:  # else, the next run works beside them
             psutil.wait_procs(orphans)
@@ -238,14 +242,23 @@ def check_stores(folder, before, victim):
 
 
 def check_training_is_kept(folder, moved):
-    """Check that checkpoints are whole, and every cell ever stored is in its store or its checkpoint."""
+    """Check that checkpoints are whole, and every cell ever stored is in its store or its checkpoint.
+
+    Return what `check_stores` is to find of those that are in their checkpoints alone.
+    """
     for path in itertools.filterfalse(is_partial, folder.glob("results/checkpoints/**/*.pt")):
         whole = load_checkpoint(path, torch.device("cpu")) is not None
         assert whole or not path.exists(), f"{path} is damaged"  # orphans may just have removed it
+    alone = {}
     for name in set(moved.read_text().splitlines()):
-        if name.startswith("results/cells/"):
+        if name.startswith("results/cells/") and not (folder / name).exists():
             kept = checkpoints_of(folder / "results", folder / name)
-            assert kept or (folder / name).exists(), f"{name} has to be trained again"
+            states = [load_checkpoint(path, torch.device("cpu")) for path in kept]
+            ended = [state for state in states if state is not None and not len(state.active)]
+            assert ended or (folder / name).exists(), f"{name} has to be trained again"
+            for state in ended:
+                alone[folder / name] = (None, round(float(state.wall_time_s.sum()), 3))
+    return alone
 
 
 def stores_of(folder):

@@ -409,7 +409,7 @@ EXTRAPOLATION: Mapping[str, Column] = {
 _OVER = Column(
     "str",
     "1",
-    "`position`: the accuracy of each state of the longest test; `test_length`: that at each test length, "
+    "`position`: accuracy of each state of the longest test; `test_length`: that at each test length, "
     "where only the last state is asked for",
 )
 _LONGEST = Column("int64", "symbols", "longest test length")
