@@ -17,30 +17,30 @@ from nstar.reading.file import read_config
 ROOT = Path(__file__).parents[2]
 
 STORES = {
-    "config.yaml": (467, "d1c65eac5cf097d6"),
+    "config.yaml": (467, "c313e9a1f680940b"),
     "chain_data_two_cores.yaml": (32, "ad7b1c29ca24b81f"),
     "efficient_transformers.yaml": (912, "2366ed2cad29c41d"),
     "efficient_transformers_gpu_day.yaml": (1174, "863739f151ce7d54"),
     "efficient_transformers_locality.yaml": (135, "cbb635e82d4a35ee"),
     "efficient_transformers_smoke.yaml": (216, "0e76f444bc00fce2"),
     "efficient_transformers_two_cores.yaml": (245, "dc66c15c0e0b24a4"),
-    "induction_bias.yaml": (9818, "4b62efd0d1087b56"),
-    "induction_bias_gpu_day.yaml": (1868, "d8173f5d100f65a4"),
-    "induction_bias_smoke.yaml": (180, "f6678ee46a045020"),
-    "induction_bias_two_cores.yaml": (549, "5e6f0d00c94e0801"),
+    "induction_bias.yaml": (9818, "26796131ac8b1969"),
+    "induction_bias_gpu_day.yaml": (1868, "a23b4d478af114dc"),
+    "induction_bias_smoke.yaml": (180, "9c87d208d72f249e"),
+    "induction_bias_two_cores.yaml": (549, "8b7cd72b944b0bfe"),
     "least_depth_two_cores.yaml": (12, "2a855c627bc1f668"),
-    "least_steps_two_cores.yaml": (144, "132f54ec283e9246"),
+    "least_steps_two_cores.yaml": (144, "071bf26adb8f0e6b"),
     "least_width_two_cores.yaml": (48, "272b2e359f9f1da8"),
     "sensitivity.yaml": (4536, "4f29bdc85099985c"),
     "sensitivity_dynamics.yaml": (168, "8e9c31fe43b8104a"),
     "sensitivity_generalisation.yaml": (2440, "6aede43ead577451"),
     "sensitivity_long.yaml": (2520, "71aab34da622ecf8"),
     "sensitivity_profile.yaml": (528, "b1e463deaa4734ac"),
-    "sensitivity_reduced.yaml": (504, "5163ea506bec8ad6"),
+    "sensitivity_reduced.yaml": (504, "78df48e05a25cea4"),
     "sensitivity_scratchpad.yaml": (420, "dfdaf3c6edb1808d"),
     "sensitivity_smoke.yaml": (158, "5e5930e3f69d728a"),
     "sensitivity_tradeoff.yaml": (480, "0aef4ebca2809c61"),
-    "sensitivity_two_cores.yaml": (476, "de3b3069ee565eb4"),
+    "sensitivity_two_cores.yaml": (476, "d239bac16286233f"),
 }
 """Number of stores that an empty results folder lacks, and SHA-256 of their sorted paths."""
 

@@ -242,14 +242,17 @@ def check_a5(results: Results) -> Verdict:
 
 
 def check_a6(results: Results) -> Verdict:
-    """Figure 5: fewer PARITY runs converge as n grows."""
+    """Figure 5: fewer PARITY runs converge as n grows; all of the paper's below about n = 23 do."""
     parts = []
-    for model in results.runs.loc[results.runs["encoder"], "model"].unique():
+    parity = results.runs[results.runs["encoder"] & (results.runs["function"] == "parity")]
+    for model, rows in parity.groupby("model", sort=False):
+        if rows["length"].max() < FAR:  # small networks short of steps fail for another reason
+            continue
         found = results.coefficient("learning", [model], "parity", "learnt")
         if found is not None:
             holds = True if found["upper"] < 0 else False if found["lower"] > 0 else None
             parts.append(_part(f"{model}: log odds fall", holds, f"{_told(found)} per bit"))
-    return combine(*parts) if parts else _missing("no logistic slope of PARITY is identified")
+    return combine(*parts) if parts else _missing(f"no logistic slope of PARITY to n = {FAR}")
 
 
 def check_a7(results: Results) -> Verdict:

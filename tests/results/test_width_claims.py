@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from results.figure_1 import ACCURACIES, SIZES, SLOPES
-from results.width_claims import CLAIMS, Results
+from results.width_claims import CLAIMS, Results, _crossing
 from support.answer_tables import answer, table, widths_of
 
 from nstar.stats import find_slope_range
@@ -93,6 +93,53 @@ def test_falls_of_accuracy_with_size(falls, status):
     rows = [answer(64, 10, 0.9, family) for family in falls]
     rows += [answer(64, 20, 0.9 - fall, family) for family, fall in falls.items()]
     assert judge("W1", rows) == status
+
+
+@pytest.mark.parametrize(
+    ("linear", "status"),
+    [
+        ((0.71, 0.2, 0.01), "pass"),  # falls by 0.70, softmax by 0.87, but crosses one half earlier
+        ((0.71, 0.6, 0.55), "fail"),  # stays above one half, where softmax does not
+        ((0.71, 0.52, 0.0), "not covered"),  # both cross at the same size, within 5 %
+        ((0.45, 0.2, 0.01), "not covered"),  # the smallest size is not solved
+    ],
+)
+def test_who_starts_higher_may_fall_further(linear, status):
+    courses = {"softmax": (0.9, 0.55, 0.03), "linear": linear, "sparse": (0.6, 0.1, 0.0)}
+    rows = [
+        answer(16, n, accuracy, family)
+        for family, accuracies in courses.items()
+        for n, accuracy in zip((5, 10, 20), accuracies, strict=True)
+    ]
+    assert judge("W1", rows) == status
+
+
+TWO_CORES = {
+    "softmax": {16: (90, 72, 35, 20, 3), 32: (98, 96, 92, 73, 54), 64: (100, 99, 98, 95, 89)},
+    "linear": {16: (71, 30, 11, 5, 1), 32: (93, 80, 49, 12, 4), 64: (98, 95, 91, 75, 41)},
+    "sparse": {16: (80, 33, 7, 4, 0), 32: (90, 70, 24, 9, 3), 64: (94, 89, 69, 34, 12)},
+}
+"""Chains right by width at n = 5, 7, 10, 14, 20, per cent, of the two-core study: the figure
+docs/figures/efficient_transformers_accuracy.png."""
+
+
+def test_the_figure_of_the_two_core_study_bears_the_first_claim_out():
+    """At D = 16 the standard transformer falls by 87 points and linear attention by 70, from less."""
+    rows = [
+        answer(width, n, value / 100, family)
+        for family, by_width in TWO_CORES.items()
+        for width, values in by_width.items()
+        for n, value in zip((5, 7, 10, 14, 20), values, strict=True)
+    ]
+    assert judge("W1", rows) == "pass"
+
+
+def test_the_size_at_one_half_by_hand():
+    """Log odds from +1 at n = 4 to -1 at n = 16: the middle of the logarithms is 8."""
+    odds = np.array([1.0, -1.0])
+    accuracy = pd.Series(1 / (1 + np.exp(-odds)), index=[4, 16])
+    assert _crossing(accuracy) == pytest.approx(8)
+    assert _crossing(accuracy.iloc[:1]) == np.inf
 
 
 def test_a_size_that_nobody_solves_says_nothing_of_falls():

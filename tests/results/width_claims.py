@@ -25,9 +25,9 @@ from nstar.tables import read_table
 
 LIS, DISTANCE, ARITHMETIC = "longest_increasing_subsequence", "edit_distance", "arithmetic"
 EFFICIENT = ("linear", "sparse")
-SOLVED, ROOM = 0.5, 0.05
-"""Accuracy of the smaller size from which a fall says something; a fall, or a difference of two, that is
-no larger says nothing."""
+SOLVED, CLOSE, LOG_ODDS_WITHIN = 0.5, 1.05, (0.005, 0.995)
+"""Accuracy of a size that counts as solved; ratio of two sizes that says nothing; accuracies beyond
+these are cut before log odds are taken."""
 
 COMPARABLE = 1.25
 """Ratio of tokens up to which two problem sizes are comparable; in figure 1 it is 1.21 at most."""
@@ -164,8 +164,9 @@ def _order(results: Results, first: str, second: str, kinds: tuple[str, ...] = (
 def check_w1(results: Results) -> Verdict:
     """(i) At fixed width, accuracy falls with the size faster for efficient transformers.
 
-    Judged from the smallest to the largest size of both, where both solve half of the smallest and at
-    least one falls.
+    Judged by the size at which accuracy crosses one half, where both solve half of the smallest size: who
+    starts higher has further to fall. Between two sizes the log odds are a line in the logarithm of the
+    size. Who stays above one half crosses later than who does not; where both stay, nothing follows.
     """
     means = results.means()
     parts = []
@@ -177,17 +178,29 @@ def check_w1(results: Results) -> Verdict:
                 continue
             grid = grid[["softmax", name]].dropna()
             if len(grid) > 1 and grid.iloc[0].min() >= SOLVED:
-                fall = grid.iloc[0] - grid.iloc[-1]
-                text = f"{kind} D={width}: {name} {fall[name]:.2f}, softmax {fall['softmax']:.2f}"
-                if fall.max() > ROOM:
-                    cells.append((_falls_more(fall[name], fall["softmax"]), text))
-        parts.append(count_share(f"falls of {name}", cells))
+                one, other = _crossing(grid[name]), _crossing(grid["softmax"])
+                text = f"{kind} D={width}: {name} at n = {one:.3g}, softmax at {other:.3g}"
+                if np.isfinite(min(one, other)):
+                    cells.append((_crosses_earlier(one, other), text))
+        parts.append(count_share(f"{name} crosses one half at smaller sizes", cells))
     return combine(*parts)
 
 
-def _falls_more(one: float, other: float) -> Holds:
-    """Return whether one accuracy falls more than another, where they differ by more than `ROOM`."""
-    return bool(one > other) if abs(one - other) > ROOM else None
+def _crossing(accuracy: pd.Series) -> float:
+    """Return the size at which an accuracy by size first falls below one half, inf where it does not."""
+    below = np.flatnonzero(accuracy < SOLVED)
+    if not below.size:
+        return np.inf
+    part = accuracy.iloc[below[0] - 1 : below[0] + 1].clip(*LOG_ODDS_WITHIN)
+    odds, sizes = np.log(part / (1 - part)).to_numpy(), np.log(part.index.to_numpy(float))
+    return float(np.exp(sizes[0] + odds[0] / (odds[0] - odds[1]) * (sizes[1] - sizes[0])))
+
+
+def _crosses_earlier(one: float, other: float) -> Holds:
+    """Return whether one size lies below another, where they differ by more than `CLOSE`."""
+    if max(one, other) <= CLOSE * min(one, other):
+        return None
+    return bool(one < other)
 
 
 def check_w2(results: Results) -> Verdict:

@@ -12,6 +12,7 @@ from nstar.stats import (
     compare_forms,
     compare_shapes,
     find_crossings,
+    find_isolated_sharing,
     find_slope_range,
     fit_crossings,
     fit_demand,
@@ -226,3 +227,20 @@ def test_seeds_that_all_do_the_same_still_have_an_interval():
     assert fit.quantised
     assert 0.3 < slope.estimate < 1.0
     assert slope.upper - slope.lower > 0.2
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 50), st.integers(1, 60)), min_size=1),
+    st.sampled_from(["uniform", "short_to_long"]),
+    st.booleans(),
+)
+def test_isolated_sharing(lengths, order, shows_shorter):
+    lower, wider, available = np.array(lengths, dtype=float).T
+    upper = np.where(wider == 50, np.inf, lower + wider)
+    estimate = np.where(np.isinf(upper), np.nan, upper)
+    found = find_isolated_sharing(estimate, lower, upper, available, order, shows_shorter)
+    if not np.isnan(found.null):
+        assert found.null_lower <= found.null * (1 + 1e-9) <= found.null_upper * (1 + 2e-9)
+    assert 0 <= found.null_lower <= found.null_upper
+    assert 0 <= found.joint_lower <= found.joint_upper <= available.sum() * (1 + 1e-9)

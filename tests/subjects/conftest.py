@@ -118,6 +118,7 @@ def make_sharing(thresholds):
     rows["kappa"] = np.where(kind == "estimate", 3.0, np.nan)
     rows["lower"] = np.where(kind.isin(["estimate", "lower bound"]), 1.5, 0.0)
     rows["upper"] = np.where(kind.isin(["estimate", "upper bound"]), 6.0, np.inf)
+    rows = rows.assign(success="study", over="mean", null=0.8, null_lower=0.6, null_upper=1.0)
     return rows.reset_index(drop=True)
 
 

@@ -11,7 +11,7 @@ TINY = {
     "name": "tiny",
     "title": "A tiny study",
     "models": {
-        "dense": {"kind": "dense_ssm", "width": 8},
+        "dense": {"kind": "dense_ssm", "width": 8, "normalise": "always"},
         "lstm": {"kind": "lstm", "width": 8},
     },
     "tasks": {"parity": {"kind": "modular_addition", "modulus": 2}},
@@ -54,7 +54,7 @@ def changed(study, **changes):
 EXTREMES = tiny(
     title="</script><img src=x onerror=alert(1)> of *all* |kinds|_ `\\` 'in' \"Ω, ж, 中\" 🎉",
     models={
-        "dense": {"kind": "dense_ssm", "width": 8},
+        "dense": {"kind": "dense_ssm", "width": 8, "normalise": "always"},
         "attention": {"kind": "transformer", "width": 8, "depth": 1, "heads": 2},
     },
     **{

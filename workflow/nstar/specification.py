@@ -13,7 +13,7 @@ RECIPES: Mapping[str, int] = {
     "data": 3,
     "training": 4,
     "evaluation": 5,
-    "tables": 5,
+    "tables": 7,
     "methods": 1,
 }
 """One integer per stage; those of an analysis are in its `nstar.subjects.subject.Subject`. Raising it is

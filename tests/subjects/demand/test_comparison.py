@@ -6,21 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nstar.subjects.demand.columns import DEMAND, THRESHOLDS
-from nstar.subjects.demand.comparison import (
-    any_demands,
-    compare_curves,
-    half_demands,
-    ratio_rows,
-    sharing_rows,
-    step_rows,
-)
+from nstar.subjects.demand.columns import DEMAND, LENGTHS, THRESHOLDS
+from nstar.subjects.demand.comparison import compare_curves, ratio_rows, step_rows
+from nstar.subjects.demand.demands import any_demands, demands_by_other_rule, half_demands
+from nstar.subjects.demand.sharing import sharing_rows
 from nstar.tables import CELLS, read_table, write_table
 from nstar.tables.cells import LONGER
 from nstar.tables.selection import CURVE_PLACE
 
 NAN, INF = np.nan, np.inf
 BLANKS = {"float64": 0.0, "int64": 0, "bool": False, "str": "", "Int64": pd.NA}
+JOB = {
+    "axis": {"name": "budget", "texts": []},
+    "shortest_length": 2,
+    "success": {"measure": "sequence_accuracy", "threshold": 0.9},
+    "other_rule": "strict",
+    "over": {"study": "mean", "strict": "every_length"},
+    "confidence": 0.95,
+}
 TRAINING = {"max_steps": 800, "evaluate_every": 20, "decay": "constant", "at": "best"}
 
 
@@ -40,9 +43,10 @@ DEMANDS = {
 }
 
 
-def sharing(demands, rule="any", shortest=2):
-    joint = curve(distribution="uniform", length=3)
-    rows = list(sharing_rows(joint, shortest, rule, demands, dict.fromkeys(demands, 99)))
+def sharing(demands, rule="any", shortest=2, supervision="aligned", mixtures=None):
+    joint = curve(supervision=supervision, distribution="uniform", length=3)
+    sets, undecided = dict.fromkeys(demands, 99), dict.fromkeys(demands, 0)
+    rows = list(sharing_rows(joint, shortest, rule, demands, sets, undecided, mixtures or {}))
     assert len(rows) <= 1
     return rows[0] if rows else None
 
@@ -67,11 +71,48 @@ def test_a_missing_length_is_named_and_no_length_at_all_makes_no_row():
     assert (row["kind"], row["reason"]) == ("unknown", "No curve of length 2 alone.")
     assert np.isnan(row["kappa"])
     assert sharing({curve(distribution="uniform", length=3): joint}) is None
-    assert list(sharing_rows(curve(length=3), 2, "any", DEMANDS, {})) == [], "no joint curve"
+    assert list(sharing_rows(curve(length=3), 2, "any", DEMANDS, {}, {}, {})) == [], (
+        "no joint curve"
+    )
 
 
 def test_shortest_length_limits_the_sum():
     assert sharing(DEMANDS, shortest=3)["kappa"] == 64 / 40
+
+
+MIXTURES = {("parity", "uniform", 3): [1000, 1000]}
+
+
+@pytest.mark.parametrize(
+    ("supervision", "null", "joint"),
+    [
+        ("aligned", 80 / 128, 128),  # all sequences show length 2, half of them length 3
+        ("outcome", 80 / 128, 128),
+        ("chain_of_thought", 80 / 128, 128),
+    ],
+)
+def test_the_null_by_hand(supervision, null, joint):
+    demands = {(*key[:2], supervision, *key[3:]): ends for key, ends in DEMANDS.items()}
+    row = sharing(demands, supervision=supervision, mixtures=MIXTURES)
+    assert row["null"] == pytest.approx(null)
+    assert row["against_null"] == pytest.approx(joint / 40) == pytest.approx(row["kappa"] / null)
+    assert (row["against_null_lower"], row["against_null_upper"]) == (64 / 40, 128 / 20)
+
+
+def test_with_aligned_states_longer_sequences_show_shorter_ones_and_else_not():
+    """Of length 2 a model needs 60, of length 3 it needs 40: 80 aligned, where half of all are longer."""
+    ends = {2: (60.0, 50.0, 60.0), 3: (40.0, 30.0, 40.0)}
+    for supervision, joint in (("aligned", 80), ("outcome", 120), ("chain_of_thought", 120)):
+        demands = {curve(supervision=supervision, length=n): ends[n] for n in ends}
+        demands[curve(supervision=supervision, distribution="uniform", length=3)] = (100.0, 50, 100)
+        row = sharing(demands, supervision=supervision, mixtures=MIXTURES)
+        assert row["null"] == pytest.approx(100 / joint)
+        assert row["against_null"] == pytest.approx(joint / 100)
+
+
+def test_without_a_training_set_there_is_no_null():
+    row = sharing(DEMANDS)
+    assert row["kappa"] == 2 and np.isnan([row["null"], row["against_null_upper"]]).all()
 
 
 def test_all_sequences_that_exist_bound_the_demand_that_they_do_not_meet():
@@ -161,6 +202,36 @@ def test_fewer_steps_are_unknown_where_the_history_does_not_tell(change, words):
     assert (whole["n_star"], whole["reason"]) == (8, "")
 
 
+def strict_cells(outcomes):
+    """Return the runs of three seeds, with what the strict rule says of them at each budget."""
+    keys = [curve()]
+    return pd.DataFrame(
+        blank(CELLS, key, budget=budget, seed=seed, learning_rate=0.1)
+        | {"outcome": "learnt", "strict_outcome": outcome, "best_validation_sequence_accuracy": 0.5}
+        for key in keys
+        for budget, of_seeds in outcomes.items()
+        for seed, outcome in enumerate(of_seeds)
+    )
+
+
+def test_the_other_rule_judges_the_same_runs_anew():
+    outcomes = {8: ["not_generalised"] * 3, 16: ["not_generalised"] * 3, 32: ["learnt"] * 3}
+    row = blank(THRESHOLDS, curve(), n_star=8.0, upper=8.0, censoring="left", n_available=99)
+    thresholds = pd.DataFrame([row])
+    demands, n_undecided = demands_by_other_rule(JOB, strict_cells(outcomes), thresholds)
+    assert demands["any"] == {curve(): (32, 16, 32)} and n_undecided == {curve(): 0}
+    ((estimate, lower, upper),) = demands["half"].values()
+    assert 16 < estimate < 32 and lower < estimate < upper
+
+    # Of a budget at which the runs were not followed to their end, both may be true.
+    outcomes[16] = ["undecided", "undecided_not_fitted", "not_generalised"]
+    demands, n_undecided = demands_by_other_rule(JOB, strict_cells(outcomes), thresholds)
+    (found,) = demands["any"].values()
+    assert np.isnan(found[0]) and found[1:] == (8, 32) and n_undecided == {curve(): 2}
+    ((unknown, least, most),) = demands["half"].values()
+    assert np.isnan(unknown) and least < lower and most == pytest.approx(upper)
+
+
 def test_tables_of_a_study(tmp_path):
     (tmp_path / "tables").mkdir()
     cells, thresholds, demand, longer = [], [], [], []
@@ -176,6 +247,7 @@ def test_tables_of_a_study(tmp_path):
                 blank(CELLS, key, budget=budget, seed=seed, learning_rate=rate)
                 | {"outcome": "learnt" if learnt else "not_fitted", "diverged": rate == 0.2}
                 | {"learnt_at": 100 if learnt else pd.NA}
+                | {"strict_outcome": "undecided" if learnt and n_star == 64 else "not_generalised"}
                 | {"best_validation_sequence_accuracy": 1 - rate}
             )
             for times, reading in itertools.product((2, 4), ("teacher_forced", "decoded")):
@@ -187,16 +259,28 @@ def test_tables_of_a_study(tmp_path):
                     | {"role": "demand", "reading": reading}
                     | {"above_chance": right / times if reading == "decoded" else right}
                 )
+    lengths = [
+        dict(zip(LENGTHS, ("parity", "uniform", 3, seed, 64, n, 32, 1000), strict=True))
+        for seed, n in itertools.product((0, 1), (2, 3))
+    ]
     made = {"cells.parquet": cells, "thresholds.csv": thresholds, "demand.csv": demand}
-    made["longer.csv"] = longer
+    made |= {"lengths.csv": lengths, "longer.csv": longer}
     for name, rows in made.items():
         write_table(tmp_path / "tables" / name, name.partition(".")[0], pd.DataFrame(rows))
-    job = {"axis": {"name": "budget", "texts": []}, "shortest_length": 2, "training": TRAINING}
-    compare_curves(job, tmp_path)
+    compare_curves(JOB | {"training": TRAINING}, tmp_path)
     names = ("sharing", "ratios", "steps", "extrapolation", "composition")
     tables = {name: read_table(tmp_path / f"tables/{name}.csv", name) for name in names}
 
-    assert tables["sharing"][["rule", "kappa"]].to_numpy().tolist() == [["half", 2.0], ["any", 2.0]]
+    shown = ["success", "over", "rule", "n_undecided"]
+    assert tables["sharing"][shown].to_numpy().tolist() == [
+        ["study", "mean", "half", 0],
+        ["study", "mean", "any", 0],
+        ["strict", "every_length", "half", 2],
+        ["strict", "every_length", "any", 2],
+    ]
+    assert tables["sharing"]["kappa"].tolist()[:2] == [2.0, 2.0]
+    assert tables["sharing"]["kappa"].isna().tolist()[2:] == [True, True]
+    assert tables["sharing"]["null"].tolist()[:2] == pytest.approx([80 / 128] * 2)
     assert tables["ratios"]["ratio"].tolist() == [64 / 40] * 2
     assert len(tables["steps"]) == 4 * len(DEMANDS)
     shown = ["budget", "n_seeds", "n_learnt", "median", "least", "most"]

@@ -98,6 +98,9 @@ def sharing_factor(kind="estimate", model="lstm", length=8, **changes):
     row = dict.fromkeys(SHARING, "") | {"model": model, "task": "parity", "rule": "half"}
     row |= dict(zip(("kappa", "lower", "upper"), BOUNDS[kind], strict=True))
     row |= {"kind": kind, "reason": "" if kind == "estimate" else REASON, "length": length}
+    row |= dict.fromkeys(("null", "null_lower", "null_upper"), np.nan) | {"success": "study"}
+    row |= dict.fromkeys(("against_null", "against_null_lower", "against_null_upper"), np.nan)
+    row |= {"over": "mean"}
     return row | {"supervision": "aligned", "length_distribution": "uniform"} | changes
 
 
@@ -506,10 +509,26 @@ def test_sharing_factors_stand_with_their_bounds():
     rows += [sharing_factor("estimate", "gru", 5, supervision="outcome")]
     words = section(page(sharing=rows), "Sharing between lengths")
 
-    assert "L = 4 L = 5 L = 6 L = 8 L = 9 lstm" in words
-    assert "lstm aligned, uniform lengths 4 [2, 9] 2 to 9 > 2 < 9 ? gru" in words
-    assert "gru outcome, uniform lengths \u2013 4 [2, 9] \u2013 \u2013 \u2013" in words
+    blank = " \u2013 \u2013"
+    head = " ".join(f"L = {length}: \u03ba null \u03ba / null" for length in kinds)
+    assert f"passes {head} lstm" in words
+    factors = f"4 [2, 9]{blank} 2 to 9{blank} > 2{blank} < 9{blank} ?{blank}"
+    assert f"lstm aligned, uniform lengths on average {factors} gru" in words
+    assert f"gru outcome, uniform lengths on average \u2013{blank} 4 [2, 9]{blank}" in words
     assert f"Without an estimate: 4 factors: {REASON}" in words
+
+
+def test_a_sharing_factor_stands_beside_its_null_by_each_rule_of_success():
+    null = {"null": 0.8, "null_lower": 0.6, "null_upper": 1.0}
+    against = {"against_null": 5.0, "against_null_lower": 2.5, "against_null_upper": np.inf}
+    unknown = against | {"against_null": np.nan}
+    rows = [
+        sharing_factor(**null, **against),
+        sharing_factor("upper bound", success="strict", over="every_length", **null, **unknown),
+    ]
+    words = section(page(sharing=rows), "Sharing between lengths")
+    assert "uniform lengths on average 4 [2, 9] 0.8 [0.6, 1] 5 [2.5, " in words
+    assert "uniform lengths at every length (strict rule) < 9 0.8 [0.6, 1] > 2.5" in words
 
 
 def test_a_table_of_estimates_gives_no_reasons():

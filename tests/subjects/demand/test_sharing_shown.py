@@ -22,6 +22,7 @@ ENDS = {
 def factor(ends="estimate", model="lstm", supervision="aligned", length=8, **changes):
     row = {"model": model, "task": "parity", "supervision": supervision, "n_states": 2}
     row |= {"length_distribution": "uniform", "length": length, "rule": "half", "kind": ends}
+    row |= {"success": "study", **dict.fromkeys(("null", "null_lower", "null_upper"), np.nan)}
     return row | dict(zip(("kappa", "lower", "upper"), ENDS[ends], strict=True)) | changes
 
 
@@ -136,6 +137,23 @@ def test_a_bound_that_keeps_kappa_from_one_is_shown_however_far(make, kind, end)
 
 def test_the_demand_of_half_of_the_seeds_is_drawn_alone(make):
     figure = draw(make, factor(), factor(rule="any", kappa=5.0))
+
+    assert points(figure.axes[0])["filled"] == [(0, 4.0)]
+
+
+def test_the_null_stands_beside_its_factor_with_its_range(make, shown):
+    null = {"null": 0.8, "null_lower": 0.6, "null_upper": 1.0}
+    figure = draw(make, factor(length=4, **null), factor("upper bound", **null), factor(length=9))
+
+    left, right = figure.axes
+    ((x, y),) = [(line.get_xdata(), line.get_ydata()) for line in shown.lines(left, "_")]
+    assert (list(x), list(y)) == ([0, 1], [0.8, 0.8]) and not shown.lines(right, "_")
+    assert [[0, 0.6], [0, 1.0]] in bars(left) and [[1, 0.6], [1, 1.0]] in bars(left)
+    assert "\u03ba if nothing was shared, and its range" in shown.legend(figure)
+
+
+def test_the_rule_of_the_study_is_drawn_alone(make):
+    figure = draw(make, factor(), factor(success="strict", kappa=5.0))
 
     assert points(figure.axes[0])["filled"] == [(0, 4.0)]
 

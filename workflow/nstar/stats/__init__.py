@@ -18,6 +18,7 @@ HOMES = {
     "fieller": ("RatioOfEstimates", "ratio_of_estimates"),
     "forms": ("FormFit", "compare_forms"),
     "interval_regression": ("IntervalFit", "SlopeRange", "find_slope_range", "fit_intervals"),
+    "isolated": ("IsolatedSharing", "find_isolated_sharing"),
     "learning_curve": ("LearningCurve", "fit_learning_curve"),
     "linear": ("LinearFit", "fit_linear"),
     "logistic": ("LogisticFit", "fit_logistic"),

@@ -71,9 +71,17 @@ class Pool:
         return sum(self.sizes(split))
 
     @cached_property
+    def available(self) -> tuple[int, ...]:
+        """Sequences of each length that are left for training; unbounded integers."""
+        return tuple(
+            self.task.n_sequences(length) - held_out
+            for length, held_out in zip(self.lengths, self.held_out, strict=True)
+        )
+
+    @cached_property
     def n_training(self) -> int:
         """Sequences that are left for training, over all lengths; an unbounded integer."""
-        return sum(self.task.n_sequences(n) for n in self.lengths) - sum(self.held_out)
+        return sum(self.available)
 
     def held(self, split: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a set of `HELD_OUT` of a seed, the shortest sequences first; as `training`.
@@ -131,10 +139,7 @@ class Pool:
 
     def order(self, seed: int, n: int) -> np.ndarray:
         """Return which of the `lengths` each of the first n training sequences has, by number (n,)."""
-        capacities = [
-            min(self.task.n_sequences(length) - held_out, n)
-            for length, held_out in zip(self.lengths, self.held_out, strict=True)
-        ]
+        capacities = [min(available, n) for available in self.available]
         if self.length_distribution == "uniform" and len(capacities) > 1:
             key = {"lengths": [self.lengths[0], self.length], "seed": seed}
             return _draw_lengths(capacities, n, {"n_symbols": self.task.n_symbols, **key})

@@ -298,6 +298,9 @@ _KIND_OF_BOUND = (
     "`unknown`"
 )
 
+STUDY = "study"
+"""Name of the study's own rule of success, beside those of its other forms."""
+
 SHARING: Mapping[str, Column] = {
     "model": MODEL,
     "task": TASK,
@@ -307,6 +310,19 @@ SHARING: Mapping[str, Column] = {
     "length": Column("int64", "symbols", "L, the longest length"),
     "shortest": Column("int64", "symbols", "n_min, the shortest length: `data.shortest_length`"),
     "rule": _RULE,
+    "success": Column(
+        "str",
+        "1",
+        "by which rule of success runs have learnt: `study`, that of the study; `strict` or `published`, "
+        "the other form that `robustness` judges by, of the same runs",
+    ),
+    "over": Column(
+        "str",
+        "1",
+        "what passes by it: `mean` over all labels or sequences, which lets a joint model off its "
+        "longest length in part; `every_length` and `every_position`, which test the joint model as they "
+        "test those of one length",
+    ),
     "kappa": Column(
         "float64",
         "1",
@@ -317,13 +333,37 @@ SHARING: Mapping[str, Column] = {
     "lower": _LOWER,
     "upper": _UPPER,
     "kind": Column("str", "1", _KIND_OF_BOUND),
+    "null": Column(
+        "float64",
+        "1",
+        "kappa of a learner that shares nothing between lengths and has to pass at each, from these N* "
+        "of single lengths and the mixture: length n is learnt once N*_n sequences have shown it, with "
+        "aligned states those of length n and more, else those of length n; empty where an N* is "
+        "censored or missing, or batches are fresh",
+    ),
+    "null_lower": Column("float64", "1", "least value that N* within their ends allow"),
+    "null_upper": Column("float64", "1", "greatest value, likewise"),
+    "against_null": Column(
+        "float64",
+        "1",
+        "kappa over `null`, that is N* of such a learner for all lengths over N* of the joint model: "
+        "above 1 lengths share, below 1 they interfere; empty where one of these is censored",
+    ),
+    "against_null_lower": _LOWER,
+    "against_null_upper": _UPPER,
     "n_used": Column("int64", "1", "lengths in the sum"),
     "n_censored": Column("int64", "1", "censored demands, the joint one included"),
+    "n_undecided": Column(
+        "int64",
+        "1",
+        "replicates behind the row that the rule of success would have trained on; N* of their curves "
+        "has no estimate, and ends that hold whatever they would have learnt. 0 by that of the study",
+    ),
     "least_set": THRESHOLDS["least_set"],
     "reason": _CENSORED_REASON,
     "method": EXPONENTS["method"],
 }
-"""One row per joint curve that has a curve of some single length beside it, and rule."""
+"""One row per joint curve that has a curve of some single length beside it, and pair of rules."""
 
 RATIOS: Mapping[str, Column] = {
     "kind": Column(
@@ -494,6 +534,7 @@ LENGTHS: Mapping[str, Column] = {
     "budget": BUDGET,
     "sequence_length": Column("int64", "symbols", "length of a sequence"),
     "n_sequences": Column("int64", "sequences", "training sequences that have it"),
+    "n_available": Column("int64", "sequences", "training sequences of it that exist"),
 }
 """One row per training set of several lengths, and length: how many sequences it has of each."""
 

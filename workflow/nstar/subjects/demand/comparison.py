@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nstar.stats import (
-    bracket_ratio,
-    bracket_sharing_factor,
-    describe_censored,
-    find_ratio,
-    find_sharing_factor,
-    find_threshold,
-)
+from nstar.stats import bracket_ratio, describe_censored, find_ratio, find_threshold
 from nstar.subjects.demand.along import judged_along
-from nstar.subjects.demand.columns import RATIOS, SHARING, STEPS
+from nstar.subjects.demand.columns import RATIOS, STEPS
+from nstar.subjects.demand.demands import Demands, Ends, any_demands, half_demands
 from nstar.subjects.demand.longer import chosen_networks, longer_along
+from nstar.subjects.demand.sharing import tabulate_sharing
 from nstar.tables import TABLES, read_table, read_tables, write_table
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
@@ -31,10 +26,6 @@ STEP_PARTS = (8, 4, 2, 1)
 TESTED = [*CURVE_PLACE, "role", "budget", "test_length", "reading"]
 """The columns that name a test of a curve."""
 
-Ends = tuple[float, float, float]
-Demands = Mapping[tuple, Ends]
-"""Estimate, lower and upper of N* by curve; the estimate NaN where it is censored."""
-
 
 def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     """Write the tables sharing, ratios, steps, extrapolation and composition.
@@ -42,30 +33,26 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``shortest_length`` (of `data`) and
-        ``training`` (``max_steps``, ``evaluate_every``, ``decay`` of the learning rate, and ``at``,
-        which evaluation decides).
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``shortest_length`` (of `data`), ``success``
+        (measure and threshold), ``other_rule`` ("strict", "published" or "", where there is none),
+        ``over`` (what has to pass, by ``study`` and the other rule), ``confidence``, and ``training``
+        (``max_steps``, ``evaluate_every``, ``decay`` of the learning rate, and ``at``, which
+        evaluation decides).
     results : Path
     """
     tables = results / "tables"
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.csv", "thresholds")
     demand = read_table(tables / "demand.csv", "demand")
+    lengths = read_table(tables / "lengths.csv", "lengths")
     thresholds = thresholds[thresholds["rule"] == "any"]
-    least_sets = thresholds.set_index(CURVE_PLACE)["least_set"].to_dict()
     demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
-    shortest, training = job["shortest_length"], job["training"]
+    training = job["training"]
     curves = list(cells.groupby(CURVE_PLACE, sort=False))
     (longer,) = read_tables(results, "longer")
     chosen = chosen_networks(longer_along(job["axis"], longer)).groupby(TESTED, sort=False)
     made: dict[str, Iterable[dict[str, Any]]] = {
-        "sharing": [
-            row
-            for curve in demands["any"]
-            for rule in demands
-            if job["axis"]["name"] == "budget"  # what lengths share is data
-            for row in sharing_rows(curve, shortest, rule, demands[rule], least_sets)
-        ],
+        "sharing": tabulate_sharing(job, cells, thresholds, demands, lengths),
         "ratios": ratio_rows(list(dict.fromkeys(cells["model"])), demands),
         "steps": [
             row
@@ -83,75 +70,6 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
         write_table(tables / f"{name}.csv", name, table)
-
-
-def any_demands(thresholds: pd.DataFrame) -> dict[tuple, Ends]:
-    """Return N* of every curve by the rule ``any``: the brackets, with N* where both ends are known."""
-    return {
-        tuple(getattr(row, key) for key in CURVE_PLACE): (
-            row.n_star if row.censoring == "interval" else np.nan,
-            row.lower,
-            row.upper,
-        )
-        for row in thresholds.itertuples()
-    }
-
-
-def half_demands(demand: pd.DataFrame, thresholds: pd.DataFrame) -> dict[tuple, Ends]:
-    """Return the budget at which half of the seeds learn, of every curve.
-
-    Where no replicate learnt from all sequences that exist, their number is the lower bound: no
-    larger budget could be tried.
-    """
-    found = {key: (np.nan, 0.0, np.inf) for key in any_demands(thresholds)}
-    for row in demand.itertuples():
-        key = tuple(getattr(row, name) for name in CURVE_PLACE)
-        found[key] = row.estimate, row.lower, row.upper
-    exhausted = thresholds["lower"] >= thresholds["n_available"]
-    for key, (_, lower, _) in any_demands(thresholds[exhausted]).items():
-        found[key] = np.nan, lower, np.inf
-    return found
-
-
-def sharing_rows(
-    curve: tuple,
-    shortest: int,
-    rule: str,
-    demands: Demands,
-    least_sets: Mapping[tuple, int],
-) -> Iterable[dict[str, Any]]:
-    """Yield the sharing factor of a joint curve, if there is a curve of some single length for it."""
-    place = dict(zip(CURVE_PLACE, curve, strict=True))
-    if place["length_distribution"] == "fixed":
-        return
-    single = place | {"length_distribution": "fixed"}
-    lengths = range(shortest, place["length"] + 1)
-    keys = {length: tuple((single | {"length": length}).values()) for length in lengths}
-    missing = [length for length in lengths if keys[length] not in demands]
-    if len(missing) == len(lengths):
-        return
-    behind = [curve, *(key for key in keys.values() if key in demands)]
-    row = {**place, "shortest": shortest, "rule": rule}
-    row["least_set"] = min(least_sets[key] for key in behind)
-    if missing:
-        reason = f"No curve of length {', '.join(map(str, missing))} alone."
-        known = [demands[keys[length]] for length in lengths if length not in missing]
-        n_censored = sum(np.isnan(ends[0]) for ends in [*known, demands[curve]])
-        yield (
-            row
-            | {"kappa": np.nan, "lower": 0.0, "upper": np.inf, "kind": "unknown"}
-            | {
-                "n_used": len(known),
-                "n_censored": n_censored,
-                "reason": reason,
-                "method": "",
-            }
-        )
-        return
-    find = find_sharing_factor if rule == "half" else bracket_sharing_factor
-    ends = zip(*(demands[keys[length]] for length in lengths), strict=True)
-    found = find(list(lengths), *map(list, ends), demands[curve])
-    yield row | {"kappa": found.estimate} | found.rows(SHARING)[0]
 
 
 def ratio_rows(models: list[str], demands: Mapping[str, Demands]) -> Iterable[dict[str, Any]]:

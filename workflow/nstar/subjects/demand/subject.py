@@ -80,7 +80,7 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 5, "components": 1, "comparison": 3, "figures": 5, "findings": 6},
+    recipes={"fit": 5, "components": 1, "comparison": 4, "figures": 6, "findings": 7},
     collected=("thresholds", "lengths", "learning_curves", "horizons", "positions"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
@@ -117,6 +117,13 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "shortest_length": study.data.shortest_length,
+                "success": _success(study),
+                "other_rule": "" if study.subject.judge else _other_rule(study),
+                "over": {
+                    "study": study.training.rule.over,
+                    _other_rule(study): study.training.rule.other().over,
+                },
+                "confidence": study.fit.confidence,
                 "training": {
                     "max_steps": study.training.max_steps,
                     "evaluate_every": study.training.evaluate_every,
@@ -124,7 +131,7 @@ DEMAND = Subject(
                     "at": "final" if study.subject.judge else study.training.success.at,
                 },
             },
-            reads=("cells", "thresholds", "demand", "longer"),
+            reads=("cells", "thresholds", "demand", "lengths", "longer"),
             makes=("sharing", "ratios", "steps", "extrapolation", "composition"),
         ),
         Step(

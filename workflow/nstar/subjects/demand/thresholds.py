@@ -31,8 +31,10 @@ def count_lengths(study: Study, cells: pd.DataFrame) -> pd.DataFrame:
         order = pool.order(shared["seed"], int(part["budget"].max()))
         for budget in sorted(part["budget"].unique()):
             counts = np.bincount(order[:budget], minlength=len(pool.lengths))
-            for sequence_length, n_sequences in zip(pool.lengths, counts, strict=True):
+            numbers = zip(pool.lengths, counts, pool.available, strict=True)
+            for sequence_length, n_sequences, available in numbers:
                 counted = {"sequence_length": sequence_length, "n_sequences": n_sequences}
+                counted["n_available"] = min(available, np.iinfo(np.int64).max)
                 rows.append({**shared, "budget": budget, **counted})
     return pd.DataFrame(rows, columns=list(LENGTHS))
 
@@ -57,7 +59,7 @@ def find_thresholds(study: Study, cells: pd.DataFrame, fresh: bool = False) -> p
         shared["n_available"] = n_available(study, pool)
         shared["least_set"] = least_set(rule, pool)
         shared["other_least_set"] = least_set(rule.other(), pool)
-        rows += [shared | row for row in _rows_by_rule(curve, study.axis)]
+        rows += [shared | row for row in rows_by_rule(curve, study.axis)]
     return pd.DataFrame(rows)
 
 
@@ -76,7 +78,7 @@ def thresholds_by_seed(cells: pd.DataFrame, known: pd.DataFrame, axis: Axis) -> 
     rows = [
         dict(zip(keys, key, strict=True)) | row
         for key, curve in cells.groupby(keys, sort=False)
-        for row in _rows_by_rule(curve, axis)
+        for row in rows_by_rule(curve, axis)
         if row["rule"] == "seed"
     ]
     keys += ["seed"]
@@ -85,7 +87,7 @@ def thresholds_by_seed(cells: pd.DataFrame, known: pd.DataFrame, axis: Axis) -> 
     return pd.DataFrame(rows).astype({"seed": "int64"}).merge(of_pool, on=keys)
 
 
-def _rows_by_rule(curve: pd.DataFrame, axis: Axis) -> Iterator[dict[str, Any]]:
+def rows_by_rule(curve: pd.DataFrame, axis: Axis) -> Iterator[dict[str, Any]]:
     """Yield the columns of the demand of a curve by each rule, from the outcomes of its replicates."""
     marked = curve.assign(
         learnt=curve["outcome"] == OUTCOMES[LEARNT],

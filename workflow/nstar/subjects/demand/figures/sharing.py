@@ -21,6 +21,7 @@ from nstar.report.axes import (
 )
 from nstar.report.marks import censored_handle, draw_bounds
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
+from nstar.subjects.demand.columns import STUDY
 from nstar.subjects.demand.longer import first_tests
 from nstar.tables.selection import CURVE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
@@ -53,12 +54,13 @@ def draw_sharing(
     Returns
     -------
     Figure
-        Tasks are rows. Supervisions are columns, with a place for each joint curve; the last column
-        has the same marks at the accuracy of the joint curve, if it was measured. A bound without
-        an estimate is hollow, with an arrow to the side that is open; where there is no bound within
-        reach, a cross stands at the foot.
+        Tasks are rows. Supervisions are columns, with a place for each joint curve, and beside each mark
+        the null, with its range; the last column has the same marks at the accuracy of the joint curve,
+        if it was measured. A bound without an estimate is hollow, with an arrow to the side that is
+        open; where there is no bound within reach, a cross stands at the foot.
     """
-    rows = _join(sharing[sharing["rule"] == RULE], extrapolation)
+    drawn = (sharing["rule"] == RULE) & (sharing["success"] == STUDY)
+    rows = _join(sharing[drawn], extrapolation)
     if rows.empty:
         text = "no curve of several lengths has one of a single length beside it"
         return say_nothing(text, width_inches)
@@ -162,12 +164,22 @@ def _words(name: str) -> str:
 
 
 def _draw(panel: Axes, rows: pd.DataFrame, look: Look, size: float) -> None:
-    """Draw sharing factors of one model beside each other, with their intervals."""
+    """Draw sharing factors of one model beside each other, with their intervals and their nulls."""
+    _draw_nulls(panel, rows, size)
     _draw_marks(panel, rows, look, size, bars=True)
     for end, marker in (("lower", "v"), ("upper", "^")):
         cut = rows[rows[f"cut_{end}"]]
         head = {"color": look.colour, "markersize": 0.7 * size, "linestyle": "none"}
         panel.plot(cut["x"], cut[end], marker=marker, **head)
+
+
+def _draw_nulls(panel: Axes, rows: pd.DataFrame, size: float) -> None:
+    """Draw what kappa were if nothing was shared: a dash, and a pale bar for its range."""
+    known = rows.dropna(subset="null_lower")
+    ends = known["null_lower"], known["null_upper"]
+    panel.vlines(known["x"], *ends, colors=[FAINT], linewidth=1.6 * size, zorder=1)
+    dash = {"marker": "_", "markersize": 2 * size, "markeredgewidth": 0.2 * size + 0.2}
+    panel.plot(known["x"], known["null"], color=INK, linestyle="none", zorder=2, **dash)
 
 
 def _draw_at_accuracy(panel: Axes, rows: pd.DataFrame, look: Look, size: float) -> None:
@@ -242,6 +254,9 @@ def _meaning_handles(rows: pd.DataFrame) -> list[Line2D]:
         handles.append(censored_handle("\u03ba at most this bound", "left"))
     if "unknown" in censoring:
         handles.append(mark_handle("no bound in this range", marker="x", markersize=5))
+    if rows["null"].notna().any():
+        null = {"marker": "_", "markersize": 9, "markeredgewidth": 1.2}
+        handles.append(mark_handle("\u03ba if nothing was shared, and its range", **null))
     if rows.loc[rows["censoring"] != "unknown", "median"].notna().any():
         seeds = {"marker": "_", "markersize": 9, "markeredgewidth": 0.8}
         handles.append(mark_handle("worst to best seed", **seeds))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from nstar.cells.naming import stratum_name
 from nstar.report.text import BLANK, show_number
+from nstar.subjects.demand.columns import STUDY
 from nstar.tables.selection import STRATUM
 
 _RATIOS = {
@@ -17,16 +18,30 @@ _RATIOS = {
 """Heading of each kind of ratio, and the coordinates that its lines tell apart."""
 
 
+_PASSED = {
+    "mean": "on average",
+    "every_length": "at every length",
+    "every_position": "at every position",
+}
+"""What has to pass, by the column `over`."""
+
+
 def sharing_tables(sharing: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each task the sharing factors by half of the seeds, models by longest lengths."""
+    """Return for each task the sharing factors by half of the seeds, models by longest lengths.
+
+    A line has model, what is asked for, what has to pass, and of each length the factor, the null, and
+    the factor over the null.
+    """
     tables = []
     for task, rows in _by_half(sharing).groupby("task", sort=False):
         lengths = sorted(rows["length"].unique())
         lines = []
-        for (model, *stratum), part in rows.groupby(["model", *STRATUM], sort=False):
-            texts = {row.length: _factor(row) for row in part.itertuples()}
-            factors = [texts.get(length, BLANK) for length in lengths]
-            lines.append((model, stratum_name(*stratum), factors))
+        keys = ["model", *STRATUM, "success", "over"]
+        for (model, *stratum, success, over), part in rows.groupby(keys, sort=False):
+            texts = {row.length: _with_null(row) for row in part.itertuples()}
+            factors = [texts.get(length, (BLANK,) * 3) for length in lengths]
+            passed = _PASSED[over] + (f" ({success} rule)" if success != STUDY else "")
+            lines.append((model, stratum_name(*stratum), passed, factors))
         tables.append({"task": task, "lengths": lengths, "lines": lines, "reasons": _reasons(rows)})
     return tables
 
@@ -57,14 +72,28 @@ def _by_half(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["rule"] == "half"].rename(columns={"kappa": "factor", "ratio": "factor"})
 
 
-def _factor(row: Any) -> str:
+def _factor(estimate: float, lower: float, upper: float) -> str:
     """Return a factor with its interval, or its bounds."""
-    lower, upper = show_number(row.lower), show_number(row.upper)
-    if not math.isnan(row.factor):
-        return f"{show_number(row.factor)} [{lower}, {upper}]"
-    ends = (row.lower > 0, math.isfinite(row.upper))
-    bounds = {(1, 1): f"{lower} to {upper}", (1, 0): f"> {lower}", (0, 1): f"< {upper}"}
+    low, high = show_number(lower), show_number(upper)
+    if not math.isnan(estimate):
+        return f"{show_number(estimate)} [{low}, {high}]"
+    ends = (lower > 0, math.isfinite(upper))
+    bounds = {(1, 1): f"{low} to {high}", (1, 0): f"> {low}", (0, 1): f"< {high}"}
     return bounds.get(ends, "?")
+
+
+def _with_null(row: Any) -> tuple[str, str, str]:
+    """Return a factor, that of the null, and how many times that it is."""
+    columns = (
+        ("factor", "lower", "upper"),
+        ("null", "null_lower", "null_upper"),
+        ("against_null", "against_null_lower", "against_null_upper"),
+    )
+    values = ([getattr(row, name) for name in names] for names in columns)
+    return tuple(
+        BLANK if math.isnan(lower) else _factor(estimate, lower, upper)
+        for estimate, lower, upper in values
+    )
 
 
 def _side_of_one(row: Any) -> str:
