@@ -148,5 +148,7 @@ def test_an_output_that_is_no_number_has_no_accuracy():
     model.forward = broken
     tokens, labels = chain(*sequences(10))
     found = decode(model, first_answer, tokens, labels, SETS)
-    assert [part.isnan().tolist() for part in found] == 2 * [[False, True, False]]
+    accuracies = found.token_accuracy, found.sequence_accuracy
+    assert [part.isnan().tolist() for part in accuracies] == 2 * [[False, True, False]]
+    assert found.position_accuracy[1].isnan().all()
     assert (labels == NO_LABEL).any()

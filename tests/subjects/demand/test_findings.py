@@ -25,7 +25,7 @@ def cell(model="lstm", length=4, budget=64, seed=1, **changes):
     return row | ASKED | changes
 
 
-def tested(model="lstm", length=4, above_chance=0.5, **changes):
+def longer_row(model="lstm", length=4, above_chance=0.5, **changes):
     row = cell(model, length) | {"role": "demand", "n_steps": 100, "reading": "symbols"}
     row |= {"validation_sequence_accuracy": 1.0, "validation_loss": 0.1}
     return row | {"above_chance": above_chance, "test_length": 2 * length} | changes
@@ -39,7 +39,7 @@ def horizon(model="lstm", length=4, value=7.0, censoring="exact", **changes):
 
 def test_tasks_that_do_not_extrapolate_have_no_part_on_longer_lengths():
     heading = "<h2>Longer than in training</h2>"
-    assert heading in page(longer=[tested()])
+    assert heading in page(longer=[longer_row()])
     assert heading not in page()
 
 
@@ -389,10 +389,10 @@ def test_a_clean_study_has_no_warnings():
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
     rows = [
-        tested(budget=32, above_chance=0.9),
-        tested(seed=1, above_chance=0.2),
-        tested(seed=2, above_chance=-0.1, outcome="not_generalised"),
-        tested(seed=3, above_chance=np.nan),
+        longer_row(budget=32, above_chance=0.9),
+        longer_row(seed=1, above_chance=0.2),
+        longer_row(seed=2, above_chance=-0.1, outcome="not_generalised"),
+        longer_row(seed=3, above_chance=np.nan),
     ]
     words = text(page(longer=rows))
 
@@ -401,25 +401,27 @@ def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
 
 
 def test_a_model_without_any_extrapolation_has_blanks():
-    words = text(page(longer=[tested(above_chance=np.nan)]))
+    words = text(page(longer=[longer_row(above_chance=np.nan)]))
 
     assert "lstm 2n symbols alone \u2013 \u2013 \u2013 0 1 1" in words
 
 
 def test_networks_that_were_trained_for_it_come_first_whatever_their_budget():
-    rows = [tested(budget=64, above_chance=0.2)]
-    rows += [tested(budget=32, above_chance=0.8, role="extrapolation", outcome="not_generalised")]
+    rows = [longer_row(budget=64, above_chance=0.2)]
+    rows += [
+        longer_row(budget=32, above_chance=0.8, role="extrapolation", outcome="not_generalised")
+    ]
     words = text(page(longer=rows))
 
     assert "lstm 2n symbols alone 0.80 0.80 0.80 1 0 0" in words
     assert "The networks were trained for this" in words
-    words = text(page(longer=[*rows, tested("gru")]))
+    words = text(page(longer=[*rows, longer_row("gru")]))
     assert "Some curves have networks that were trained for this" in words
 
 
 def test_true_states_and_own_answers_are_told_apart_at_every_test_length():
     rows = [
-        tested(test_length=n, reading=reading, above_chance=value)
+        longer_row(test_length=n, reading=reading, above_chance=value)
         for n, reading, value in (
             *((8, "teacher_forced", 0.9), (8, "decoded", 0.4)),
             *((50, "teacher_forced", 0.3), (50, "decoded", 0.1)),
@@ -436,7 +438,7 @@ def test_true_states_and_own_answers_are_told_apart_at_every_test_length():
 def test_a_horizon_that_is_censored_is_no_number():
     rows = [horizon(), horizon(length=8, value=np.nan, censoring="beyond")]
     rows += [horizon("gru", value=np.nan, censoring="unknown")]
-    words = section(page(longer=[tested()], horizons=rows, horizon=0.8), "Horizon")
+    words = section(page(longer=[longer_row()], horizons=rows, horizon=0.8), "Horizon")
 
     assert "fewer than 80 % of the sequences" in words
     assert "n = 4 n = 8" in words
@@ -444,9 +446,9 @@ def test_a_horizon_that_is_censored_is_no_number():
 
 
 def test_positions_that_were_never_trained_are_named():
-    words = text(page(longer=[tested()], positions={"learned": ["small", "large"]}))
+    words = text(page(longer=[longer_row()], positions={"learned": ["small", "large"]}))
     assert "with learnt positions (small, large) meets positions beyond n that were never" in words
-    assert "never trained" not in text(page(longer=[tested()], positions={"rotary": ["small"]}))
+    assert "never trained" not in text(page(longer=[longer_row()], positions={"rotary": ["small"]}))
 
 
 def test_names_are_escaped_and_the_page_needs_no_other_file():
@@ -689,12 +691,11 @@ def test_findings_take_their_words_from_the_axis(axis, sentences):
 
 def test_the_step_takes_the_axis_of_its_job(tmp_path, monkeypatch):
     cells = pd.DataFrame([cell(), cell(seed=2)]).assign(**ASKED)
-    monkeypatch.setattr(
-        findings, "read_tables", lambda results, *names: [cells] + [None] * (len(names) - 1)
-    )
-    monkeypatch.setattr(findings, "findings_page", lambda *tables, axis, judge: axis.name)
+    monkeypatch.setattr(findings, "read_tables", lambda results, *names: [cells] * len(names))
+    monkeypatch.setattr(findings, "findings_page", lambda *tables, axis, **others: axis.name)
     families = {model: [model, 1] for model in cells["model"]}
     for name in ("budget", "depth"):
         job = {"axis": {"name": name, "texts": [], "models": families}, "title": "A study"}
+        job |= {"tests": ["2x"], "horizon": 0.9, "positions": {}}
         findings.write_findings(job, tmp_path)
         assert (tmp_path / "findings.html").read_text() == name

@@ -18,7 +18,6 @@ from nstar.measures.sharpness import parameter_norm
 from nstar.measures.truth_table import truth_table
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
-from nstar.plan.states import network_of
 from nstar.plan.stores import data_store
 from nstar.reading.check import load_study
 from nstar.seeds import derive_seed
