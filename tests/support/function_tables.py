@@ -120,6 +120,7 @@ def make_profile(measures: pd.DataFrame) -> pd.DataFrame:
                 rows.append(
                     run
                     | ({"step": 0, "final": False} if before else {})
+                    | {"initialisation_seed": row.seed}
                     | {"cut": cut, "sensitivity": s, "count": int(share * n_inputs), "share": share}
                     | {"random_share": binomials[s] / n_inputs}
                     | {"target_count": n_inputs * (s == row.length)}

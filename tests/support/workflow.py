@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
+from support.forked_python import interpreter
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,11 +35,16 @@ def snakemake_command(folder, *arguments):
 
 
 def snakemake(folder, *arguments):
-    """Run the workflow in a folder and return the finished process, a fork that has loaded Snakemake."""
+    """Run the workflow in a folder and return the finished process.
+
+    It is a fork that has loaded Snakemake, and its jobs are forks that have loaded what they import.
+    """
     command = [str(word) for word in snakemake_command(folder, *arguments)]
     with tempfile.TemporaryDirectory() as texts:
         streams = [Path(texts, name) for name in ("output", "errors")]
-        process = LOADED.Process(target=_run, args=(command, folder, dict(os.environ), streams))
+        process = LOADED.Process(
+            target=_run, args=(command, folder, interpreter(), dict(os.environ), streams)
+        )
         process.start()
         process.join()
         texts = [stream.read_text() for stream in streams]
@@ -51,14 +57,14 @@ def snakemake_afresh(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
 
-def _run(command, folder, environment, streams):
+def _run(command, folder, python, environment, streams):
     """Be the process of a command of Snakemake, in a fork."""
     for number, stream in enumerate(streams, start=1):
         os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), number)
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = command
+    sys.argv, sys.executable = command, python
     from snakemake.cli import main  # already there
 
     sys.exit(main())

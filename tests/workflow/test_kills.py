@@ -97,7 +97,7 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
     folder, moved = tmp_path / "run", tmp_path / "moved"
     before, orphans = {}, []
     if kills == "runs go on":
-        before = stores_of(make_run(folder, LAXER))
+        before = stores_of(make_run(folder, LAXER, *STABLE_TABLES))
     untouched = dict(before)
     write_config(folder, STUDY)
     for number, (victim, moment, pattern) in enumerate(MOMENTS[kills]):

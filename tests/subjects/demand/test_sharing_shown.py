@@ -152,6 +152,13 @@ def test_the_null_stands_beside_its_factor_with_its_range(make, shown):
     assert "\u03ba if nothing was shared, and its range" in shown.legend(figure)
 
 
+def test_a_null_far_below_is_shown_with_as_much_of_its_range_as_fits(make):
+    null = {"null": 0.05, "null_lower": 1e-9, "null_upper": 0.2}
+    left = draw(make, factor(**null)).axes[0]
+    assert left.get_ylim()[0] < 0.005
+    assert [[0, 0.005], [0, 0.2]] in bars(left)
+
+
 def test_the_rule_of_the_study_is_drawn_alone(make):
     figure = draw(make, factor(), factor(success="strict", kappa=5.0))
 

@@ -72,7 +72,6 @@ PUBLICATIONS = {
         ("exponents", "checks", "robustness", "forms", "demand", "extrapolation"),
         {"demand": "demand"},
         page="README.md",
-        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/induction_bias_two_cores.yaml": Publication(
         ("thresholds", "demand", "sharing", "extrapolation"),

@@ -108,6 +108,7 @@ CUTS = ("half", "median")
 
 SENSITIVITY_PROFILE: Mapping[str, Column] = {
     **_REPLICATE,
+    "initialisation_seed": Column("int64", "1", "seed of the initial weights"),
     "cut": Column(
         "str",
         "1",

@@ -273,10 +273,19 @@ def _profiles(model: StackedModel, flat: Tensor, sets: _Sets) -> np.ndarray:
         return counts
     values = _array(truth_table(model, model.views(flat), sets.n_bits))
     known = np.isfinite(values).all(axis=1)
-    thresholds = {"half": 0.0, "median": np.median(values[known], axis=1, keepdims=True)}
-    for cut, name in enumerate(CUTS):
-        counts[known, cut] = sensitivity_profile(_rounded(values[known] - thresholds[name]))
+    for cut, tables in enumerate(cut_tables(values[known])):
+        counts[known, cut] = sensitivity_profile(tables)
     return counts
+
+
+def cut_tables(values: np.ndarray) -> list[np.ndarray]:
+    """Return the Boolean functions that cuts make of outputs (M, 2^n) on the scale of {-1, +1}.
+
+    In the order of `CUTS`: +1 where an output is above 0, which is 1/2 on the scale of {0, 1}, or above
+    the median over all inputs.
+    """
+    medians = np.median(values, axis=1, keepdims=True)
+    return [_rounded(values), _rounded(values - medians)]
 
 
 def _sensitivities(model: StackedModel, flat: Tensor, sets: _Sets) -> dict[str, np.ndarray]:

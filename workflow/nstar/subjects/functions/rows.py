@@ -5,6 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from nstar.measures.sensitivity import random_profile
+from nstar.seeds import streams_of
+from nstar.store.archive import pairs_of
 from nstar.study import Study
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.tables import TABLES, columns_of
@@ -69,7 +71,8 @@ def function_rows(
             if name == "sharpness":
                 rows["perturbation"] = kinds[rows["perturbation"]]
             if name == "sensitivity_profile":
-                rows = _of_profile(rows, cell["length"])
+                initialisation = streams_of(pairs_of(trained)[place][0]).initialisation
+                rows = _of_profile(rows, cell["length"]).assign(initialisation_seed=initialisation)
             if name == "measures":
                 rows["learnt"] = cell["outcome"] == OUTCOMES[LEARNT]
                 rows["converged_at"] = below[0] if len(below) else pd.NA

@@ -104,15 +104,18 @@ def insensitive_inputs(profile: pd.DataFrame, measures: pd.DataFrame) -> pd.Data
     -------
     DataFrame
         One row per network and cut, with the columns of the profile at s = 0 and `networks`, see
-        `NETWORKS`. An untrained network depends on its model, length and seed alone: of several tasks,
-        budgets and learning rates that start from it, one row stands for all, whose `task` is empty.
+        `NETWORKS`. An untrained network depends on its model, its length and the seed of its initial
+        weights alone: of several tasks, budgets, learning rates and other seeds that go with it, one row
+        stands for all, whose `task` is empty.
     """
     at = [*REPLICATE, "step"]
     rows = profile[profile["sensitivity"] == 0].merge(
         measures[[*at, "learnt"]], on=at, how="left", validate="many_to_one"
     )
     before = rows[(rows["step"] == 0) & ~rows["final"]].assign(task="", networks=UNTRAINED)
-    before = before.drop_duplicates(["supervision", "model", "length", "seed", "cut"])
+    before = before.drop_duplicates(
+        ["supervision", "model", "length", "initialisation_seed", "cut"]
+    )
     final = rows[rows["final"]]
     final = final.assign(networks=final["learnt"].map({True: LEARNT, False: NOT_LEARNT}))
     return pd.concat(

@@ -118,10 +118,10 @@ def _join(sharing: pd.DataFrame, extrapolation: pd.DataFrame) -> pd.DataFrame:
 def _reach(rows: pd.DataFrame) -> tuple[float, float]:
     """Return the range that is shown: one very wide interval does not squeeze the others.
 
-    Estimates set it, and bounds that keep kappa away from 1.
+    Estimates set it, nulls, and bounds that keep kappa away from 1.
     """
     bounds = rows.loc[rows["kappa"].isna(), ["lower", "upper"]]
-    low = min(0.5, rows["kappa"].min(), bounds["upper"].min())
+    low = min(0.5, rows["kappa"].min(), bounds["upper"].min(), rows["null"].min())
     high = max(2.0, rows["kappa"].max(), bounds["lower"].max())
     return low / _REACH, high * _REACH
 
@@ -144,6 +144,8 @@ def _cut(rows: pd.DataFrame, low: float, high: float) -> pd.DataFrame:
         cut_lower=below & estimated,
         cut_upper=above & estimated,
         censoring=np.select(sides, ["interval", "both", "right", "left"], "unknown"),
+        null_lower=rows["null_lower"].clip(lower=low),
+        null_upper=rows["null_upper"].clip(upper=high),
         y=rows["kappa"].fillna(lower.where(has_lower, upper)),
     )
 
@@ -208,7 +210,7 @@ def _draw_marks(panel: Axes, rows: pd.DataFrame, look: Look, size: float, bars: 
 
 
 def _set_axes(panels: np.ndarray, rows: pd.DataFrame, n_places: int) -> None:
-    ends = rows[["lower", "upper"]].to_numpy().ravel()
+    ends = rows[["lower", "upper", "null_lower", "null_upper"]].to_numpy().ravel()
     ends = np.append(ends[np.isfinite(ends) & (ends > 0)], [0.5, 2])
     for panel in panels.flat:
         panel.set(yscale="log", ylim=(ends.min() / 2.2, ends.max() * 2.2))

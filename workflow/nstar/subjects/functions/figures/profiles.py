@@ -106,17 +106,18 @@ def draw_profiles(
     longest = profile.groupby("model")["length"].transform("max")
     rows = profile[profile["length"] == longest]
     at = ["model", "task", "length", "budget", "seed", "learning_rate", "step"]
-    rows = rows.merge(measures[[*at, "learnt"]], on=at, validate="many_to_one")
+    rows = rows.merge(measures[[*at, "learnt"]], on=at, how="left", validate="many_to_one")
+    rows["learnt"] = rows["final"] & rows["learnt"].eq(True)
 
     def draw(panel: Axes, of_panel: pd.DataFrame) -> None:
         random = of_panel.groupby("sensitivity")["random_share"].first()
         panel.bar(random.index, random, width=0.9, fill=False, edgecolor=INK, linewidth=0.6)
         before = of_panel[(of_panel["step"] == 0) & ~of_panel["final"]]
-        before = before.drop_duplicates(["seed", "sensitivity"]).assign(
+        before = before.drop_duplicates(["initialisation_seed", "sensitivity"]).assign(
             x=lambda part: part["sensitivity"], y=lambda part: part["share"]
         )
         _draw_before(panel, before, before.groupby("x")["y"].median())
-        learnt = of_panel[of_panel["final"] & of_panel["learnt"]]
+        learnt = of_panel[of_panel["learnt"]]
         for task, look in looks.items():
             middle = learnt[learnt["task"] == task].groupby("sensitivity")["share"].median()
             pen = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
