@@ -26,6 +26,7 @@ STORES = {
     "efficient_transformers_two_cores.yaml": (245, "dc66c15c0e0b24a4"),
     "induction_bias.yaml": (9818, "26796131ac8b1969"),
     "induction_bias_gpu_day.yaml": (1868, "a23b4d478af114dc"),
+    "induction_bias_sharing.yaml": (0, ""),
     "induction_bias_smoke.yaml": (180, "9c87d208d72f249e"),
     "induction_bias_two_cores.yaml": (549, "8b7cd72b944b0bfe"),
     "least_depth_two_cores.yaml": (12, "2a855c627bc1f668"),
@@ -91,6 +92,7 @@ SMALL = (
     "config.yaml",
     "chain_data_two_cores.yaml",
     "efficient_transformers_smoke.yaml",
+    "induction_bias_sharing.yaml": (0, ""),
     "induction_bias_smoke.yaml",
     "least_steps_two_cores.yaml",
 )

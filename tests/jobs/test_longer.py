@@ -110,7 +110,7 @@ def test_a_longer_test_evaluates_that_length_alone(results):
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*.zip")}
     more = study_of("2x", 8, 13)
     plan = make_plan(more, results)
-    assert not list(plan.missing_blocks)
+    assert not list(plan.missing)
     assert {work.tests for work in plan.missing_evaluations} == {(13,)}
     assert {piece.length for piece in plan.missing_data} == {13}
     finish(more, results)
