@@ -59,6 +59,6 @@ TEST_LENGTH = Column("int64", "symbols", "length of the sequences of the test, b
 ROLE = Column(
     "str",
     "1",
-    "`extrapolation`: a network of a grid entry with this role, trained for all steps; `demand`: a "
-    "network of `cells`, trained until the rule of success, or patience, ended its run",
+    "why the network was trained: `demand`, a network of `cells`, trained until the rule of success, or "
+    "patience, ended its run; there is no other role yet",
 )
