@@ -631,7 +631,7 @@ def test_the_step_takes_the_axis_of_its_job(tmp_path, monkeypatch):
     monkeypatch.setattr(
         findings, "read_tables", lambda results, *names: [cells] + [None] * (len(names) - 1)
     )
-    monkeypatch.setattr(findings, "findings_page", lambda *tables, axis, judge: axis.name)
+    monkeypatch.setattr(findings, "findings_page", lambda *tables, axis, **others: axis.name)
     families = {model: [model, 1] for model in cells["model"]}
     for name in ("budget", "depth"):
         job = {"axis": {"name": name, "texts": [], "models": families}, "title": "A study"}
