@@ -83,17 +83,30 @@ EVERY_QUESTION = changed(
         "grid.0.tasks": ["lis", "arithmetic"],
     },
 )
+STREAMS = tiny(
+    replicates={
+        "streams": {"data": [0, 1, 2], "initialisation": [3, 4], "order": [5]},
+        "learning_rates": [0.01],
+    }
+)
 STUDIES = {
     "unusual": UNUSUAL,
     "every model": EVERY_MODEL,
     "every task": EVERY_TASK,
     "functions": changed(FUNCTIONS, **{"training.snapshot_every": 20}),
     "answers": EVERY_QUESTION,
+    "streams": STREAMS,
 }
 
 
 def page_of(study):
     return write_methods(load_study(study))
+
+
+def test_streams_are_told_with_how_many_seeds_each_has():
+    text = text_of(page_of(STREAMS))
+    assert "data (3), initialisation (2) and order of the examples (1)" in text
+    assert "(6 combinations, 1 learning rate)" in text
 
 
 def text_of(page):
@@ -332,9 +345,10 @@ def test_a_change_of_any_option_changes_the_page():
                 told.add(option)
             else:
                 assert study is None or option in IDLE, f"{name}: {dotted}"
-    # What cannot change alone: the first two make another subject, the last needs another source.
+    # What cannot change alone: the first two make another subject, the third stands in place of seeds,
+    # the last needs another source.
     assert options - told == {
-        *("evaluation.function", "evaluation.answers"),
+        *("evaluation.function", "evaluation.answers", "replicates.streams"),
         *(f"tasks.learnt_function.{key}" for key in ("model", "task", "length", "budget")),
     }
 

@@ -21,7 +21,7 @@ def test_the_first_part_of_a_block_trains_all_its_replicates_from_the_start():
     assert work.part == 0
     assert work.kinds == {"train"}
     assert work.replicates == [(0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)]
-    assert work.seeds == (0, 1)
+    assert work.data_seeds == (0, 1)
 
 
 def test_what_a_stretch_does_follows_from_its_bounds():

@@ -34,3 +34,14 @@ def finish(study, results):
     while not (plan := make_plan(study, results)).finished:
         make_stores(plan_jobs(plan), results)
     return plan
+
+
+def tampered(read_parts):
+    """Return the function that reads parts, with the first known loss of each run a little off."""
+
+    def read(*arguments):
+        joined = read_parts(*arguments)
+        joined["numbers"].values[:, 0, 1, 0] *= 1.0001
+        return joined
+
+    return read

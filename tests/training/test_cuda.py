@@ -13,6 +13,7 @@ import torch.nn.functional as F
 import xarray as xr
 from support import pretended_cuda
 from support.packs import CPU, assert_same, curve, data_for, final, model_for, rules, run
+from support.stores import tampered
 from support.studies import tiny
 from support.tokens import first_output, labels_for, tokens_for
 from support.variants import VARIANTS
@@ -362,14 +363,7 @@ def test_a_replay_that_differs_is_warned_of_and_noted(tmp_path, monkeypatch, cap
         generate_data(batch.work, tmp_path)
     (first,) = planned.training
     train_cells(first.work, tmp_path, "cuda", 60.0)
-    read = part.read_parts
-
-    def tampered(*arguments):
-        joined = read(*arguments)
-        joined["numbers"].values[:, 0, 1, 0] *= 1.0001
-        return joined
-
-    monkeypatch.setattr(part, "read_parts", tampered)
+    monkeypatch.setattr(part, "read_parts", tampered(part.read_parts))
     (replay,) = plan_jobs(make_plan(with_snapshots, tmp_path)).training
     train_cells(replay.work, tmp_path, "cuda", 60.0)
     warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]

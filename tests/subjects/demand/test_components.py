@@ -72,9 +72,14 @@ def test_a_censored_combination_takes_its_curve_out():
 
 def test_findings_show_variance_interval_and_share_or_that_nothing_is_known():
     every = [("noisy", length) for length in LENGTHS]
-    table = component_table(pd.DataFrame(component_rows(*tables(censored=every), 0.95)))
-    assert table["names"][:3] == [*STREAMS] and table["names"][-1] == "residual"
-    steady, noisy = table["lines"]
-    assert steady[:3] == ["steady", "parity", "3, 0 left out"]
-    assert steady[3].startswith("1.000 [") and steady[3].endswith("], 100%")
-    assert noisy[2] == "0, 3 left out" and set(noisy[3:]) == {"\u2013"}
+    lines = component_table(pd.DataFrame(component_rows(*tables(censored=every), 0.95)))
+    first, *others = (line for line in lines if line["model"] == "steady")
+    assert first["component"] == "data" and first["variance"].startswith("1.000 [")
+    assert (first["share"], first["curves"]) == ("100%", "3, 0 left out")
+    assert others[2]["component"] == "data \u00d7 initialisation"
+    assert others[-1]["component"] == "residual" and others[-1]["variance"] == "0.000 no interval"
+    unknown = [line for line in lines if line["model"] == "noisy"]
+    assert (
+        {line["variance"] for line in unknown} == {"\u2013"} == {line["share"] for line in unknown}
+    )
+    assert {line["curves"] for line in unknown} == {"0, 3 left out"}

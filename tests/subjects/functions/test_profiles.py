@@ -1,11 +1,18 @@
 """Insensitive inputs: which networks are counted, and what is said of them."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from support.function_tables import ASKED, make_measured, make_profile, table
 
-from nstar.subjects.functions.findings.insensitive import BY_CHANCE, insensitive_lines
+from nstar.measures.sensitivity import sensitivity_profile
+from nstar.subjects.functions.findings.insensitive import (
+    LEAST_BY_CHANCE,
+    MOST_BY_CHANCE,
+    insensitive_lines,
+)
 from nstar.subjects.functions.profiles import insensitive_rows
 from nstar.subjects.functions.selection import insensitive_inputs
 
@@ -85,5 +92,11 @@ def test_findings_say_more_or_less_than_random_functions_where_the_interval_does
     assert before["reading"].endswith("insensitive inputs, more than of random functions.")
     assert parity["shares"] == ["0 (0/9)", "0 (0/9)"]
     assert parity["reading"].endswith("insensitive inputs, less than of random functions.")
-    assert lost["reading"].endswith("the interval includes that of random functions.")
-    assert 0.632 < BY_CHANCE < 0.6322
+    assert lost["reading"].endswith("does not exclude that of random functions.")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_random_functions_of_few_bits_lie_within_the_bounds_that_findings_compare_with(n):
+    tables = np.array(list(itertools.product([-1, 1], repeat=2**n)), dtype=np.int8)
+    share = (sensitivity_profile(tables)[:, 0] > 0).mean()
+    assert LEAST_BY_CHANCE <= share < MOST_BY_CHANCE < 0.6322

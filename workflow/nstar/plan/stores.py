@@ -8,17 +8,18 @@ from nstar.cells import (
     Block,
     Cell,
     Slice,
+    curve_specification,
     data_specification,
     evaluation_specification,
+    of_budget,
     slices_of,
     task_options,
-    training_specification,
 )
 from nstar.cells.paths import coordinates_of, encode, part_path, store_path
 from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import digest
 from nstar.store.schemas import OWN_SETS
-from nstar.study import Study
+from nstar.study import FRESH, Study
 from nstar.subjects.registry import SUBJECTS
 from nstar.tasks import HELD_OUT
 
@@ -47,6 +48,7 @@ class Stores:
         )
         self.measured_every = study.training.snapshot_every if measured else None
         """Distance of the snapshots that evaluations measure; None where they do not."""
+        self._curves: dict[tuple, dict[str, Any]] = {}
         self._cells: dict[Cell, tuple[str, dict[str, Any], str]] = {}
         self._data: dict[Slice, str] = {}
         self._first_parts: dict[tuple[str, Block], str] = {}
@@ -54,13 +56,20 @@ class Stores:
     def _of(self, cell: Cell) -> tuple[str, dict[str, Any], str]:
         """Return the digest of a cell, its coordinates, and the digest of its evaluation."""
         if cell not in self._cells:
-            specification = training_specification(self.study, cell)
+            specification = of_budget(self._curve(cell), cell.budget)
             name = digest(specification)
             evaluation = evaluation_specification(
                 name, self.evaluation_options, self.measured_every
             )
             self._cells[cell] = name, coordinates_of(specification), digest(evaluation)
         return self._cells[cell]
+
+    def _curve(self, cell: Cell) -> dict[str, Any]:
+        """Return what the trajectories of the curve of a cell have in common."""
+        key = (*cell.curve, cell.budget == FRESH)
+        if key not in self._curves:
+            self._curves[key] = curve_specification(self.study, cell)
+        return self._curves[key]
 
     def training_digest(self, cell: Cell) -> str:
         """Return the digest of the specification of a trained cell."""

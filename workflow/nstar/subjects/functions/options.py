@@ -1,6 +1,6 @@
 """Options of the measures of networks as functions of bits."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,21 @@ Switch = Annotated[bool, Field(strict=True), LATER]
 
 class FunctionMeasures(Measures):
     """What is measured of networks as functions of bits; see `nstar.measures`."""
+
+    MEANINGS: ClassVar = {
+        "untrained": {
+            True: "networks are measured before their training too",
+            False: "networks are measured after training only",
+        },
+        "profile": {
+            True: "inputs are counted by how many flips change the value there",
+            False: "inputs are not counted by their sensitivity",
+        },
+        "training_set": {
+            True: "sharpness is measured on the training set too",
+            False: "sharpness is measured on the inputs alone",
+        },
+    }
 
     gaussian: Sizes = Field(
         (0.02,),

@@ -163,27 +163,29 @@ def form_table(forms: pd.DataFrame) -> list[dict[str, str]]:
     return lines
 
 
-def component_table(components: pd.DataFrame) -> dict[str, Any]:
-    """Return the components of the variance of ln N*, a line for each model and task."""
-    names = list(dict.fromkeys(components["component"]))
-    lines = []
-    for (model, task), rows in components.groupby(["model", "task"], sort=False):
-        shown = {row.component: _show_component(row) for row in rows.itertuples()}
-        curves = f"{rows['n_curves'].iloc[0]}, {rows['n_left_out'].iloc[0]} left out"
-        lines.append([model, task, curves, *(shown[name] for name in names)])
-    return {"names": names, "lines": lines}
+def component_table(components: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the components of the variance of ln N*, a line for each of a model and task."""
+    return [
+        {
+            "model": row.model,
+            "task": row.task,
+            "component": row.component.replace(" x ", " \u00d7 "),
+            "variance": _show_variance(row),
+            "share": BLANK if math.isnan(row.share) else f"{row.share:.0%}",
+            "curves": f"{row.n_curves}, {row.n_left_out} left out",
+        }
+        for row in components.itertuples()
+    ]
 
 
-def _show_component(row: Any) -> str:
-    """Return a variance with its interval and its share of the sum, or that it is not known."""
+def _show_variance(row: Any) -> str:
+    """Return a variance with its interval, or that it is not known."""
     if math.isnan(row.variance):
         return BLANK
-    text = f"{row.variance:.3f}"
+    interval = "no interval"
     if not math.isnan(row.lower):
-        text += f" [{row.lower:.3f},\u00a0{row.upper:.3g}]"
-    if not math.isnan(row.share):
-        text += f", {row.share:.0%}"
-    return text + ("\u2021" if row.negative else "")
+        interval = f"[{row.lower:.3f},\u00a0{row.upper:.3g}]"
+    return f"{row.variance:.3f} {interval}" + ("\u2021" if row.negative else "")
 
 
 _LEFT_OUT = {

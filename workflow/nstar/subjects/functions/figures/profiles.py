@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from nstar.report.axes import (
@@ -73,7 +75,7 @@ def draw_insensitive(
             of_task = of_panel[of_panel["task"] == task]
             draw_runs(panel, of_task.assign(x=of_task["x"] + shifts[task]), look)
         _set_shares(panel, zero)
-        panel.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+        panel.xaxis.set_major_locator(FixedLocator(lengths))
 
     final = rows[rows["networks"] != UNTRAINED]
     handles = [*_handles(rows, looks, lines=False), *learnt_handles(final["learnt"])]
@@ -96,8 +98,9 @@ def draw_profiles(
     Returns
     -------
     Figure
-        Models are rows, cuts columns. Marks on lines are medians over networks: before training, and at
-        the end of it over those that learnt a task. Outlines are the expectation for a random function.
+        Models are rows, cuts columns. Dashes are networks before training, with their median as a line;
+        marks on lines are the medians over those that learnt a task. Outlines are the expectation for a
+        random function.
         A note alone where nothing was counted.
     """
     if profile.empty:
@@ -135,7 +138,7 @@ def draw_profiles(
 def _draw(
     rows: pd.DataFrame,
     draw: Callable[[Axes, pd.DataFrame], None],
-    handles: list[Line2D],
+    handles: list[Artist],
     labels: tuple[str, str],
     width_inches: float,
 ) -> Figure:
@@ -174,14 +177,16 @@ def _draw_before(panel: Axes, rows: pd.DataFrame, middle: pd.Series) -> None:
     panel.plot(middle.index, middle, linewidth=1.0, **pen)
 
 
-def _handles(rows: pd.DataFrame, looks: dict[str, Look], lines: bool) -> list[Line2D]:
+def _handles(rows: pd.DataFrame, looks: dict[str, Look], lines: bool) -> list[Artist]:
     """Return the legend of tasks, of networks before training, and of a random function."""
-    handles = task_handles(looks, lines)
+    handles: list[Artist] = [*task_handles(looks, lines)]
     if (rows["networks"] == UNTRAINED).any():
         pen = {"color": _BEFORE.colour, "marker": _BEFORE.marker, "linewidth": 1.0}
         handles.append(Line2D([], [], label="before training", **pen))
-    pen = {"color": INK, "linewidth": 0.8, "linestyle": "-" if lines else ":"}
-    return [*handles, Line2D([], [], label="random function, expected", **pen)]
+    expected = {"label": "random function, expected"}
+    if lines:
+        return [*handles, Patch(fill=False, edgecolor=INK, linewidth=0.6, **expected)]
+    return [*handles, Line2D([], [], color=INK, linewidth=0.8, linestyle=":", **expected)]
 
 
 def _set_shares(panel: Axes, zero: float) -> None:
