@@ -190,7 +190,7 @@ def evaluate(jobs, results, device):
     store = read_store(path, EVALUATION)
     accuracies = [
         f"{split} accuracy {float(store[f'{split}_sequence_accuracy'].mean()):.2f}"
-        for split in ("validation", "extrapolation")
+        for split in ("validation", "longer")
     ]
     return {**record, "result": "; ".join([record["result"], *accuracies])}
 

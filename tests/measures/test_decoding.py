@@ -66,7 +66,9 @@ def test_a_wrong_answer_is_the_premise_of_all_that_follow():
     assert forced.token_accuracy.tolist() == pytest.approx([1, one_wrong, 1])
     assert forced.sequence_accuracy.tolist() == [1, 0, 1]
     decoded = decode(*sets)
-    assert [part.tolist() for part in decoded] == [[1, 0, 1], [1, 0, 1]]
+    assert decoded.token_accuracy.tolist() == decoded.sequence_accuracy.tolist() == [1, 0, 1]
+    by_position = decoded.position_accuracy
+    assert (by_position == torch.tensor([[1.0], [0.0], [1.0]])).all()
 
 
 @pytest.mark.parametrize(
@@ -101,11 +103,11 @@ def test_it_is_plain_decoding(name, shortest, monkeypatch):
     n_wrong = len(range(0, n_sequences, 4))
     n_labels = lengths[SETS].sum(axis=1)
     found = decode(model, model.views(flat), tokens, right, rows)
-    np.testing.assert_allclose(found[0], 1 - n_wrong / n_labels)
-    np.testing.assert_allclose(found[1], 1 - n_wrong / n_sequences)
+    np.testing.assert_allclose(found.token_accuracy, 1 - n_wrong / n_labels)
+    np.testing.assert_allclose(found.sequence_accuracy, 1 - n_wrong / n_sequences)
     # With the right answers before it, a model answers otherwise: the test can tell the two apart.
     forced = score(model, model.views(flat), tokens, right, rows)
-    assert (forced.sequence_accuracy < found[1]).all()
+    assert (forced.sequence_accuracy < found.sequence_accuracy).all()
 
 
 def decode_plainly(model, parameters, symbols):
@@ -126,12 +128,11 @@ def test_what_stands_beyond_the_end_and_the_given_answers_are_not_read():
     other = tokens.clone()
     after_separator = (tokens == SEPARATOR).cumsum(-1).bool() & (tokens != SEPARATOR)
     other[after_separator] = (other[after_separator] + 1) % 3
-    for found, wanted in zip(
-        decode(model, parameters, other, labels, SETS),
-        decode(model, parameters, tokens, labels, SETS),
-        strict=True,
-    ):
-        assert torch.equal(found, wanted)
+    found, wanted = (
+        vars(decode(model, parameters, read, labels, SETS)) for read in (other, tokens)
+    )
+    for name, values in wanted.items():
+        assert torch.equal(found[name], values), name
 
 
 def test_an_output_that_is_no_number_has_no_accuracy():
@@ -147,5 +148,7 @@ def test_an_output_that_is_no_number_has_no_accuracy():
     model.forward = broken
     tokens, labels = chain(*sequences(10))
     found = decode(model, first_answer, tokens, labels, SETS)
-    assert [part.isnan().tolist() for part in found] == 2 * [[False, True, False]]
+    accuracies = found.token_accuracy, found.sequence_accuracy
+    assert [part.isnan().tolist() for part in accuracies] == 2 * [[False, True, False]]
+    assert found.position_accuracy[1].isnan().all()
     assert (labels == NO_LABEL).any()

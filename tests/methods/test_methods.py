@@ -280,6 +280,8 @@ IDLE = {
     "training.schedule.final_factor": "there is no decay",
     "fit.bootstrap_replicates": "there are no fits of demand to check",
     "evaluation.test_examples": "no task extrapolates",
+    "evaluation.test_lengths": "no task extrapolates",
+    "evaluation.horizon": "no task extrapolates, or nothing is asked of demand",
 }
 """Options that some studies do not read, and whose change need not show there."""
 

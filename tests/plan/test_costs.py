@@ -71,11 +71,15 @@ def test_stretches_cost_their_own_steps():
 def test_an_evaluation_costs_what_its_rows_do():
     study = load_study(tiny())
     pairs = tuple((seed, 0.01) for seed in BLOCK.seeds)
-    both = evaluation_cost(study, EvaluationWork(BLOCK, 0, pairs, 2, (0,), ()), "cpu")
-    one = evaluation_cost(study, EvaluationWork(BLOCK, 1, pairs, 1, (0,), (0,)), "cpu")
+    both = evaluation_cost(study, EvaluationWork(BLOCK, 0, pairs, (0, 8), (0,), ()), "cpu")
+    one = evaluation_cost(study, EvaluationWork(BLOCK, 1, pairs[:1], (0, 8), (0,), (0,)), "cpu")
+    longer = evaluation_cost(study, EvaluationWork(BLOCK, 1, pairs, (8, 40), (0,), (0,)), "cpu")
     forward = 3 * size_of(study, 4).forward_flops + 50 * size_of(study, 8).forward_flops
     assert both.flops == pytest.approx(2 * forward / 8)
     assert one.flops == pytest.approx(both.flops / 2)
+    alone = 50 * (size_of(study, 8).forward_flops + size_of(study, 40).forward_flops)
+    assert longer.flops == pytest.approx(2 * alone / 8)
+    assert longer.memory_bytes > both.memory_bytes
 
 
 def test_a_plan_says_when_evaluations_take_more_than_the_steps_between_them(tmp_path):

@@ -45,7 +45,15 @@ TITLE = "</script> Demand of *three* models_ for |data|, `x`_, a\\\\b :sub:`2` .
 FULL = tiny(title=TITLE, **{"training.max_steps": 1000, "training.patience": 7})
 FIGURES = {
     "demand": (
-        *("demand", "exponents", "accuracy", "learning_curves", "extrapolation", "outcomes"),
+        *(
+            "demand",
+            "exponents",
+            "accuracy",
+            "learning_curves",
+            "extrapolation",
+            "positions",
+            "outcomes",
+        ),
         "sharing",
     ),
     "functions": ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),

@@ -8,27 +8,39 @@ from support.parts import PAIRS, SPECIFICATION, name_of, rule_that_ends, whole_o
 from nstar.errors import ArtifactError
 from nstar.store.archive import write_store
 from nstar.store.evaluations import read_ends, read_evaluations
-from nstar.store.schemas import EVALUATION
+from nstar.store.schemas import EVALUATION, OWN_SETS
 from nstar.store.view import view
+
+
+def write_longer(path, rows, lengths):
+    """Write a part of an evaluation at some lengths whose accuracies are length and step of its rows."""
+    steps = np.array([step for _, step in rows], dtype=float)
+    accuracy = np.add.outer(steps, 100.0 * np.array(lengths))
+    by_state = np.repeat(accuracy[:, :, None], max(lengths), axis=2)
+    dataset = xr.Dataset(
+        {
+            "step": ("replicate", steps.astype(int)),
+            "tested_length": ("tested", lengths),
+            "n_longer": ("tested", [5] * len(lengths)),
+            "longer_token_accuracy": (("replicate", "tested"), accuracy),
+            "longer_state_accuracy": (("replicate", "tested", "state"), by_state),
+        },
+        coords={
+            "seed": ("replicate", [pair[0] for pair, _ in rows]),
+            "learning_rate": ("replicate", [pair[1] for pair, _ in rows]),
+        },
+    )
+    summary = {"rows": [[*pair, step] for pair, step in rows], "tests": list(lengths)}
+    write_store(path, dataset, EVALUATION, SPECIFICATION, {"device": "cpu"}, summary)
+    return path
 
 
 def write_evaluation(path, rows, n_moments):
     """Write a part of an evaluation whose measures are the steps of its rows."""
     steps = np.array([step for _, step in rows])
-    variables = {
-        name: variable
-        for name, variable in EVALUATION.variables.items()
-        if name not in ("seed", "learning_rate", "step")
-    }
     dataset = xr.Dataset(
         {
-            **{
-                name: (
-                    variable.dimensions,
-                    np.float64(steps if len(variable.dimensions) == 1 else steps[:, None]),
-                )
-                for name, variable in variables.items()
-            },
+            "validation_loss": ("replicate", np.float64(steps)),
             "step": ("replicate", steps),
             "measured_step": (
                 ("replicate", "moment"),
@@ -41,7 +53,7 @@ def write_evaluation(path, rows, n_moments):
             "learning_rate": ("replicate", [pair[1] for pair, _ in rows]),
         },
     )
-    summary = {"rows": [[*pair, step] for pair, step in rows]}
+    summary = {"rows": [[*pair, step] for pair, step in rows], "tests": [OWN_SETS]}
     write_store(path, dataset, EVALUATION, SPECIFICATION, {"device": "cpu"}, summary)
     return path
 
@@ -60,6 +72,28 @@ def test_the_evaluation_of_each_end_is_found_among_the_parts(tmp_path):
     np.testing.assert_array_equal(
         found["blowup"], [[40, np.nan, 41], [40, 41, 42], [40, np.nan, 41]]
     )
-    assert read_ends(paths)[:2] == [[0, 0.2, 40], [0, 0.1, 20]]
+    assert read_ends(paths)[:2] == [[0, 0.2, 40, OWN_SETS], [0, 0.1, 20, OWN_SETS]]
     with pytest.raises(ArtifactError, match=r"evaluates seed 0, learning rate 0\.1 at step 40"):
         read_evaluations(paths[:1], cut)
+
+
+def test_the_tests_of_each_length_are_found_among_the_parts(tmp_path):
+    """A part may lack lengths, runs, or what is measured on the own sets."""
+    cut = view(whole_of(tmp_path), rule_that_ends(40))
+    ends = [(pair, 40) for pair in PAIRS]
+    paths = [
+        write_longer(name_of(tmp_path, 0), ends[:2], [8, 4]),
+        write_evaluation(name_of(tmp_path, 1), ends, 2),
+        write_longer(name_of(tmp_path, 2), ends, [6]),
+        write_longer(name_of(tmp_path, 3), [ends[2], (PAIRS[0], 30)], [4, 8]),
+    ]
+    found = read_evaluations(paths, cut, [4, 6, 8])
+    assert found["validation_loss"].values.tolist() == [40, 40, 40]
+    assert found["tested_length"].values.tolist() == [4, 6, 8]
+    assert found["longer_token_accuracy"].values.tolist() == [[440, 640, 840]] * 3
+    by_state = found["longer_state_accuracy"].values
+    assert by_state.shape == (3, 3, 8)
+    assert (~np.isnan(by_state)).sum(-1).tolist() == [[4, 6, 8]] * 3
+    assert "tested_length" not in read_evaluations(paths, cut)
+    with pytest.raises(ArtifactError, match=r"seed 0, learning rate 0\.1 at step 40 at length 12"):
+        read_evaluations(paths, cut, [4, 12])

@@ -13,9 +13,6 @@ ACCURACIES = [
     "best_validation_sequence_accuracy",
     "validation_token_accuracy",
     "validation_sequence_accuracy",
-    "extrapolation_token_accuracy",
-    "extrapolation_sequence_accuracy",
-    "extrapolation_above_chance",
 ]
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
@@ -128,7 +125,39 @@ def make_sharing(thresholds):
 def make_extrapolation(sharing):
     """Return the accuracy of the joint curves at twice the length: 0.8, from 0.6 to 0.9."""
     keys = ["model", "task", "supervision", "length_distribution", "n_states", "length"]
-    return sharing[keys].drop_duplicates().assign(median=0.8, least=0.6, most=0.9)
+    curves = sharing[keys].drop_duplicates()
+    curves = curves.assign(test_length=2 * curves["length"], reading="symbols")
+    return curves.assign(median=0.8, least=0.6, most=0.9)
+
+
+def make_longer(cells):
+    """Return tests of every replicate at twice the length, above chance as its best accuracy."""
+    accuracy = cells["best_validation_sequence_accuracy"]
+    return cells.assign(
+        role="demand",
+        n_steps=100,
+        validation_loss=cells["best_validation_loss"],
+        validation_sequence_accuracy=accuracy,
+        test_length=2 * cells["length"],
+        reading="symbols",
+        above_chance=accuracy,
+        token_accuracy=accuracy,
+        sequence_accuracy=accuracy,
+    )
+
+
+def make_positions(longer):
+    """Return accuracies that fall from 1 at the length of training on."""
+    keys = ["model", "task", "supervision", "length_distribution", "n_states", "length", "reading"]
+    curves = (
+        longer[[*keys, "test_length"]].drop_duplicates().rename(columns={"test_length": "longest"})
+    )
+    positions = curves.loc[curves.index.repeat(curves["longest"])].reset_index(drop=True)
+    positions["position"] = positions.groupby(keys).cumcount() + 1
+    median = (positions["length"] / positions["position"]).clip(upper=1)
+    chance = 1 / positions["n_states"]
+    spread = {"median": median, "least": median / 2, "most": median**0.5}
+    return positions.assign(over="position", role="demand", budget=64, chance=chance, **spread)
 
 
 def make_learning(cells):
@@ -161,7 +190,7 @@ def trap_cells():
     cells = make_cells()
     cells = cells[(cells["length"] < 16) | (cells["budget"] < 128)].reset_index(drop=True)
     cells.loc[::7, "diverged"] = True
-    cells.loc[cells["diverged"], ["outcome", *ACCURACIES]] = ["not_fitted", *[np.nan] * 7]
+    cells.loc[cells["diverged"], ["outcome", *ACCURACIES]] = ["not_fitted", *[np.nan] * 4]
     cells.loc[(cells["seed"] == 2) & (cells["model"] == "lstm"), ACCURACIES] = np.nan
     return cells
 
@@ -197,6 +226,8 @@ def make():
         demand=make_demand,
         sharing=make_sharing,
         extrapolation=make_extrapolation,
+        longer=make_longer,
+        positions=make_positions,
         learning=make_learning,
         accuracies=ACCURACIES,
     )

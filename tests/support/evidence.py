@@ -54,7 +54,10 @@ def make(plan, run, made_on=None):
         write_header_only(
             plan.stores.evaluation(work.block, work.part),
             {"stage": "evaluation"},
-            summary={"rows": [[*pair, step] for pair, step in steps.items()]},
+            summary={
+                "rows": [[*pair, step] for pair, step in steps.items()],
+                "tests": list(work.tests),
+            },
         )
     for piece in plan.missing_data:
         write_header_only(plan.stores.piece(piece), {"stage": "data"})

@@ -31,11 +31,11 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     cells = read_table(run / "results/tables/cells.parquet", "cells")
     strata = set(zip(cells["supervision"], cells["length_distribution"], strict=True))
     assert strata == {(asked, mix) for asked in SUPERVISIONS for mix in LENGTH_DISTRIBUTIONS}
-    assert cells["extrapolation_above_chance"].notna().all()
+    assert read_table(run / "results/tables/longer.csv", "longer")["above_chance"].notna().all()
     assert len(read_table(run / "results/tables/sharing.csv", "sharing")) == 2 * 3 * 3 * 2
     drawn = {path.stem for path in (run / "results/figures").glob("*.svg")}
     assert {"sharing", "demand", "demand_outcome_uniform"} <= drawn
-    assert len(drawn) == 1 + 6 * 9
+    assert len(drawn) == 1 + 7 * 9
     assert ">Comparisons<" in (run / "results/findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr

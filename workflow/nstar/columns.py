@@ -43,3 +43,22 @@ SEED = Column(
     "seed of data, initialisation and order of the examples; with `replicates.streams` the number of "
     "the combination of them, from 0, the last stream fastest (see `data_seed` of `cells`)",
 )
+
+SYMBOLS, TEACHER_FORCED, DECODED = "symbols", "teacher_forced", "decoded"
+"""What networks read that are tested: symbols alone, or in a chain of thought the true states before, or
+the states that they said themselves."""
+
+READING = Column(
+    "str",
+    "1",
+    "what the network read: `symbols` alone; in a chain of thought also the states before, the true ones "
+    "(`teacher_forced`) or its own answers (`decoded`)",
+)
+TEST_LENGTH = Column("int64", "symbols", "length of the sequences of the test, beyond `length`")
+
+ROLE = Column(
+    "str",
+    "1",
+    "why the network was trained: `demand`, a network of `cells`, trained until the rule of success, or "
+    "patience, ended its run; there is no other role yet",
+)

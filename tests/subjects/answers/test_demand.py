@@ -64,7 +64,6 @@ def cells_of(answers):
     cells = answers.reindex(columns=list(CELLS)).assign(
         outcome="not_fitted", diverged=False, n_states=40, n_steps=20, best_validation_loss=3.0
     )
-    cells["extrapolation_length"] = cells["length"]
     texts = [name for name, column in CELLS.items() if column.dtype == "str"]
     cells[texts] = cells[texts].astype("object").fillna("")
     rest = [name for name, column in CELLS.items() if column.dtype in ("int64", "float64")]

@@ -5,7 +5,7 @@ import numpy as np
 from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
 from nstar.subjects.demand.figures.learning import draw_accuracy
 from nstar.subjects.demand.figures.outcomes import draw_outcomes
-from nstar.subjects.demand.selection import chosen_replicates
+from nstar.subjects.demand.longer import chosen_networks
 
 
 def test_accuracy_is_the_median_over_seeds_of_the_best_learning_rate(make):
@@ -44,10 +44,10 @@ def test_extrapolation_is_never_chosen_by_itself(make, shown):
     cells = make.cells(["lstm"], ["parity"], [8], [64, 128], seeds=[1])
     best = cells["learning_rate"].eq(0.001)
     cells["best_validation_sequence_accuracy"] = np.where(best, 0.9, 0.8)
-    cells["extrapolation_above_chance"] = np.where(best, 0.1, 1.0)
+    longer = make.longer(cells).assign(above_chance=np.where(best, 0.1, 1.0))
 
-    (row,) = chosen_replicates(cells).itertuples()
-    (panel,) = draw_extrapolation(cells, 7.0).axes
+    (row,) = chosen_networks(longer).itertuples()
+    (panel,) = draw_extrapolation(longer, ["2x"], 7.0).axes
 
     assert (row.budget, row.learning_rate) == (128, 0.001)
     assert [0.1] in [list(line.get_ydata()) for line in shown.lines(panel, "o")]
@@ -57,13 +57,13 @@ def test_equal_accuracies_are_told_apart_by_loss_and_then_by_learning_rate(make)
     cells = make.cells(["lstm"], ["parity"], [8], [128], seeds=[1], rates=[0.1, 0.01, 0.001])
     cells["best_validation_loss"] = [0.1, 0.2, 0.1]
 
-    assert chosen_replicates(cells)["learning_rate"].tolist() == [0.001]
+    assert chosen_networks(make.longer(cells))["learning_rate"].tolist() == [0.001]
 
 
 def test_extrapolation_below_chance_stays_in_the_panel(make):
-    cells = make.cells().assign(extrapolation_above_chance=-0.9)
+    longer = make.longer(make.cells()).assign(above_chance=-0.9)
 
-    low, high = draw_extrapolation(cells, 7.0).axes[0].get_ylim()
+    low, high = draw_extrapolation(longer, ["2x"], 7.0).axes[0].get_ylim()
 
     assert low < -0.9 and high > 1
 

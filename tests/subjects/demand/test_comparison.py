@@ -11,6 +11,7 @@ from nstar.subjects.demand.comparison import compare_curves, ratio_rows, step_ro
 from nstar.subjects.demand.demands import any_demands, demands_by_other_rule, half_demands
 from nstar.subjects.demand.sharing import sharing_rows
 from nstar.tables import CELLS, read_table, write_table
+from nstar.tables.cells import LONGER
 from nstar.tables.selection import CURVE_PLACE
 
 NAN, INF = np.nan, np.inf
@@ -233,7 +234,7 @@ def test_the_other_rule_judges_the_same_runs_anew():
 
 def test_tables_of_a_study(tmp_path):
     (tmp_path / "tables").mkdir()
-    cells, thresholds, demand = [], [], []
+    cells, thresholds, demand, longer = [], [], [], []
     for key, (n_star, lower, upper) in DEMANDS.items():
         ends = {"lower": lower, "upper": upper, "censoring": "interval"}
         thresholds.append(
@@ -248,14 +249,22 @@ def test_tables_of_a_study(tmp_path):
                 | {"learnt_at": 100 if learnt else pd.NA}
                 | {"strict_outcome": "undecided" if learnt and n_star == 64 else "not_generalised"}
                 | {"best_validation_sequence_accuracy": 1 - rate}
-                | {"extrapolation_above_chance": 0.5 + 0.25 * seed if rate == 0.1 else 0.0}
             )
+            for times, reading in itertools.product((2, 4), ("teacher_forced", "decoded")):
+                right = 0.5 + 0.25 * seed if rate == 0.1 else 0.0
+                test = {"test_length": times * dict(zip(CURVE_PLACE, key, strict=True))["length"]}
+                longer.append(
+                    blank(LONGER, key, budget=budget, seed=seed, learning_rate=rate, **test)
+                    | {"outcome": cells[-1]["outcome"], "validation_sequence_accuracy": 1 - rate}
+                    | {"role": "demand", "reading": reading}
+                    | {"above_chance": right / times if reading == "decoded" else right}
+                )
     lengths = [
         dict(zip(LENGTHS, ("parity", "uniform", 3, seed, 64, n, 32, 1000), strict=True))
         for seed, n in itertools.product((0, 1), (2, 3))
     ]
     made = {"cells.parquet": cells, "thresholds.csv": thresholds, "demand.csv": demand}
-    made |= {"lengths.csv": lengths}
+    made |= {"lengths.csv": lengths, "longer.csv": longer}
     for name, rows in made.items():
         write_table(tmp_path / "tables" / name, name.partition(".")[0], pd.DataFrame(rows))
     compare_curves(JOB | {"training": TRAINING}, tmp_path)
@@ -275,7 +284,13 @@ def test_tables_of_a_study(tmp_path):
     assert tables["ratios"]["ratio"].tolist() == [64 / 40] * 2
     assert len(tables["steps"]) == 4 * len(DEMANDS)
     shown = ["budget", "n_seeds", "n_learnt", "median", "least", "most"]
-    assert tables["extrapolation"][shown].to_numpy().tolist() == [[64, 2, 1, 0.625, 0.5, 0.75]] * 3
+    tested = tables["extrapolation"]
+    times = tested["test_length"] / tested["length"]
+    for (reading, factor), rows in tested.groupby(["reading", times]):
+        part = 1 / factor if reading == "decoded" else 1
+        wanted = [64, 2, 1, *(part * right for right in (0.625, 0.5, 0.75))]
+        assert rows[shown].to_numpy().tolist() == [wanted] * 3
+    assert len(tested) == 4 * 3
     shown = ["budget", "n_replicates", "n_learnt", "n_not_fitted", "n_diverged"]
     assert (
         tables["composition"][shown].to_numpy().tolist() == [[8, 4, 0, 4, 2], [64, 4, 2, 2, 2]] * 3

@@ -21,6 +21,7 @@ from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
 from nstar.subjects.demand.figures.learning import draw_accuracy
 from nstar.subjects.demand.figures.learning_curves import draw_learning_curves
 from nstar.subjects.demand.figures.outcomes import draw_outcomes
+from nstar.subjects.demand.figures.positions import draw_positions
 from nstar.subjects.demand.figures.sharing import draw_sharing
 
 EIGHT = tuple(f"model_with_a_long_name_{i}" for i in range(8))
@@ -75,7 +76,12 @@ DRAWINGS = {
     "learning curves": lambda make, cells, thresholds, exponents, **words: draw_learning_curves(
         cells, *make.learning(cells), 7.0, **words
     ),
-    "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(cells, 7.0),
+    "extrapolation": lambda make, cells, thresholds, exponents: draw_extrapolation(
+        make.longer(cells), ["2x"], 7.0
+    ),
+    "positions": lambda make, cells, thresholds, exponents: draw_positions(
+        make.positions(make.longer(cells)), 0.9, 7.0
+    ),
     "outcomes": lambda make, cells, thresholds, exponents, **words: draw_outcomes(
         cells, 7.0, **words
     ),
@@ -156,6 +162,8 @@ def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
     tables["checks"] = make.checks(tables["exponents"])
     tables["demand"] = make.demand(tables["thresholds"])
     tables["learning_curves"], tables["learning_exponents"] = make.learning(cells)
+    tables["longer"] = make.longer(cells)
+    tables["positions"] = make.positions(tables["longer"])
     shared = {"supervision": "aligned", "length_distribution": "fixed"}
     tables = {name: table.assign(**shared) for name, table in tables.items()}
     monkeypatch.setattr(
@@ -166,6 +174,8 @@ def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
         "figures": {"width_inches": 7.0, "dots_per_inch": 20},
         "sharing": False,
         "drawn": ["accuracy", "learning_curves", "extrapolation"],
+        "tests": ["2x"],
+        "horizon": 0.9,
     }
     families = {model: [model, 8] for model in cells["model"]}
     job |= {"axis": {"name": axis.name, "texts": [], "models": families}}

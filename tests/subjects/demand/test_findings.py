@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from nstar.subjects.axis import BUDGET, DEPTH, STEPS, WIDTH
-from nstar.subjects.demand.columns import LEARNING_EXPONENTS, RATIOS, SHARING
+from nstar.subjects.demand.columns import HORIZONS, LEARNING_EXPONENTS, RATIOS, SHARING
 from nstar.subjects.demand.findings import page as findings
 from nstar.subjects.demand.findings.page import findings_page
+from nstar.tables.cells import LONGER
 
 ASKED = {"supervision": "aligned", "length_distribution": "fixed"}
 REASON = "Only 1 of 3 curves have N* inside their budgets."
@@ -20,15 +21,26 @@ def cell(model="lstm", length=4, budget=64, seed=1, **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length, "budget": budget}
     row |= {"seed": seed, "learning_rate": 0.001, "outcome": "learnt", "diverged": False}
     row |= {"best_validation_sequence_accuracy": 1.0, "best_validation_loss": 0.1}
-    row |= {"extrapolation_above_chance": 0.5, "extrapolation_length": 2 * length}
     row |= {"validation_seen": 0.0}
     return row | ASKED | changes
 
 
-def test_tasks_that_do_not_extrapolate_have_no_part_on_twice_the_length():
-    heading = "<h2>Twice the length</h2>"
-    assert heading in page(cells=[cell()])
-    assert heading not in page(cells=[cell(extrapolation_length=4)])
+def longer_row(model="lstm", length=4, above_chance=0.5, **changes):
+    row = cell(model, length) | {"role": "demand", "n_steps": 100, "reading": "symbols"}
+    row |= {"validation_sequence_accuracy": 1.0, "validation_loss": 0.1}
+    return row | {"above_chance": above_chance, "test_length": 2 * length} | changes
+
+
+def horizon(model="lstm", length=4, value=7.0, censoring="exact", **changes):
+    row = {"model": model, "task": "parity", "length": length, "reading": "symbols"}
+    row |= {"longest": 2 * length, "rule": "median", "horizon": value, "censoring": censoring}
+    return row | ASKED | changes
+
+
+def test_tasks_that_do_not_extrapolate_have_no_part_on_longer_lengths():
+    heading = "<h2>Longer than in training</h2>"
+    assert heading in page(longer=[longer_row()])
+    assert heading not in page()
 
 
 def threshold(model="lstm", length=4, n_star=64.0, lower=32.0, censoring="interval", **changes):
@@ -110,8 +122,11 @@ def page(
     learning=None,
     sharing=None,
     ratios=None,
+    longer=None,
+    horizons=None,
     title="A study",
     axis=BUDGET,
+    **options,
 ):
     """Return the page for the given rows and a plain row where a table is left out."""
     tables = [
@@ -128,10 +143,12 @@ def page(
         pd.DataFrame(rows or [], columns=list(columns))
         for rows, columns in (
             *((learning, LEARNING_EXPONENTS), (sharing, SHARING)),
-            (ratios, RATIOS),
+            *((ratios, RATIOS), (longer, LONGER), (horizons, HORIZONS)),
         )
     ]
-    return findings_page(*tables, without[without["left_out"] != ""], *others, title, axis=axis)
+    return findings_page(
+        *tables, without[without["left_out"] != ""], *others, title, axis=axis, **options
+    )
 
 
 def text(markup):
@@ -371,21 +388,67 @@ def test_a_clean_study_has_no_warnings():
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
-    cells = [
-        cell(budget=32, extrapolation_above_chance=0.9),
-        cell(seed=1, extrapolation_above_chance=0.2),
-        cell(seed=2, extrapolation_above_chance=-0.1, outcome="not_generalised"),
-        cell(seed=3, extrapolation_above_chance=np.nan),
+    rows = [
+        longer_row(budget=32, above_chance=0.9),
+        longer_row(seed=1, above_chance=0.2),
+        longer_row(seed=2, above_chance=-0.1, outcome="not_generalised"),
+        longer_row(seed=3, above_chance=np.nan),
     ]
-    words = section(page(cells=cells), "Twice the length")
+    words = text(page(longer=rows))
 
-    assert words.endswith("lstm 0.05 \u22120.10 0.20 2 1 2")
+    assert "lstm 2n symbols alone 0.05 \u22120.10 0.20 2 1 2" in words
+    assert "those at the largest budget of each curve that was trained" in words
 
 
 def test_a_model_without_any_extrapolation_has_blanks():
-    words = section(page(cells=[cell(extrapolation_above_chance=np.nan)]), "Twice the length")
+    words = text(page(longer=[longer_row(above_chance=np.nan)]))
 
-    assert words.endswith("lstm \u2013 \u2013 \u2013 0 1 1")
+    assert "lstm 2n symbols alone \u2013 \u2013 \u2013 0 1 1" in words
+
+
+def test_networks_that_were_trained_for_it_come_first_whatever_their_budget():
+    rows = [longer_row(budget=64, above_chance=0.2)]
+    rows += [
+        longer_row(budget=32, above_chance=0.8, role="extrapolation", outcome="not_generalised")
+    ]
+    words = text(page(longer=rows))
+
+    assert "lstm 2n symbols alone 0.80 0.80 0.80 1 0 0" in words
+    assert "The networks were trained for this" in words
+    words = text(page(longer=[*rows, longer_row("gru")]))
+    assert "Some curves have networks that were trained for this" in words
+
+
+def test_true_states_and_own_answers_are_told_apart_at_every_test_length():
+    rows = [
+        longer_row(test_length=n, reading=reading, above_chance=value)
+        for n, reading, value in (
+            *((8, "teacher_forced", 0.9), (8, "decoded", 0.4)),
+            *((50, "teacher_forced", 0.3), (50, "decoded", 0.1)),
+        )
+    ]
+    words = text(page(longer=rows, tests=("2x", 50)))
+
+    assert (
+        "lstm 2n true states read 0.90 0.90" in words and "lstm 50 true states read 0.30" in words
+    )
+    assert "lstm 2n own answers read 0.40" in words and "lstm 50 own answers read 0.10" in words
+
+
+def test_a_horizon_that_is_censored_is_no_number():
+    rows = [horizon(), horizon(length=8, value=np.nan, censoring="beyond")]
+    rows += [horizon("gru", value=np.nan, censoring="unknown")]
+    words = section(page(longer=[longer_row()], horizons=rows, horizon=0.8), "Horizon")
+
+    assert "fewer than 80 % of the sequences" in words
+    assert "n = 4 n = 8" in words
+    assert "lstm symbols alone 7 beyond 16" in words and "gru symbols alone ? \u2013" in words
+
+
+def test_positions_that_were_never_trained_are_named():
+    words = text(page(longer=[longer_row()], positions={"learned": ["small", "large"]}))
+    assert "with learnt positions (small, large) meets positions beyond n that were never" in words
+    assert "never trained" not in text(page(longer=[longer_row()], positions={"rotary": ["small"]}))
 
 
 def test_names_are_escaped_and_the_page_needs_no_other_file():
@@ -628,12 +691,11 @@ def test_findings_take_their_words_from_the_axis(axis, sentences):
 
 def test_the_step_takes_the_axis_of_its_job(tmp_path, monkeypatch):
     cells = pd.DataFrame([cell(), cell(seed=2)]).assign(**ASKED)
-    monkeypatch.setattr(
-        findings, "read_tables", lambda results, *names: [cells] + [None] * (len(names) - 1)
-    )
+    monkeypatch.setattr(findings, "read_tables", lambda results, *names: [cells] * len(names))
     monkeypatch.setattr(findings, "findings_page", lambda *tables, axis, **others: axis.name)
     families = {model: [model, 1] for model in cells["model"]}
     for name in ("budget", "depth"):
         job = {"axis": {"name": name, "texts": [], "models": families}, "title": "A study"}
+        job |= {"tests": ["2x"], "horizon": 0.9, "positions": {}}
         findings.write_findings(job, tmp_path)
         assert (tmp_path / "findings.html").read_text() == name

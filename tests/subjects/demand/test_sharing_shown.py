@@ -165,7 +165,7 @@ def test_the_rule_of_the_study_is_drawn_alone(make):
     assert points(figure.axes[0])["filled"] == [(0, 4.0)]
 
 
-def test_a_curve_without_measured_accuracy_is_missing_at_twice_the_length_only(make):
+def test_a_curve_without_measured_accuracy_is_missing_at_a_longer_length_only(make):
     sharing = pd.DataFrame([factor(length=4), factor("unknown")])
     nothing = dict.fromkeys(["median", "least", "most"], np.nan)
 
@@ -190,7 +190,7 @@ def test_tasks_are_rows_and_supervisions_columns_with_a_place_per_joint_curve(ma
     )
 
     titles = [panel.get_title(loc="left") for panel in figure.axes]
-    assert titles == ["outcome", "aligned", "at twice the length", "", "", ""]
+    assert titles == ["outcome", "aligned", "at a longer length", "", "", ""]
     labels = [panel.get_ylabel() for panel in figure.axes[::3]]
     assert labels == [f"{task} (m = 2)\nsharing factor \u03ba" for task in "ab"]
     places = [label.get_text() for label in figure.axes[4].get_xticklabels()]

@@ -45,8 +45,9 @@ def test_it_learns_parity_and_writes_it_by_itself(evaluated):
     assert (evaluated["validation_token_accuracy"] == 1).all()
     assert (evaluated["validation_decoded_sequence_accuracy"] == 1).all()
     assert evaluated["position"].values.tolist() == [5, 6, 7, 8]
-    assert evaluated["extrapolation_position"].values.tolist() == list(range(9, 17))
-    assert evaluated["extrapolation_decoded_sequence_accuracy"].notnull().all()
+    assert evaluated["tested_length"].values.tolist() == [8]
+    assert evaluated["longer_decoded_state_accuracy"].shape == (2, 1, 8)
+    assert evaluated["longer_decoded_sequence_accuracy"].notnull().all()
 
 
 def test_it_is_measured_but_for_what_is_not_defined(evaluated):

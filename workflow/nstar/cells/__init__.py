@@ -6,14 +6,13 @@ from nstar.cells.grid import budgets_of, cells_of, names_in, strata_of, used
 from nstar.cells.pools import batch_size, fitted_size, make_pool, pool_of, share_seen
 from nstar.cells.slices import (
     FIRST_SHARD,
-    TEST_LENGTH_FACTOR,
     Slice,
     held_slice,
     longer_slice,
     slice_of,
     slices_of,
     table_slice,
-    tested_length,
+    tested_lengths,
     training_slices,
 )
 from nstar.cells.specifications import (
@@ -29,7 +28,6 @@ from nstar.cells.specifications import (
 __all__ = [
     "FIRST_SHARD",
     "LONGEST_SEGMENT",
-    "TEST_LENGTH_FACTOR",
     "Block",
     "Cell",
     "Slice",
@@ -55,7 +53,7 @@ __all__ = [
     "strata_of",
     "table_slice",
     "task_options",
-    "tested_length",
+    "tested_lengths",
     "training_slices",
     "training_specification",
     "used",

@@ -9,9 +9,6 @@ from nstar.cells.pools import pool_of
 from nstar.study import Study
 from nstar.tasks import HELD_OUT, LengthDistribution, Pool, Task
 
-TEST_LENGTH_FACTOR = 2
-"""Extrapolation is measured at this multiple of the training length; models are built to reach it."""
-
 FIRST_SHARD = 1024
 """Sequences in the first shard of a training stream; each later shard ends at twice the previous end."""
 
@@ -21,7 +18,7 @@ class Slice:
     """A stretch of the sequences of one pool and seed: one store of data, or a truth table.
 
     `sets` and `whole` make the pool (see `nstar.tasks.Pool`). The splits of `nstar.tasks.HELD_OUT` are
-    what is held out of it, and so is ``longer``, sequences of twice the length; `start` and `stop` are
+    what is held out of it, and so is ``longer``, sequences of a length beyond it; `start` and `stop` are
     positions among that, or in the order of training.
     """
 
@@ -63,13 +60,14 @@ def slices_of(study: Study, cell: Cell, seeds: Iterable[int]) -> Iterator[Slice]
         for split in HELD_OUT:
             yield held_slice(pool, cell.task, seed, split)
         yield from training_slices(pool, cell.task, seed, cell.budget)
-        if pool.task.extrapolates:
-            yield longer_slice(pool, cell.task, seed, study.evaluation.test_examples)
+        for length in tested_lengths(study, cell):
+            yield longer_slice(pool, cell.task, seed, length, study.evaluation.test_examples)
 
 
-def tested_length(task: Task, length: int) -> int:
-    """Return the longest length of which a model sees sequences, after training at a length."""
-    return TEST_LENGTH_FACTOR * length if task.extrapolates else length
+def tested_lengths(study: Study, cell: Cell) -> tuple[int, ...]:
+    """Return the lengths beyond that of a cell at which its networks are tested, ascending."""
+    extrapolates = study.tasks[cell.task].extrapolates
+    return study.evaluation.lengths_beyond(cell.length) if extrapolates else ()
 
 
 def table_slice(task: Task, name: str, seed: int) -> Slice:
@@ -107,11 +105,10 @@ def shard_at(start: int) -> int:
     return (start // FIRST_SHARD).bit_length()
 
 
-def longer_slice(pool: Pool, task: str, seed: int, n_examples: int) -> Slice:
-    """Return sequences of `tested_length` of the longest length of the pool."""
-    longer = tested_length(pool.task, pool.length)
-    n_examples = min(n_examples, pool.task.n_sequences(longer))
-    longer_pool = Pool(pool.task, "fixed", longer, ((n_examples, 0, 0),))
+def longer_slice(pool: Pool, task: str, seed: int, length: int, n_examples: int) -> Slice:
+    """Return sequences of a length beyond those of a pool, or all where there are fewer."""
+    n_examples = min(n_examples, pool.task.n_sequences(length))
+    longer_pool = Pool(pool.task, "fixed", length, ((n_examples, 0, 0),))
     return _slice(longer_pool, task, seed, "longer", 0, 0, n_examples)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nstar.cells import Block, batch_size, pool_of, share_seen, tested_length
+from nstar.cells import Block, batch_size, pool_of, share_seen, tested_lengths
 from nstar.cells.paths import encode
 from nstar.errors import ArtifactError
 from nstar.jobs.judgements import judgement_rows
-from nstar.measures.chance import above_chance
+from nstar.jobs.longer import BY_POSITION, longer_rows
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
 from nstar.plan.stores import Stores
@@ -30,12 +30,11 @@ from nstar.subjects.subject import load
 from nstar.tables import CELLS, PROVENANCE, TABLES, columns_of, write_table
 from nstar.tables.selection import CURVE, REPLICATE
 from nstar.tables.verdicts import verdict_table
-from nstar.tasks import Task
 from nstar.verdicts import MEASURES, OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write the tables cells, provenance and verdicts, those of the subject, and study.zarr.
+    """Write the tables cells, longer, provenance and verdicts, those of the subject, and study.zarr.
 
     Parameters
     ----------
@@ -50,12 +49,13 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     """
     study, tables = Study.model_validate(job["study"]), results / "tables"
     subjects, plan = study.subject.lineage, make_plan(study, results)
-    rows, sources, judged, measured = [], [], [], []
+    rows, longer, sources, judged, measured = [], [], [], [], []
     training = study.training
     for reading in _readings(plan):
         joined, trained, evaluated = _read_block(plan, reading)
         part = _cell_rows(plan.stores, reading.block, trained, evaluated)
         rows.append(part)
+        longer.append(longer_rows(study.tasks[reading.block.cell.task], "demand", part, evaluated))
         sources.extend(_sources(joined))
         judged.append(judgement_rows(part, joined, trained, training.rule, training.snapshot_every))
         measured.append(_measured_rows(study, part, trained, evaluated))
@@ -66,13 +66,15 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     found = pd.concat(judged, ignore_index=True)
     table = verdict_table(found, training.success.measure, training.success.threshold)
     write_table(tables / "verdicts.csv", "verdicts", table)
+    tested = pd.concat(longer, ignore_index=True)
+    write_table(tables / "longer.csv", "longer", tested.drop(columns=BY_POSITION))
     made = {
         name: pd.concat([part[name] for part in measured], ignore_index=True)
         for name in (measured[0] if measured else ())
     }
     for subject in subjects:
         if subject.study_tables:
-            made |= load(subject.study_tables)(study, cells, made)
+            made |= load(subject.study_tables)(study, cells, {**made, "longer": tested})
         for name in subject.collected:
             write_table(tables / f"{name}.csv", name, made[name])
     thresholds = made.get("thresholds") if study.axis is BUDGET else None  # others name families
@@ -97,7 +99,11 @@ def _read_block(plan: Plan, reading: Reading) -> tuple[xr.Dataset, xr.Dataset, x
     joined = read_parts(parts, reading.replicates)
     trained = view(joined, training.rule, training.snapshot_every)
     evaluations = [stores.evaluation(block, part) for part in plan.evaluated[block]]
-    return joined, trained, read_evaluations(evaluations, trained)
+    return (
+        joined,
+        trained,
+        read_evaluations(evaluations, trained, tested_lengths(plan.study, block.cell)),
+    )
 
 
 def _cell_rows(
@@ -121,8 +127,6 @@ def _cell_rows(
         "n_confirmations": trained["n_confirmations"].values,
         "n_parameters": trained.sizes["parameter"],
         "validation_seen": [share_seen(pool, n) if cell.budget == FRESH else 0.0 for n in n_drawn],
-        "extrapolation_length": tested_length(task, cell.length),
-        "extrapolation_above_chance": _beyond(task, cell.length, evaluated),
         "specification": trained.attrs["digest"],
         "store": stores.cell(block),
         "evaluation_store": stores.evaluation(block),
@@ -174,15 +178,6 @@ def _measured_rows(
         if subject.block_rows:
             rows |= load(subject.block_rows)(study, cells, trained, evaluated)
     return rows
-
-
-def _beyond(task: Task, length: int, evaluated: xr.Dataset) -> np.ndarray | float:
-    """Return the accuracy above chance beyond the training length; NaN where it was not measured."""
-    if not task.extrapolates:
-        return np.nan
-    longer = tested_length(task, length)
-    beyond = evaluated["extrapolation_position_accuracy"].values[:, -length:]
-    return above_chance(beyond.mean(axis=1), task.chance(longer - beyond.shape[1] + 1, longer))
 
 
 def _sources(joined: xr.Dataset) -> Iterator[dict[str, Any]]:

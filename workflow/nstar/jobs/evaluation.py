@@ -1,7 +1,8 @@
-"""Evaluate trained blocks: on validation sets and, where tasks extrapolate, at twice the length."""
+"""Evaluate trained blocks: on validation sets and, where tasks extrapolate, at longer lengths."""
 
-from collections.abc import Collection, Mapping
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,22 @@ import numpy as np
 import torch
 import xarray as xr
 
-from nstar.cells import evaluation_specification, held_slice, longer_slice
+from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
-from nstar.measures.accuracy import decode, score
+from nstar.measures.accuracy import Decoded, Score, decode, in_packs, score
 from nstar.measures.answering import measure_answers
-from nstar.models import lengthen
+from nstar.models import StackedModel, lengthen
 from nstar.progress import Progress
-from nstar.seeds import read_seed, streams_of
+from nstar.seeds import Seed, read_seed, streams_of
 from nstar.specification import digest
 from nstar.store.archive import pairs_of, replicate_coordinates, specification_of, write_store
 from nstar.store.evaluations import ends_of, read_ends
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
-from nstar.store.schemas import EVALUATION
+from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
 from nstar.store.view import view
 from nstar.study import FRESH
 from nstar.subjects.registry import SUBJECTS
@@ -32,9 +33,6 @@ from nstar.subjects.subject import load
 from nstar.tasks import Pool
 from nstar.training.device import describe_device, memory_errors_named, prepare_device, reduced
 from nstar.verdicts import MEASURES, Rule
-
-SPLITS = {"validation": "position", "extrapolation": "extrapolation_position"}
-"""What is evaluated on, and the axis of its positions: tokens with a label, counted from 1."""
 
 DECODED = ("decoded_token_accuracy", "decoded_sequence_accuracy")
 """Accuracies of a chain of thought that reads its own answers; of others, those of `MEASURES`."""
@@ -48,8 +46,9 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     job : mapping
         ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
         ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
-        ``trained`` and ``evaluated`` (paths of the parts to read), and ``output``; where the task is a
-        learnt function also ``source_sets``, the sets of the pool that its source learnt from.
+        ``tests`` (lengths, and `nstar.store.schemas.OWN_SETS`), ``trained`` and ``evaluated`` (paths of
+        the parts to read), and ``output``; where the task is a learnt function also ``source_sets``, the
+        sets of the pool that its source learnt from.
     results : Path
     device_name : str
         As in the configuration.
@@ -57,7 +56,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     Notes
     -----
     The ends of runs that train just before are not known when the job is planned, so the job judges by
-    the rule itself, and evaluates the ends that no part has.
+    the rule itself, and evaluates the ends that no part has on all of the tests.
 
     Checkpoints of the parts are removed: that a block is evaluated means that its training has ended
     well, and that the workflow will not take its stores away again.
@@ -67,7 +66,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     for done, fields in enumerate(job["blocks"], start=1):
         pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
-        trained = _without(trained, read_ends(fields["evaluated"]))
+        trained = _without(trained, read_ends(fields["evaluated"]), fields["tests"])
         training = digest(specification_of(trained))
         write_store(
             fields["output"],
@@ -75,7 +74,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
             EVALUATION,
             evaluation_specification(training, job["evaluation"], job["keep_every"]),
             provenance(device=describe_device(device)),
-            summary={"rows": ends_of(trained)},
+            summary={"rows": ends_of(trained), "tests": fields["tests"]},
         )
         for path in fields["trained"]:
             for checkpoint in checkpoints_of(results, path):
@@ -84,10 +83,80 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     progress.finish()
 
 
-def _without(trained: xr.Dataset, evaluated: Collection[list]) -> xr.Dataset:
-    """Return the runs of a view whose ends are not evaluated yet; all where none is left."""
-    new = [end not in evaluated for end in ends_of(trained)]
+def _without(trained: xr.Dataset, evaluated: Collection[list], tests: Sequence[int]) -> xr.Dataset:
+    """Return the runs of a view whose ends lack one of the tests; all where none is left."""
+    new = [any([*end, test] not in evaluated for test in tests) for end in ends_of(trained)]
     return trained.isel(replicate=np.flatnonzero(new)) if any(new) else trained
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """The last weights of the runs of a view, and what they are tested on.
+
+    Attributes
+    ----------
+    trained : xarray.Dataset
+        See `nstar.store.parts.view`.
+    fields : mapping
+        What the job says of the block.
+    results : Path
+    device : torch.device
+    """
+
+    trained: xr.Dataset
+    fields: Mapping[str, Any]
+    results: Path
+    device: torch.device
+
+    @property
+    def task(self) -> str:
+        """The name of their task."""
+        return self.fields["called"]["task"]
+
+    @cached_property
+    def specification(self) -> dict[str, Any]:
+        """What the runs depend on."""
+        return specification_of(self.trained)
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The sequences that they drew from."""
+        return specified_pool(self.specification)
+
+    @cached_property
+    def streams(self) -> list[Seed]:
+        """The seeds of each of them."""
+        return [streams_of(seed) for seed, _ in pairs_of(self.trained)]
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds of their data, each once."""
+        return sorted({seed.data for seed in self.streams})
+
+    @cached_property
+    def model(self) -> StackedModel:
+        """Their architecture, for the trained length."""
+        return model_of(self.specification)
+
+    def sets(self, pieces: Sequence[Slice]) -> tuple:
+        """Return model, parameters, tokens, labels and rows: what measures take; a slice for each seed.
+
+        A model that reads longer sequences is lengthened.
+        """
+        n_tokens = self.pool.task.n_tokens(self.specification["supervision"], pieces[0].length)
+        flat = torch.from_numpy(self.trained["parameters"].values)
+        initialised = [seed.initialisation for seed in self.streams]
+        model, flat = lengthen(self.model, flat, n_tokens, initialised)
+        read = read_sets(
+            self.specification,
+            [[piece] for piece in pieces],
+            self.results,
+            pieces[0].stop,
+            self.device,
+        )
+        rows = torch.tensor([self.seeds.index(seed.data) for seed in self.streams])
+        parameters = model.views(flat.to(self.device))
+        return model, parameters, read.tokens, read.labels, rows.to(self.device)
 
 
 def _evaluate(
@@ -98,75 +167,115 @@ def _evaluate(
     device: torch.device,
 ) -> xr.Dataset:
     """Return what the store of an evaluation holds; see `nstar.store.schemas.EVALUATION`."""
-    specification, called = specification_of(trained), fields["called"]
-    precision, supervision = specification["precision"], specification["supervision"]
+    precision, tests = specification_of(trained)["precision"], fields["tests"]
     device = prepare_device(device.type, precision)
-    pool, model = specified_pool(specification), model_of(specification)
-    streams = [streams_of(seed) for seed, _ in pairs_of(trained)]
-    seeds = sorted({seed.data for seed in streams})
-    rows = np.array([seeds.index(seed.data) for seed in streams])
-    coordinates: dict[str, Any] = dict(replicate_coordinates(trained))
-    variables = {"step": ("replicate", trained["n_steps"].values)}
-    flat = torch.from_numpy(trained["parameters"].values)
-    for split, axis in SPLITS.items():
-        if split == "extrapolation" and not pool.task.extrapolates:
-            continue
-        reading, weights = model, flat
-        if split == "validation":
-            pieces = [held_slice(pool, called["task"], seed, split) for seed in seeds]
-        else:
-            pieces = [
-                longer_slice(pool, called["task"], seed, options["test_examples"]) for seed in seeds
-            ]
-            n_positions = pool.task.n_tokens(supervision, pieces[0].length)
-            reading, weights = lengthen(
-                model, flat, n_positions, [seed.initialisation for seed in streams]
-            )
-        parameters = reading.views(weights.to(device))
-        read = read_sets(
-            specification, [[piece] for piece in pieces], results, pieces[0].stop, device
-        )
-        tokens, labels = read.tokens, read.labels
-        work = f"evaluating {called['model']} of length {specification['length']}"
-        with memory_errors_named(device, work), reduced(precision, device):
-            sets = (reading, parameters, tokens, labels, torch.from_numpy(rows).to(device))
-            result = score(*sets)
-            decoded = (
-                part.cpu().numpy() for part in (result.token_accuracy, result.sequence_accuracy)
-            )
-            if pool.task.is_text:
-                answers = measure_answers(pool.task, supervision, *sets)
-                decoded = answers.pop("token_accuracy"), answers["exact_accuracy"]
-                variables |= {name: ("replicate", values) for name, values in answers.items()}
-            elif supervision == "chain_of_thought":
-                decoded = (part.cpu().numpy() for part in decode(*sets))
-        values = {name: getattr(result, name).cpu().numpy() for name in MEASURES}
-        values |= dict(zip(DECODED, decoded, strict=True))
-        for name, value in values.items():
-            variables[f"{split}_{name}"] = ("replicate", value)
-        for name in ("position_loss", "position_accuracy"):
-            value = getattr(result, name).cpu().numpy()
-            variables[f"{split}_{name}"] = (("replicate", axis), value)
-        n_read = tokens.shape[2]
-        coordinates[axis] = np.arange(n_read - labels.shape[2], n_read) + 1
-    dataset = xr.Dataset(variables, coords=coordinates)
+    networks = _Networks(trained, fields, results, device)
+    steps = {"step": ("replicate", trained["n_steps"].values)}
+    dataset = xr.Dataset(steps, coords=dict(replicate_coordinates(trained)))
+    length = networks.specification["length"]
+    work = f"evaluating {fields['called']['model']} of length {length}"
+    with memory_errors_named(device, work), reduced(precision, device):
+        if OWN_SETS in tests:
+            dataset = dataset.merge(_on_own_sets(networks))
+        if longer := [length for length in tests if length != OWN_SETS]:
+            dataset = dataset.merge(_on_longer(networks, longer, options["test_examples"]))
+    if OWN_SETS in tests:
+        dataset = dataset.merge(_for_subjects(networks, options))
+    return dataset
+
+
+def _on_own_sets(networks: _Networks) -> xr.Dataset:
+    """Return what networks do on the validation sets of their seeds."""
+    pool, supervision = networks.pool, networks.specification["supervision"]
+    pieces = [held_slice(pool, networks.task, seed, "validation") for seed in networks.seeds]
+    sets = networks.sets(pieces)
+    found, variables = score(*sets), {}
+    said = found.token_accuracy, found.sequence_accuracy
+    if pool.task.is_text:
+        answers = measure_answers(pool.task, supervision, *sets)
+        said = answers.pop("token_accuracy"), answers["exact_accuracy"]
+        variables |= {name: ("replicate", values) for name, values in answers.items()}
+    elif supervision == "chain_of_thought":
+        own = decode(*sets)
+        said = own.token_accuracy, own.sequence_accuracy
+    values = {name: _on_host(getattr(found, name)) for name in MEASURES}
+    values |= dict(zip(DECODED, map(_on_host, said), strict=True))
+    for name, value in values.items():
+        variables[f"validation_{name}"] = ("replicate", value)
+    for name in ("position_loss", "position_accuracy"):
+        value = _on_host(getattr(found, name))
+        variables[f"validation_{name}"] = (("replicate", "position"), value)
+    tokens, labels = sets[2:4]
+    n_read = tokens.shape[2]
+    return xr.Dataset(
+        variables, coords={"position": np.arange(n_read - labels.shape[2], n_read) + 1}
+    )
+
+
+def _on_longer(networks: _Networks, lengths: Sequence[int], n_examples: int) -> xr.Dataset:
+    """Return what networks do at lengths beyond that of training; see `nstar.store.schemas.LONGER`."""
+    supervision, task = networks.specification["supervision"], networks.task
+    n_replicates, longest = networks.trained.sizes["replicate"], max(lengths)
+    decoded = supervision == "chain_of_thought"
+    variables: dict[str, Any] = {
+        name: np.full((n_replicates, len(lengths), longest)[: len(variable.dimensions)], np.nan)
+        for name, variable in LONGER.items()
+        if variable.dimensions[0] == "replicate" and (decoded or "decoded" not in name)
+    }
+    n_longer = []
+    for i, length in enumerate(lengths):
+        pieces = [
+            longer_slice(networks.pool, task, seed, length, n_examples) for seed in networks.seeds
+        ]
+        sets = networks.sets(pieces)
+        results: dict[str, Score | Decoded] = {"longer_": in_packs(score, *sets)}
+        if decoded:
+            results["longer_decoded_"] = in_packs(decode, *sets)
+        for prefix, found in results.items():
+            for name, values in vars(found).items():
+                if name.startswith("position_"):  # states are the last ones of the sequence
+                    states = slice(length - values.shape[1], length)
+                    name = name.replace("position", "state")
+                    variables[prefix + name][:, i, states] = _on_host(values)
+                else:
+                    variables[prefix + name][:, i] = _on_host(values)
+        n_longer.append(pieces[0].stop)
+    dimensions = {name: LONGER[name].dimensions for name in variables}
+    return xr.Dataset(
+        {
+            "tested_length": ("tested", np.array(lengths)),
+            "n_longer": ("tested", np.array(n_longer)),
+            **{name: (dimensions[name], values) for name, values in variables.items()},
+        }
+    )
+
+
+def _for_subjects(networks: _Networks, options: Mapping[str, Any]) -> xr.Dataset:
+    """Return what the subject of the study measures on networks, if it does."""
+    measured = xr.Dataset()
+    specification, pool = networks.specification, networks.pool
+    sources = networks.fields.get("source_sets")
     for subject in SUBJECTS:
         if subject.option in options:
             tasks = {
-                seed: task_of_seed(specification["task"], called["task"], seed, results)
-                for seed in seeds
+                seed: task_of_seed(specification["task"], networks.task, seed, networks.results)
+                for seed in networks.seeds
             }
             added = load(subject.measure)(
                 options[subject.option],
-                trained,
+                networks.trained,
                 tasks,
-                model,
+                networks.model,
                 specification,
-                device,
-                partial(_training_set, pool, specification["budget"], fields.get("source_sets")),
+                networks.device,
+                partial(_training_set, pool, specification["budget"], sources),
             )
-            dataset = dataset.merge(added)
-    return dataset
+            measured = measured.merge(added)
+    return measured
+
+
+def _on_host(values: torch.Tensor | np.ndarray) -> np.ndarray:
+    return values.cpu().numpy() if isinstance(values, torch.Tensor) else values
 
 
 def _training_set(

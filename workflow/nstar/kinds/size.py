@@ -19,6 +19,23 @@ CHUNK = 64
 
 FLOAT_BYTES = 4
 
+TESTED_ENTRIES = 2**21
+"""Tokens times width that go through networks together in a test at a longer length."""
+
+
+def tested_at_once(n_tokens: int, width: int) -> tuple[int, int]:
+    """Return how many sequences, of how many replicates, go through networks together in such a test.
+
+    It depends on length and width alone: the memory of a test is bounded, whatever is tested.
+
+    Examples
+    --------
+    >>> tested_at_once(20, 16), tested_at_once(500, 32), tested_at_once(1000, 256)
+    ((512, 12), (131, 1), (16, 1))
+    """
+    n_sequences = min(512, max(16, TESTED_ENTRIES // (n_tokens * width)))
+    return n_sequences, max(1, TESTED_ENTRIES // (n_sequences * n_tokens * width))
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -31,7 +48,7 @@ class Shape:
     n_classes : int
         C, number of labels.
     n_positions : int
-        Longest sequence that the model is built for, that of the extrapolation test.
+        Longest sequence that the model is built for.
     length : int
         T, of the sequences at hand; at most `n_positions`. The loss reads all positions.
     batch_size : int

@@ -1,11 +1,14 @@
 """Loss and accuracy of a pack on labelled sequences, per position and per sequence."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nstar.kinds.size import tested_at_once
 from nstar.models import StackedModel
 from nstar.models.stacked import Parameters
 
@@ -96,7 +99,12 @@ class Tally:
 
 @torch.no_grad()
 def tally(
-    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
+    model: StackedModel,
+    parameters: Parameters,
+    tokens: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    at_once: int | None = None,
 ) -> Tally:
     """Sum up what every replicate of a pack answers on its own set.
 
@@ -110,13 +118,15 @@ def tally(
         Those of the last T' <= T positions, -100 where nothing is asked for; see `compare`.
     rows : Tensor of int64, shape (R,)
         Which of the S sets each replicate is scored on.
+    at_once : int, optional
+        Sequences that go through the model together; see `sequences_at_once`.
 
     Returns
     -------
     Tally
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
-    at_once = sequences_at_once(model, tokens)
+    at_once = at_once or sequences_at_once(model, tokens)
     loss = right = n_labels = 0.0
     of_sequences: list[list[Tensor]] = [[], [], [], []]
     for start in range(0, n_sequences, at_once):
@@ -137,10 +147,15 @@ def tally(
 
 
 def score(
-    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
+    model: StackedModel,
+    parameters: Parameters,
+    tokens: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    at_once: int | None = None,
 ) -> Score:
     """Score every replicate of a pack on its own set; arguments as for `tally`."""
-    sums = tally(model, parameters, tokens, labels, rows)
+    sums = tally(model, parameters, tokens, labels, rows, at_once)
     loss, right, n_labels = sums.position_loss, sums.position_right, sums.position_labels
     known = loss.isfinite().all(1) & sums.has_accuracy  # argmax of NaN is a guess
     unknown = torch.where(known, 0.0, torch.nan)
@@ -153,43 +168,91 @@ def score(
     )
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Accuracies of chains of thought that read their own answers, as those of a `Score`.
+
+    Attributes
+    ----------
+    token_accuracy, sequence_accuracy : Tensor of float64, shape (R,)
+    position_accuracy : Tensor of float64, shape (R, T')
+        NaN, as the others, where an output of a replicate is NaN or infinite.
+    """
+
+    token_accuracy: Tensor
+    sequence_accuracy: Tensor
+    position_accuracy: Tensor
+
+
 @torch.no_grad()
 def decode(
-    model: StackedModel, parameters: Parameters, tokens: Tensor, labels: Tensor, rows: Tensor
-) -> tuple[Tensor, Tensor]:
+    model: StackedModel,
+    parameters: Parameters,
+    tokens: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    at_once: int | None = None,
+) -> Decoded:
     """Score a chain of thought in which every replicate reads its own answers: greedy decoding.
 
     Parameters
     ----------
-    model, parameters, tokens, labels, rows
+    model, parameters, tokens, labels, rows, at_once
         As for `score`. The token after a position with a label is replaced by the answer there,
         if that token has a label itself; a causal model is needed.
-
-    Returns
-    -------
-    token_accuracy, sequence_accuracy : Tensor of float64, shape (R,)
-        As those of a `Score`; NaN where an output is NaN or infinite.
     """
     n_sequences, length = tokens.shape[1:]
-    read_from, at_once = length - labels.shape[2], sequences_at_once(model, tokens)
+    read_from, at_once = length - labels.shape[2], at_once or sequences_at_once(model, tokens)
     right = whole = n_labels = unknown = 0.0
     for start in range(0, n_sequences, at_once):
         part = slice(start, start + at_once)
         read, targets = tokens[rows, part].clone(), labels[rows, part]
         answers = torch.full_like(targets, -1)
+        reader = model.reader(parameters)
         for i in range(targets.shape[-1]):
             at = read_from + i
-            logits = model.forward(parameters, read[..., : at + 1], at)[:, :, 0]  # (R, B, C)
+            logits = reader.read(read[..., at if i else 0 : at + 1])  # (R, B, C)
             answers[..., i] = logits.argmax(-1) if logits.shape[-1] > 1 else logits[..., 0] > 0.5
             unknown = unknown + torch.where(logits.isfinite().all((1, 2)), 0.0, torch.nan)
             if at + 1 < length:
                 goes_on = (targets[..., i] >= 0) & (targets[..., i + 1] >= 0)
                 read[..., at + 1] = torch.where(goes_on, answers[..., i], read[..., at + 1])
         asked, correct = targets >= 0, answers == targets
-        right = right + correct.double().sum((1, 2))
+        right = right + correct.double().sum(1)
         whole = whole + (correct | ~asked).all(-1).double().sum(1)
-        n_labels = n_labels + asked.double().sum((1, 2))
-    return right / n_labels + unknown, whole / n_sequences + unknown
+        n_labels = n_labels + asked.double().sum(1)
+    unknown = torch.as_tensor(unknown)
+    return Decoded(
+        right.sum(1) / n_labels.sum(1) + unknown,
+        whole / n_sequences + unknown,
+        right / n_labels + unknown[:, None],
+    )
+
+
+Result = TypeVar("Result", Score, Decoded)
+
+
+def in_packs(
+    measure: Callable[..., Result],
+    model: StackedModel,
+    parameters: Parameters,
+    tokens: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+) -> Result:
+    """Return what `score` or `decode` say of a pack, measured within bounded memory.
+
+    On a CPU the numbers are those of the whole pack: see `nstar.kinds.size.tested_at_once`.
+    """
+    n_sequences, n_replicates = tested_at_once(tokens.shape[2], model.width)
+    parts = []
+    for start in range(0, len(rows), n_replicates):
+        own = slice(start, start + n_replicates)
+        views = {name: part[own] for name, part in parameters.items()}
+        parts.append(measure(model, views, tokens, labels, rows[own], n_sequences))
+    return type(parts[0])(
+        *(torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0]))
+    )
 
 
 def sequences_at_once(model: StackedModel, tokens: Tensor) -> int:

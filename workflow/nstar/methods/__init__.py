@@ -39,6 +39,11 @@ def write_methods(study: Study) -> str:
         sized=any(cell.budget != FRESH for cell in cells),
         asks_questions=any(task.is_text for task in tasks),
         labels_symbols=any(not task.is_text for task in tasks),
+        lengths_tested=[
+            str(test).replace("x", "n")
+            for test in study.evaluation.test_lengths
+            if any(task.extrapolates for task in tasks)
+        ],
         own_decay=any(model.weight_decay is not None for model in study.models.values()),
         models=kind_tables(study.models),
         tasks=kind_tables(study.tasks),
@@ -90,5 +95,7 @@ def _idle_in_evaluation(study: Study) -> set[str]:
     """Return the options of the evaluation that nothing reads: other subjects, a test set of no task."""
     blocks = {name for name, value in study.evaluation if value is None}
     if not any(task.extrapolates for task in study.tasks.values()):
-        blocks.add("test_examples")
+        blocks |= {"test_examples", "test_lengths", "horizon"}
+    elif not study.axis:
+        blocks.add("horizon")
     return {f"evaluation.{name}" for name in blocks}

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from nstar.cells import Cell, Slice, batch_size, fitted_size, pool_of, tested_length
-from nstar.kinds.size import Shape, Size
+from nstar.cells import Cell, Slice, batch_size, fitted_size, pool_of
+from nstar.kinds.size import Shape, Size, tested_at_once
 from nstar.plan.work import EvaluationWork, Work
+from nstar.store.schemas import OWN_SETS
 from nstar.study import Study
 from nstar.tasks import Supervision, Task
 
@@ -119,28 +120,43 @@ def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> Evaluati
     """Return what the evaluation of the ends of a block takes, without its time."""
     cell, training = work.cell, study.training
     task, batch = study.tasks[cell.task], batch_size(training.batch_size, cell.budget)
-    held_out, n_test = pool_of(study, cell).size("validation"), study.evaluation.test_examples
-    tested = tested_length(task, cell.length)
-    n_forward, n_longer = held_out, n_test
-    if not task.extrapolates:
-        n_forward, n_longer = 2 * held_out, 0  # read twice: at once, and token by token
-    elif cell.supervision == "chain_of_thought":  # decoded too: a pass for every state
-        n_forward, n_longer = held_out * (1 + cell.length), n_test * (1 + tested)
-    n_snapshots = training.max_steps // training.snapshot_every if training.snapshot_every else 0
-    n_forward += (1 + n_snapshots) * study.evaluation.n_measured(cell.length)
-    size, longer = (_size(study, cell, length) for length in (cell.length, tested))
-    flops = (n_forward * size.forward_flops + n_longer * longer.forward_flops) / batch
-    n_read = task.n_tokens(cell.supervision, tested)
-    weights = 4 * size.n_parameters * work.n_rows * (1 + n_snapshots)
-    sets = 16 * len(work.data_seeds) * (held_out + n_test) * n_read
+    size, n = _size(study, cell, cell.length), len(work.replicates)
+    n_snapshots, n_forward = 0, 0
+    if OWN_SETS in work.tests:
+        every = training.snapshot_every
+        n_snapshots = training.max_steps // every if every else 0
+        n_forward = _n_passes(study, cell, cell.length) * pool_of(study, cell).size("validation")
+        n_forward += (1 + n_snapshots) * study.evaluation.n_measured(cell.length)
+    flops, longest, n_longer = n_forward * size.forward_flops, cell.length, 0
+    for longest in filter(None, sorted(work.tests)):
+        n_longer = study.evaluation.test_examples
+        passes = n_longer * _n_passes(study, cell, longest)
+        flops += passes * _size(study, cell, longest).forward_flops
+    n_held = max(pool_of(study, cell).size("validation"), n_longer)
+    sets = 16 * len(work.data_seeds) * n_held * task.n_tokens(cell.supervision, longest)
+    weights = 4 * size.n_parameters * n * (1 + n_snapshots)
     launch = 0.0
     if device_kind(device) == "cpu":
-        launch = HEAP_FACTOR * min(work.n_rows, REPLICATES_AT_ONCE) * size.step_bytes
+        longer = _size(study, cell, longest).forward_bytes
+        n_read, width = task.n_tokens(cell.supervision, longest), study.models[cell.model].width
+        n_sequences, n_replicates = tested_at_once(n_read, width)
+        launch = HEAP_FACTOR * min(n, REPLICATES_AT_ONCE) * size.step_bytes
+        launch = max(launch, HEAP_FACTOR * min(n, n_replicates) * n_sequences * longer / batch)
     return EvaluationCost(
-        flops=work.n_rows * flops,
+        flops=n * flops / batch,
         memory_bytes=int(weights + sets + launch),
-        disk_bytes=2**14 + work.n_rows * 48 * cell.length,
+        disk_bytes=2**14 + n * (48 * cell.length + 24 * longest * len(work.tests)),
     )
+
+
+def _n_passes(study: Study, cell: Cell, length: int) -> int:
+    """Return how often sequences of a length go through a network that is evaluated on them.
+
+    A text is read once more token by token, a chain of thought by a pass for each of its states.
+    """
+    if not study.tasks[cell.task].extrapolates:
+        return 2
+    return 1 + length if cell.supervision == "chain_of_thought" else 1
 
 
 def _size(study: Study, cell: Cell, length: int) -> Size:

@@ -39,7 +39,6 @@ from nstar.plan.costs import (
 from nstar.plan.experience import Experience, TrainingTime, read_experience
 from nstar.plan.missing import Plan
 from nstar.plan.states import network_of
-from nstar.plan.stores import EVALUATION_SPLITS, TRAINING_SPLITS
 from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import canonical_json, digest
 from nstar.study import FRESH
@@ -316,7 +315,7 @@ def _training(
         yield Job(
             rule=_rule_name("train_cells", chosen, job),
             work=job,
-            inputs=(*before, *stores.data(works, TRAINING_SPLITS)),
+            inputs=(*before, *stores.data(works)),
             outputs=tuple(stores.cell(work.block, work.part) for work in works),
             seconds=tuple(float(np.quantile(total, share)) for share in (0.5, 0.95)),
             memory_bytes=BASE_BYTES[device_kind(device)] + together,
@@ -361,7 +360,7 @@ def _evaluation(
         yield Job(
             rule=_rule_name("evaluate_cells", chosen, job),
             work=job,
-            inputs=(*read, *stores.data(works, EVALUATION_SPLITS)),
+            inputs=(*read, *stores.data(works)),
             outputs=tuple(stores.evaluation(work.block, work.part) for work in works),
             seconds=(_seconds(chosen), 3 * _seconds(chosen)),
             memory_bytes=BASE_BYTES[device_kind(device)]
@@ -380,6 +379,7 @@ def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
     return {
         "called": _called(plan, work.cell),
         "replicates": [list(pair) for pair in work.replicates],
+        "tests": list(work.tests),
         "trained": [stores.cell(block, part) for part in work.trained],
         "evaluated": [stores.evaluation(block, part) for part in work.evaluated],
         "output": stores.evaluation(block, work.part),

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nstar.cells import Block, Cell, Slice, cells_of, curves_of, slices_of, value_of
+from nstar.cells import Block, Cell, Slice, cells_of, curves_of, value_of
 from nstar.errors import PathError
 from nstar.plan.states import CellState, evaluations_of, state_of
-from nstar.plan.stores import EVALUATION_SPLITS, TRAINING_SPLITS, Stores
+from nstar.plan.stores import Stores, data_of
 from nstar.plan.work import EvaluationWork, Work
 from nstar.study import Study
 from nstar.study.search import RunCounts, replay
@@ -132,8 +132,8 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     unevaluated: list[EvaluationWork] = []
     for state in states:
         for block in state.blocks:
-            evaluated[block], work = evaluations_of(stores, state, block)
-            unevaluated += [work] if work else []
+            evaluated[block], lacking = evaluations_of(stores, state, block)
+            unevaluated += lacking
     return Plan(
         study=study,
         results=stores.results,
@@ -187,12 +187,11 @@ def _missing_data(
     """Yield the data that blocks to be trained or evaluated read and that are not there, each once."""
     seen: set[Slice] = set()
     paths: set[str] = set()
-    for part, splits in ((works, TRAINING_SPLITS), (evaluations, EVALUATION_SPLITS)):
-        for work in part:
-            for piece in slices_of(stores.study, work.cell, work.data_seeds):
-                if piece.split in splits and piece not in seen:
-                    seen.add(piece)
-                    path = stores.piece(piece)
-                    if path not in paths and not os.path.exists(path):
-                        paths.add(path)
-                        yield piece
+    for work in (*works, *evaluations):
+        for piece in data_of(stores.study, work):
+            if piece not in seen:
+                seen.add(piece)
+                path = stores.piece(piece)
+                if path not in paths and not os.path.exists(path):
+                    paths.add(path)
+                    yield piece

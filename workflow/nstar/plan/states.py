@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from nstar.cells import Block, Cell, product_blocks
+from nstar.cells import Block, Cell, product_blocks, tested_lengths
 from nstar.cells.paths import STORE_SUFFIX, decode
 from nstar.plan.prefixes import Prefix
 from nstar.plan.stores import Stores
 from nstar.plan.work import EvaluationWork, Replicate, Work
-from nstar.seeds import AnySeed, read_seed, seed_text, streams_of
+from nstar.seeds import read_seed, seed_text, streams_of
 from nstar.store.header import read_header
+from nstar.store.schemas import OWN_SETS
 
 
 @dataclass(frozen=True)
@@ -180,30 +181,37 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
 
 def evaluations_of(
     stores: Stores, state: CellState, block: Block
-) -> tuple[tuple[int, ...], EvaluationWork | None]:
+) -> tuple[tuple[int, ...], list[EvaluationWork]]:
     """Return which parts of the evaluation of a block are read, and what is missing of it.
 
-    The ends of runs that are trained first are not known yet, and no part can have them.
+    The ends of runs that are trained first are not known yet, and no part can have them. Replicates
+    that lack the same tests share a new part.
     """
     paths = _parts_there(block, stores.evaluation)
-    part_of: dict[tuple[AnySeed, float, int], int] = {}
+    part_of: dict[tuple, int] = {}
     for part, path in enumerate(paths):
-        for seed, rate, step in read_header(path)["summary"]["rows"]:
-            part_of.setdefault((read_seed(seed), rate, step), part)
-    known = [
-        (*pair, step)
+        summary = read_header(path)["summary"]
+        for (seed, rate, step), test in itertools.product(summary["rows"], summary["tests"]):
+            part_of.setdefault((read_seed(seed), rate, step, test), part)
+    ends = {
+        pair: step
         for reading in state.finished
         if reading.block == block
         for pair, step in zip(reading.replicates, reading.n_steps, strict=True)
+    }
+    tests, read = (OWN_SETS, *tested_lengths(stores.study, block.cell)), set()
+    lacking: dict[tuple[int, ...], list[Replicate]] = {}
+    for pair in state.replicates_of(block):
+        found = {test: part_of.get((*pair, ends.get(pair), test)) for test in tests}
+        read.update(part for part in found.values() if part is not None)
+        if missing := tuple(test for test, part in found.items() if part is None):
+            lacking.setdefault(missing, []).append(pair)
+    there, trained = tuple(range(len(paths))), state.parts_of(block)
+    works = [
+        EvaluationWork(block, part, tuple(pairs), missing, trained, there)
+        for part, (missing, pairs) in enumerate(lacking.items(), start=len(paths))
     ]
-    replicates = state.replicates_of(block)
-    n_rows = len(replicates) - sum(row in part_of for row in known)
-    parts = tuple(sorted({part_of[row] for row in known if row in part_of}))
-    if not n_rows:
-        return parts, None
-    evaluated = tuple(range(len(paths)))
-    trained = state.parts_of(block)
-    return parts, EvaluationWork(block, len(paths), replicates, n_rows, trained, evaluated)
+    return tuple(sorted(read)), works
 
 
 def network_of(stores: Stores, cell: Cell, data_seed: int) -> dict[str, Any]:

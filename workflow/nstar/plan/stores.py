@@ -1,6 +1,6 @@
 """Where each store of a study lies."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from nstar.cells import (
 from nstar.cells.paths import coordinates_of, encode, part_path, store_path
 from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import digest
+from nstar.store.schemas import OWN_SETS
 from nstar.study import FRESH, Study
 from nstar.subjects.registry import SUBJECTS
 from nstar.tasks import HELD_OUT
 
 TRAINING_SPLITS = (*HELD_OUT, "train", "table")
-EVALUATION_SPLITS = ("validation", "longer", "table")
-"""The data that the training and the evaluation of a block read."""
+EVALUATION_SPLITS = ("validation", "table")
+"""The data that training, and evaluation on the own sets, read; tested lengths are read as ``longer``."""
 
 
 class Stores:
@@ -96,22 +97,29 @@ class Stores:
             self._first_parts[stage, block] = first
         return part_path(first, part)
 
-    def data(
-        self, works: Iterable[Work | EvaluationWork], splits: tuple[str, ...]
-    ) -> tuple[str, ...]:
-        """Return the paths of the data that blocks read from some splits, each once."""
-        paths: dict[str, None] = {}
-        for work in works:
-            for piece in slices_of(self.study, work.cell, work.data_seeds):
-                if piece.split in splits:
-                    paths[self.piece(piece)] = None
-        return tuple(paths)
+    def data(self, works: Iterable[Work | EvaluationWork]) -> tuple[str, ...]:
+        """Return the paths of the data that works read, each once."""
+        pieces = (piece for work in works for piece in data_of(self.study, work))
+        return tuple(dict.fromkeys(map(self.piece, pieces)))
 
     def piece(self, piece: Slice) -> str:
         """Return the path of a stretch of sequences."""
         if piece not in self._data:
             self._data[piece] = data_store(self.tasks[piece.task], piece, self.results)
         return self._data[piece]
+
+
+def data_of(study: Study, work: Work | EvaluationWork) -> Iterator[Slice]:
+    """Yield the data that the training, or the evaluation, of a block reads."""
+    for piece in slices_of(study, work.cell, work.data_seeds):
+        if isinstance(work, Work):
+            is_read = piece.split in TRAINING_SPLITS
+        elif piece.split == "longer":
+            is_read = piece.length in work.tests
+        else:
+            is_read = piece.split in EVALUATION_SPLITS and OWN_SETS in work.tests
+        if is_read:
+            yield piece
 
 
 def data_store(task_options: dict[str, Any], piece: Slice, results: Path) -> str:

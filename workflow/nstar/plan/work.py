@@ -127,9 +127,9 @@ class EvaluationWork:
     block : Block
     part : int
     replicates : tuple of tuple
-        Seed and learning rate of those that the study takes; the ends that no part has are evaluated.
-    n_rows : int
-        How many these are.
+        Seed and learning rate of those that lack it.
+    tests : tuple of int
+        Lengths at which they are tested, and `nstar.store.schemas.OWN_SETS`.
     trained, evaluated : tuple of int
         Parts of trained replicates, and of evaluations, that are read.
     """
@@ -137,7 +137,7 @@ class EvaluationWork:
     block: Block
     part: int
     replicates: tuple[Replicate, ...]
-    n_rows: int
+    tests: tuple[int, ...]
     trained: tuple[int, ...]
     evaluated: tuple[int, ...]
 

@@ -10,6 +10,7 @@ from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
 from nstar.study import FRESH, GridEntry, Replicates
+from nstar.study.evaluation import LONGEST_TEST
 from nstar.subjects.registry import subject_of
 from nstar.subjects.subject import load
 from nstar.tasks import HELD_OUT
@@ -67,6 +68,8 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
     if {"grid", "tasks"} <= set(parts):
         yield from _fresh_short_to_long(parts)
         yield from question_mistakes(parts)
+    if {"grid", "tasks", "evaluation"} <= set(parts):
+        yield from _impossible_tests(parts)
     if {"grid", "tasks", "training", "evaluation", "search", "demand"} <= set(parts):
         yield from load(subject_of(parts["evaluation"], parts["demand"]).mistakes)(parts)
     if {"grid", "replicates"} <= set(parts):
@@ -211,6 +214,28 @@ def _fresh_short_to_long(parts: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"grid.{i}.length_distributions: short_to_long with budgets fresh, which never use a "
                 "length up; use uniform"
+            )
+
+
+def _impossible_tests(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield lengths of tests that are beyond no length of training, or too long for any network."""
+    lengths = {
+        length
+        for _, entry, _, task in used(parts, "tasks")
+        if task.extrapolates
+        for length in entry.lengths
+    }
+    for i, test in enumerate(parts["evaluation"].test_lengths if lengths else ()):
+        where, longest = f"evaluation.test_lengths.{i}: {test}", max(lengths)
+        if not isinstance(test, str) and test <= min(lengths):
+            yield (
+                f"{where}: no length of the grid is shorter, and tests are beyond that of training; use "
+                f"more than {min(lengths)}, or leave it out"
+            )
+        elif isinstance(test, str) and int(test[:-1]) * longest > LONGEST_TEST:
+            yield (
+                f"{where}: {int(test[:-1]) * longest} symbols at length {longest}; at most "
+                f"{LONGEST_TEST}, because attention over that length takes 1 GiB per head and sequence"
             )
 
 

@@ -1,7 +1,8 @@
 """The evaluations of the runs that a study reads, from the parts that hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,10 +11,12 @@ from nstar.errors import ArtifactError
 from nstar.seeds import read_seed, seed_text
 from nstar.store.archive import pairs_of, read_store
 from nstar.store.header import read_header
-from nstar.store.schemas import EVALUATION
+from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
 
 
-def read_evaluations(paths: Sequence[Path | str], trained: xr.Dataset) -> xr.Dataset:
+def read_evaluations(
+    paths: Sequence[Path | str], trained: xr.Dataset, lengths: Sequence[int] = ()
+) -> xr.Dataset:
     """Return the evaluation of the last weights of each run of a view, from the parts that hold them.
 
     Parameters
@@ -22,6 +25,8 @@ def read_evaluations(paths: Sequence[Path | str], trained: xr.Dataset) -> xr.Dat
         Parts of the evaluation of the block, in their order.
     trained : xarray.Dataset
         See `nstar.store.view.view`.
+    lengths : sequence of int
+        Lengths beyond that of training whose tests are wanted, beside the own sets.
 
     Raises
     ------
@@ -33,25 +38,76 @@ def read_evaluations(paths: Sequence[Path | str], trained: xr.Dataset) -> xr.Dat
     for number, part in enumerate(parts):
         steps = part["step"].values.tolist()
         for i, (pair, step) in enumerate(zip(pairs_of(part), steps, strict=True)):
-            places.setdefault((*pair, step), (number, i))
-    rows = [places.get(tuple(end)) for end in ends_of(trained)]
-    if None in rows:
-        seed, rate, step = ends_of(trained)[rows.index(None)]
-        raise ArtifactError(
-            f"no part of {paths[0]} evaluates seed {seed_text(seed)}, learning rate {rate} at step "
-            f"{step}; run the workflow, which does"
-        )
-    if "moment" in parts[0].dims:
-        n_moments = max(part.sizes["moment"] for part in parts)
-        parts = [with_moments(part, n_moments) for part in parts]
+            for test in _tests_of(part):
+                places.setdefault((*pair, step, test), (number, i))
+    own, *longer = (_rows_of(places, trained, test, paths[0]) for test in (OWN_SETS, *lengths))
+    n_moments = max(parts[number].sizes.get("moment", 0) for number, _ in own)
+    if n_moments:
+        parts = [with_moments(part, n_moments) if "moment" in part.dims else part for part in parts]
     joined = xr.concat(
-        [parts[number].isel(replicate=[i]) for number, i in rows],
+        [
+            parts[number].drop_dims(_LONGER_AXES, errors="ignore").isel(replicate=[i])
+            for number, i in own
+        ],
         "replicate",
         data_vars="minimal",
         coords="minimal",
         combine_attrs="override",
     )
+    if lengths:
+        joined = joined.assign(_join_longer(parts, longer, lengths))
     return joined.assign_attrs(paths=list(map(str, paths)))
+
+
+_LONGER_AXES = ("tested", "state")
+
+
+def _tests_of(part: xr.Dataset) -> list[int]:
+    """Return what a part of an evaluation tests its runs on: lengths, and the own sets."""
+    own = [OWN_SETS] if "validation_loss" in part else []
+    return own + (part["tested_length"].values.tolist() if "tested_length" in part else [])
+
+
+def _rows_of(
+    places: Mapping[tuple, tuple[int, int]], trained: xr.Dataset, test: int, path: Path | str
+) -> list[tuple[int, int]]:
+    """Return part and row of the test of each run of a view."""
+    found = [places.get((*end, test)) for end in ends_of(trained)]
+    if None in found:
+        seed, rate, step = ends_of(trained)[found.index(None)]
+        where = f" at length {test}" if test else ""
+        raise ArtifactError(
+            f"no part of {path} evaluates seed {seed_text(seed)}, learning rate {rate} at step "
+            f"{step}{where}; run the workflow, which does"
+        )
+    return [place for place in found if place]
+
+
+def _join_longer(
+    parts: Sequence[xr.Dataset],
+    places: Sequence[Sequence[tuple[int, int]]],
+    lengths: Sequence[int],
+) -> dict[str, Any]:
+    """Return the tests at longer lengths, of each length from the part and row of each run."""
+    longest, n_replicates = max(lengths), len(places[0])
+    arrays = [{name: part[name].values for name in LONGER if name in part} for part in parts]
+    joined: dict[str, Any] = {"tested_length": ("tested", np.array(lengths))}
+    n_longer = []
+    for i, (length, rows) in enumerate(zip(lengths, places, strict=True)):
+        for r, (number, row) in enumerate(rows):
+            own = arrays[number]
+            k = own["tested_length"].tolist().index(length)
+            for name in own.keys() - {"tested_length", "n_longer"}:
+                axes = LONGER[name].dimensions
+                if name not in joined:
+                    shape = (n_replicates, len(lengths), longest)[: len(axes)]
+                    joined[name] = axes, np.full(shape, np.nan)
+                value = own[name][row, k]
+                joined[name][1][(r, i, slice(length))[: len(axes)]] = (
+                    value[:length] if value.ndim else value
+                )
+        n_longer.append(own["n_longer"][k])
+    return joined | {"n_longer": ("tested", np.array(n_longer))}
 
 
 def ends_of(trained: xr.Dataset) -> list[list]:
@@ -61,9 +117,14 @@ def ends_of(trained: xr.Dataset) -> list[list]:
 
 
 def read_ends(paths: Sequence[Path | str]) -> list[list]:
-    """Return the same of what parts of an evaluation hold, from their headers."""
-    rows = (row for path in paths for row in read_header(path)["summary"]["rows"])
-    return [[read_seed(seed), *others] for seed, *others in rows]
+    """Return seed, learning rate, step and test of what parts of an evaluation hold, by their headers."""
+    summaries = [read_header(path)["summary"] for path in paths]
+    return [
+        [read_seed(seed), *others, test]
+        for summary in summaries
+        for seed, *others in summary["rows"]
+        for test in summary["tests"]
+    ]
 
 
 def with_moments(measured: xr.Dataset, n_moments: int) -> xr.Dataset:

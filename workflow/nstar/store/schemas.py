@@ -141,18 +141,45 @@ def _scores(split: str, axis: str, words: str) -> dict[str, Variable]:
     }
 
 
+_TESTED, _BY_STATE = ("replicate", "tested"), ("replicate", "tested", "state")
+_OWN_ANSWERS = "after its own answers"
+
+LONGER: Mapping[str, Variable] = {
+    "tested_length": Variable(
+        ("tested",), "length of the sequences, beyond that of training", "symbols"
+    ),
+    "n_longer": Variable(("tested",), "sequences of that length, per seed", "sequences"),
+    "longer_loss": Variable(_TESTED, "mean loss per label", _LOSS),
+    "longer_token_accuracy": Variable(_TESTED, "share of labels right"),
+    "longer_sequence_accuracy": Variable(_TESTED, "share of sequences with every label right"),
+    "longer_state_loss": Variable(_BY_STATE, "mean loss of the label of a state", _LOSS),
+    "longer_state_accuracy": Variable(_BY_STATE, "share of right labels of a state"),
+    "longer_decoded_token_accuracy": Variable(_TESTED, f"share of labels right {_OWN_ANSWERS}"),
+    "longer_decoded_sequence_accuracy": Variable(
+        _TESTED, f"share of sequences all right {_OWN_ANSWERS}"
+    ),
+    "longer_decoded_state_accuracy": Variable(
+        _BY_STATE, f"share of right labels of a state {_OWN_ANSWERS}"
+    ),
+}
+"""What a network does at lengths beyond that of training. The axis ``state`` counts the states of a
+sequence from 1, and is NaN where no label is asked for; ``decoded`` are chains of thought alone."""
+
+OWN_SETS = 0
+"""Stands among tested lengths for the sets of training and for what subjects measure."""
+
 EVALUATION = Schema(
     "evaluation",
-    3,
+    4,
     {
         "seed": _SEED,
         "learning_rate": _LEARNING_RATE,
         "step": Variable(_REPLICATE, "optimiser steps before the weights", "steps"),
-        **_scores("validation", "position", "validation set"),
     },
     optional={
         "streams": _STREAMS,
-        **_scores("extrapolation", "extrapolation_position", "twice the length"),
+        **_scores("validation", "position", "validation set"),
+        **LONGER,
         "answer_accuracy": Variable(_REPLICATE, "share of answers right after greedy decoding"),
         "chain_accuracy": Variable(_REPLICATE, "share of texts with all steps and answer right"),
         "exact_accuracy": Variable(_REPLICATE, "share of texts that are those of the data set"),
@@ -161,3 +188,5 @@ EVALUATION = Schema(
         **{name: variable for subject in SUBJECTS for name, variable in subject.variables.items()},
     },
 )
+"""One part of the evaluation of a block: some ends of runs, each on the same tested lengths, the own
+sets among them or not."""

@@ -8,13 +8,17 @@ from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
 from nstar.subjects.registry import SUBJECTS
-from nstar.tables.cells import CELLS, PROVENANCE, VERDICTS
+from nstar.tables.cells import CELLS, LONGER, PROVENANCE, VERDICTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 EVERY_STUDY = {
     "cells": Table("one row per cell and replicate; also as `cells.parquet`.", CELLS),
+    "longer": Table(
+        "tests at longer lengths than that of training, one row per replicate, length and reading.",
+        LONGER,
+    ),
     "provenance": Table("one row per part of a store of trained replicates.", PROVENANCE),
     "verdicts": Table(
         "one row per cell and rule: those that learnt, judged on a test set that no rule reads.",

@@ -7,10 +7,13 @@ from nstar.columns import (
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
+    READING,
+    ROLE,
     SEED,
     STATES,
     SUPERVISION,
     TASK,
+    TEST_LENGTH,
     Column,
 )
 
@@ -111,36 +114,50 @@ CELLS: Mapping[str, Column] = {
         for name in ("train", "validation", "confirmation", "test")
         for column, meaning in _counts(name).items()
     },
-    "extrapolation_length": Column(
-        "int64", "symbols", "2n, length of the longer sequences; n where there are none"
-    ),
-    "extrapolation_token_accuracy": Column(
-        "float64", "1", "share of labels right at length 2n, all positions"
-    ),
-    "extrapolation_sequence_accuracy": Column(
-        "float64", "1", "share of sequences with every label right at length 2n"
-    ),
     "validation_decoded_sequence_accuracy": Column(
         "float64", "1", "as `validation_sequence_accuracy`, after its own answers (greedy decoding)"
-    ),
-    "extrapolation_decoded_sequence_accuracy": Column(
-        "float64", "1", "as `extrapolation_sequence_accuracy`, after its own answers"
-    ),
-    "extrapolation_above_chance": Column(
-        "float64",
-        "1",
-        "share right of the last n labels of sequences of length 2n, of the states beyond the trained "
-        "length, with chance mapped to 0 and perfection to 1",
     ),
     "specification": Column("str", "1", "digest of the specification of the trained cell"),
     "store": Column("str", "1", "path of the first part of the store of the trained replicate"),
     "evaluation_store": Column(
         "str",
         "1",
-        "path of the first part of the store of its evaluation (`validation_*`, `extrapolation_*`)",
+        "path of the first part of the store of its evaluation (`validation_*`, and table `longer`)",
     ),
 }
 """One row per cell and replicate."""
+
+LONGER: Mapping[str, Column] = {
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
+    "budget": BUDGET,
+    "seed": SEED,
+    "learning_rate": Column("float64", "1", "learning rate"),
+    "role": ROLE,
+    "outcome": Column("str", "1", "how the run ended, as `outcome` of `cells`"),
+    "n_steps": Column("int64", "steps", "optimiser steps before the weights that are tested"),
+    "validation_loss": Column("float64", "nats", "of these weights, at the lengths of training"),
+    "validation_sequence_accuracy": Column(
+        "float64", "1", "of these weights, at the lengths of training"
+    ),
+    "test_length": TEST_LENGTH,
+    "reading": READING,
+    "n_sequences": Column("int64", "sequences", "sequences of the test"),
+    "loss": Column("float64", "nats", "mean loss per label; empty where `decoded`"),
+    "token_accuracy": Column("float64", "1", "share of labels right, of all positions"),
+    "sequence_accuracy": Column("float64", "1", "share of sequences with every label right"),
+    "above_chance": Column(
+        "float64",
+        "1",
+        "share of right labels of the states beyond `length`, with chance mapped to 0 and perfection "
+        "to 1",
+    ),
+}
+"""One row per replicate, test length and reading: tests beyond the length of training."""
 
 PROVENANCE: Mapping[str, Column] = {
     "store": Column("str", "1", "path of the store of trained replicates"),

@@ -7,9 +7,12 @@ from nstar.columns import (
     LENGTH,
     LENGTH_DISTRIBUTION,
     MODEL,
+    READING,
+    ROLE,
     STATES,
     SUPERVISION,
     TASK,
+    TEST_LENGTH,
     Column,
     Table,
 )
@@ -415,6 +418,13 @@ STEPS: Mapping[str, Column] = {
 }
 """One row per curve and smaller budget of steps: N* by the rule `any`, had training ended there."""
 
+_LARGEST = Column(
+    "int64",
+    "sequences",
+    "largest budget of the curve with this role, where this is measured; along other axes the largest "
+    "value",
+)
+
 EXTRAPOLATION: Mapping[str, Column] = {
     "model": MODEL,
     "task": TASK,
@@ -422,19 +432,81 @@ EXTRAPOLATION: Mapping[str, Column] = {
     "length_distribution": LENGTH_DISTRIBUTION,
     "n_states": STATES,
     "length": LENGTH,
-    "budget": Column("int64", "sequences", "largest budget of the curve, where this is measured"),
+    "role": ROLE,
+    "budget": _LARGEST,
+    "test_length": TEST_LENGTH,
+    "reading": READING,
     "n_seeds": Column("int64", "1", "seeds, each at the learning rate that validates best"),
     "n_learnt": Column("int64", "1", "how many of these replicates learnt"),
-    "median": Column(
-        "float64", "1", "median of `extrapolation_above_chance` over the seeds that have one"
-    ),
+    "median": Column("float64", "1", "median of `above_chance` over the seeds that have one"),
     "least": Column("float64", "1", "the least of them"),
     "most": Column("float64", "1", "the greatest of them"),
-    "decoded_median": Column(
-        "float64", "1", "median of `extrapolation_decoded_sequence_accuracy`, likewise"
+    "token_median": Column("float64", "1", "median of `token_accuracy`, likewise"),
+    "sequence_median": Column("float64", "1", "median of `sequence_accuracy`, likewise"),
+}
+"""One row per curve, test length and reading: how well its seeds do beyond the length of training."""
+
+_OVER = Column(
+    "str",
+    "1",
+    "`position`: accuracy of each state of the longest test; `test_length`: that at each test length, "
+    "where only the last state is asked for",
+)
+_LONGEST = Column("int64", "symbols", "longest test length")
+
+HORIZONS: Mapping[str, Column] = {
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
+    "role": ROLE,
+    "budget": _LARGEST,
+    "reading": READING,
+    "over": _OVER,
+    "longest": _LONGEST,
+    "rule": Column(
+        "str",
+        "1",
+        "`seed`; or `median` over the seeds, of an even number the lower one of the middle two",
+    ),
+    "seed": Column("Int64", "1", "seed, empty for the median"),
+    "horizon": Column(
+        "float64",
+        "symbols",
+        "first position, or test length, at which accuracy lies below `evaluation.horizon`; empty if it "
+        "is not known",
+    ),
+    "censoring": Column(
+        "str",
+        "1",
+        "`exact`; `beyond`: no accuracy lies below, and the horizon is beyond `longest`; `unknown`: the "
+        "network has no accuracy",
     ),
 }
-"""One row per curve: how well its seeds do at twice the length."""
+"""One row per curve, reading and seed, and one for their median: how far networks are right."""
+
+POSITIONS: Mapping[str, Column] = {
+    "model": MODEL,
+    "task": TASK,
+    "supervision": SUPERVISION,
+    "length_distribution": LENGTH_DISTRIBUTION,
+    "n_states": STATES,
+    "length": LENGTH,
+    "role": ROLE,
+    "budget": _LARGEST,
+    "reading": READING,
+    "over": _OVER,
+    "longest": _LONGEST,
+    "position": Column("int64", "symbols", "number of the state, from 1; or the test length"),
+    "chance": Column("float64", "1", "accuracy of the best guess that knows the position alone"),
+    "n_seeds": Column("int64", "1", "seeds that have an accuracy"),
+    "median": Column("float64", "1", "median over these of the share of sequences right there"),
+    "least": Column("float64", "1", "the least of them"),
+    "most": Column("float64", "1", "the greatest of them"),
+}
+"""One row per curve, reading and position: accuracy by position in the longest test."""
 
 COMPOSITION: Mapping[str, Column] = {
     "model": MODEL,
@@ -630,8 +702,16 @@ TABLES = {
         STEPS,
     ),
     "extrapolation": Table(
-        "accuracy of every curve at twice the length.",
+        "accuracy of every curve at longer lengths than that of training.",
         EXTRAPOLATION,
+    ),
+    "horizons": Table(
+        "the position from which networks are no longer right.",
+        HORIZONS,
+    ),
+    "positions": Table(
+        "accuracy of every curve by position, in the longest test.",
+        POSITIONS,
     ),
     "composition": Table(
         "how the replicates of every cell ended.",

@@ -13,15 +13,18 @@ from nstar.stats import bracket_ratio, describe_censored, find_ratio, find_thres
 from nstar.subjects.demand.along import judged_along
 from nstar.subjects.demand.columns import RATIOS, STEPS
 from nstar.subjects.demand.demands import Demands, Ends, any_demands, half_demands
-from nstar.subjects.demand.selection import chosen_replicates
+from nstar.subjects.demand.longer import chosen_networks, longer_along
 from nstar.subjects.demand.sharing import tabulate_sharing
-from nstar.tables import TABLES, read_table, write_table
+from nstar.tables import TABLES, read_table, read_tables, write_table
 from nstar.tables.selection import CURVE_PLACE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 from nstar.verdicts import LEARNT, OUTCOMES
 
 STEP_PARTS = (8, 4, 2, 1)
 """The smaller budgets of steps are these parts of the whole."""
+
+TESTED = [*CURVE_PLACE, "role", "budget", "test_length", "reading"]
+"""The columns that name a test of a curve."""
 
 
 def compare_curves(job: Mapping[str, Any], results: Path) -> None:
@@ -46,7 +49,8 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
     training = job["training"]
     curves = list(cells.groupby(CURVE_PLACE, sort=False))
-    chosen = chosen_replicates(cells).groupby(CURVE_PLACE, sort=False)
+    (longer,) = read_tables(results, "longer")
+    chosen = chosen_networks(longer_along(job["axis"], longer)).groupby(TESTED, sort=False)
     made: dict[str, Iterable[dict[str, Any]]] = {
         "sharing": tabulate_sharing(job, cells, thresholds, demands, lengths),
         "ratios": ratio_rows(list(dict.fromkeys(cells["model"])), demands),
@@ -149,17 +153,17 @@ def step_rows(
 
 
 def extrapolation_row(key: tuple, chosen: pd.DataFrame) -> dict[str, Any]:
-    """Return how well the replicates that stand for the seeds of a curve do at twice the length."""
-    values = chosen["extrapolation_above_chance"]
+    """Return how well the replicates that stand for the seeds of a curve do in a test."""
+    values = chosen["above_chance"]
     return {
-        **dict(zip(CURVE_PLACE, key, strict=True)),
-        "budget": chosen["budget"].iloc[0],
+        **dict(zip(TESTED, key, strict=True)),
         "n_seeds": len(chosen),
         "n_learnt": int((chosen["outcome"] == OUTCOMES[LEARNT]).sum()),
         "median": values.median(),
         "least": values.min(),
         "most": values.max(),
-        "decoded_median": chosen["extrapolation_decoded_sequence_accuracy"].median(),
+        "token_median": chosen["token_accuracy"].median(),
+        "sequence_median": chosen["sequence_accuracy"].median(),
     }
 
 

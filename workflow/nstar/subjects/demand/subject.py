@@ -37,7 +37,7 @@ def _figures(study):
     """Return the figures of each stratum.
 
     One run shows all numbers of steps, and is at its best at one of them. Tasks with questions are not
-    tested at twice the length. A subject with an accuracy of its own draws that one.
+    tested at longer lengths. A subject with an accuracy of its own draws that one.
     """
     one_run, judged = study.axis.one_run, bool(study.subject.judge)
     longer = any(task.extrapolates for task in study.tasks.values())
@@ -47,9 +47,19 @@ def _figures(study):
         "accuracy": not one_run and not judged,
         "learning_curves": not one_run,
         "extrapolation": longer,
+        "positions": longer,
         "outcomes": True,
     }
     return tuple(name for name, is_shown in shown.items() if is_shown)
+
+
+def _positions(study):
+    """Return the names of models by how they encode positions, of those that have a choice."""
+    named = {}
+    for name, model in study.models.items():
+        if kind := getattr(model, "positions", None):
+            named.setdefault(kind, []).append(name)
+    return named
 
 
 def _sharing_figure(study):
@@ -70,8 +80,8 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 5, "components": 1, "comparison": 3, "figures": 5, "findings": 6},
-    collected=("thresholds", "lengths", "learning_curves"),
+    recipes={"fit": 5, "components": 1, "comparison": 4, "figures": 6, "findings": 7},
+    collected=("thresholds", "lengths", "learning_curves", "horizons", "positions"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
         Step(
@@ -121,7 +131,7 @@ DEMAND = Subject(
                     "at": "final" if study.subject.judge else study.training.success.at,
                 },
             },
-            reads=("cells", "thresholds", "demand", "lengths"),
+            reads=("cells", "thresholds", "demand", "lengths", "longer"),
             makes=("sharing", "ratios", "steps", "extrapolation", "composition"),
         ),
         Step(
@@ -133,11 +143,14 @@ DEMAND = Subject(
                 "axis": axis_job(study),
                 "figures": study.figures.model_dump(mode="json"),
                 "drawn": _figures(study),
+                "tests": study.evaluation.test_lengths,
+                "horizon": study.evaluation.horizon,
                 "sharing": bool(_sharing_figure(study)),
             },
             reads=(
                 *("cells", "thresholds", "exponents", "checks", "demand"),
                 *("learning_curves", "learning_exponents", "sharing", "extrapolation"),
+                *("longer", "positions"),
             ),
             figures=_figures,
             figures_of_all=_sharing_figure,
@@ -148,12 +161,19 @@ DEMAND = Subject(
             run="nstar.subjects.demand.findings.page:write_findings",
             recipe="findings",
             job=lambda study: (
-                {"axis": axis_job(study), "title": study.title}
+                {
+                    "axis": axis_job(study),
+                    "title": study.title,
+                    "tests": study.evaluation.test_lengths,
+                    "horizon": study.evaluation.horizon,
+                    "positions": _positions(study),
+                }
                 | ({"components": True} if _has_streams(study) else {})
             ),
             reads=(
                 *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
-                *("demand", "learning_exponents", "sharing", "ratios", "variance_components"),
+                *("demand", "learning_exponents", "sharing", "ratios", "longer", "horizons"),
+                "variance_components",
             ),
             page="findings",
         ),

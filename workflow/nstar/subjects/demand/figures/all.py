@@ -18,7 +18,9 @@ from nstar.subjects.demand.figures.extrapolation import draw_extrapolation
 from nstar.subjects.demand.figures.learning import draw_accuracy
 from nstar.subjects.demand.figures.learning_curves import draw_learning_curves
 from nstar.subjects.demand.figures.outcomes import draw_outcomes
+from nstar.subjects.demand.figures.positions import draw_positions
 from nstar.subjects.demand.figures.sharing import draw_sharing
+from nstar.subjects.demand.longer import longer_along
 from nstar.tables import read_tables
 from nstar.tables.selection import STRATUM, stratum_of
 
@@ -39,7 +41,8 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
     ----------
     job : mapping
         ``axis`` (see `nstar.subjects.axis.axis_job`), ``figures`` (options), ``drawn`` (names of the
-        figures of each stratum) and ``sharing`` (whether there is this figure).
+        figures of each stratum), ``sharing`` (whether there is this figure), ``tests`` (of the
+        evaluation, lengths) and ``horizon``.
     results : Path
     """
     width, dots_per_inch = job["figures"]["width_inches"], job["figures"]["dots_per_inch"]
@@ -49,6 +52,7 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
         *("cells", "thresholds", "exponents", "checks", "demand"),
         *("learning_curves", "learning_exponents"),
     )
+    longer, positions = read_tables(results, "longer", "positions")
     for stratum, part in judged_along(job["axis"], cells, results).groupby(STRATUM):
         thresholds, exponents, checks, demand, *learning = (
             stratum_of(table, stratum) for table in others
@@ -64,7 +68,10 @@ def draw_figures(job: Mapping[str, Any], results: Path) -> None:
             trained = cells_along(job["axis"], stratum_of(cells, stratum))  # whatever judges them
             drawn["learning_curves"] = draw_learning_curves(trained, *learning, width, axis=axis)
         if "extrapolation" in job["drawn"]:
-            drawn["extrapolation"] = draw_extrapolation(part, width)
+            tested = longer_along(job["axis"], stratum_of(longer, stratum))
+            drawn["extrapolation"] = draw_extrapolation(tested, job["tests"], width)
+            of_stratum = stratum_of(positions, stratum)
+            drawn["positions"] = draw_positions(of_stratum, job["horizon"], width)
         save_all(drawn, results / "figures", stratum_suffix(*stratum), dots_per_inch)
     if job["sharing"]:
         figure = draw_sharing(*read_tables(results, "sharing", "extrapolation"), width)

@@ -1,4 +1,4 @@
-"""Sharing: how much lengths have in common, and whether that goes with twice the length."""
+"""Sharing: how much lengths have in common, and whether that goes with longer lengths."""
 
 from collections.abc import Iterable
 
@@ -22,6 +22,7 @@ from nstar.report.axes import (
 from nstar.report.marks import censored_handle, draw_bounds
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
 from nstar.subjects.demand.columns import STUDY
+from nstar.subjects.demand.longer import first_tests
 from nstar.tables.selection import CURVE
 from nstar.tasks import LENGTH_DISTRIBUTIONS, SUPERVISIONS
 
@@ -38,14 +39,15 @@ _LABEL_INCHES = 0.9  # label and numbers of the vertical axis
 def draw_sharing(
     sharing: pd.DataFrame, extrapolation: pd.DataFrame, width_inches: float = 7.0
 ) -> Figure:
-    """Draw the sharing factors of a study, and each against accuracy at twice the length.
+    """Draw the sharing factors of a study, and each against accuracy at a longer length.
 
     Parameters
     ----------
     sharing : DataFrame
         One row per joint curve and rule; there may be none.
     extrapolation : DataFrame
-        One row per curve; its order of models is that of the study.
+        One row per curve, test length and reading; the shortest test length is shown, with the true
+        states read in a chain of thought. Its order of models is that of the study.
     width_inches : float, optional
         Width of the figure.
 
@@ -109,7 +111,7 @@ def draw_sharing(
 
 def _join(sharing: pd.DataFrame, extrapolation: pd.DataFrame) -> pd.DataFrame:
     """Return sharing factors with the accuracy of the joint curve, NaN where it was not measured."""
-    accuracy = extrapolation[[*CURVE, "median", "least", "most"]]
+    accuracy = first_tests(extrapolation)[[*CURVE, "median", "least", "most"]]
     return sharing.merge(accuracy, on=CURVE, how="left", validate="one_to_one")
 
 
@@ -227,7 +229,7 @@ def _set_axes(panels: np.ndarray, rows: pd.DataFrame, n_places: int) -> None:
 def _label(
     panels: np.ndarray, asked: list[str], tasks: Iterable[str], places: Iterable[str]
 ) -> None:
-    titles = [*map(_words, asked), "at twice the length"]
+    titles = [*map(_words, asked), "at a longer length"]
     for panel, title in zip(panels[0], titles, strict=True):
         panel.set_title(title, loc="left")
     for panel, task in zip(panels[:, 0], tasks, strict=True):
@@ -235,7 +237,7 @@ def _label(
     labels = list(places)
     for panel in panels[-1, :-1]:
         panel.set_xticks(range(len(labels)), labels, rotation=90)
-    panels[-1, -1].set_xlabel("accuracy at positions L+1 to 2L\n(chance = 0, perfect = 1)")
+    panels[-1, -1].set_xlabel("accuracy beyond L\n(chance = 0, perfect = 1)")
 
 
 def _meaning_handles(rows: pd.DataFrame) -> list[Line2D]:

@@ -1,6 +1,5 @@
-"""What the findings say of curves: their demand, what is doubtful about it, and twice the length."""
+"""What the findings say of curves: their demand, and what is doubtful about it."""
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -12,7 +11,6 @@ from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.findings.readings import CHECKS
 from nstar.subjects.demand.selection import (
     SMALL_SET,
-    chosen_replicates,
     contradictions,
     near_floor,
     near_space,
@@ -200,24 +198,4 @@ def _name_curves(thresholds: pd.DataFrame) -> list[str]:
         if seeds:
             parts.append(f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")
         lines.append(f"{curve_name(dict(zip(CURVE, curve, strict=True)))}: {'; '.join(parts)}")
-    return lines
-
-
-def extrapolation(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return for each model the spread of accuracy at twice the length, chance mapped to 0."""
-    chosen = chosen_replicates(cells)
-    lines = []
-    for model, rows in chosen.groupby("model", sort=False):
-        accuracy = rows["extrapolation_above_chance"].dropna()
-        spread = (accuracy.median(), accuracy.min(), accuracy.max())
-        texts = [BLANK if math.isnan(x) else f"{x:.2f}".replace("-", "\u2212") for x in spread]
-        lines.append(
-            {
-                "model": model,
-                **dict(zip(("median", "least", "most"), texts, strict=True)),
-                "n_measured": len(accuracy),
-                "n_missing": len(rows) - len(accuracy),
-                "n_learnt": int((rows["outcome"] == "learnt").sum()),
-            }
-        )
     return lines

@@ -1,7 +1,8 @@
 """What the numbers of a study say, in sentences that claim no more than the intervals allow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -11,8 +12,13 @@ from nstar.report.page import render_page, write_page
 from nstar.subjects.axis import AXES, BUDGET, Axis
 from nstar.subjects.demand.along import judged_along, one_per_replicate
 from nstar.subjects.demand.columns import VARIANCE_COMPONENTS
-from nstar.subjects.demand.findings.curves import demand_tables, extrapolation, find_warnings
+from nstar.subjects.demand.findings.curves import demand_tables, find_warnings
 from nstar.subjects.demand.findings.factors import ratio_tables, sharing_tables
+from nstar.subjects.demand.findings.longer import (
+    extrapolation,
+    horizon_tables,
+    networks_tested,
+)
 from nstar.subjects.demand.findings.readings import (
     check_table,
     comparisons,
@@ -22,6 +28,7 @@ from nstar.subjects.demand.findings.readings import (
     readings,
     robustness_table,
 )
+from nstar.subjects.demand.longer import longer_along
 from nstar.tables import read_tables
 from nstar.tables.selection import CURVE, LAW, stratum_of
 
@@ -32,23 +39,27 @@ def write_findings(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``title`` of the study and, where there is a table
-        of variance components, ``components``.
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``title`` of the study, ``tests`` and ``horizon``
+        of its evaluation, ``positions``, names of models by how they encode positions, and, where there
+        is a table of variance components, ``components``.
     results : Path
     """
     cells, *tables = read_tables(
         results,
         *("cells", "thresholds", "exponents", "robustness", "checks", "forms"),
-        *("demand", "learning_exponents", "sharing", "ratios"),
+        *("demand", "learning_exponents", "sharing", "ratios", "longer", "horizons"),
     )
     components = None
     if job.get("components"):
         (components,) = read_tables(results, "variance_components")
-    axis = job["axis"]
+    axis, tables[-2] = job["axis"], longer_along(job["axis"], tables[-2])
     page = findings_page(
         judged_along(axis, cells, results),
         *tables,
         job["title"],
+        tests=job["tests"],
+        horizon=job["horizon"],
+        positions=job["positions"],
         axis=AXES[axis["name"]],
         judge=axis.get("judge"),
         components=components,
@@ -67,8 +78,13 @@ def findings_page(
     learning: pd.DataFrame,
     sharing: pd.DataFrame,
     ratios: pd.DataFrame,
+    longer: pd.DataFrame,
+    horizons: pd.DataFrame,
     study_title: str,
     *,
+    tests: Sequence[int | str] = ("2x",),
+    horizon: float = 0.9,
+    positions: Mapping[str, Sequence[str]] = MappingProxyType({}),
     axis: Axis = BUDGET,
     judge: Mapping[str, Any] | None = None,
     components: pd.DataFrame | None = None,
@@ -97,8 +113,18 @@ def findings_page(
         One row per joint curve and rule; there may be none.
     ratios : DataFrame
         One row per pair of curves that differ in one coordinate, and rule; there may be none.
+    longer : DataFrame
+        One row per replicate, test length and reading, along the axis; there may be none.
+    horizons : DataFrame
+        One row per curve, reading and seed; there may be none.
     study_title : str
         Heading of the page.
+    tests : sequence of int or str
+        The lengths of ``evaluation.test_lengths``.
+    horizon : float
+        That of ``evaluation``.
+    positions : mapping of str to sequence of str
+        Names of models by how they encode positions.
     axis : Axis, optional
         What demand is sought of; its words are those of the page.
     judge : mapping, optional
@@ -116,12 +142,12 @@ def findings_page(
         An exponent or difference without an interval is reported with the reason and without a
         conclusion; one that another estimator contradicts says so.
     """
-    tables = (thresholds, exponents, robustness, checks, forms, demand, learning)
+    tables = (thresholds, exponents, robustness, checks, forms, demand, learning, longer, horizons)
     if components is None:
         components = pd.DataFrame(columns=list(VARIANCE_COMPONENTS))
     parts = [
         {"asked": stratum_name(*stratum)}
-        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis)
+        | _part(of_stratum, *(stratum_of(table, stratum) for table in tables), axis, tests)
         | {"components": component_table(stratum_of(components, stratum))}
         for stratum, of_stratum in cells.groupby(
             [name for name in LAW if name in exponents], sort=False
@@ -134,15 +160,12 @@ def findings_page(
         judge=judge,
         size=_size(one_per_replicate(axis, cells), thresholds),
         parts=parts,
+        horizon=horizon,
+        positions=positions,
         streams="data_seed" in cells,
         sharing=sharing_tables(sharing),
         ratios=ratio_tables(ratios),
     )
-
-
-def _has_longer(cells: pd.DataFrame) -> bool:
-    """Return whether some task was tested at more than the training length."""
-    return bool((cells["extrapolation_length"] > cells["length"]).any())
 
 
 def _part(
@@ -154,7 +177,10 @@ def _part(
     forms: pd.DataFrame,
     demand: pd.DataFrame,
     learning: pd.DataFrame,
+    longer: pd.DataFrame,
+    horizons: pd.DataFrame,
     axis: Axis,
+    tests: Sequence[int | str],
 ) -> dict[str, Any]:
     """Return the findings of one stratum."""
     return {
@@ -166,7 +192,9 @@ def _part(
         "demand": demand_tables(thresholds, demand),
         "learning": learning_table(learning),
         "warnings": find_warnings(cells, thresholds, exponents, checks, axis),
-        "extrapolation": extrapolation(cells) if _has_longer(cells) else [],
+        "extrapolation": extrapolation(longer, tests),
+        "tested": networks_tested(longer),
+        "horizons": horizon_tables(horizons),
     }
 
 
