@@ -134,6 +134,16 @@ CONTRADICTIONS = [
     (model(kind="block_ssm", width=8, block_size=3), "models.m: width 8"),
     (model(kind="rotation_ssm", width=7), "models.m: width 7 is odd"),
     (
+        tiny(
+            **{
+                "models.m": {"kind": "dense_ssm", "width": 8},
+                "training.success": {"measure": "loss", "threshold": 0.1},
+            }
+        ),
+        "models.m.normalise: inference divides states in evaluations and not in training, which changes "
+        "the size of outputs, and training.success.measure: loss depends on it",
+    ),
+    (
         model(kind="dense_ssm", width=8, normalise=True),
         "models.m.normalise: true and false are no longer values; write `always` for true",
     ),
