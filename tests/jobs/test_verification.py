@@ -163,7 +163,7 @@ def test_a_cell_of_another_stage(results):
     source = store(results, "evaluations", "budget~2/")
     path = Path(str(source).replace("/evaluations/", "/cells/"))
     shutil.copy(source, path)
-    assert "is of stage 'evaluation', schema version 3; wanted is" in problem(results, path)
+    assert "is of stage 'evaluation', schema version 4; wanted is" in problem(results, path)
 
 
 def test_foreign_zip(results):

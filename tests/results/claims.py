@@ -28,6 +28,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from nstar.columns import DECODED
 from nstar.errors import ArtifactError
 from nstar.tables import read_table
 from nstar.tasks import SUPERVISIONS
@@ -131,7 +132,7 @@ class Results:
         keys = ["model", *_PLACE]
         trained = table["role"] == "extrapolation"
         table = table[trained | ~trained.groupby([table[key] for key in keys]).transform("any")]
-        decodes = table["reading"] == "decoded"
+        decodes = table["reading"] == DECODED
         own = table.loc[decodes, [*keys, "median"]].rename(columns={"median": "decoded"})
         return table[~decodes].merge(own, on=keys, how="left", validate="one_to_one")
 

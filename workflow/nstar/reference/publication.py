@@ -79,6 +79,11 @@ PUBLICATIONS = {
         study_page="docs/studies/induction_bias.md",
         of_version=_BEFORE_EVIDENCE,
     ),
+    "workflow/studies/induction_bias_sharing.yaml": Publication(
+        ("thresholds", "demand", "lengths", "sharing"),
+        {"induction_bias_sharing_strict": "sharing"},
+        study_page="docs/studies/induction_bias.md",
+    ),
     "workflow/studies/sensitivity_two_cores.yaml": Publication(
         ("regressions", "shapes", "contrasts"),
         {"sensitivity_growth": "growth_outcome_fixed"},

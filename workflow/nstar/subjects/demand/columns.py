@@ -346,8 +346,9 @@ SHARING: Mapping[str, Column] = {
     "against_null": Column(
         "float64",
         "1",
-        "kappa over `null`, that is N* of such a learner for all lengths over N* of the joint model: "
-        "above 1 lengths share, below 1 they interfere; empty where one of these is censored",
+        "N* of such a learner for all lengths over N* of the joint model, that is kappa over `null` "
+        "where no N* exceeds the sequences that there are, to which `null` cuts it: above 1 lengths "
+        "share, below 1 they interfere; empty where one of these is censored",
     ),
     "against_null_lower": _LOWER,
     "against_null_upper": _UPPER,
