@@ -24,6 +24,7 @@ NULL_IS_LEGAL = {
     *("data.confirmation_share", "data.test_share"),
 }
 MAY_BE_LEFT_OUT = NULL_IS_LEGAL | {
+    "models.dense.normalise",
     *(
         "data",
         "data.validation_examples",
@@ -145,11 +146,11 @@ CONTRADICTIONS = [
     ),
     (
         model(kind="dense_ssm", width=8, normalise=True),
-        "models.m.normalise: true and false are no longer values; write `always` for true",
+        "models.m.normalise: true: true and false are no longer values; write `always` for true",
     ),
     (
         model(kind="dense_ssm", width=8, normalise="training"),
-        "models.m.normalise: training is not legal; legal are inference, always, never",
+        "models.m.normalise: 'training' is not legal; legal are inference, always, never",
     ),
     (model(kind="lstm", width=8, heads=2), "models.m.heads: unknown key"),
     (model(kind="diagonal_ssm", width=8), "models.m.positive: missing"),
