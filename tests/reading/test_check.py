@@ -150,7 +150,10 @@ def test_range_of_budgets():
         ({"training.success.threshold": 1.5}, "threshold 1.5 of an accuracy"),
         ({"tasks.parity.modulus": 1}, "tasks.parity.modulus: 1: must be at least 2"),
         ({"grid.0.models": []}, "grid.0.models: []"),
-        ({"replicates.seeds": list(range(100))}, "replicates.seeds: 100 values do not fit"),
+        (
+            {"replicates.learning_rates": [(1 + i) / 1000 for i in range(100)]},
+            "replicates.learning_rates: 100 values do not fit",
+        ),
         ({"device": "gpu"}, "device: 'gpu' is not legal; legal are auto, cpu, cuda"),
     ],
 )

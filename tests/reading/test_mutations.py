@@ -24,6 +24,7 @@ NULL_IS_LEGAL = {
     *("data.confirmation_share", "data.test_share"),
 }
 MAY_BE_LEFT_OUT = NULL_IS_LEGAL | {
+    "models.dense.normalise",
     *(
         "data",
         "data.validation_examples",
@@ -134,12 +135,22 @@ CONTRADICTIONS = [
     (model(kind="block_ssm", width=8, block_size=3), "models.m: width 8"),
     (model(kind="rotation_ssm", width=7), "models.m: width 7 is odd"),
     (
+        tiny(
+            **{
+                "models.m": {"kind": "dense_ssm", "width": 8},
+                "training.success": {"measure": "loss", "threshold": 0.1},
+            }
+        ),
+        "models.m.normalise: inference divides states in evaluations and not in training, which changes "
+        "the size of outputs, and training.success.measure: loss depends on it",
+    ),
+    (
         model(kind="dense_ssm", width=8, normalise=True),
-        "models.m.normalise: true and false are no longer values; write `always` for true",
+        "models.m.normalise: true: true and false are no longer values; write `always` for true",
     ),
     (
         model(kind="dense_ssm", width=8, normalise="training"),
-        "models.m.normalise: training is not legal; legal are inference, always, never",
+        "models.m.normalise: 'training' is not legal; legal are inference, always, never",
     ),
     (model(kind="lstm", width=8, heads=2), "models.m.heads: unknown key"),
     (model(kind="diagonal_ssm", width=8), "models.m.positive: missing"),

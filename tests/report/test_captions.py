@@ -56,7 +56,10 @@ FIGURES = {
         ),
         "sharing",
     ),
-    "functions": ("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
+    "functions": (
+        *("growth", "tradeoff", "dynamics", "sensitivity", "degrees"),
+        *("profiles", "insensitive"),
+    ),
     "answers": ("width_accuracy", "widths", "operations", "locality"),
 }
 LINKS = """

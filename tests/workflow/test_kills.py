@@ -31,7 +31,7 @@ from nstar.training.checkpoint import load_checkpoint
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
 STUDY = tiny(
-    models={"dense": {"kind": "dense_ssm", "width": 8}},
+    models={"dense": {"kind": "dense_ssm", "width": 8, "normalise": "always"}},
     **{
         "grid": [{"lengths": [4, 5], "budgets": [2, 4, 8]}],
         "training.max_steps": 500,

@@ -47,7 +47,7 @@ class LinearRNN(StackedModel):
         ``normalise``: when the state is divided by its root mean square after each step. Without an
         additive term its scale decides nothing but the size of the logits. ``inference``, as the
         source has it, does so in every evaluation and not in the steps of training, ``always`` in
-        both; see `without_normalisation`.
+        both. Losses of the two are then not to be compared; see `without_normalisation`.
     **shapes
         As for `StackedModel`; ``n_positions`` has no meaning here.
 

@@ -59,6 +59,8 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
     if {"grid", "models"} <= set(parts):
         yield from _sees_ahead(parts)
         yield from _no_separator(parts)
+    if {"grid", "models", "training"} <= set(parts):
+        yield from _rescaled_outputs(parts)
     if {"grid", "models", "tasks", "data"} <= set(parts):
         yield from _no_source(parts)
     if {"grid", "tasks", "search"} <= set(parts):
@@ -204,6 +206,25 @@ def _wrong_objective(parts: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"{where} has {task.n_states} states, and training.objective squared_error asks for one "
                 "number in [0, 1]; use cross_entropy, or tasks of two states"
+            )
+
+
+def _rescaled_outputs(parts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield models whose outputs have another size in evaluations than in training, where it counts."""
+    training = parts["training"]
+    counts = {
+        "training.objective: squared_error": training.objective == "squared_error",
+        "training.success.measure: loss": training.success.measure == "loss",
+        "training.fitted.measure: loss": training.fitted and training.fitted.measure == "loss",
+    }
+    reason = next((option for option, given in counts.items() if given), None)
+    names = dict.fromkeys(name for _, _, name, _ in used(parts, "models"))
+    for name in names if reason else ():
+        if getattr(parts["models"][name], "normalise", None) == "inference":
+            yield (
+                f"models.{name}.normalise: inference divides states in evaluations and not in training, "
+                f"which changes the size of outputs, and {reason} depends on it; use always or never, or "
+                "judge by an accuracy"
             )
 
 
