@@ -1,10 +1,15 @@
 """The judges of the claims about functions, on tables made up for each of their three verdicts."""
 
 import itertools
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from results.function_claims import CLAIMS, PAPER_ENCODER, Results
+
+from nstar.options import EVERYTHING
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
 
 TASKS = {
     "parity": {"kind": "modular_addition", "modulus": 2},
@@ -25,6 +30,8 @@ TASKS = {
 }
 SLOPES = {"parity": 0.05, "majority": 2e-3, "first": 6e-5, "mean": -2e-5}
 LENGTHS = range(4, 31)
+SUCCESS = {"measure": "loss", "threshold": 1e-3, "over": "mean", "at": "final", "confirm": False}
+ROOT = Path(__file__).parents[2]
 
 
 def study_of(rates=(3e-4,), batch=1024, width=128, decays=(0.1,)):
@@ -33,7 +40,7 @@ def study_of(rates=(3e-4,), batch=1024, width=128, decays=(0.1,)):
     optimiser = {"weight_decay": 0.1}
     training = {"batch_size": batch, "max_steps": 10_000, "optimiser": optimiser}
     training |= {"objective": "squared_error"}
-    training |= {"success": {"measure": "loss", "threshold": 1e-3, "at": "final"}}
+    training |= {"success": SUCCESS}
     replicates = {"learning_rates": list(rates)}
     return {"models": models, "tasks": TASKS, "training": training, "replicates": replicates}
 
@@ -142,6 +149,13 @@ def test_a_ratio_of_slopes_counts_where_their_intervals_decide_it(first, status)
     assert judge("A3", growth(), [*fits()[:2], middle]) == status
 
 
+@pytest.mark.parametrize("name", ["sensitivity", "sensitivity_generalisation"])
+def test_the_full_studies_train_as_the_paper_does(name):
+    study = load_study(read_config(ROOT / f"workflow/studies/{name}.yaml"))
+    options = study.model_dump(mode="json", context=EVERYTHING)
+    assert Results(options, pd.DataFrame(), pd.DataFrame()).as_published() == ["encoder"]
+
+
 @pytest.mark.parametrize("claim", ["A1", "A4", "A5"])
 def test_a_model_without_weight_decay_is_not_the_published_one(claim):
     runs = [{**row, "model": "encoder_0.0"} for row in growth()]
@@ -153,7 +167,8 @@ def test_a_model_without_weight_decay_is_not_the_published_one(claim):
     "change",
     [
         {"objective": "cross_entropy"},
-        {"success": {"measure": "loss", "threshold": 1e-3, "at": "best"}},
+        {"success": SUCCESS | {"at": "best"}},
+        {"success": SUCCESS | {"confirm": True}},
     ],
 )
 def test_another_objective_or_rule_of_success_is_not_the_published_one(change):

@@ -85,7 +85,7 @@ def mistakes(parts):
         yield "search: norms are measured everywhere; use all"
 
 
-def measure(options, trained, tasks, model, specification, device):
+def measure(options, trained, tasks, model, specification, device, training_set):
     weights = trained["parameters"]
     norms = (abs(weights) ** options["order"]).sum("parameter") ** (1 / options["order"])
     return xr.Dataset({"weight_norm": norms.astype("float64")})

@@ -162,8 +162,7 @@ def scored(options, device, measure, n_copies=1, batch=40):
     rows = torch.arange(len(flat)) % 2
     parts = (part.to(device) for part in (tokens, labels, rows))
     found = measure(model, model.views(flat.to(device)), *parts)
-    found = vars(found).values() if measure is score else found
-    return [part.cpu() for part in found]
+    return [part.cpu() for part in vars(found).values()]
 
 
 @every_variant

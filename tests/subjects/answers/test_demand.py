@@ -10,6 +10,7 @@ from support.answer_tables import chosen, steps, table
 from support.studies import QUESTIONS, changed
 
 from nstar.errors import ArtifactError
+from nstar.jobs.longer import BY_POSITION
 from nstar.reading.check import load_study
 from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.axis import axis_job
@@ -18,6 +19,7 @@ from nstar.subjects.demand.collection import demand_tables
 from nstar.subjects.demand.subject import DEMAND
 from nstar.subjects.subject import load
 from nstar.tables import CELLS, read_table, write_table
+from nstar.tables.cells import LONGER
 
 LENGTHS, WIDTHS = (3, 4, 6, 8), (4, 8, 16, 32, 64, 128)
 FAMILY = QUESTIONS["models"]["standard"] | {"width": list(WIDTHS)}
@@ -79,13 +81,14 @@ def made(tmp_path_factory):
         (results / folder).mkdir()
     answers = table(ROWS)
     cells = cells_of(answers)
-    collected = demand_tables(STUDY, cells, {"answers": answers}) | {"answers": answers}
+    longer = pd.DataFrame(columns=[*LONGER, BY_POSITION])
+    collected = demand_tables(STUDY, cells, {"answers": answers, "longer": longer})
+    collected |= {"answers": answers, "longer": longer[list(LONGER)]}
     for name, rows in collected.items():
         write_table(results / f"tables/{name}.csv", name, rows)
     write_table(results / "tables/cells.parquet", "cells", cells)
-    for subject in ANSWERS.lineage:
-        for step in subject.steps:
-            load(step.run)(step.job(STUDY), results)
+    for _, step in ANSWERS.steps_of(STUDY):
+        load(step.run)(step.job(STUDY), results)
     return results
 
 

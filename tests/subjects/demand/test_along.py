@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from support.studies import QUESTIONS, changed, tiny
 
+from nstar.jobs.longer import BY_POSITION
 from nstar.reading.check import load_study
 from nstar.stats import fit_demand
 from nstar.subjects.axis import axis_job
@@ -13,6 +14,7 @@ from nstar.subjects.demand.collection import demand_tables
 from nstar.subjects.demand.observations import outcomes
 from nstar.subjects.demand.selection import runs_by_seed
 from nstar.subjects.demand.thresholds import find_thresholds
+from nstar.tables.cells import LONGER
 from nstar.verdicts import MEASURES
 
 WIDTHS = tiny(
@@ -67,7 +69,9 @@ def test_chance_of_fresh_batches_is_that_of_their_validation_set():
     study = load_study(changed(WIDTHS, **{"grid.0.budgets": "fresh", "grid.0.lengths": [2]}))
     cells = make_cells([(f"lstm_{width}", 0, 0, "learnt", 20) for width in (2, 4, 8)])
     measures = {f"best_validation_{name}": 0.5 for name in MEASURES}
-    curves = demand_tables(study, cells.assign(length=2, **measures), {})["learning_curves"]
+    longer = pd.DataFrame(columns=[*LONGER, BY_POSITION])
+    tables = demand_tables(study, cells.assign(length=2, **measures), {"longer": longer})
+    curves = tables["learning_curves"]
     chance = curves.groupby("measure")["chance"].first()
     assert chance["loss"] == pytest.approx(np.log(2)) and chance["token_accuracy"] == 0.5
     assert set(curves["budget"]) == {2, 4, 8}

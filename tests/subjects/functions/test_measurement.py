@@ -18,6 +18,7 @@ from nstar.measures.sharpness import parameter_norm
 from nstar.measures.truth_table import truth_table
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
+from nstar.plan.states import network_of
 from nstar.plan.stores import data_store
 from nstar.reading.check import load_study
 from nstar.seeds import derive_seed
@@ -204,7 +205,7 @@ def test_a_learnt_function_is_what_its_source_computes(made, measures):
     (block,) = blocks_of(plan, model="lstm", task="random")
     for seed in (0, 1):
         task = task_of_seed(plan.stores.tasks["learnt"], "learnt", seed, results)
-        table = rounded_outputs(plan.stores.source(block.cell, seed), 5)
+        table = rounded_outputs(network_of(plan.stores, block.cell, seed), 5)
         assert task.labels(all_inputs(5))[:, -1].tolist() == table.tolist()
 
 
@@ -299,7 +300,7 @@ def test_jobs_come_in_stages_that_wait_for_each_other(tmp_path):
 def test_average_sensitivity_of_a_row_is_that_of_its_table(made, measures):
     plan, _ = made
     (block,) = blocks_of(plan, model="lstm", task="random")
-    table = 2.0 * rounded_outputs(plan.stores.source(block.cell, 1), 5) - 1
+    table = 2.0 * rounded_outputs(network_of(plan.stores, block.cell, 1), 5) - 1
     row = measures[
         (measures["model"] == "lstm")
         & (measures["task"] == "random")
