@@ -172,9 +172,8 @@ class Part:
         arrays = arrays_of(state)
         if arrays["length_of"].shape[-1] == 1:  # the same as over all lengths
             arrays = {name: array for name, array in arrays.items() if "length_" not in name}
-        del arrays[
-            "wall_time_s"
-        ]  # the provenance has the sum; a store is equal whenever it is made
+        # The provenance has the sum of these: a store is equal whenever it is made.
+        del arrays["wall_time_s"]
         if self.specification["schedule"]["decay"] != "constant":  # at its end nothing can go on
             steps = state.n_steps[arrays["state_replicate"]]
             for name in ("state_replicate", "first_moment", "second_moment"):
