@@ -1,8 +1,8 @@
 """List the files of a results folder that no given study needs; with --remove, remove them then.
 
-These are stores, checkpoints, files of jobs, and partial files and leases that a kill has left. What a job at
-work needs is left alone, whatever its study. Reads the configurations, names of files, files of jobs and
-leases; imports no torch.
+These are stores, checkpoints, files of jobs, and partial files and leases that a kill has left. What a
+job at work needs is left alone, whatever its study. Reads configurations, names of files, files of jobs,
+and leases; imports no torch.
 """
 
 import argparse
@@ -79,13 +79,15 @@ def refuse_beside_a_run(results, watch, holders):
     """Refuse to remove anything while a run of this folder is under way, or if a job has just begun."""
     if lock := find_lock(results):
         raise InUseError(
-            f"a run of Snakemake in {lock.parents[2].resolve()} is under way ({lock}); nothing was removed. "
-            "Wait for its end; if it was killed: make unlock"
+            f"a run of Snakemake in {lock.parents[2].resolve()} is under way ({lock}); nothing was "
+            "removed. Wait for its end; if it was killed: make unlock"
         )
     known = {sight.lease.process for sight in holders}
     for sight in holders_at_work(results, watch):
         if sight.lease.process not in known:
-            raise InUseError(f"{sight.lease} has just begun to work; nothing was removed. Run it again")
+            raise InUseError(
+                f"{sight.lease} has just begun to work; nothing was removed. Run it again"
+            )
 
 
 if __name__ == "__main__":

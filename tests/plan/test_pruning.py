@@ -24,7 +24,6 @@ from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
 from nstar.processes import is_running, this_process
 from nstar.reading.check import load_study
-from nstar.store import leases
 from nstar.store.leases import Holder, read_lease
 
 STUDY = tiny(**{"grid.0.budgets": [2, 8], "training.max_steps": 20})
@@ -392,8 +391,7 @@ def holding(results, *words):
 
 def test_what_a_job_at_work_needs_is_no_surplus_whatever_its_study(results):
     words = ("lstm", "-4-")
-    holder, named, _ = at_work(results, *words)
-    store = sorted(store for store in named if store.startswith("cells/"))[0]
+    store = min(store for store in at_work(results, *words)[1] if store.startswith("cells/"))
     checkpoints = [checkpoint(results, store, "cpu"), checkpoint(results, "cells/others", "cpu")]
     found, named, path = holding(results, *words)
     assert len([store for store in named if store.startswith("data/")]) >= 4
@@ -496,7 +494,6 @@ def test_the_script_leaves_young_files_alone(results, tmp_path):
     gone = set(before) - set(contents(results))
     assert gone and gone < set(list(before)[::2])
     assert lines[-1].startswith(f"removed {len(gone)} files, ")
-    n_young = 18 + len(list((results / "jobs").iterdir()))
     assert young.startswith("too young to be listed, see --older-than: ")
     assert prune(tmp_path).stdout.splitlines()[-1].startswith("would remove ")
 
@@ -531,5 +528,7 @@ def test_the_script_removes_nothing_when_a_job_has_just_begun(results, tmp_path,
     monkeypatch.setattr("nstar.plan.pruning.as_text", lambda surplus: begun.__enter__() and "list")
     process = prune(tmp_path, "--remove")
     begun.__exit__()
-    assert process.returncode == 1 and "has just begun to work; nothing was removed" in process.stderr
+    assert (
+        process.returncode == 1 and "has just begun to work; nothing was removed" in process.stderr
+    )
     assert contents(results) == before

@@ -152,7 +152,9 @@ def test_a_holder_elsewhere_is_judged_by_the_readers_clock_alone(results):
     assert watched(watch, clock, path, int(STILL_S) + 1).is_gone
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"counter": 1}', '{"stores": 1, "counter": {}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"counter": 1}', '{"stores": 1, "counter": {}}']
+)
 def test_a_lease_that_cannot_be_read_stands_still(content, results):
     clock = Clock()
     watch, path = Watch(clock), write_lease(results)

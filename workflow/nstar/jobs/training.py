@@ -68,8 +68,8 @@ def train_cells(
 
     Notes
     -----
-    A part that another job trains at this moment is waited for (`nstar.store.leases`), and made here only if
-    the other job has not made it in the end.
+    A part that another job trains at this moment is waited for (`nstar.store.leases`), and made here only
+    if the other job has not made it in the end.
 
     Every part has a checkpoint of its own, which lies outside of the declared outputs and stays until
     the block is evaluated, when the workflow has seen this job end well: a job that is killed or fails,

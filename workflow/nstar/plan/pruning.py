@@ -19,6 +19,7 @@ from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_pat
 from nstar.errors import ArtifactError, PathError
 from nstar.files import is_left_over, is_partial, list_files, time_in
 from nstar.plan.missing import Plan, make_plan
+from nstar.plan.steps import step_jobs
 from nstar.seeds import streams_of
 from nstar.store.leases import Lease
 from nstar.study import Study
@@ -82,12 +83,12 @@ def find_surplus(
     - of every cell of its grid, also of those that its search has not asked for: all parts of each block
       that holds a wanted replicate, whatever rule made them, those of its evaluation, and the data of
       its seeds;
-    - a job's file while any store of the job is missing;
+    - a job's file while any store of the job is missing, and the files of its steps;
     - a checkpoint while its part, or any store of a job that trains it, is missing: a job that fails
       takes its finished stores with it, and its checkpoints bring them back.
 
-    A job at work needs its file, what it reads and makes, and its checkpoints. Its run may have more jobs that
-    have not begun, of whatever study: while any job is at work, all those that lack a store count as such.
+    A job at work needs its file, what it reads and makes, and its checkpoints. Its run may have more
+    jobs, which have not begun yet: while any is at work, all jobs that lack a store count as at work.
 
     Partial files are surplus once they are left over; see `nstar.files.is_left_over`.
     """
@@ -101,11 +102,12 @@ def find_surplus(
     needed = {_below_results(path) for plan in plans for path in _needed(plan, blocks)}
     missing = {_below_results(path) for plan in plans for path in _missing(plan)}
     jobs = {path: _read_job(path) for path, kind in kinds.items() if kind == "jobs"}
-    at_work = _at_work(jobs, results, leases)
-    jobs_needed = {path for path, job in jobs.items() if job["outputs"] & missing} | at_work.keys()
+    steps = {job.path(results) for plan in plans for job in step_jobs(plan.study).values()}
     made = {store for lease in leases for store in lease.stores}
-    needed |= made.union(*(job["inputs"] | job["outputs"] for job in at_work.values()))
-    awaited = missing.union(made, *(jobs[path]["outputs"] for path in jobs_needed))
+    at_work = {path for path, job in jobs.items() if leases and _may_work(job, made, results)}
+    making = {path for path, job in jobs.items() if job["outputs"] & missing}
+    needed |= made.union(*(jobs[path]["inputs"] | jobs[path]["outputs"] for path in at_work))
+    awaited = missing.union(made, *(jobs[path]["outputs"] for path in making | at_work))
     training = {checkpoint_digest("", store) for store in awaited}
     holders = {f"{lease.process}.json" for lease in leases}
 
@@ -114,12 +116,10 @@ def find_surplus(
             return (path.readlink().name if path.is_symlink() else path.name) in holders
         if kind == "checkpoints":
             return path.name.partition("-")[0] in training
-        return path in jobs_needed or str(path.relative_to(results)) in needed
+        return path in making | steps | at_work or str(path.relative_to(results)) in needed
 
     now = time_in(results)
-    return [
-        _surplus(kind, path, now) for path, kind in kinds.items() if not is_needed(path, kind)
-    ]
+    return [_surplus(kind, path, now) for path, kind in kinds.items() if not is_needed(path, kind)]
 
 
 def _surplus(kind: str, path: Path, now: float) -> Surplus:
@@ -128,17 +128,10 @@ def _surplus(kind: str, path: Path, now: float) -> Surplus:
     return Surplus(kind, path, status.st_size, age_s)
 
 
-def _at_work(
-    jobs: Mapping[Path, dict[str, set[str]]], results: Path, leases: Collection[Lease]
-) -> dict[Path, dict[str, set[str]]]:
-    """Return the jobs that work or that may be waiting for their turn; see `find_surplus`."""
-    made = {store for lease in leases for store in lease.stores}
-    return {
-        path: job
-        for path, job in jobs.items()
-        if leases
-        and (job["outputs"] & made or any(not (results / o).exists() for o in job["outputs"]))
-    }
+def _may_work(job: Mapping[str, set[str]], made: set[str], results: Path) -> bool:
+    """Return whether a job makes what is being made, or may be waiting for its turn."""
+    outputs = job["outputs"]  # none of a step after the stores
+    return bool(outputs & made) or not outputs or not all((results / o).exists() for o in outputs)
 
 
 def remove(surplus: Iterable[Surplus], results: Path) -> None:
@@ -164,7 +157,7 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
 
 
 def find_lock(results: Path) -> Path | None:
-    """Return a lock of Snakemake in the folder that holds the results, where a run is under way or died."""
+    """Return a lock of Snakemake beside the results, where a run is under way or was killed, or None."""
     for folder in (results.parent, results.resolve().parent):
         for lock in sorted((folder / ".snakemake" / "locks").glob("*.lock")):
             return lock
@@ -238,7 +231,7 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 
 def _read_job(path: Path) -> dict[str, set[str]]:
-    """Return the stores that a job reads and makes, ``inputs`` and ``outputs``, below the results folder."""
+    """Return which stores a job reads and makes (``inputs``, ``outputs``), below the results folder."""
     try:
         job = json.loads(path.read_text())
         return {name: set(map(_below_results, job[name])) for name in ("inputs", "outputs")}

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstar.files import is_partial, written_whole
+from nstar.files import is_partial, read_at_most, written_whole
 from nstar.processes import is_running, number_of, this_process
 
 logger = logging.getLogger(__name__)
@@ -76,14 +76,15 @@ def read_lease(path: Path) -> Lease | None:
 
     What cannot be read of it is left out: its counter then stands still.
     """
-    text = ""
+    text = b""
     for _ in range(_MOST_READS):
         try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                text = file.read(_MOST_BYTES)
+            text = read_at_most(path, _MOST_BYTES)
             break
         except FileNotFoundError:
             return None
+        except ValueError:
+            break
         except OSError as error:
             if error.errno != errno.ESTALE:  # its holder has replaced it while it was read
                 raise
