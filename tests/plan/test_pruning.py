@@ -517,7 +517,8 @@ def test_the_script_names_jobs_at_work(results, tmp_path, monkeypatch):
         process = prune(tmp_path, "--remove")
     first, *_ = process.stdout.splitlines()
     assert first.startswith("at work, so that what it needs is left alone: process ")
-    assert f"process {os.getpid()} on " in first and process.returncode == 0
+    assert f"process {os.getpid()} on " in first and first.endswith(", which runs")
+    assert process.returncode == 0
     assert path.exists() and all((results / store).exists() for store in named)
     assert stores(results, "cells") == {name for name in named if name.startswith("cells/")}
 

@@ -123,10 +123,13 @@ class Sight:
         return is_running(self.lease.process) is False or self.still_s > STILL_S
 
     def __str__(self) -> str:
-        if is_running(self.lease.process) is False:
+        runs = is_running(self.lease.process)
+        if runs is False:
             return f"{self.lease}, which has ended"
         if self.advanced:
             return f"{self.lease}, seen to count {self.still_s:.0f} s ago"
+        if runs and not self.still_s:
+            return f"{self.lease}, which runs"
         return f"{self.lease}, not seen to count for {self.still_s:.0f} s"
 
 
