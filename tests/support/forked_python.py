@@ -2,9 +2,9 @@
 
 `interpreter` starts such a process, a server, and returns the path of a program that runs
 ``script.py arguments`` as Python does, but in a fork of the server: with the folder, environment,
-streams, arguments and group of the program, and of the server only what importing leaves behind. Signals go
-on to the fork, which ends with its program; one for the group reaches both. Anything but a script,
-such as ``-m module``, runs in a Python of its own.
+streams, arguments and group of the program, and of the server only what importing leaves behind.
+Signals go on to the fork, which ends with its program; one for the group reaches both. Anything but a
+script, such as ``-m module``, runs in a Python of its own.
 """
 
 import atexit
