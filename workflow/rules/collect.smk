@@ -5,7 +5,6 @@ and results/config.json.
 """
 
 COLLECTED = {
-    "parquet": "results/tables/cells.parquet",
     "store": directory("results/tables/study.zarr"),
     **{name: report_table(name, "../report") for name in EVERY_STUDY},
     **{
@@ -13,6 +12,9 @@ COLLECTED = {
         for subject in STUDY.subject.lineage
         for name in subject.collected
     },
+}
+COLLECTED |= {
+    f"{name}_parquet": f"results/{table_file(name)}" for name in COLLECTED if name != "store"
 }
 
 
@@ -27,10 +29,7 @@ rule collect_results:
     benchmark:
         "results/benchmarks/collect_results.tsv"
     params:
-        job=part_of_study(
-            RECIPES["tables"],
-            study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
-        ),
+        job=job_file(STEP_JOBS["collect_results"]),
     message:
         "Collect the cells into tables."
     shell:
@@ -46,8 +45,8 @@ rule write_config:
     benchmark:
         "results/benchmarks/write_config.tsv"
     params:
-        job=json_text(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2),
+        job=job_file(STEP_JOBS["write_config"]),
     message:
         "Write the configuration with all defaults."
     shell:
-        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"
+        "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q} > {log:q} 2>&1"

@@ -1,7 +1,6 @@
 """What all scripts share: their common flags, and errors as one readable line."""
 
 import argparse
-import json
 import logging
 import signal
 import sys
@@ -32,10 +31,10 @@ def parser(
     if job:
         arguments.add_argument(
             "--job",
-            type=_job,
+            type=Path,
             required=True,
-            metavar="JSON_OR_FILE",
-            help="what to make, as JSON or a file of results/jobs/; the workflow writes it",
+            metavar="FILE",
+            help="what to make: a file of results/jobs/, which the workflow writes",
         )
     if device:
         arguments.add_argument(
@@ -85,17 +84,3 @@ class StopSignals:
         if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = self._asked or signal.Signals(number).name
-
-
-def _job(text: str) -> dict:
-    """Return a job given as JSON, or as the path of a file below ``results/jobs/``."""
-    try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        return json.loads(Path(text).read_text())["work"]
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"no JSON, and no file either: {error}") from None
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text} holds no job; see results/jobs/") from None
