@@ -1,8 +1,8 @@
 """A short form of `benchmarks/statistics_coverage.py` with fixed seeds: intervals cover the truth.
 
 At a true coverage of 95 %, fewer than 3 of 1,000 sets of seeds cover less than `least_covered`. At 85 %,
-56 % of them do with 60 studies, 99.1 % with the 240 of four scenarios together, and 99.99 % with 400, which
-``pytest -m long`` simulates of each scenario.
+56 % of them do with 60 studies, 99.1 % with the 240 of four scenarios together, and 99.99 % with 400,
+which ``pytest -m long`` simulates of each scenario.
 """
 
 from functools import lru_cache
