@@ -1,5 +1,6 @@
 """Settings of all tests."""
 
+import gc
 import os
 
 import pytest
@@ -45,6 +46,17 @@ def pytest_configure(config):
         if is_required("COMPILER"):
             raise pytest.UsageError(f"--pretended-cuda: {error}") from None
         config.stash[NO_COMPILER] = str(error)
+
+
+def pytest_collection(session):
+    """Search for no garbage while tests are collected: nothing of what that loads goes away."""
+    gc.disable()
+
+
+def pytest_collection_finish(session):
+    """Leave all that is loaded by now, half a million objects, out of every search for garbage."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items):
