@@ -14,10 +14,11 @@ VARIANTS = {
 """Options by a name of the variant; odd sizes, so that padding and remainders are met."""
 
 FIRST_OF_KINDS = {next(iter(kind.EXAMPLES)) for kind in KINDS}
+"""Names of one variant of each kind."""
 
 
 def of_each_kind(variants, *values):
-    """Return parameters of a test: one variant of each kind, what is no variant, and when long, all others.
+    """Return parameters of a test: a variant of each kind, what is no variant, and all others when long.
 
     For what follows for every variant from a property that all of them are tested for.
     """
