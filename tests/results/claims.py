@@ -269,8 +269,9 @@ def check_t8(results: Results) -> Verdict:
     """Obs. 4.5: where lengths share, networks are right at twice the length.
 
     A point is a model and a supervision: medians over tasks and lengths of the sharing factor and of the
-    accuracy, both with uniform lengths, of the networks that T7 judges. Where kappa is known by bounds alone, it is put at the end that
-    speaks against the claim, then at the one that speaks for it: low or high where accuracy is high.
+    accuracy, both with uniform lengths, of the networks that T7 judges. Where kappa is known by bounds
+    alone, it is put at the end that speaks against the claim, then at the one that speaks for it: low
+    or high where accuracy is high.
     """
     points = _points(results)
     if len(points) < FEWEST_POINTS:
