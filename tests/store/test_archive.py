@@ -9,7 +9,8 @@ import xarray as xr
 from nstar.cells import Block
 from nstar.errors import ArtifactError
 from nstar.specification import digest
-from nstar.store.archive import check_replicates, read_store, specification_of, write_store
+from nstar.store.archive import read_store, specification_of, write_store
+from nstar.store.replicates import check_replicates
 from nstar.store.header import read_header
 from nstar.store.provenance import provenance
 from nstar.store.schemas import CELL, DATA, EVALUATION

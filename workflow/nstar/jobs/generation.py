@@ -11,7 +11,8 @@ import xarray as xr
 from nstar.cells import Slice, data_specification, slice_of, table_slice
 from nstar.plan.stores import data_store
 from nstar.progress import Progress
-from nstar.store.archive import read_store, write_store
+from nstar.store.archive import read_store, specification_of, write_store
+from nstar.store.entries import reading
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
 from nstar.tasks import HELD_OUT, Supervision, Task, TruthTable, build_task
@@ -133,4 +134,24 @@ def read_sequences(
 def read_arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return symbols, states and lengths of a store; the cells of one job read the same stores."""
     store = read_store(path, DATA)
+    check_sequences(path, store)
     return store["symbols"].values, store["states"].values, store["length"].values
+
+
+def check_sequences(path: Path | str, store: xr.Dataset) -> None:
+    """Check that symbols, states and lengths of a store are those of its task.
+
+    Raises
+    ------
+    DamageError
+        If one is outside of what the task knows.
+    """
+    with reading(path):
+        task = build_task(specification_of(store)["task"])
+        bounds = {"symbols": task.n_symbols - 1, "length": store.sizes["position"]}
+        if not task.real_valued:
+            bounds["states"] = task.n_states  # one more where none is asked for
+        for name, most in bounds.items():
+            largest = store[name].values.max(initial=0)
+            if largest > most:
+                raise ValueError(f"{name} reach {largest}; those of its task end at {most}")

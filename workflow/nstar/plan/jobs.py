@@ -23,7 +23,7 @@ from nstar.cells import (
     table_slice,
 )
 from nstar.cells.paths import segment
-from nstar.files import written_whole
+from nstar.files import is_there, written_whole
 from nstar.plan.costs import (
     BASE_BYTES,
     START_SECONDS,
@@ -91,7 +91,7 @@ class Job:
     def save(self, results: Path | str) -> None:
         """Write the file, unless it is there."""
         path = self.path(results)
-        if not path.exists():
+        if not is_there(path, "file"):
             with written_whole(path) as temporary:
                 temporary.write_text(canonical_json(vars(self)))
 

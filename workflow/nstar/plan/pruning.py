@@ -15,10 +15,12 @@ from pathlib import Path
 
 from nstar.cells import Block, slices_of
 from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_path
-from nstar.errors import ArtifactError, PathError
+from nstar.errors import PathError, visible
+from nstar.faults import machine_fault
 from nstar.files import is_left_over, is_partial, list_files
 from nstar.plan.missing import Plan, make_plan
 from nstar.seeds import streams_of
+from nstar.store.entries import reading
 from nstar.study import Study
 
 FOLDERS = (*STAGES, "checkpoints", "jobs")
@@ -101,7 +103,7 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
 
     Raises
     ------
-    ArtifactError
+    MachineError
         If one cannot be removed; those before it are gone.
     """
     for part in surplus:
@@ -112,10 +114,7 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
                     break
                 folder.rmdir()
         except OSError as error:
-            raise ArtifactError(
-                f"{part.path} cannot be removed ({error.strerror}), those before it are; change its "
-                "rights and run again"
-            ) from None
+            raise machine_fault(error, part.path, "removed, those before it are") from None
 
 
 def as_text(surplus: Sequence[Surplus], removed: bool) -> str:
@@ -130,7 +129,7 @@ def as_text(surplus: Sequence[Surplus], removed: bool) -> str:
     """
     if not surplus:
         return "nothing to remove"
-    lines = [str(part.path) for part in surplus]
+    lines = [visible(part.path) for part in surplus]
     for kind in (*FOLDERS, PARTIAL):
         if sizes := [part.size_bytes for part in surplus if part.kind == kind]:
             lines.append(f"{kind}: {_total(sizes)}")
@@ -189,13 +188,8 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 def _outputs(job: Path) -> set[str]:
     """Return the stores that a job makes, below the results folder."""
-    try:
+    with reading(job, "job"):
         return {_below_results(path) for path in json.loads(job.read_text())["outputs"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"file {job} is no job of a run ({error}); nothing was removed; remove it yourself: "
-            f"rm '{job}'"
-        ) from None
 
 
 def _below_results(store: str) -> str:
