@@ -1,6 +1,7 @@
 """Make one step of the analysis of a study from its tables (a rule of the same name for each)."""
 
 from nstar.jobs.command_line import parser, run
+from nstar.plan.job_files import read_work
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 
@@ -12,7 +13,8 @@ def main(arguments=None):
     flags = parser(__doc__, job=True)
     flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
     options = flags.parse_args(arguments)
-    load(STEPS[options.step])(options.job, options.results)
+    work = read_work(options.job, options.step.partition(".")[2])
+    load(STEPS[options.step])(work, options.results)
 
 
 if __name__ == "__main__":

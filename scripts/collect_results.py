@@ -2,12 +2,13 @@
 
 from nstar.jobs.collection import collect_results
 from nstar.jobs.command_line import parser, run
+from nstar.plan.job_files import read_work
 
 
 def main(arguments=None):
     """Parse the command line and run."""
     options = parser(__doc__, job=True).parse_args(arguments)
-    collect_results(options.job, options.results)
+    collect_results(read_work(options.job, "collect_results"), options.results)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ import errno
 import os
 import shlex
 import stat
+import struct
 import sys
 import time
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from nstar.errors import DamageError, MachineError, VersionError, visible
+from nstar.errors import DamageError, MachineError, NstarError, VersionError, visible
 
 Result = TypeVar("Result")
 
@@ -44,6 +48,9 @@ ADVICE = {
 
 PASSING = frozenset({errno.ESTALE, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT, errno.ENFILE})
 """Errors of reading that another try may get around, as of a file server that starts again."""
+
+LONGEST_REASON = 300
+"""Characters of what a library says."""
 
 PAUSES_S = (0.1, 1.0)
 """Pauses before further tries; seconds."""
@@ -99,6 +106,36 @@ def patiently(read: Callable[[], Result]) -> Result:
                 raise
         time.sleep(pause)
     return read()
+
+
+UNREADABLE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError),
+    *(TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What libraries raise for a file that is damaged, or is something else than they read."""
+
+
+@contextmanager
+def reading(path: Path | str, what: str = "store") -> Iterator[None]:
+    """Turn what reading a file raises into one message: of the machine, or of the file's content.
+
+    Raises
+    ------
+    MachineError
+        If the machine does not let it be read.
+    DamageError
+        If its content cannot be read.
+    """
+    try:
+        yield
+    except NstarError:
+        raise
+    except (MemoryError, *UNREADABLE) as error:
+        if is_of_machine(error):
+            raise machine_fault(error, path) from None
+        missing = isinstance(error, KeyError)
+        reason = f"{error} is missing" if missing else str(error) or type(error).__name__
+        raise damage(path, f"is damaged ({reason[:LONGEST_REASON]})", what) from None
 
 
 def damage(

@@ -50,7 +50,7 @@ for subject, step in STEPS:
             f"results/benchmarks/{step.name}.tsv"
         localrule: True
         params:
-            job=part_of_study(subject.recipes[step.recipe], **step.job(STUDY)),
+            job=job_file(STEP_JOBS[step.name]),
             step=f"{subject.name}.{step.name}",
         message:
             step.message

@@ -27,10 +27,7 @@ rule collect_results:
     benchmark:
         "results/benchmarks/collect_results.tsv"
     params:
-        job=part_of_study(
-            RECIPES["tables"],
-            study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
-        ),
+        job=job_file(STEP_JOBS["collect_results"]),
     message:
         "Collect the cells into tables."
     shell:
@@ -46,8 +43,8 @@ rule write_config:
     benchmark:
         "results/benchmarks/write_config.tsv"
     params:
-        job=json_text(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2),
+        job=job_file(STEP_JOBS["write_config"]),
     message:
         "Write the configuration with all defaults."
     shell:
-        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"
+        "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q} > {log:q} 2>&1"

@@ -5,7 +5,7 @@ Reads the configuration, the names of the files below results/ and headers of st
 
 import dataclasses
 import itertools
-import json
+import os
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -18,12 +18,13 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
-from nstar.specification import RECIPES
+from nstar.plan.steps import step_jobs
 from nstar.tables import EVERY_STUDY, table_file
 
 
@@ -50,6 +51,8 @@ try:
     PLANNED = PLAN and plan_jobs(PLAN)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
+except (OSError, MemoryError) as error:
+    raise SystemExit(f"error: {machine_fault(error)}") from None
 
 
 # Captions of the report read the configuration with all defaults, so that none repeats a default.
@@ -62,25 +65,36 @@ config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
-    JOBS = [read_job("results", rule) for rule in target_rules()]
+    try:
+        JOBS = [read_job("results", rule) for rule in target_rules()]
+    except NstarError as error:
+        raise SystemExit(f"error: {error}") from None
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
     JOBS = PLANNED.every
     CELL_STORES, EVALUATION_STORES = PLAN.cell_stores, PLAN.evaluation_stores
     SEARCHING = PLAN.searching
 
+STEP_JOBS = step_jobs(STUDY)
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 
 def save_jobs():
-    """Write what each job is to make, for its script and for machines that run it."""
+    """Write what each job and step is to make, for its script and for machines that run it."""
     try:
-        for job in JOBS:
+        for job in (*JOBS, *STEP_JOBS.values()):
             job.save("results")
-    except OSError as error:
-        raise WorkflowError(
-            f"{error}: nothing was started; free space or change who may write"
-        ) from None
+    except NstarError as error:
+        raise WorkflowError(f"{error}; nothing was started") from None
+
+
+def made_in_this_run(paths):
+    """Return the stores that rules of this run make: the inputs of a job.
+
+    A store that is there is no input: Snakemake removes what a job has made if an input of it has a later
+    time of change, as after a run on a machine whose clock is ahead, also where it is `ancient`.
+    """
+    return [path for path in paths if not os.path.exists(path)]
 
 
 def limit_retries():
@@ -131,18 +145,3 @@ def report_figure(stem, captions, name, asked):
         caption=f"{captions}/{name}.rst",
         labels={"figure": name, "asked for": asked},
     )
-
-
-def json_text(value, **layout):
-    """Return a params function with a value as JSON.
-
-    It is a function because the braces of JSON would be taken for wildcards. Snakemake copies params into
-    a <script> of report.html, which a text that holds </script> or <!-- would end: there is no < in it.
-    """
-    embedded = json.dumps(value, **layout).replace("<", "\\u003c")
-    return lambda wildcards: embedded
-
-
-def part_of_study(recipe, **options):
-    """Return a params function with parts of the study, in their order, and a recipe number."""
-    return json_text({"recipe": recipe, **options})

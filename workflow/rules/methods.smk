@@ -17,12 +17,7 @@ rule write_methods:
     benchmark:
         "results/benchmarks/write_methods.tsv"
     params:
-        job=part_of_study(
-            RECIPES["methods"],
-            study=STUDY.model_dump(
-                mode="json", context=EVERYTHING, exclude={"figures", "jobs", "device"}
-            ),
-        ),
+        job=job_file(STEP_JOBS["write_methods"]),
     message:
         "Write how the study was made."
     shell:

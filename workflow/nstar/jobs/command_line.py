@@ -1,7 +1,6 @@
 """What all scripts share: their common flags, and errors as one readable line."""
 
 import argparse
-import json
 import logging
 import signal
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 
 
 def parser(
@@ -32,10 +32,10 @@ def parser(
     if job:
         arguments.add_argument(
             "--job",
-            type=_job,
+            type=Path,
             required=True,
-            metavar="JSON_OR_FILE",
-            help="what to make, as JSON or a file of results/jobs/; the workflow writes it",
+            metavar="FILE",
+            help="what to make: a file of results/jobs/, which the workflow writes",
         )
     if device:
         arguments.add_argument(
@@ -52,9 +52,8 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     except NstarError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        advice = "free space or change who may write there, then run again: what is done is kept"
-        print(f"error: {error}; {advice}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"error: {machine_fault(error, verb='used')}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -85,17 +84,3 @@ class StopSignals:
         if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = self._asked or signal.Signals(number).name
-
-
-def _job(text: str) -> dict:
-    """Return a job given as JSON, or as the path of a file below ``results/jobs/``."""
-    try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        return json.loads(Path(text).read_text())["work"]
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"no JSON, and no file either: {error}") from None
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text} holds no job; see results/jobs/") from None

@@ -9,10 +9,10 @@ import numpy as np
 import xarray as xr
 
 from nstar.cells import Slice, data_specification, slice_of, table_slice
+from nstar.faults import reading
 from nstar.plan.stores import data_store
 from nstar.progress import Progress
 from nstar.store.archive import read_store, specification_of, write_store
-from nstar.store.entries import reading
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
 from nstar.tasks import HELD_OUT, Supervision, Task, TruthTable, build_task

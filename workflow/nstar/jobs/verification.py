@@ -10,14 +10,13 @@ import xarray as xr
 from nstar.cells import Block, Cell
 from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
 from nstar.errors import ArtifactError, DamageError, NstarError, PathError, VersionError, visible
-from nstar.faults import damage, other_version
+from nstar.faults import damage, other_version, reading
 from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
 from nstar.jobs.generation import check_sequences
 from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress
 from nstar.seeds import read_seed, seed_text
 from nstar.store.archive import read_store, specification_of
-from nstar.store.entries import reading
 from nstar.store.header import read_header
 from nstar.store.replicates import check_replicates, pairs_of
 from nstar.store.schemas import CELL, DATA, EVALUATION

@@ -5,15 +5,13 @@ more than its size, and whatever differs from that was not written by nstar.
 """
 
 import os
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from nstar.errors import ArtifactError, NstarError
-from nstar.faults import damage, is_of_machine, machine_fault
+from nstar.errors import ArtifactError
+from nstar.faults import reading
 from nstar.files import is_there
 
 MOST_ENTRIES = 50_000
@@ -21,39 +19,6 @@ MOST_ENTRIES = 50_000
 
 _ENTRY_BYTES = 200
 """At most that many bytes of the directory describe an entry: 46 and a name."""
-
-UNREADABLE = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, OSError, RuntimeError),
-    *(TypeError, ValueError, struct.error, zipfile.BadZipFile, zlib.error),
-)
-"""What the libraries below raise for a file that is damaged, or is something else than a store."""
-
-
-@contextmanager
-def reading(path: Path | str, what: str = "store") -> Iterator[None]:
-    """Turn what reading a file raises into one message: of the machine, or of the file's content.
-
-    Raises
-    ------
-    MachineError
-        If the machine does not let it be read.
-    DamageError
-        If its content cannot be read.
-    """
-    try:
-        yield
-    except NstarError:
-        raise
-    except (MemoryError, *UNREADABLE) as error:
-        if is_of_machine(error):
-            raise machine_fault(error, path) from None
-        missing = isinstance(error, KeyError)
-        reason = f"{error} is missing" if missing else str(error) or type(error).__name__
-        raise damage(path, f"is damaged ({reason[:_LONGEST_REASON]})", what) from None
-
-
-_LONGEST_REASON = 300
-
 
 class Entries:
     """The entries of an open zip file.
