@@ -10,9 +10,9 @@ from nstar.cells import Block
 from nstar.errors import ArtifactError
 from nstar.specification import digest
 from nstar.store.archive import read_store, specification_of, write_store
-from nstar.store.replicates import check_replicates
 from nstar.store.header import read_header
 from nstar.store.provenance import provenance
+from nstar.store.replicates import check_replicates
 from nstar.store.schemas import CELL, DATA, EVALUATION
 
 SPECIFICATION = {"stage": "data", "length": 3, "seed": 0}

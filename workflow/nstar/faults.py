@@ -1,7 +1,7 @@
 """What may be wrong with a file, and what to do: faults of the machine, of the content, of the version.
 
-A fault of the machine says nothing of the file, and nobody is told to remove anything. A file with a fault
-of content is set aside, and it alone is made anew. All messages about either are made here.
+A fault of the machine says nothing of the file, and nobody is told to remove anything. A file with a
+fault of content is set aside, and it alone is made anew. All messages about either are made here.
 """
 
 import errno

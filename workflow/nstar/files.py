@@ -166,7 +166,9 @@ def list_files(
 
     files, seen = [], set()
     for start in there:
-        for folder, below, names in os.walk(results / start, onerror=refuse, followlinks=follow_links):
+        for folder, below, names in os.walk(
+            results / start, onerror=refuse, followlinks=follow_links
+        ):
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
                 below.clear()

@@ -147,7 +147,12 @@ def check_sequences(path: Path | str, store: xr.Dataset) -> None:
         If one is outside of what the task knows.
     """
     with reading(path):
-        task = build_task(specification_of(store)["task"])
+        specification = specification_of(store)
+        task, length = build_task(specification["task"]), specification["length"]
+        if store.sizes["position"] != task.n_positions(length):
+            raise ValueError(
+                f"it has {store.sizes['position']} positions, not those of length {length}"
+            )
         bounds = {"symbols": task.n_symbols - 1, "length": store.sizes["position"]}
         if not task.real_valued:
             bounds["states"] = task.n_states  # one more where none is asked for

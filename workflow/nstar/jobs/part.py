@@ -18,10 +18,10 @@ from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
 from nstar.specification import digest
 from nstar.store.archive import write_store
-from nstar.store.replicates import pairs_of, seed_coordinates
 from nstar.store.header import read_header
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
+from nstar.store.replicates import pairs_of, seed_coordinates
 from nstar.store.schemas import CELL
 from nstar.store.summaries import cell_summary
 from nstar.training.device import describe_device

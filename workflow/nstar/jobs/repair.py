@@ -53,5 +53,7 @@ def _free_place(place: Path) -> Path:
 def _copy(source: str, target: str, **options) -> str:
     """Copy a file to another file system; a device may never end."""
     if not os.path.isfile(source):
-        raise PathError(f"{source} is not a file, and lies on another file system; remove it by hand")
+        raise PathError(
+            f"{source} is not a file, and lies on another file system; remove it by hand"
+        )
     return shutil.copy2(source, target, **options)

@@ -91,11 +91,11 @@ def verify_results(results: Path, files: Sequence[Path] = ()) -> Verification:
 
     Notes
     -----
-    Of a store are checked: sizes and types before they are unpacked, checksums, schema, ranges, its header
-    against its arrays, and the digest of the specification (`read_store`); its
-    place, every coordinate of which follows from the specification; its replicates; of a further part,
-    that those before it are there and that it leaves no evaluation out; of an evaluation, that the
-    trained cell which it names lies at the same coordinates.
+    Of a store are checked: sizes and types before they are unpacked, checksums, schema, ranges, its
+    header against its arrays, and the digest of the specification (`read_store`); its place, every
+    coordinate of which follows from the specification; its replicates; of data, what its task knows; of a
+    further part, that those before it are there and that it leaves no evaluation out; of an evaluation,
+    that the trained cell which it names lies at the same coordinates.
     """
     check_folders(results)
     files = files or list_files(results, STAGES, follow_links=True)

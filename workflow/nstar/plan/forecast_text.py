@@ -1,12 +1,12 @@
 """Forecasts as text, and their comparison with what a run took."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nstar.cells.naming import curve_name
+from nstar.files import is_there
 from nstar.plan.forecast import QUANTILES
 from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan

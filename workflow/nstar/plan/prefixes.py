@@ -86,7 +86,7 @@ class Prefix:
         with of_header(path):
             pairs = [(checked_seed(seed), rate) for seed, rate in summary["replicates"]]
             rows = [self.replicates.index(pair) for pair in pairs]
-            if part == 0 and pairs != self.replicates or len(set(rows)) < len(rows):
+            if (part == 0 and pairs != self.replicates) or len(set(rows)) < len(rows):
                 raise ValueError("it is of other replicates than its path says")
             sizes = {len(rows), *(len(summary[name]) for name in ("n", "kept", "states"))}
             if len(sizes) != 1:

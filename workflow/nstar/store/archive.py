@@ -126,8 +126,8 @@ def _check_origin(path: Path, header: Mapping[str, Any], schema: Schema) -> None
     wanted = schema.stage, schema.version
     if (header["stage"], header["schema_version"]) != wanted:
         problem = (
-            f"is of stage {header['stage']!r}, schema version {header['schema_version']}; wanted is stage "
-            f"{schema.stage!r}, schema version {schema.version}"
+            f"is of stage {header['stage']!r}, schema version {header['schema_version']}; wanted is "
+            f"stage {schema.stage!r}, schema version {schema.version}"
         )
         other = damage if header["stage"] != schema.stage else other_version
         raise other(path, problem)

@@ -1,15 +1,14 @@
 """What the arrays of a store may be: names, types, sizes and codecs, checked before they are decoded.
 
 A store that was written by nstar has the variables of its schema as plain arrays of numbers, chunked by
-Zarr and compressed by zstd. Anything else is refused, whatever its checksum says: no size that it promises
-is trusted, and none of the conventions by which readers change numbers (CF) has a place in it.
+Zarr and compressed by zstd. Anything else is refused, whatever its checksum says: no size that it
+promises is trusted, and none of the conventions by which readers change numbers (CF) has a place in it.
 """
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -23,8 +22,8 @@ LARGEST_DESCRIPTION = 2**16
 """Bytes of the description of an array."""
 
 LARGEST_EXPANSION, LARGEST_SMALL = 1000, 2**26
-"""Bytes of all arrays for a byte of the file, and bytes that any store may have. Trained numbers shrink by
-a third, sequences by ten or twenty."""
+"""Bytes of all arrays for a byte of the file, and bytes that any store may have. Trained numbers shrink
+by a third, sequences to a tenth or twentieth."""
 
 _TYPES = frozenset({"bool", "float16", "float32", "float64"}) | {
     f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)
@@ -61,7 +60,7 @@ class Description:
 
     @property
     def n_chunks(self) -> int:
-        """Chunks of the array, in the file or not: one that holds nothing but the fill value is left out."""
+        """Chunks of the array; one that holds nothing but the fill value is not in the file."""
         return math.prod(self._counts)
 
     @property
@@ -141,7 +140,11 @@ def _described(name: str, text: bytes) -> Description:
         raise ValueError(f"variable {name} is laid out as no store is")
     codecs = [codec["name"] for codec in entry["codecs"]]
     ends = entry["codecs"][0].get("configuration", {"endian": "little"})
-    if codecs != ["bytes", "zstd"] or ends != {"endian": "little"} or chunk_grid["name"] != "regular":
+    if (
+        codecs != ["bytes", "zstd"]
+        or ends != {"endian": "little"}
+        or chunk_grid["name"] != "regular"
+    ):
         raise ValueError(f"variable {name} is packed by {', '.join(map(str, codecs)):.80}")
     shape, chunk = entry["shape"], chunk_grid["configuration"]["chunk_shape"]
     dimensions = entry.get("dimension_names") or []

@@ -20,6 +20,7 @@ MOST_ENTRIES = 50_000
 _ENTRY_BYTES = 200
 """At most that many bytes of the directory describe an entry: 46 and a name."""
 
+
 class Entries:
     """The entries of an open zip file.
 
@@ -66,7 +67,9 @@ def open_entries(path: Path | str) -> Iterator[Entries]:
 
 def _check_end(file, size: int) -> None:
     """Check how long the directory of the zip file is, which its library reads as a whole."""
-    tail_bytes = 22 + 20 + 56  # the end of the directory, its locator and end in files of 4 GiB and more
+    tail_bytes = (
+        22 + 20 + 56
+    )  # the end of the directory, its locator and end in files of 4 GiB and more
     file.seek(max(0, size - tail_bytes))
     tail = file.read(tail_bytes)
     if tail[-22:-18] != b"PK\5\6":

@@ -10,8 +10,8 @@ import xarray as xr
 from nstar.errors import ArtifactError
 from nstar.seeds import seed_text
 from nstar.store.archive import read_store
-from nstar.store.replicates import pairs_of
 from nstar.store.header import evaluated_rows, read_header
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
 from nstar.store.summaries import tests_of
 

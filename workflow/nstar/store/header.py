@@ -82,7 +82,14 @@ def of_header(path: Path | str) -> Iterator[None]:
     """
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, zlib.error) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
         raise damage(path, f"has a damaged header ({reason:.300})") from None
 

@@ -13,8 +13,8 @@ import xarray as xr
 from nstar.faults import damage
 from nstar.seeds import AnySeed
 from nstar.store.archive import read_store
-from nstar.store.replicates import pairs_of, replicate_coordinates
 from nstar.store.joint import Joint
+from nstar.store.replicates import pairs_of, replicate_coordinates
 from nstar.store.schemas import CELL
 
 _ROWS, _KEPT = (

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nstar.faults import damage
 from nstar.seeds import AnySeed, Seed, seed_of, streams_of
 
 
@@ -67,7 +66,4 @@ def check_replicates(path: Path | str, dataset: xr.Dataset, block: Any) -> None:
     wanted = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
     found = pairs_of(dataset)
     if found != wanted:
-        raise ArtifactError(
-            f"store {path} holds the replicates {found}, not the {wanted} that its path says; remove "
-            f"it and run again, only this store is made anew: rm '{path}'"
-        )
+        raise damage(path, f"holds the replicates {found}, not the {wanted} that its path says")

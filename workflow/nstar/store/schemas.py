@@ -110,9 +110,7 @@ CELL = Schema(
         "test_length_right": count((*_KEPT, "length"), "labels right by length", "labels"),
         "test_length_whole": count((*_KEPT, "length"), "sequences all right", "sequences"),
         "test_length_loss": Variable((*_KEPT, "length"), "mean loss of a label", _LOSS),
-        "n_tokens": count(
-            _REPLICATE, "most tokens read of a text of the training set", "tokens"
-        ),
+        "n_tokens": count(_REPLICATE, "most tokens read of a text of the training set", "tokens"),
     },
 )
 """One part of the trajectories of a block; `nstar.store.parts` joins parts, `nstar.store.view` cuts

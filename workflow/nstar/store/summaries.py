@@ -78,10 +78,7 @@ def sizes_of(
     if schema is EVALUATION:
         n_longer = len([test for test in summary["tests"] if test != OWN_SETS])
         return {"replicate": len(summary["rows"])} | ({"tested": n_longer} if n_longer else {})
-    if {"start", "stop", "length"} <= specification.keys():
-        stretch = specification["stop"] - specification["start"]
-        return {"sequence": stretch, "position": specification["length"]}
-    return {}
+    return {"sequence": specification["stop"] - specification["start"]}
 
 
 def _check_cell(dataset: xr.Dataset, summary: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from nstar.columns import (
     Column,
     Table,
     Variable,
+    count,
 )
 
 _REPLICATE: Mapping[str, Column] = {
