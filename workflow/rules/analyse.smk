@@ -40,6 +40,7 @@ for subject, step in STEPS:
             **{name: f"results/{table_file(name)}" for name in STUDY.subject.reads_of(step, STUDY)},
         output:
             [report_table(name, captions) for name in step.makes],
+            [f"results/{table_file(name)}" for name in step.makes],
             [f"results/{name}" for name in step.files],
             [report_figure(stem, captions, *key) for key, stem in figures.items()],
             [f"{stem}.png" for stem in figures.values()],

@@ -5,7 +5,6 @@ and results/config.json.
 """
 
 COLLECTED = {
-    "parquet": "results/tables/cells.parquet",
     "store": directory("results/tables/study.zarr"),
     **{name: report_table(name, "../report") for name in EVERY_STUDY},
     **{
@@ -13,6 +12,9 @@ COLLECTED = {
         for subject in STUDY.subject.lineage
         for name in subject.collected
     },
+}
+COLLECTED |= {
+    f"{name}_parquet": f"results/{table_file(name)}" for name in COLLECTED if name != "store"
 }
 
 
