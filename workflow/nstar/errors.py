@@ -27,7 +27,7 @@ class ArtifactError(NstarError):
 class DamageError(ArtifactError):
     """A file whose content or type is wrong: damaged, foreign, oversized, a folder, a device.
 
-    Only these files may be set aside and made anew; see `nstar.faults.damage`.
+    Only these files are ever set aside; see `nstar.faults.damage`.
     """
 
     def __init__(self, message: str, path: Path):
@@ -35,8 +35,8 @@ class DamageError(ArtifactError):
         self.path = path
 
 
-class VersionError(DamageError):
-    """A whole file of another version of nstar. It is set aside only where a user names it."""
+class UnusableError(DamageError):
+    """A whole file that is of no use as it is. It is set aside only where a user names it."""
 
 
 class MachineError(NstarError):

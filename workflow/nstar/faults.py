@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from nstar.errors import DamageError, MachineError, NstarError, VersionError, visible
+from nstar.errors import DamageError, MachineError, NstarError, UnusableError, visible
 
 Result = TypeVar("Result")
 
@@ -36,8 +36,8 @@ ADVICE = {
     errno.ENOSPC: _FREE,
     errno.EDQUOT: f"the quota of this user is used up; {_FREE}",
     errno.EFBIG: f"the file system or the limit `ulimit -f` takes no larger file; {_FREE}",
-    errno.EMFILE: "too many files are open in this process; raise the limit with `ulimit -n 4096`",
-    errno.ENFILE: "too many files are open on this machine; end other programs, then run again",
+    errno.EMFILE: "raise the limit with `ulimit -n 4096`, then run again",
+    errno.ENFILE: "end other programs, which have too many files open, then run again",
     errno.ENOMEM: "free memory, or ask the scheduler for more, then run again",
     **dict.fromkeys(
         (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ENODEV), _WAIT
@@ -159,11 +159,20 @@ def damage(
     return DamageError(text, Path(path))
 
 
-def other_version(path: Path | str, problem: str, what: str = "store") -> VersionError:
+def other_version(path: Path | str, problem: str, what: str = "store") -> UnusableError:
     """Return the error about a file of another version of nstar, with both ways out."""
-    return VersionError(
+    return UnusableError(
         f"{what} {visible(path)} {visible(problem)}; use the version that made it, or set it aside, and "
         f"this version makes it anew: {repair_command(path)}",
+        Path(path),
+    )
+
+
+def orphan(path: Path | str, problem: str, what: str = "store") -> UnusableError:
+    """Return the error about a file that goes with one which is missing, with both ways out."""
+    return UnusableError(
+        f"{what} {visible(path)} {visible(problem)}, which is missing; run the workflow, which makes it, or "
+        f"set this {what} aside: {repair_command(path)}",
         Path(path),
     )
 

@@ -9,8 +9,8 @@ import xarray as xr
 
 from nstar.cells import Block, Cell
 from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
-from nstar.errors import ArtifactError, DamageError, NstarError, PathError, VersionError, visible
-from nstar.faults import damage, other_version, reading
+from nstar.errors import DamageError, NstarError, PathError, UnusableError, visible
+from nstar.faults import damage, orphan, other_version, reading
 from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
 from nstar.jobs.generation import check_sequences
 from nstar.plan.prefixes import Prefix
@@ -37,7 +37,7 @@ class Problem:
     is_damage : bool
         Whether the file is to be set aside, and not the machine or another file mended.
     is_named_only : bool
-        Whether it is set aside only where a user names it: a whole store of another version.
+        Whether it is set aside only where a user names it: a whole store that is of no use.
     """
 
     path: Path
@@ -137,7 +137,7 @@ def _problem(results: Path, path: Path) -> Problem | None:
     except NstarError as error:
         text = " ".join(visible(line) for line in str(error).splitlines())
         if isinstance(error, DamageError):
-            return Problem(error.path, text, True, isinstance(error, VersionError))
+            return Problem(error.path, text, True, isinstance(error, UnusableError))
         return Problem(path, text, False)
     return None
 
@@ -160,10 +160,7 @@ def _check(results: Path, path: Path) -> None:
     specification = specification_of(store)
     before = [store_path(results, stage, coordinates, digest, number) for number in range(part)]
     for lacking in (other for other in before if not is_there(other)):
-        raise ArtifactError(
-            f"store {path} is a further part of {lacking}, which is missing; run the workflow, which "
-            "makes it"
-        )
+        raise orphan(path, f"is a further part of {lacking}")
     if stage == "evaluations":
         _check_evaluation(results, path, coordinates, specification, store)
         return
@@ -220,10 +217,7 @@ def _check_evaluation(
     """Check that the trained cell is there, and that the replicates are of the block of the path."""
     trained = store_path(results, "cells", coordinates, str(specification.get("training")))
     if not is_there(trained):
-        raise ArtifactError(
-            f"store {path} evaluates the trained cell {trained}, which is missing; run the "
-            "workflow, which trains it"
-        )
+        raise orphan(path, f"evaluates the trained cell {trained}")
     foreign = [pair for pair in pairs_of(store) if pair not in _block(coordinates).replicates]
     if foreign:
         raise damage(
