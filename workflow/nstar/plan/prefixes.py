@@ -85,9 +85,10 @@ class Prefix:
         """Return which replicates of the block those of a part are, of a header in order."""
         with of_header(path):
             pairs = [(checked_seed(seed), rate) for seed, rate in summary["replicates"]]
-            rows = [self.replicates.index(pair) for pair in pairs]
-            if (part == 0 and pairs != self.replicates) or len(set(rows)) < len(rows):
+            foreign = set(pairs) - set(self.replicates)
+            if foreign or len(set(pairs)) < len(pairs) or (part == 0 and pairs != self.replicates):
                 raise ValueError("it is of other replicates than its path says")
+            rows = [self.replicates.index(pair) for pair in pairs]
             sizes = {len(rows), *(len(summary[name]) for name in ("n", "kept", "states"))}
             if len(sizes) != 1:
                 raise ValueError(f"lists of {sorted(sizes)} replicates")
