@@ -40,7 +40,7 @@ def path(tmp_path):
 
 def numbers_of(variable, shape, generator):
     """Return legal numbers of a variable."""
-    numbers = generator.random(shape) if variable.kinds == "f" else generator.integers(0, 9, shape)
+    numbers = generator.random(shape) if variable.kinds == "f" else generator.integers(1, 9, shape)
     return numbers.astype({"f": np.float32, "b": bool}.get(variable.kinds, np.int64))
 
 

@@ -82,9 +82,8 @@ def machine_fault(
 
     Examples
     --------
-    >>> print(machine_fault(OSError(errno.ENOSPC, "No space left on device"), "a.csv", "written"))
-    a.csv cannot be written: No space left on device; free space on its disk, then run again: what is \
-    done is kept
+    >>> print(machine_fault(OSError(errno.EMFILE, "Too many open files"), "a.csv"))
+    a.csv cannot be read: Too many open files; raise the limit with `ulimit -n 4096`, then run again
     """
     if isinstance(error, MemoryError):
         number, reason = errno.ENOMEM, "there is not enough memory"
@@ -171,8 +170,8 @@ def other_version(path: Path | str, problem: str, what: str = "store") -> Unusab
 def orphan(path: Path | str, problem: str, what: str = "store") -> UnusableError:
     """Return the error about a file that goes with one which is missing, with both ways out."""
     return UnusableError(
-        f"{what} {visible(path)} {visible(problem)}, which is missing; run the workflow, which makes it, or "
-        f"set this {what} aside: {repair_command(path)}",
+        f"{what} {visible(path)} {visible(problem)}, which is missing; run the workflow, which makes it, "
+        f"or set this {what} aside: {repair_command(path)}",
         Path(path),
     )
 
