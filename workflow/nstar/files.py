@@ -4,20 +4,20 @@ import errno
 import os
 import re
 import stat
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil
-
 from nstar.errors import PathError, visible
 from nstar.faults import damage, machine_fault, patiently, wrong_type
+from nstar.processes import is_running, this_process
 
-QUIET_S = 600
-"""A partial file that nobody has written to for so long is left over, whoever wrote it; seconds."""
+QUIET_S = 86_400
+"""A partial file of another machine that nobody has written to for so long is left over; seconds."""
 
-_PARTIAL = re.compile(r"\.(\d{1,9})\.partial\..+")
+_PARTIAL = re.compile(r"\.([0-9a-f]{8}-\d+-\w+)\.partial\..+")
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         If it cannot be written; what lay at `path` is still there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    temporary = path.with_name(f".{this_process()}.partial.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -114,15 +114,29 @@ def is_partial(path: Path) -> bool:
 def is_left_over(path: Path) -> bool:
     """Return whether nobody will move a partial file to its place any more.
 
-    Its name says which process wrote it, but not on which machine of a cluster; so the process must not
-    run on this one, and the file must have been quiet for `QUIET_S`.
+    Its name says which process writes it. Where this machine cannot tell whether that one still runs, the
+    file must have been quiet for `QUIET_S`.
     """
-    if psutil.pid_exists(int(_PARTIAL.fullmatch(path.name)[1])):
-        return False
+    running = is_running(_PARTIAL.fullmatch(path.name)[1])
+    if running is not None:
+        return not running
     try:
-        return time.time() - path.stat().st_mtime > QUIET_S
+        return time_in(path.parent) - path.stat().st_mtime > QUIET_S
     except FileNotFoundError:  # it has just been moved to its place
         return False
+
+
+def time_in(folder: Path) -> float:
+    """Return the time by the clock that dates the files of a folder; seconds.
+
+    On a file system that machines share it is another clock than theirs. Where nothing can be written the
+    clock of this machine is taken.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def check_folders(results: Path) -> None:

@@ -11,12 +11,12 @@ import torch
 import xarray as xr
 
 from nstar.cells import of_budget
-from nstar.cells.paths import checkpoint_path, coordinates_of, store_path
+from nstar.cells.paths import checkpoint_path, coordinates_of, lease_path, store_path
 from nstar.errors import ArtifactError
 from nstar.models import StackedModel
 from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
-from nstar.specification import digest
+from nstar.specification import canonical_json, digest
 from nstar.store.archive import write_store
 from nstar.store.header import read_header
 from nstar.store.parts import read_parts
@@ -55,6 +55,7 @@ class Part:
         self.called = curve["called"]
         self.rule = Rule(**curve["rule"])
         self.keep_every = curve["keep_every"]
+        self.keep_end_of = curve.get("keep_end_of")
         self.work = Work.of(fields, self.specification | self.called)
         self.results = results
         self.device = device
@@ -65,6 +66,22 @@ class Part:
         block = self.work.block
         coordinates = coordinates_of(self.specification, block.seeds, block.learning_rates)
         return store_path(self.results, "cells", coordinates, digest(self.specification), number)
+
+    @property
+    def lease(self) -> Path:
+        """The path of the lease of this part."""
+        return lease_path(self.results, self.path())
+
+    def is_there(self) -> bool:
+        """Return whether another job has made this part: of the same runs and by the same rule."""
+        if not self.path().is_file():
+            return False
+        summary = read_header(self.path())["summary"]
+        made = {name: summary.get(name) for name in ("rule", "keep", "replicates")}
+        wanted = [list(pair) for pair in self.work.replicates]
+        return canonical_json(made) == canonical_json(
+            {"rule": self.rule.as_dict(), "keep": self.keep_every, "replicates": wanted}
+        )
 
     @cached_property
     def checkpoint(self) -> Path:
@@ -80,6 +97,8 @@ class Part:
             "stretches": [stretch.as_dict() for stretch in self.work.stretches],
             "before": [read_header(path)["summary"]["numbers"] for path in self._before],
         }
+        if self.keep_end_of:
+            work["keep_end_of"] = self.keep_end_of
         device = f"{describe_device(self.device)} {digest(work)}"
         return checkpoint_path(self.results, self.path(), device)
 
