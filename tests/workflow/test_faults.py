@@ -130,7 +130,7 @@ def test_store_of_another_origin_is_refused_and_made_again(finished, tmp_path):
     shutil.rmtree(folder / "results/evaluations")
     text = failed(folder)
     name = str(small.relative_to(folder))
-    assert f"store {name} was made from specification" in text and f"--repair -- {name}" in text
+    assert f"store {name} was made from specification" in text and f"--repair -- '{name}'" in text
     kept = large.stat().st_mtime_ns
     Path(small).unlink()
     make_run(folder, STUDY, *STABLE_TABLES)
