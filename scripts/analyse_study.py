@@ -1,6 +1,10 @@
-"""Make one step of the analysis of a study from its tables (a rule of the same name for each)."""
+"""Make and seal one step of the analysis of a study from its tables (a rule of the same name for each).
+
+--results names the folder of the study, results/studies/<name>.
+"""
 
 from nstar.jobs.command_line import parser, run
+from nstar.seals import sealing
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 
@@ -12,7 +16,8 @@ def main(arguments=None):
     flags = parser(__doc__, job=True)
     flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
     options = flags.parse_args(arguments)
-    load(STEPS[options.step])(options.job, options.results)
+    with sealing(options.results, options.step.partition(".")[2], options.job):
+        load(STEPS[options.step])(options.job, options.results)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,36 @@
 """Collect the stores into tables.
 
-Reads results/cells/... and results/evaluations/..., makes results/tables/ but for what is fitted,
-and results/config.json.
+Reads results/cells/... and results/evaluations/..., makes tables/ in the folder of the study, results/studies/...,
+but for what is fitted, and config.json there.
 """
 
-COLLECTED = {
-    "parquet": "results/tables/cells.parquet",
-    "store": directory("results/tables/study.zarr"),
-    **{name: report_table(name, "../report") for name in EVERY_STUDY},
-    **{
-        name: report_table(name, captions_of(subject))
-        for subject in STUDY.subject.lineage
-        for name in subject.collected
-    },
-}
+COLLECT = STEPS["collect_results"]
+CONFIG = STEPS["write_config"]
 
 
 rule collect_results:
     input:
-        CELL_STORES,
-        EVALUATION_STORES,
+        # Snakemake refuses outputs that are older than an input, and a clock may be ahead.
+        [path for path in [*CELL_STORES, *EVALUATION_STORES] if not os.path.exists(path)],
     output:
-        **COLLECTED,
+        **{
+            "parquet": f"{FOLDER}/tables/cells.parquet",
+            "store": directory(f"{FOLDER}/tables/study.zarr"),
+            **{name: report_table(name, "../report") for name in EVERY_STUDY},
+            **{
+                name: report_table(name, captions_of(subject))
+                for subject in STUDY.subject.lineage
+                for name in subject.collected
+            },
+        },
     log:
-        "results/logs/collect_results.log",
+        f"{FOLDER}/logs/collect_results.log",
     benchmark:
-        "results/benchmarks/collect_results.tsv"
+        f"{FOLDER}/benchmarks/collect_results.tsv"
     params:
-        job=part_of_study(
-            RECIPES["tables"],
-            study=STUDY.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
-        ),
+        job=json_text(COLLECT.job),
     message:
-        "Collect the cells into tables."
+        step_message(COLLECT, "Collect the cells into tables.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
         " > {log:q} 2>&1"
@@ -40,14 +38,15 @@ rule collect_results:
 
 rule write_config:
     output:
-        "results/config.json",
+        f"{FOLDER}/config.json",
     log:
-        "results/logs/write_config.log",
+        f"{FOLDER}/logs/write_config.log",
     benchmark:
-        "results/benchmarks/write_config.tsv"
+        f"{FOLDER}/benchmarks/write_config.tsv"
     params:
-        job=json_text(STUDY.model_dump(mode="json", context=EVERYTHING), indent=2),
+        job=json_text(CONFIG.job),
     message:
-        "Write the configuration with all defaults."
+        step_message(CONFIG, "Write the configuration with all defaults.")
     shell:
-        "printf '%s\n' {params.job:q} > {output:q} 2> {log:q}"
+        "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q}"
+        " > {log:q} 2>&1"

@@ -6,6 +6,7 @@ Reads the configuration, the names of the files below results/ and headers of st
 import dataclasses
 import itertools
 import json
+import os
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -19,12 +20,11 @@ from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
 from nstar.plan.forecast_text import compare_with_truth, next_round
-from nstar.cells import strata_of
-from nstar.cells.naming import stratum_name, stratum_suffix
+from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
-from nstar.specification import RECIPES
-from nstar.tables import EVERY_STUDY, table_file
+from nstar.plan.steps import report_digest, stale_steps, steps_for, steps_of
+from nstar.tables import EVERY_STUDY
 
 
 def target_rules():
@@ -48,6 +48,7 @@ try:
     STUDY = load_study(config)
     PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
     PLANNED = PLAN and plan_jobs(PLAN)
+    STALE = stale_steps(PLAN) if PLAN else {}
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
 
@@ -60,6 +61,20 @@ config["axis"] = STUDY.axis and dataclasses.asdict(STUDY.axis)
 config["judge"] = STUDY.subject.judge and STUDY.subject.judge(STUDY)
 config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
 
+FOLDER = str(study_folder("results", STUDY.name))
+STEPS = steps_of(STUDY)
+REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
+config["folder"] = FOLDER
+
+if REPORTING:
+    if STALE:
+        step, reason = next(iter(STALE.items()))
+        raise SystemExit(
+            f"error: no report was made, since what {step} makes is not that of the study: {reason}; "
+            "run the workflow first, without --report"
+        )
+    config["seal"] = report_digest(STUDY, study_folder("results", STUDY.name))
+
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
     JOBS = [read_job("results", rule) for rule in target_rules()]
@@ -68,6 +83,15 @@ else:
     JOBS = PLANNED.every
     CELL_STORES, EVALUATION_STORES = PLAN.cell_stores, PLAN.evaluation_stores
     SEARCHING = PLAN.searching
+
+if STALE and workflow.dag_settings:
+    # Seals decide what is made again, and neither time stamps nor what Snakemake remembers. A search has
+    # no tables before its end.
+    targets = workflow.dag_settings.targets or ([] if SEARCHING else ["all"])
+    forced = steps_for(STEPS, targets, FOLDER) & STALE.keys()
+    workflow.dag_settings = dataclasses.replace(
+        workflow.dag_settings, forcerun={*workflow.dag_settings.forcerun, *forced}
+    )
 
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
@@ -108,6 +132,26 @@ def minutes(job):
     return lambda wildcards, attempt: job.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
+def in_folder(names):
+    """Return the paths of files of the study."""
+    return [f"{FOLDER}/{name}" for name in names]
+
+
+def inputs_of(step):
+    """Return the tables that a step reads and that are made in this run.
+
+    Snakemake refuses outputs that are older than any input, as they may be when a table was made by a
+    clock that was ahead. The report has all of them, for its graph.
+    """
+    makes = [name for other in STEPS.values() if other.name in STALE for name in other.makes]
+    return in_folder(name for name in step.reads if REPORTING or name in makes)
+
+
+def step_message(step, message):
+    """Return what is said while a step runs, and why it runs."""
+    return f"{message} ({STALE[step.name]})" if step.name in STALE else message
+
+
 def captions_of(subject):
     """Return the folder with the captions of a subject."""
     return f"../nstar/subjects/{subject.name}/captions"
@@ -116,7 +160,7 @@ def captions_of(subject):
 def report_table(name, captions):
     """Return the path of a table, as an output that the report shows."""
     return report(
-        f"results/tables/{name}.csv",
+        f"{FOLDER}/tables/{name}.csv",
         category="Tables",
         caption=f"{captions}/{name}_table.rst",
         labels={"table": name},
@@ -126,10 +170,20 @@ def report_table(name, captions):
 def report_figure(stem, captions, name, asked):
     """Return the path of a figure of a stratum, as an output that the report shows."""
     return report(
-        f"{stem}.svg",
+        f"{FOLDER}/{stem}.svg",
         category="Figures",
         caption=f"{captions}/{name}.rst",
         labels={"figure": name, "asked for": asked},
+    )
+
+
+def report_page(name, category, captions):
+    """Return the path of a page, as an output that the report shows."""
+    return report(
+        f"{FOLDER}/{name}.html",
+        category=category,
+        caption=f"{captions}/{name}.rst",
+        labels={"page": name},
     )
 
 
@@ -141,8 +195,3 @@ def json_text(value, **layout):
     """
     embedded = json.dumps(value, **layout).replace("<", "\\u003c")
     return lambda wildcards: embedded
-
-
-def part_of_study(recipe, **options):
-    """Return a params function with parts of the study, in their order, and a recipe number."""
-    return json_text({"recipe": recipe, **options})

@@ -1,30 +1,22 @@
 """Write how the study was made.
 
-Reads the configuration alone, makes results/methods.html.
+Reads the configuration alone, makes methods.html in the folder of the study.
 """
+
+METHODS = STEPS["write_methods"]
 
 
 rule write_methods:
     output:
-        report(
-            "results/methods.html",
-            category="Methods",
-            caption="../report/methods.rst",
-            labels={"page": "methods"},
-        ),
+        report_page("methods", "Methods", "../report"),
     log:
-        "results/logs/write_methods.log",
+        f"{FOLDER}/logs/write_methods.log",
     benchmark:
-        "results/benchmarks/write_methods.tsv"
+        f"{FOLDER}/benchmarks/write_methods.tsv"
     params:
-        job=part_of_study(
-            RECIPES["methods"],
-            study=STUDY.model_dump(
-                mode="json", context=EVERYTHING, exclude={"figures", "jobs", "device"}
-            ),
-        ),
+        job=json_text(METHODS.job),
     message:
-        "Write how the study was made."
+        step_message(METHODS, "Write how the study was made.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q} > {log:q} 2>&1"
 

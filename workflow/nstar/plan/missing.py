@@ -15,6 +15,7 @@ from nstar.errors import PathError
 from nstar.plan.states import CellState, evaluations_of, state_of
 from nstar.plan.stores import Stores, data_of
 from nstar.plan.work import EvaluationWork, Work
+from nstar.specification import digest
 from nstar.study import Study
 from nstar.study.search import RunCounts, replay
 from nstar.subjects.axis import BUDGET
@@ -86,6 +87,14 @@ class Plan:
             parts[work.block].append(work.part)
         paths = (self.stores.evaluation(block, part) for block in parts for part in parts[block])
         return list(dict.fromkeys(paths))
+
+    @property
+    def stores_digest(self) -> str:
+        """Digest of the names and contents of all stores that tables are made from, as far as they are
+        there."""
+        names = [*self.cell_stores, *self.evaluation_stores]
+        n = len(str(self.results)) + 1
+        return digest({name[n:]: self.stores.checksums.get(name) for name in names})
 
     @property
     def finished(self) -> bool:

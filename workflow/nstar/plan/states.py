@@ -12,7 +12,6 @@ from nstar.plan.prefixes import Prefix
 from nstar.plan.stores import Stores
 from nstar.plan.work import EvaluationWork, Replicate, Work
 from nstar.seeds import read_seed, seed_text, streams_of
-from nstar.store.header import read_header
 from nstar.store.schemas import OWN_SETS
 
 
@@ -126,9 +125,7 @@ class _BlockThere:
         self.rule = stores.rule
         self.block = block
         self.paths = _parts_there(block, stores.cell)
-        self.prefix = Prefix(
-            block, self.paths, [read_header(path)["summary"] for path in self.paths]
-        )
+        self.prefix = Prefix(block, self.paths, list(map(stores.summary, self.paths)))
         judged = self.prefix.judge(training.evaluate_every, self.rule, training.snapshot_every)
         self.judged = dict(zip(self.prefix.replicates, judged, strict=True))
 
@@ -190,7 +187,7 @@ def evaluations_of(
     paths = _parts_there(block, stores.evaluation)
     part_of: dict[tuple, int] = {}
     for part, path in enumerate(paths):
-        summary = read_header(path)["summary"]
+        summary = stores.summary(path)
         for (seed, rate, step), test in itertools.product(summary["rows"], summary["tests"]):
             part_of.setdefault((read_seed(seed), rate, step, test), part)
     ends = {
