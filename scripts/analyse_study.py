@@ -4,6 +4,7 @@
 """
 
 from nstar.jobs.command_line import parser, run
+from nstar.plan.job_files import read_work
 from nstar.seals import sealing
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
@@ -13,11 +14,12 @@ STEPS = {f"{subject.name}.{step.name}": step.run for subject in SUBJECTS for ste
 
 def main(arguments=None):
     """Parse the command line and run."""
-    flags = parser(__doc__, job=True)
+    flags = parser(__doc__, job=True, seal=True)
     flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
     options = flags.parse_args(arguments)
-    with sealing(options.results, options.step.partition(".")[2], options.job):
-        load(STEPS[options.step])(options.job, options.results)
+    work = read_work(options.job, options.step.partition(".")[2])
+    with sealing(options.results, options.job, options.seal):
+        load(STEPS[options.step])(work, options.results)
 
 
 if __name__ == "__main__":

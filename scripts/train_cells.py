@@ -2,6 +2,7 @@
 
 from nstar.jobs.command_line import StopSignals, parser, run
 from nstar.jobs.training import train_cells
+from nstar.plan.job_files import read_work
 
 
 def main(arguments=None):
@@ -15,9 +16,10 @@ def main(arguments=None):
         help="longest training time that a kill can cost (default: 60)",
     )
     options = flags.parse_args(arguments)
+    work = read_work(options.job, "train_cells")
     with StopSignals() as stop:
         train_cells(
-            *(options.job, options.results, options.device, options.checkpoint_interval),
+            *(work, options.results, options.device, options.checkpoint_interval),
             stop_asked=stop.asked,
         )
 

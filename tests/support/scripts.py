@@ -9,6 +9,8 @@ from unittest import mock
 
 from support.workflow import ROOT
 
+from nstar.plan.job_files import job_name, job_path, save_job
+
 
 def run_script(name, *arguments, folder="."):
     """Run a script as its command line does, in a folder; return exit code and output.
@@ -28,3 +30,10 @@ def run_script(name, *arguments, folder="."):
         except SystemExit as ended:
             code = ended.code
     return subprocess.CompletedProcess(command, code or 0, out.getvalue(), err.getvalue())
+
+
+def job_file(results, verb, work):
+    """Write what a script or a step is told, as the workflow does, and return the file."""
+    name = job_name(verb, work)
+    save_job(results, name, {"work": work})
+    return job_path(results, name)

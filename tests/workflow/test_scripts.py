@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 import yaml
 from support.evidence import learns_at, make
+from support.scripts import job_file
 from support.studies import tiny
 
 from nstar.jobs.generation import generate_data
@@ -100,8 +101,6 @@ def test_progress_is_plain_lines_in_a_log(trained):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--job", "{not json"], "not JSON"),
-        (["--job", "nowhere.json"], "no JSON, and no file either"),
         (["--device", "gpu"], "invalid choice: 'gpu'"),
         ([], "the following arguments are required: --job"),
     ],
@@ -114,8 +113,8 @@ def test_wrong_arguments(arguments, words):
 
 def test_missing_data_is_one_readable_line(tmp_path):
     (batch,) = plan_jobs(make_plan(load_study(STUDY), tmp_path)).training
-    job = json.dumps(batch.work)
-    process = finish("train_cells.py", "--results", tmp_path, "--job", job)
+    batch.save(tmp_path)
+    process = finish("train_cells.py", "--results", tmp_path, "--job", batch.path(tmp_path))
     assert process.returncode == 1
     (line,) = process.err.splitlines()
     assert line.startswith("error: store ") and "is missing; run the workflow again" in line
@@ -134,7 +133,8 @@ def test_every_later_script_says_what_is_missing(script, tmp_path):
     study = load_study(STUDY).model_dump(mode="json")
     job = {"study": study, "fit": study["fit"], "figures": study["figures"]}
     job["axis"] = {"name": "budget", "texts": []}
-    process = finish(*script, "--results", tmp_path, "--job", json.dumps(job))
+    told = job_file(tmp_path, script[-1].removesuffix(".py").removeprefix("demand."), job)
+    process = finish(*script, "--results", tmp_path, "--job", told)
     assert process.returncode == 1
     assert process.err.startswith("error: ") and "Traceback" not in process.err
 

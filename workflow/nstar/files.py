@@ -32,6 +32,23 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def read_at_most(path: Path | str, n_bytes: int) -> bytes:
+    """Return the content of a file, reading no more than a byte beyond the bound, even of a device.
+
+    Raises
+    ------
+    ValueError
+        If it holds more than `n_bytes`.
+    OSError
+        If it cannot be read.
+    """
+    with open(path, "rb") as file:
+        content = file.read(n_bytes + 1)
+    if len(content) > n_bytes:
+        raise ValueError(f"{path} holds more than {n_bytes} bytes")
+    return content
+
+
 def is_partial(path: Path) -> bool:
     """Return whether a file is the temporary file of `written_whole`."""
     return _PARTIAL.fullmatch(path.name) is not None

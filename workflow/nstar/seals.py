@@ -1,15 +1,15 @@
 """Seals: what the files of a study were made from, and whether they still are what was made.
 
-A step that makes files writes its seal last, into ``seals/<step>.json`` of the folder of the study: a digest
-of the job that it was given, and the SHA-256 of every file that it read and of every file that it wrote.
-A step that failed or was killed leaves no seal. Time stamps and the memory of the workflow system play no
-part: a copy of the folder is as good as the original, and an edited, cut or exchanged file is refused.
+A step that makes files writes its seal last, into ``seals/`` of the folder of the study: the digest of the
+job that it was given, and the SHA-256 of every file that it read and of every file that it wrote. A step
+that failed or was killed leaves no seal. Time stamps and the memory of the workflow system play no part: a
+copy of the folder is as good as the original, and an edited, cut or exchanged file is refused.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
@@ -23,8 +23,6 @@ from nstar.specification import canonical_json, digest
 FOLDER = "seals"
 STORES = "stores"
 """The name under which a seal has the digest of all stores that a step read."""
-
-REPAIR = "run the workflow, which makes it again"
 
 _NOT_CONTENT = ".snakemake_timestamp"
 
@@ -42,17 +40,20 @@ class Seal:
         Digest of what the step was told: its part of the configuration, and the recipe.
     inputs, outputs : dict of str to str
         SHA-256 of each file, by its path below the folder. An output may be a folder.
+    name : str
+        That of the file of the seal, without ending; it begins with step and job.
     """
 
     study: str
     step: str
     job: str
-    inputs: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict, hash=False)
+    outputs: dict[str, str] = field(default_factory=dict, hash=False)
+    name: str = ""
 
     @property
     def stamp(self) -> str:
-        """What files say of themselves where their format has room for it."""
+        """What a file says of its origin where its format has room for it."""
         return f"nstar study {self.study}, {self.step}, made from {self.job}"
 
 
@@ -64,15 +65,12 @@ class _Work:
     seal: Seal
     written: list[Path]
 
-    def below(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
-
 
 _WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
 
 
 @contextmanager
-def sealing(folder: Path, step: str, job: Mapping[str, Any]) -> Iterator[None]:
+def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[None]:
     """Seal what the block makes, when it ends without error.
 
     Within the block `check_read` and `note_written` say what belongs into the seal. Files of the last seal
@@ -82,25 +80,28 @@ def sealing(folder: Path, step: str, job: Mapping[str, Any]) -> Iterator[None]:
     ----------
     folder : Path
         The folder of the study.
-    step : str
-    job : mapping
-        What the step is told; ready for JSON.
+    job : path
+        The file of the job, whose name is the step and a digest; see `nstar.plan.job_files`.
+    name : str, optional
+        The name of the seal, without ending, if it is not that of the job.
     """
-    path, before = seal_path(folder, step), read_seals(folder).get(step)
-    path.unlink(missing_ok=True)
-    work = _Work(folder, Seal(folder.resolve().name, step, digest(job)), [])
+    step, _, job_digest = Path(job).stem.rpartition("-")
+    before = [seal for seal in read_seals(folder) if seal.step == step]
+    for path in (folder / FOLDER).glob(f"{step}-*.json"):
+        path.unlink(missing_ok=True)
+    work = _Work(folder, Seal(folder.resolve().name, step, job_digest), [])
     token = _WORK.set(work)
     try:
         yield
     finally:
         _WORK.reset(token)
     for file in work.written:
-        work.seal.outputs[work.below(file)] = checksum(file)
-    for name in set(before.outputs if before else ()) - set(work.seal.outputs):
-        if (folder / name).is_file():
-            (folder / name).unlink()
-    content = asdict(work.seal)
-    with written_whole(path) as temporary:
+        work.seal.outputs[file.relative_to(folder).as_posix()] = str(checksum(file))
+    for name_before in {name for seal in before for name in seal.outputs}:
+        if name_before not in work.seal.outputs and (folder / name_before).is_file():
+            (folder / name_before).unlink()
+    content = asdict(work.seal) | {"name": name or Path(job).stem}
+    with written_whole(folder / FOLDER / f"{content['name']}.json") as temporary:
         temporary.write_text(
             json.dumps(content | {"checksum": digest(content)}, indent=1, sort_keys=True)
         )
@@ -116,6 +117,12 @@ def note_written(path: Path) -> None:
     """Note that the step has written a file, or a folder."""
     if work := _WORK.get():
         work.written.append(path)
+
+
+def note_read(path: Path) -> None:
+    """Note a file of the study that the step reads and that needs no comparison, such as a seal."""
+    if work := _WORK.get():
+        work.seal.inputs[path.relative_to(work.folder).as_posix()] = str(checksum(path))
 
 
 def note_stores(stores: str) -> None:
@@ -144,36 +151,29 @@ def check_read(path: Path, content: bytes) -> None:
     if not (work or (folder / FOLDER).is_dir()):
         return
     name, found = path.relative_to(folder).as_posix(), hashlib.sha256(content).hexdigest()
-    sealed = {seal.outputs.get(name) for seal in read_seals(folder).values()} - {None}
+    sealed = {seal.outputs[name] for seal in read_seals(folder) if name in seal.outputs}
+    again = "run the workflow, which makes it again"
     if not sealed:
-        raise ArtifactError(f"{path} has no seal: it is not known what it was made from; {REPAIR}")
+        raise ArtifactError(f"{path} has no seal: it is not known what it was made from; {again}")
     if found not in sealed:
-        raise ArtifactError(f"{path} was edited or damaged after it was made; {REPAIR}")
+        raise ArtifactError(f"{path} was edited or damaged after it was made; {again}")
     if work:
         work.seal.inputs[name] = found
 
 
-def seal_path(folder: Path, step: str) -> Path:
-    """Return the path of the seal of a step."""
-    return folder / FOLDER / f"{step}.json"
-
-
-def read_seals(folder: Path) -> dict[str, Seal]:
-    """Return the seals of a folder by their steps, without those that are damaged."""
-    seals = {}
-    for path in sorted((folder / FOLDER).glob("*.json")):
-        if seal := read_seal(path):
-            seals[path.stem] = seal
-    return seals
+def read_seals(folder: Path) -> list[Seal]:
+    """Return the seals of the folder of a study, without those that are damaged."""
+    paths = sorted((folder / FOLDER).glob("*.json"))
+    return [seal for seal in map(read_seal, paths) if seal]
 
 
 def read_seal(path: Path) -> Seal | None:
-    """Return a seal, or None where it is missing, damaged, or of another step."""
+    """Return a seal, or None where it is missing, damaged, or has been renamed."""
     try:
-        content = json.loads(path.read_bytes())
+        content: dict[str, Any] = json.loads(path.read_bytes())
         checksum = content.pop("checksum")
         seal = Seal(**content)
-        is_whole = digest(content) == checksum and seal.step == path.stem
+        is_whole = digest(content) == checksum and seal.name == path.stem
     except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return seal if is_whole else None

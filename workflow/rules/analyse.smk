@@ -18,20 +18,21 @@ for subject, step in STUDY.subject.steps_of(STUDY):
             [report_figure(stem, captions, *key) for key, stem in derived.figures.items()],
             in_folder(f"{stem}.png" for stem in derived.figures.values()),
             [report_page(step.page, "Findings", captions)] if step.page else [],
+            seal=derived.seal,
         log:
             f"{FOLDER}/logs/{step.name}.log",
         benchmark:
             f"{FOLDER}/benchmarks/{step.name}.tsv"
         localrule: True
         params:
-            job=json_text(derived.job),
+            job=job_file(derived.job),
             step=f"{subject.name}.{step.name}",
             folder=FOLDER,
         message:
             step_message(derived, step.message)
         shell:
             "{PYTHON:q} {SCRIPTS:q}/analyse_study.py {params.step} --results {params.folder:q}"
-            " --job {params.job:q} > {log:q} 2>&1"
+            " --job {params.job:q} --seal {output.seal:q} > {log:q} 2>&1"
 
 
 ENDS = [end for _, step in STUDY.subject.steps_of(STUDY) for end in workflow.get_rule(step.name).output]

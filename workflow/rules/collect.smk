@@ -16,6 +16,7 @@ rule collect_results:
         **{
             "parquet": f"{FOLDER}/tables/cells.parquet",
             "store": directory(f"{FOLDER}/tables/study.zarr"),
+            "seal": COLLECT.seal,
             **{name: report_table(name, "../report") for name in EVERY_STUDY},
             **{
                 name: report_table(name, captions_of(subject))
@@ -28,25 +29,26 @@ rule collect_results:
     benchmark:
         f"{FOLDER}/benchmarks/collect_results.tsv"
     params:
-        job=json_text(COLLECT.job),
+        job=job_file(COLLECT.job),
     message:
         step_message(COLLECT, "Collect the cells into tables.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
-        " > {log:q} 2>&1"
+        " --seal {output.seal:q} > {log:q} 2>&1"
 
 
 rule write_config:
     output:
-        f"{FOLDER}/config.json",
+        config=f"{FOLDER}/config.json",
+        seal=CONFIG.seal,
     log:
         f"{FOLDER}/logs/write_config.log",
     benchmark:
         f"{FOLDER}/benchmarks/write_config.tsv"
     params:
-        job=json_text(CONFIG.job),
+        job=job_file(CONFIG.job),
     message:
         step_message(CONFIG, "Write the configuration with all defaults.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q}"
-        " > {log:q} 2>&1"
+        " --seal {output.seal:q} > {log:q} 2>&1"

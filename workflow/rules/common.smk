@@ -5,7 +5,6 @@ Reads the configuration, the names of the files below results/ and headers of st
 
 import dataclasses
 import itertools
-import json
 import os
 import sys
 
@@ -23,7 +22,7 @@ from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
-from nstar.plan.steps import report_digest, stale_steps, steps_for, steps_of
+from nstar.plan.derived import compare, derived_steps, report_digest
 from nstar.tables import EVERY_STUDY
 
 
@@ -48,7 +47,7 @@ try:
     STUDY = load_study(config)
     PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
     PLANNED = PLAN and plan_jobs(PLAN)
-    STALE = stale_steps(PLAN) if PLAN else {}
+    STEPS = derived_steps(PLAN) if PLAN else compare(STUDY, "results", stores=None)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
 
@@ -62,44 +61,37 @@ config["judge"] = STUDY.subject.judge and STUDY.subject.judge(STUDY)
 config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
 
 FOLDER = str(study_folder("results", STUDY.name))
-STEPS = steps_of(STUDY)
-REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
 config["folder"] = FOLDER
+REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
 
 if REPORTING:
-    if STALE:
-        step, reason = next(iter(STALE.items()))
-        raise SystemExit(
-            f"error: no report was made, since what {step} makes is not that of the study: {reason}; "
-            "run the workflow first, without --report"
-        )
-    config["seal"] = report_digest(STUDY, study_folder("results", STUDY.name))
+    for step in STEPS.values():
+        if step.stale:
+            raise SystemExit(
+                f"error: no report was made: the files of {step.name} are not those of the study "
+                f"({step.stale}); run the workflow without --report first"
+            )
+    config["seal"] = report_digest(STEPS)
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
-    JOBS = [read_job("results", rule) for rule in target_rules()]
+    try:
+        JOBS = [read_job("results", rule) for rule in target_rules()]
+    except NstarError as error:
+        raise SystemExit(f"error: {error}") from None
     CELL_STORES, EVALUATION_STORES, SEARCHING = [], [], False
 else:
     JOBS = PLANNED.every
     CELL_STORES, EVALUATION_STORES = PLAN.cell_stores, PLAN.evaluation_stores
     SEARCHING = PLAN.searching
 
-if STALE and workflow.dag_settings:
-    # Seals decide what is made again, and neither time stamps nor what Snakemake remembers. A search has
-    # no tables before its end.
-    targets = workflow.dag_settings.targets or ([] if SEARCHING else ["all"])
-    forced = steps_for(STEPS, targets, FOLDER) & STALE.keys()
-    workflow.dag_settings = dataclasses.replace(
-        workflow.dag_settings, forcerun={*workflow.dag_settings.forcerun, *forced}
-    )
-
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 
 def save_jobs():
-    """Write what each job is to make, for its script and for machines that run it."""
+    """Write what each job and step is to make, for its script and for machines that run it."""
     try:
-        for job in JOBS:
+        for job in (*JOBS, *(step.job for step in STEPS.values())):
             job.save("results")
     except OSError as error:
         raise WorkflowError(
@@ -138,18 +130,20 @@ def in_folder(names):
 
 
 def inputs_of(step):
-    """Return the tables that a step reads and that are made in this run.
+    """Return the tables that a step reads, and their seals, as far as they are made in this run.
 
-    Snakemake refuses outputs that are older than any input, as they may be when a table was made by a
-    clock that was ahead. The report has all of them, for its graph.
+    Snakemake refuses an output that is older than any input, as it may be when the input was made by a
+    clock that was ahead. In a report all are listed, for its graph.
     """
-    makes = [name for other in STEPS.values() if other.name in STALE for name in other.makes]
-    return in_folder(name for name in step.reads if REPORTING or name in makes)
+    makers = [other for other in STEPS.values() if {*other.makes} & {*step.reads}]
+    made = {name for maker in makers if maker.stale for name in maker.makes}
+    tables = in_folder(name for name in step.reads if REPORTING or name in made)
+    return [*tables, *(maker.seal for maker in makers if maker.stale)]
 
 
 def step_message(step, message):
     """Return what is said while a step runs, and why it runs."""
-    return f"{message} ({STALE[step.name]})" if step.name in STALE else message
+    return f"{message[:-1]}: {step.stale}." if step.stale else message
 
 
 def captions_of(subject):
@@ -185,13 +179,3 @@ def report_page(name, category, captions):
         caption=f"{captions}/{name}.rst",
         labels={"page": name},
     )
-
-
-def json_text(value, **layout):
-    """Return a params function with a value as JSON.
-
-    It is a function because the braces of JSON would be taken for wildcards. Snakemake copies params into
-    a <script> of report.html, which a text that holds </script> or <!-- would end: there is no < in it.
-    """
-    embedded = json.dumps(value, **layout).replace("<", "\\u003c")
-    return lambda wildcards: embedded

@@ -8,17 +8,19 @@ METHODS = STEPS["write_methods"]
 
 rule write_methods:
     output:
-        report_page("methods", "Methods", "../report"),
+        page=report_page("methods", "Methods", "../report"),
+        seal=METHODS.seal,
     log:
         f"{FOLDER}/logs/write_methods.log",
     benchmark:
         f"{FOLDER}/benchmarks/write_methods.tsv"
     params:
-        job=json_text(METHODS.job),
+        job=job_file(METHODS.job),
     message:
         step_message(METHODS, "Write how the study was made.")
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q}"
+        " --seal {output.seal:q} > {log:q} 2>&1"
 
 
 localrules:

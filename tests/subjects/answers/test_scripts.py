@@ -1,11 +1,9 @@
 """Scripts of a study of widths: tables on disk in; tables, figures and a page out."""
 
-import json
-
 import pandas as pd
 import pytest
 from support.answer_tables import JOB, steps, table
-from support.scripts import run_script
+from support.scripts import job_file, run_script
 
 from nstar.tables import write_table
 
@@ -36,9 +34,8 @@ def results(tmp_path_factory):
 
 
 def run(step, results, job):
-    return run_script(
-        "analyse_study.py", "answers." + step, "--results", results, "--job", json.dumps(job)
-    )
+    told = job_file(results, step, job)
+    return run_script("analyse_study.py", "answers." + step, "--results", results, "--job", told)
 
 
 def test_every_figure_of_every_stratum_is_written(results):

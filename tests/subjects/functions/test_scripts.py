@@ -1,7 +1,5 @@
 """Scripts that draw and write of networks as functions: tables on disk in, figures and a page out."""
 
-import json
-
 import pandas as pd
 import pytest
 from support.function_tables import (
@@ -11,7 +9,7 @@ from support.function_tables import (
     make_regressions,
     table,
 )
-from support.scripts import run_script
+from support.scripts import job_file, run_script
 
 from nstar.tables import write_table
 
@@ -47,14 +45,8 @@ def results(tmp_path_factory):
 
 
 def run(step, results, **job):
-    return run_script(
-        "analyse_study.py",
-        "functions." + step,
-        "--results",
-        results,
-        "--job",
-        json.dumps(JOB | job),
-    )
+    told = job_file(results, step, JOB | job)
+    return run_script("analyse_study.py", "functions." + step, "--results", results, "--job", told)
 
 
 def test_every_figure_of_every_stratum_is_written(results):

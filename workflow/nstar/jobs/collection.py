@@ -17,9 +17,8 @@ from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
-from nstar.plan.steps import COLLECT
 from nstar.plan.stores import Stores
-from nstar.seals import note_stores, note_written, sealing, stamp
+from nstar.seals import note_stores, note_written, stamp
 from nstar.seeds import Seed, streams_of
 from nstar.store.archive import pairs_of
 from nstar.store.evaluations import read_evaluations
@@ -36,7 +35,7 @@ from nstar.verdicts import MEASURES, OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
 
 def collect_results(job: Mapping[str, Any], results: Path) -> None:
-    """Write and seal the tables cells, longer, provenance and verdicts, those of the subject, and study.zarr.
+    """Write the tables cells, longer, provenance and verdicts, those of the subject, and study.zarr.
 
     Parameters
     ----------
@@ -51,13 +50,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         If a store is missing or not what its name says.
     """
     study = Study.model_validate({"title": job["study"]["name"], **job["study"]})
-    folder = study_folder(results, study.name)
-    with sealing(folder, COLLECT, job):
-        _collect(make_plan(study, results), folder / "tables")
-
-
-def _collect(plan: Plan, tables: Path) -> None:
-    study = plan.study
+    tables, plan = study_folder(results, study.name) / "tables", make_plan(study, results)
     note_stores(plan.stores_digest)
     rows, longer, sources, judged, measured = [], [], [], [], []
     training = study.training

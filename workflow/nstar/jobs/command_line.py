@@ -1,7 +1,6 @@
 """What all scripts share: their common flags, and errors as one readable line."""
 
 import argparse
-import json
 import logging
 import signal
 import sys
@@ -12,7 +11,7 @@ from nstar.errors import NstarError
 
 
 def parser(
-    description: str | None, job: bool = False, device: bool = False
+    description: str | None, job: bool = False, device: bool = False, seal: bool = False
 ) -> argparse.ArgumentParser:
     """Return a parser with the flags that several scripts have.
 
@@ -20,8 +19,8 @@ def parser(
     ----------
     description : str
         First line of the help; the docstring of the script.
-    job, device : bool
-        Whether the script takes ``--job`` or ``--device``.
+    job, device, seal : bool
+        Whether the script takes ``--job``, ``--device`` or ``--seal``.
     """
     arguments = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -32,10 +31,17 @@ def parser(
     if job:
         arguments.add_argument(
             "--job",
-            type=_job,
+            type=Path,
             required=True,
-            metavar="JSON_OR_FILE",
-            help="what to make, as JSON or a file of results/jobs/; the workflow writes it",
+            metavar="FILE",
+            help="what to make: a file of results/jobs/, which the workflow writes",
+        )
+    if seal:
+        arguments.add_argument(
+            "--seal",
+            type=lambda path: Path(path).stem,
+            metavar="FILE",
+            help="the seal to write, in seals/ of the study (default: one with the name of the job)",
         )
     if device:
         arguments.add_argument(
@@ -85,17 +91,3 @@ class StopSignals:
         if self._asked and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = self._asked or signal.Signals(number).name
-
-
-def _job(text: str) -> dict:
-    """Return a job given as JSON, or as the path of a file below ``results/jobs/``."""
-    try:
-        if text.lstrip().startswith("{"):
-            return json.loads(text)
-        return json.loads(Path(text).read_text())["work"]
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"no JSON, and no file either: {error}") from None
-    except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    except KeyError:
-        raise argparse.ArgumentTypeError(f"{text} holds no job; see results/jobs/") from None

@@ -7,9 +7,9 @@ from pathlib import Path
 from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.plan.derived import REPORT, derived_steps, report_digest
 from nstar.plan.missing import make_plan
-from nstar.plan.steps import REPORT, report_digest, stale_steps, steps_of
-from nstar.seals import check_read, note_written, sealing
+from nstar.seals import note_read, note_written, sealing
 from nstar.study import Study
 
 POINTER = """<!DOCTYPE html>
@@ -48,23 +48,25 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
     ArtifactError
         If the report is not of this study and of the sealed files that are there now.
     """
-    folder = study_folder(results, study.name)
+    folder, steps = study_folder(results, study.name), derived_steps(make_plan(study, results))
     again = "run the workflow again, which makes tables and report anew"
-    for step, reason in stale_steps(make_plan(study, results)).items():
-        raise ArtifactError(f"report {report} is not sealed: {step} is stale ({reason}); {again}")
+    for step in steps.values():
+        if step.stale:
+            raise ArtifactError(
+                f"report {report} is not that of study {study.name}: {step.name} has to be run "
+                f"({step.stale}); {again}"
+            )
     if not report.is_file():
-        raise ArtifactError(f"report {report} is missing; make it with snakemake --report {report}")
-    seal = report_digest(study, folder)
+        raise ArtifactError(f"report {report} is missing; make it: snakemake --report {report}")
+    seal = report_digest(steps)
     if f"{study.name} {seal}" not in report.read_text(encoding="utf-8"):
         raise ArtifactError(
-            f"report {report} was made before the configuration or a table of study {study.name} changed, "
-            f"or is of another study; {again}"
+            f"report {report} is of another study than {study.name}, or was made before its "
+            f"configuration or a table changed; {again}"
         )
-    with sealing(folder, REPORT, {"seal": seal}):
-        for step in steps_of(study).values():
-            for name in step.makes:
-                if (folder / name).is_file():
-                    check_read(folder / name, (folder / name).read_bytes())
+    with sealing(folder, f"{REPORT}-{seal}"):
+        for step in steps.values():
+            note_read(Path(step.seal))
         os.replace(report, folder / "report.html")
         note_written(folder / "report.html")
     with written_whole(results / "report.html") as temporary:

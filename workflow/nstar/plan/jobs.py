@@ -5,7 +5,6 @@ stores share jobs; a curve that takes days is shared out to several. What a job 
 named by its content, which a job on another machine reads without reading the study again.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from nstar.cells import (
     table_slice,
 )
 from nstar.cells.paths import segment
-from nstar.files import written_whole
 from nstar.plan.costs import (
     BASE_BYTES,
     START_SECONDS,
@@ -37,10 +35,10 @@ from nstar.plan.costs import (
     training_cost,
 )
 from nstar.plan.experience import Experience, TrainingTime, read_experience
+from nstar.plan.job_files import job_name, job_path, read_job_file, save_job
 from nstar.plan.missing import Plan
 from nstar.plan.states import network_of
 from nstar.plan.work import EvaluationWork, Work
-from nstar.specification import canonical_json, digest
 from nstar.study import FRESH
 
 MOST_STORES = 200
@@ -86,19 +84,22 @@ class Job:
 
     def path(self, results: Path | str) -> Path:
         """Return the path of the file that holds the job."""
-        return Path(results) / "jobs" / f"{self.rule}.json"
+        return job_path(results, self.rule)
 
     def save(self, results: Path | str) -> None:
         """Write the file, unless it is there."""
-        path = self.path(results)
-        if not path.exists():
-            with written_whole(path) as temporary:
-                temporary.write_text(canonical_json(vars(self)))
+        save_job(results, self.rule, vars(self))
 
 
 def read_job(results: Path | str, rule: str) -> Job:
-    """Return the job of a rule, as it was saved by the run that started its job."""
-    fields = json.loads((Path(results) / "jobs" / f"{rule}.json").read_text())
+    """Return the job of a rule, as it was saved by the run that started its job.
+
+    Raises
+    ------
+    ArtifactError
+        If its file is missing, or was altered.
+    """
+    fields = read_job_file(job_path(results, rule))
     for name in ("inputs", "outputs", "seconds"):
         fields[name] = tuple(fields[name])
     return Job(**fields)
@@ -247,10 +248,10 @@ def _seconds(units: Sequence[_Unit]) -> float:
 
 
 def _rule_name(verb: str, units: Sequence[_Unit], job: dict[str, Any]) -> str:
-    """Return ``train_cells-lstm-parity-8-and-2-more-0123abcd``."""
+    """Return ``train_cells-lstm-parity-8-and-2-more-0123456789ab``."""
     keys = list(dict.fromkeys(unit.key for unit in units))
     more = [f"and-{len(keys) - 1}-more"] if len(keys) > 1 else []
-    return "-".join([verb, *map(str, keys[0]), *more, digest(job)[:8]])
+    return job_name("-".join([verb, *map(str, keys[0]), *more]), job)
 
 
 def _generation(plan: Plan) -> Iterable[Job]:

@@ -18,6 +18,7 @@ from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_pat
 from nstar.errors import ArtifactError, PathError
 from nstar.files import is_left_over, is_partial, list_files
 from nstar.plan.missing import Plan, make_plan
+from nstar.plan.steps import step_jobs
 from nstar.seeds import streams_of
 from nstar.study import Study
 
@@ -64,7 +65,7 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
     - of every cell of its grid, also of those that its search has not asked for: all parts of each block
       that holds a wanted replicate, whatever rule made them, those of its evaluation, and the data of
       its seeds;
-    - a job's file while any store of the job is missing;
+    - a job's file while any store of the job is missing, and the files of its steps;
     - a checkpoint while its part, or any store of a job that trains it, is missing: a job that fails
       takes its finished stores with it, and its checkpoints bring them back.
 
@@ -80,7 +81,8 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
     needed = {path for plan in plans for path in _needed(plan, blocks)}
     missing = {_below_results(path) for plan in plans for path in _missing(plan)}
     jobs = {path: _outputs(path) for path, kind in kinds.items() if kind == "jobs"}
-    jobs = {path: outputs for path, outputs in jobs.items() if outputs & missing}
+    steps = {job.path(results) for plan in plans for job in step_jobs(plan.study).values()}
+    jobs = {path: outputs for path, outputs in jobs.items() if outputs & missing or path in steps}
     awaited = missing.union(*jobs.values())
     training = {checkpoint_digest("", store) for store in awaited}
 

@@ -84,7 +84,13 @@ def read_table(path: Path, name: str) -> "pd.DataFrame":
         strings = [key for key, column in columns.items() if column.dtype == "str"]
         table[strings] = table[strings].fillna("")
         return table.astype({key: column.dtype for key, column in columns.items()})
-    except (ValueError, TypeError, KeyError, OSError, OverflowError) as error:  # those of the parsers
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        OverflowError,
+    ) as error:  # those of the parsers
         reason = str(error).splitlines() or [type(error).__name__]
         raise ArtifactError(
             f"table {path} is damaged ({reason[0]}); run the workflow, which makes it again"
@@ -98,9 +104,7 @@ def _parse(content: bytes, suffix: str, name: str) -> "pd.DataFrame":
     if suffix == ".parquet":
         return pd.read_parquet(io.BytesIO(content))
     strings = {key: "str" for key, column in TABLES[name].items() if column.dtype == "str"}
-    return pd.read_csv(
-        io.BytesIO(content), dtype=strings, keep_default_na=False, na_values=[""]
-    )
+    return pd.read_csv(io.BytesIO(content), dtype=strings, keep_default_na=False, na_values=[""])
 
 
 def table_file(name: str) -> str:
