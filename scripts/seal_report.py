@@ -1,7 +1,7 @@
 """Move a report into the folder of its study, seal it, and let results/report.html point to it.
 
-The report is one that `snakemake --report` has just made. It is refused if the configuration or a table has
-changed since.
+The report is one that `snakemake --report` has just made. It is refused if the configuration or a table
+has changed since.
 """
 
 from pathlib import Path

@@ -44,7 +44,7 @@ def tables_of(study, fits=False):
         if fits and step.makes:
             load(step.run)(json.loads(json.dumps(step.job(study))), RESULTS)
     files = (path for path in (RESULTS / "tables").iterdir() if path.is_file())
-    return {path.name: path.read_bytes() for path in files if path.name != "provenance.csv"}
+    return {path.name: path.read_bytes() for path in files if path.stem != "provenance"}
 
 
 def stretches(study):

@@ -1,9 +1,9 @@
 """Seals: what the files of a study were made from, and whether they still are what was made.
 
-A step that makes files writes its seal last, into ``seals/`` of the folder of the study: the digest of the
-job that it was given, and the SHA-256 of every file that it read and of every file that it wrote. A step
-that failed or was killed leaves no seal. Time stamps and the memory of the workflow system play no part: a
-copy of the folder is as good as the original, and an edited, cut or exchanged file is refused.
+A step that makes files writes its seal last, into ``seals/`` of the folder of the study: the digest of
+the job that it was given, and the SHA-256 of every file that it read and of every file that it wrote. A
+step that failed or was killed leaves no seal. Time stamps and the memory of the workflow system play no
+part: a copy of the folder is as good as the original, and an edited, cut or exchanged file is refused.
 """
 
 import hashlib
@@ -73,8 +73,8 @@ _WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
 def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[None]:
     """Seal what the block makes, when it ends without error.
 
-    Within the block `check_read` and `note_written` say what belongs into the seal. Files of the last seal
-    of the step that are not made again are removed.
+    Within the block `check_read` and `note_written` say what belongs into the seal. Files of the last
+    seal of the step that are not made again are removed.
 
     Parameters
     ----------

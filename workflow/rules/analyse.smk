@@ -14,6 +14,7 @@ for subject, step in STUDY.subject.steps_of(STUDY):
             inputs_of(derived),
         output:
             [report_table(name, captions) for name in step.makes],
+            in_folder(table_file(name) for name in step.makes),
             in_folder(step.files),
             [report_figure(stem, captions, *key) for key, stem in derived.figures.items()],
             in_folder(f"{stem}.png" for stem in derived.figures.values()),
@@ -35,4 +36,6 @@ for subject, step in STUDY.subject.steps_of(STUDY):
             " --job {params.job:q} --seal {output.seal:q} > {log:q} 2>&1"
 
 
-ENDS = [end for _, step in STUDY.subject.steps_of(STUDY) for end in workflow.get_rule(step.name).output]
+ENDS = [
+    end for _, step in STUDY.subject.steps_of(STUDY) for end in workflow.get_rule(step.name).output
+]

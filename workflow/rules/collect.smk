@@ -13,17 +13,15 @@ rule collect_results:
         # Snakemake refuses outputs that are older than an input, and a clock may be ahead.
         [path for path in [*CELL_STORES, *EVALUATION_STORES] if not os.path.exists(path)],
     output:
-        **{
-            "parquet": f"{FOLDER}/tables/cells.parquet",
-            "store": directory(f"{FOLDER}/tables/study.zarr"),
-            "seal": COLLECT.seal,
-            **{name: report_table(name, "../report") for name in EVERY_STUDY},
-            **{
-                name: report_table(name, captions_of(subject))
-                for subject in STUDY.subject.lineage
-                for name in subject.collected
-            },
-        },
+        [report_table(name, "../report") for name in EVERY_STUDY],
+        [
+            report_table(name, captions_of(subject))
+            for subject in STUDY.subject.lineage
+            for name in subject.collected
+        ],
+        in_folder(name for name in COLLECT.makes if name.endswith(".parquet")),
+        store=directory(f"{FOLDER}/tables/study.zarr"),
+        seal=COLLECT.seal,
     log:
         f"{FOLDER}/logs/collect_results.log",
     benchmark:

@@ -23,7 +23,7 @@ from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.plan.derived import compare, derived_steps, report_digest
-from nstar.tables import EVERY_STUDY
+from nstar.tables import EVERY_STUDY, table_file
 
 
 def target_rules():

@@ -63,7 +63,6 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         judged.append(judgement_rows(part, joined, trained, training.rule, training.snapshot_every))
         measured.append(_measured_rows(study, part, trained, evaluated))
     cells = pd.concat(rows, ignore_index=True)
-    write_table(tables / "cells.parquet", "cells", cells)
     write_table(tables / "cells.csv", "cells", cells)
     write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
     found = pd.concat(judged, ignore_index=True)

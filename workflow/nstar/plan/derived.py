@@ -57,20 +57,25 @@ class DerivedStep:
 def made_by(study: Study) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...], dict]]:
     """Yield name, paths read, paths made, and figures of each step, in an order in which they can run."""
     collected = [*EVERY_STUDY, *(name for s in study.subject.lineage for name in s.collected)]
-    tables = ("tables/cells.parquet", "tables/study.zarr")
-    yield "collect_results", (), (*tables, *(f"tables/{name}.csv" for name in collected)), {}
+    yield "collect_results", (), (*_files_of(collected), "tables/study.zarr"), {}
     yield "write_config", (), ("config.json",), {}
     yield "write_methods", (), ("methods.html",), {}
     for _, step in study.subject.steps_of(study):
         figures = _figures_of(step, study)
         makes = (
-            *(f"tables/{name}.csv" for name in step.makes),
+            *_files_of(step.makes),
             *step.files,
             *(f"{stem}.{ending}" for stem in figures.values() for ending in ("svg", "png")),
             *([f"{step.page}.html"] if step.page else ()),
         )
         reads = tuple(map(table_file, study.subject.reads_of(step, study)))
         yield step.name, reads, makes, figures
+
+
+def _files_of(tables: Iterable[str]) -> Iterator[str]:
+    """Yield the files of tables: each is there for programs, and as text."""
+    for name in tables:
+        yield from (table_file(name), f"tables/{name}.csv")
 
 
 def _figures_of(step: Step, study: Study) -> dict[tuple[str, str], str]:

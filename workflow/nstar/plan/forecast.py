@@ -53,8 +53,8 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         each in one list of ``training``: ``cached``; ``refit``, trained by another rule; ``replay``,
         weights have to be made again; ``continue``, runs go on from where they ended; ``missing``;
         ``partial``, replicates are missing; ``stale``. Of several the last one that holds.
-        ``stale_steps`` says of each step of the tables, figures and pages in ``folder`` that a run makes again
-        why it does; ``stale_report`` why the report is not theirs.
+        ``stale_steps`` are the steps whose tables, figures and pages, in ``folder``, a run makes again,
+        and why; ``stale_report`` says why the report is not that of these files.
         ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
     """
     states = {state.cell: state for state in plan.cells}

@@ -96,8 +96,7 @@ def _derived(found: Mapping[str, Any]) -> Iterator[str]:
     else:
         other = any("another configuration" in why or "for study" in why for why in reasons)
         yield (
-            f"tables in {folder} are {'of another study' if other else 'out of date'}; made again are what "
-            f"{', '.join(stale)} make{'s' if len(stale) == 1 else ''}:"
+            f"tables in {folder} are {'of another study' if other else 'out of date'}; a run makes again:"
         )
         yield from (f"  {step}: {why}" for step, why in stale.items())
     if found["unused"]:

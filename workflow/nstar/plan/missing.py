@@ -90,7 +90,7 @@ class Plan:
 
     @property
     def stores_digest(self) -> str:
-        """Digest of the names of all stores that tables are made from, and of the contents of those there."""
+        """Digest of the stores that tables are made from: all names, and contents of those there."""
         names = [*self.cell_stores, *self.evaluation_stores]
         n = len(str(self.results)) + 1
         return digest({name[n:]: self.stores.checksums.get(name) for name in names})

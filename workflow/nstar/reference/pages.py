@@ -57,7 +57,7 @@ def config_page() -> str:
 
 def tables_page() -> str:
     """Return docs/reference/tables.md: every column of every table."""
-    lines = ["# Tables", GENERATED, "", "## Tables of every study", ""]
+    lines = ["# Tables", GENERATED, "", *FORMS, "", "## Tables of every study", ""]
     for name, table in EVERY_STUDY.items():
         lines += _table_lines(name, table)
     for subject in SUBJECTS:
@@ -77,6 +77,13 @@ def tables_page() -> str:
     ]
     return "\n".join(lines) + "\n"
 
+
+FORMS = (
+    "Each table is written twice, with the same rows and columns: as CSV for people, and as Parquet",
+    "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses them: it knows no",
+    "type of a column that is empty, and not every reader takes `inf` for a number. Later steps read the",
+    "Parquet file. A missing value is empty in CSV and null in Parquet.",
+)
 
 ALONG = (
     "With `demand: width`, `depth` or `steps` these tables have the same columns: `budget`, `n_star`, "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EVERY_STUDY = {
-    "cells": Table("one row per cell and replicate; also as `cells.parquet`.", CELLS),
+    "cells": Table("one row per cell and replicate.", CELLS),
     "longer": Table(
         "tests at longer lengths than that of training, one row per replicate, length and reading.",
         LONGER,
@@ -45,19 +45,24 @@ def columns_of(name: str, found: Container[str]) -> dict[str, Column]:
 
 
 def write_table(path: Path, name: str, table: "pd.DataFrame") -> None:
-    """Write a table as CSV or Parquet, by the ending of the path, with its columns as documented."""
+    """Write a table with its columns as documented: as CSV, and beside it as Parquet, which keeps types.
+
+    Both have the same rows and columns. A reader of the CSV has to guess the type of a column that is
+    empty, as all are in a table without rows, or whose numbers are mostly infinite.
+    """
     columns = columns_of(name, table)
     if set(table.columns) != set(columns):
         wrong = sorted(set(table.columns) ^ set(columns))
         raise ArtifactError(f"table {name}: columns {', '.join(wrong)} missing or not documented")
     typed = table[list(columns)].astype({key: column.dtype for key, column in columns.items()})
     typed.attrs = {"seal": stamp()} if stamp() else {}  # Parquet keeps them
-    with written_whole(path) as temporary:
-        if path.suffix == ".parquet":
-            typed.to_parquet(temporary, index=False)
-        else:
-            typed.to_csv(temporary, index=False)
-    note_written(path)
+    for file in (path.with_suffix(".parquet"), path.with_suffix(".csv")):
+        with written_whole(file) as temporary:
+            if file.suffix == ".parquet":
+                typed.to_parquet(temporary, index=False)
+            else:
+                typed.to_csv(temporary, index=False)
+        note_written(file)
 
 
 def read_table(path: Path, name: str) -> "pd.DataFrame":
@@ -109,7 +114,7 @@ def _parse(content: bytes, suffix: str, name: str) -> "pd.DataFrame":
 
 def table_file(name: str) -> str:
     """Return the file that a table is read from, relative to the folder of the study."""
-    return f"tables/{name}.{'parquet' if name == 'cells' else 'csv'}"
+    return f"tables/{name}.parquet"
 
 
 def read_tables(folder: Path, *names: str) -> "tuple[pd.DataFrame, ...]":

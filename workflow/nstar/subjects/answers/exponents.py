@@ -63,7 +63,7 @@ def fit_widths(job: Mapping[str, Any], results: Path) -> None:
     results : Path
     """
     tables = results / "tables"
-    answers = read_table(tables / "answers.csv", "answers")
+    answers = read_table(tables / "answers.parquet", "answers")
     runs = runs_by_width(answers)
     widths = pd.DataFrame(find_widths(runs, job["thresholds"]), columns=list(WIDTHS))
     write_table(tables / "widths.csv", "widths", widths)

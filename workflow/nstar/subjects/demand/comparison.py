@@ -42,9 +42,9 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     """
     tables = results / "tables"
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
-    thresholds = read_table(tables / "thresholds.csv", "thresholds")
-    demand = read_table(tables / "demand.csv", "demand")
-    lengths = read_table(tables / "lengths.csv", "lengths")
+    thresholds = read_table(tables / "thresholds.parquet", "thresholds")
+    demand = read_table(tables / "demand.parquet", "demand")
+    lengths = read_table(tables / "lengths.parquet", "lengths")
     thresholds = thresholds[thresholds["rule"] == "any"]
     demands = {"half": half_demands(demand, thresholds), "any": any_demands(thresholds)}
     training = job["training"]

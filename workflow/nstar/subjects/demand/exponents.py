@@ -57,13 +57,13 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     """
     tables = results / "tables"
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
-    thresholds = read_table(tables / "thresholds.csv", "thresholds")
+    thresholds = read_table(tables / "thresholds.parquet", "thresholds")
     axis = AXES[job["axis"]["name"]]
     runs = runs_by_seed(cells, job["success"]["measure"])
     if axis.one_run:
         runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
-    curves = read_table(tables / "learning_curves.csv", "learning_curves")
+    curves = read_table(tables / "learning_curves.parquet", "learning_curves")
     made: dict[str, list[dict[str, Any]]] = {}
     cards: dict[str, Any] = {}
     names = law_columns(job["axis"])

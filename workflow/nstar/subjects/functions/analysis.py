@@ -41,9 +41,9 @@ def analyse_functions(job: Mapping[str, Any], results: Path) -> None:
     results : Path
     """
     tables = results / "tables"
-    measures = read_table(tables / "measures.csv", "measures")
-    sharpness = read_table(tables / "sharpness.csv", "sharpness")
-    profile = read_table(tables / "sensitivity_profile.csv", "sensitivity_profile")
+    measures = read_table(tables / "measures.parquet", "measures")
+    sharpness = read_table(tables / "sharpness.parquet", "sharpness")
+    profile = read_table(tables / "sensitivity_profile.parquet", "sensitivity_profile")
     names = ("regressions", "shapes", "contrasts", "insensitive")
     made: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for stratum, part in measures.groupby(STRATUM, sort=False):
