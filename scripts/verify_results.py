@@ -1,22 +1,29 @@
-"""Read every store of a results folder in full and compare it with its path; exit with 1 if any is bad.
+"""Read every file of a results folder in full and compare it with its path or its seal; exit with 1 if any is bad.
 
-Names a command for each file that is damaged, moved, left over or foreign.
+Names what repairs each file that is damaged, edited, moved, left over, stale or foreign.
 """
 
 import sys
 
 from nstar.jobs.command_line import parser, run
+from nstar.jobs.derived_files import check_derived
 from nstar.jobs.verification import verify_results
 
 
 def main(arguments=None):
     """Parse the command line and verify."""
-    found = verify_results(parser(__doc__).parse_args(arguments).results)
-    for problem in found.problems:
+    results = parser(__doc__).parse_args(arguments).results
+    found = verify_results(results)
+    derived = list(check_derived(results))
+    problems = [*found.problems, *(problem for _, problem in derived if problem)]
+    for problem in problems:
         print(problem)
-    print(f"{found.n_good} good stores, {len(found.problems)} bad files", end="")
+    n_good = sum(problem is None for _, problem in derived)
+    print(
+        f"{found.n_good} good stores, {n_good} good other files, {len(problems)} bad files", end=""
+    )
     print(f", {found.n_unfinished} being written" if found.n_unfinished else "")
-    sys.exit(1 if found.problems else 0)
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":
