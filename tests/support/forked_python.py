@@ -1,10 +1,10 @@
 """Jobs of a workflow as forks of a process that has loaded torch and all else, which takes 2 s each time.
 
 `interpreter` starts such a process, a server, and returns the path of a program that runs
-``script.py arguments`` as Python does, but in a fork of the server: with the folder, environment, streams
-and arguments of the program, and of the server only what importing leaves behind. Signals go on to the
-fork, which ends with its program. Anything but a script, such as ``-m module``, runs in a Python of its
-own.
+``script.py arguments`` as Python does, but in a fork of the server: with the folder, environment,
+streams, arguments and group of the program, and of the server only what importing leaves behind.
+Signals go on to the fork, which ends with its program; one for the group reaches both. Anything but a
+script, such as ``-m module``, runs in a Python of its own.
 """
 
 import atexit
@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -58,7 +59,8 @@ def interpreter() -> str:
     listener.bind(str(address))
     listener.listen(64)
     command = [sys.executable, __file__, str(listener.fileno())]
-    server = subprocess.Popen(command, pass_fds=[listener.fileno()], start_new_session=True)
+    # In the same session, since a fork can join no group of another one.
+    server = subprocess.Popen(command, pass_fds=[listener.fileno()], process_group=0)
     listener.close()
     atexit.register(folder.cleanup)
     atexit.register(server.kill)
@@ -83,8 +85,10 @@ def keep(program: socket.socket) -> int:
     """Fork the job of a program, tell its number and exit code; end it where the program has ended."""
     length, streams, _, _ = socket.recv_fds(program, 20, 3)
     request = program.recv(int(length), socket.MSG_WAITALL)
+    peer, _, _ = struct.unpack("3i", program.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     if (job := os.fork()) == 0:
         program.close()
+        os.setpgid(0, os.getpgid(peer))
         be(*json.loads(request), streams)
     program.sendall(b"%20d" % job)
     ended = os.pidfd_open(job)
@@ -104,6 +108,7 @@ def be(command: list[str], folder: str, environment: dict[str, str], streams: li
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    customise()
     sys.argv, sys.path[0] = command, str(Path(command[0]).parent)
     code: object = None
     try:
@@ -118,6 +123,14 @@ def be(command: list[str], folder: str, environment: dict[str, str], streams: li
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+def customise() -> None:
+    """Run the module ``sitecustomize`` of ``PYTHONPATH``, as Python does at its start."""
+    for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if (module := Path(folder, "sitecustomize.py")).is_file():
+            runpy.run_path(str(module))
+            return
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from support.forked_python import interpreter
+from support.forked_python import customise, interpreter
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,16 +39,26 @@ def snakemake(folder, *arguments):
 
     It is a fork that has loaded Snakemake, and its jobs are forks that have loaded what they import.
     """
-    command = [str(word) for word in snakemake_command(folder, *arguments)]
     with tempfile.TemporaryDirectory() as texts:
         streams = [Path(texts, name) for name in ("output", "errors")]
-        process = LOADED.Process(
-            target=_run, args=(command, folder, interpreter(), dict(os.environ), streams)
-        )
-        process.start()
+        process = start_snakemake(folder, *arguments, streams=streams)
         process.join()
         texts = [stream.read_text() for stream in streams]
-    return subprocess.CompletedProcess(command, process.exitcode, *texts)
+    return subprocess.CompletedProcess(arguments, process.exitcode, *texts)
+
+
+def start_snakemake(folder, *arguments, streams, leads=False, **environment):
+    """Start the same and return the process, which may lead a group of processes: its own and its jobs.
+
+    Its output and errors go to two files, or to one that is given twice.
+    """
+    command = [str(word) for word in snakemake_command(folder, *arguments)]
+    process = LOADED.Process(
+        target=_run,
+        args=(command, folder, interpreter(), os.environ | environment, streams, leads),
+    )
+    process.start()
+    return process
 
 
 def snakemake_afresh(folder, *arguments):
@@ -57,12 +67,15 @@ def snakemake_afresh(folder, *arguments):
     return subprocess.run(command, capture_output=True, text=True, cwd=folder)
 
 
-def _run(command, folder, python, environment, streams):
+def _run(command, folder, python, environment, streams, leads):
     """Be the process of a command of Snakemake, in a fork."""
+    if leads:
+        os.setpgid(0, 0)
     for number, stream in enumerate(streams, start=1):
-        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT), number)
+        os.dup2(os.open(stream, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.environ.clear()
     os.environ.update(environment)
+    customise()
     os.chdir(folder)
     sys.argv, sys.executable = command, python
     from snakemake.cli import main  # already there

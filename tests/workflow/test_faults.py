@@ -12,7 +12,7 @@ from support.workflow import (
     STABLE_TABLES,
     make_run,
     snakemake,
-    snakemake_command,
+    start_snakemake,
     tables_of,
     write_config,
 )
@@ -25,18 +25,15 @@ def runs(tmp_path_factory):
     """A folder with all tables of the study, and a second run in it that came while the first went on."""
     folder = tmp_path_factory.mktemp("finished")
     write_config(folder, STUDY)
-    first = subprocess.Popen(
-        snakemake_command(folder, *STABLE_TABLES),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    first = start_snakemake(folder, *STABLE_TABLES, streams=[folder / "output.txt"] * 2)
     try:
         while not list(folder.glob(".snakemake/locks/*")):
-            assert first.poll() is None
+            assert first.is_alive()
             time.sleep(0.05)
         second = snakemake(folder)
     finally:
-        assert first.wait() == 0
+        first.join()
+    assert first.exitcode == 0, (folder / "output.txt").read_text()
     return folder, second
 
 

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from support.studies import changed, tiny
 from support.workflow import (
     STABLE_TABLES,
     make_run,
-    snakemake_command,
+    start_snakemake,
     tables_of,
     write_config,
 )
@@ -107,7 +106,7 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
         process = start(folder, KILL_AT=kill_at, MOVED=str(moved))
         jobs = wait_for_jobs(process)
         assert not token.exists(), f"{victim}, {moment} {pattern}: never came"
-        assert process.returncode != 0
+        assert process.exitcode != 0
         psutil.wait_procs(orphans)
         before |= check_stores(folder, {} if orphans else before, victim)
         alone = check_training_is_kept(folder, moved)
@@ -119,7 +118,9 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
         if victim != "snakemake" or number % 2 == 0:  # else, the next run works beside them
             psutil.wait_procs(orphans)
             orphans = []
-    assert start(folder).wait() == 0
+    process = start(folder)
+    process.join()
+    assert process.exitcode == 0, (folder / "output.txt").read_text()
     psutil.wait_procs(orphans)
     check_stores(folder, {} if orphans else before, victim="nobody")
     assert tables_of(folder) == left_alone[0]
@@ -153,20 +154,20 @@ def start(folder, **environment):
     """Start the workflow in a folder up to its tables, as the leader of a group of processes."""
     shutil.rmtree(folder / ".snakemake/locks", ignore_errors=True)  # as --unlock does, in no time
     path = os.pathsep.join(filter(None, [str(HOOK), os.environ.get("PYTHONPATH", "")]))
-    with (folder / "output.txt").open("w") as output:
-        return subprocess.Popen(
-            snakemake_command(folder, *STABLE_TABLES),
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": path, **environment},
-        )
+    output = folder / "output.txt"
+    output.write_text("")
+    return start_snakemake(
+        *(folder, *STABLE_TABLES),
+        streams=[output, output],
+        leads=True,
+        **{"PYTHONPATH": path, **environment},
+    )
 
 
 def wait_for_jobs(process):
     """Wait until the workflow ends, and return the jobs that were seen to run and may outlive it."""
     main, jobs = psutil.Process(process.pid), {}
-    while process.poll() is None:
+    while process.is_alive():
         jobs |= {job.pid: job for job in jobs_of(main)}
         time.sleep(0.05)
     return list(jobs.values())
@@ -186,10 +187,9 @@ def run_and_kill(folder, victim, delay):
     Returns whether the run ended well, and the jobs that outlive it, or None where no kill hit.
     """
     process = start(folder)
-    try:
-        return process.wait(delay) == 0, None
-    except subprocess.TimeoutExpired:
-        pass
+    process.join(delay)
+    if process.exitcode is not None:
+        return process.exitcode == 0, None
     main = psutil.Process(process.pid)
     jobs = jobs_of(main)
     outlive: list[psutil.Process] | None = []
@@ -202,8 +202,8 @@ def run_and_kill(folder, victim, delay):
         kill(random.choice(jobs))
     else:
         outlive = None
-    process.wait()
-    return process.returncode == 0, outlive
+    process.join()
+    return process.exitcode == 0, outlive
 
 
 def names_in(process):
