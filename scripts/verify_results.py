@@ -1,4 +1,4 @@
-"""Read every file of a results folder in full and compare it with its path or its seal; exit with 1 if any is bad.
+"""Read every file of a results folder in full; exit with 1 if any is not what its path or seal says.
 
 Names what repairs each file that is damaged, edited, moved, left over, stale or foreign.
 """

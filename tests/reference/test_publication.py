@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 from support.evidence import learns_at, make
+from support.sealed import seal_study
 
+from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError, ConfigError, DataError
-from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
@@ -30,7 +31,7 @@ from nstar.reference.sections import fill_sections
 from nstar.specification import RECIPES
 from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.demand.subject import DEMAND
-from nstar.tables import TABLES, read_table
+from nstar.tables import TABLES, read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 DATA = "docs/studies/data/aligned_addition"

@@ -4,7 +4,7 @@ What they train is shortened: which numbers come out is no matter here.
 """
 
 import pytest
-from support.studies import JOINED, changed
+from support.studies import JOINED, changed, study_in
 from support.workflow import ROOT, make_run, snakemake, write_config
 
 from nstar.reading.file import read_config
@@ -29,15 +29,22 @@ def read_all(results, subject):
 def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     study = shortened("induction_bias_smoke", 40, **{"training.evaluate_every": 20})
     run = make_run(tmp_path / "run", study)
-    cells = read_table(run / "results/tables/cells.parquet", "cells")
+    cells = read_table(study_in(run / "results") / "tables/cells.parquet", "cells")
     strata = set(zip(cells["supervision"], cells["length_distribution"], strict=True))
     assert strata == {(asked, mix) for asked in SUPERVISIONS for mix in LENGTH_DISTRIBUTIONS}
-    assert read_table(run / "results/tables/longer.csv", "longer")["above_chance"].notna().all()
-    assert len(read_table(run / "results/tables/sharing.csv", "sharing")) == 2 * 3 * 3 * 2 * 2
-    drawn = {path.stem for path in (run / "results/figures").glob("*.svg")}
+    assert (
+        read_table(study_in(run / "results") / "tables/longer.csv", "longer")["above_chance"]
+        .notna()
+        .all()
+    )
+    assert (
+        len(read_table(study_in(run / "results") / "tables/sharing.csv", "sharing"))
+        == 2 * 3 * 3 * 2 * 2
+    )
+    drawn = {path.stem for path in (study_in(run / "results") / "figures").glob("*.svg")}
     assert {"sharing", "demand", "demand_outcome_uniform"} <= drawn
     assert len(drawn) == 1 + 7 * 9
-    assert ">Comparisons<" in (run / "results/findings.html").read_text()
+    assert ">Comparisons<" in (study_in(run / "results") / "findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
 
@@ -45,7 +52,7 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
 def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     study = shortened("sensitivity_smoke", 100, **{"training.snapshot_every": 20})
     run = make_run(tmp_path / "run", study)
-    results = run / "results"
+    results = study_in(run / "results")
     tables = read_all(results, "functions")
     measures = tables["measures"]
     assert len(measures) == 5 * len(measures[measures["final"]]) == 27 * 2 * 5
@@ -66,7 +73,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
 
 def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     run = make_run(tmp_path / "run", shortened("efficient_transformers_smoke", 20))
-    results = run / "results"
+    results = study_in(run / "results")
     tables = read_all(results, "answers")
     answers = tables["answers"]
     assert len(answers) == 2 * (6 * (2 * 2 + 1 + 2 * 3) + 2)
@@ -115,12 +122,12 @@ def test_studies_of_other_demands_run_to_their_reports(name, max_steps, symbol, 
         assert finished.returncode == 0, finished.stdout + finished.stderr
         if "run the same command again" not in finished.stderr:
             break
-    results = run / "results"
+    results = study_in(run / "results")
     demand = read_table(results / "tables/demand.csv", "demand")
     assert set(demand["model"]) == models
     assert (demand["censoring"] != "unknown").all()
     page = (results / "findings.html").read_text()
     assert symbol in page and ("N*" in page) == (symbol == "N*")
     if name == "least_width_two_cores":
-        assert snakemake(run, "--report", "results/report.html").returncode == 0
-        assert "what width D*" in (results / "report.html").read_text()
+        assert snakemake(run, "--report", "report.html").returncode == 0
+        assert "what width D*" in (run / "report.html").read_text()

@@ -192,12 +192,15 @@ def link_results(folder, target):
 
 
 def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
-    figure = "results/figures/demand.svg"
+    figure = "results/studies/tiny/figures/demand.svg"
     link_results(tmp_path / "other", tmp_path / "elsewhere")
     other = make_run(tmp_path / "other", EXTREMES, *STABLE_TABLES, figure)
     for path in (*STABLE_TABLES, figure):
         assert (finished / path).read_bytes() == (other / path).read_bytes(), path
-    stores = [xr.open_zarr(run / "results/tables/study.zarr").load() for run in (finished, other)]
+    stores = [
+        xr.open_zarr(run / "results/studies/tiny/tables/study.zarr").load()
+        for run in (finished, other)
+    ]
     xr.testing.assert_identical(*stores)
 
 
@@ -208,7 +211,10 @@ def test_extended_study_is_finished_and_equals_the_same_study_from_scratch(folde
     again = snakemake(folder)
     assert "Nothing to be done" in again.stdout + again.stderr
     scratch = make_run(tmp_path / "scratch", study, *STABLE_TABLES)
-    tables = [read_table(run / "results/tables/cells.csv", "cells") for run in (extended, scratch)]
+    tables = [
+        read_table(run / "results/studies/tiny/tables/cells.csv", "cells")
+        for run in (extended, scratch)
+    ]
     keys = ["model", "task", "length", "budget", "seed", "learning_rate"]
     tables = [
         t.drop(columns=["store", "evaluation_store"]).sort_values(keys, ignore_index=True)
@@ -216,12 +222,12 @@ def test_extended_study_is_finished_and_equals_the_same_study_from_scratch(folde
     ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     for name in ("thresholds.csv", "exponents.csv", "checks.csv", "demand.csv"):
-        first, second = (run / "results/tables" / name for run in (extended, scratch))
+        first, second = (run / "results/studies/tiny/tables" / name for run in (extended, scratch))
         assert first.read_bytes() == second.read_bytes()
 
 
 def test_tables_hold_every_replicate_and_every_column(finished):
-    tables = finished / "results/tables"
+    tables = finished / "results/studies/tiny/tables"
     cells = read_table(tables / "cells.csv", "cells")
     assert len(cells) == (9 + 4) * 4
     pd.testing.assert_frame_equal(cells, read_table(tables / "cells.parquet", "cells"))
@@ -231,7 +237,7 @@ def test_tables_hold_every_replicate_and_every_column(finished):
 
 
 def test_extremes_go_through_to_the_report_visibly_marked(finished):
-    tables = finished / "results/tables"
+    tables = finished / "results/studies/tiny/tables"
     cells = read_table(tables / "cells.csv", "cells")
     assert (cells["diverged"] == (cells["learning_rate"] == 1e20)).all()
     assert (cells.loc[cells["diverged"], "outcome"] == "not_fitted").all()
@@ -240,14 +246,14 @@ def test_extremes_go_through_to_the_report_visibly_marked(finished):
     assert (thresholds["n_diverged"] > 0).all()
     accuracies = [name for name in cells if name.endswith("accuracy")]
     assert cells.loc[cells["diverged"], accuracies].isna().all(axis=None)
-    page = (finished / "results/findings.html").read_text()
+    page = (finished / "results/studies/tiny/findings.html").read_text()
     for heading in ("Right-censored", "Left-censored", "Diverged", "Not identified"):
         assert f"{heading}: none" not in page, heading
     assert "learning rate 1e+20" in page
 
 
 def test_evaluation_finds_what_training_saw(finished):
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     learnt = cells[cells["outcome"] == "learnt"]  # these stop at the evaluation that passes
     assert len(learnt) > 5
     for name in ("validation_sequence_accuracy", "validation_token_accuracy"):
@@ -266,25 +272,25 @@ def test_refits_of_the_tutorial_run(finished):
 
 
 def test_study_store_opens_with_names_and_units(finished, recwarn):
-    store = xr.open_zarr(finished / "results/tables/study.zarr", chunks=None)
+    store = xr.open_zarr(finished / "results/studies/tiny/tables/study.zarr", chunks=None)
     assert not recwarn.list
     axes = ("model", "task", "supervision", "length_distribution", "length", "budget")
     axes += ("seed", "learning_rate")
     assert store["outcome"].dims == axes
     for name, variable in store.variables.items():
         assert variable.attrs["long_name"] and variable.attrs["units"], name
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     row = cells[cells["outcome"] == "learnt"].iloc[0]
     found = store["validation_loss"].sel({axis: row[axis] for axis in axes}).item()
     assert found == row["validation_loss"]
 
 
 def test_every_number_leads_back_to_its_store(finished):
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     for row in cells.itertuples():
         assert (finished / row.store).is_file() and row.specification in row.store
         assert (finished / row.evaluation_store).is_file()
-    sources = read_table(finished / "results/tables/provenance.csv", "provenance")
+    sources = read_table(finished / "results/studies/tiny/tables/provenance.csv", "provenance")
     assert set(sources["store"]) == set(cells["store"])
     assert (sources["commit"] != "").all() and (sources["device"] != "").all()
 
@@ -306,7 +312,7 @@ def test_damaged_cell_is_named_with_its_repair(folder, finished):
         folder.glob(f"results/cells/model~dense_ssm-*/*/{ASKED}/length~5/budget~4/*/*/*.zip")
     )
     victim.write_bytes(victim.read_bytes()[:200])
-    table = "results/tables/cells.csv"
+    table = "results/studies/tiny/tables/cells.csv"
     (folder / table).unlink()
     failed = snakemake(folder)
     text = failed.stdout + failed.stderr
@@ -337,10 +343,10 @@ def test_search_ends_after_some_runs_with_a_part_of_the_grid(tmp_path):
         assert process.returncode == 0, text
         if "run the same command again" not in text:
             break
-        assert not (tmp_path / "results/tables").exists()
+        assert not (tmp_path / "results/studies/tiny/tables").exists()
     assert "next: tables" in previous
     assert 3 <= n_runs <= 6
-    cells = read_table(tmp_path / "results/tables/cells.csv", "cells")
+    cells = read_table(tmp_path / "results/studies/tiny/tables/cells.csv", "cells")
     counts = cells.groupby("length")["budget"].nunique()
     assert (counts < 7).all() and (counts >= 4).all()
     assert set(planned(tmp_path, study)[0]) == set()

@@ -1,4 +1,4 @@
-"""Whether what is made of the stores is what was sealed: tables, figures, pages, reports, checkpoints, jobs."""
+"""Whether tables, figures, pages, reports, checkpoints and files of jobs are what was written."""
 
 import json
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
 
     Notes
     -----
-    Checked are the checksum of each seal, and with it that of each file that it names; that each file of a
-    study is in a seal; that every seal is that of the configuration in ``config.json`` and of the stores,
-    if these are all there; that the report is that of the sealed files; that a checkpoint is whole and is
-    the one that its name says; that the file of a job holds what its name says.
+    Checked are the checksum of each seal, and those of the files that it names; that each file of a study
+    is in a seal; that every seal is that of the configuration in ``config.json``, and of the stores if
+    these are all there; that the report is that of the sealed files; that a checkpoint is whole and is the
+    one that its name says; that the file of a job holds what its name says.
     """
     for folder in sorted((results / "studies").glob("*/")):
         yield from _check_study(results, folder)
@@ -97,7 +97,7 @@ def _files_of(folder: Path) -> list[Path]:
 
 
 def _contradictions(results: Path, folder: Path, bad: set[str]) -> Iterator[tuple[Path, str]]:
-    """Yield which steps sealed files that are not those of the configuration, of the stores, or of others."""
+    """Yield which steps sealed files that fit neither the configuration nor the stores."""
     config = folder / "config.json"
     try:
         study = load_study(json.loads(config.read_bytes()))

@@ -26,8 +26,8 @@ def save_checkpoint(path: Path, state: PackState) -> None:
     """Write the state so that it is there whole or not at all, behind the SHA-256 of what follows.
 
     The name of the file says which store, replicates, budget and rule it belongs to
-    (`nstar.jobs.part.Part.checkpoint`). It stands in the file too, so that a checkpoint under another name is
-    not gone on from.
+    (`nstar.jobs.part.Part.checkpoint`). It stands in the file too, so that training does not go on from a
+    checkpoint under another name.
     """
     fields = {
         "name": path.name,
@@ -44,7 +44,7 @@ def save_checkpoint(path: Path, state: PackState) -> None:
 def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
     """Return the state, or None where there is no checkpoint of this name that can be read.
 
-    A checkpoint that is damaged, or that belongs to another run and was renamed, costs time and no result:
+    A checkpoint that is damaged, or was renamed and belongs to another run, costs time and no result:
     training starts again, and the log says so.
     """
     if not path.exists():
