@@ -273,7 +273,7 @@ class TestPublishing:
         self.assert_refused(root, results, "is not finished; run: make run CONFIG=config.yaml")
 
     def test_a_run_with_other_options_is_refused(self, root, results):
-        replace(root / "config.yaml", "confidence: 0.95", "confidence: 0.9")
+        replace(root / "config.yaml", "dots_per_inch: 300", "dots_per_inch: 301")
         words = "what write_config makes of config.yaml in"
         self.assert_refused(root, results, words)
 

@@ -1,5 +1,6 @@
 """Sealed files of a study, as its steps leave them, without running the steps."""
 
+import json
 from pathlib import Path
 
 from nstar.cells.paths import study_folder
@@ -16,7 +17,13 @@ def seal_study(plan):
                 note_stores(plan.stores_digest)
             for path in (folder / name for name in step.makes):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir(exist_ok=True) if path.suffix == ".zarr" else path.touch()
+                if path.name == "config.json":
+                    path.write_text(json.dumps(step.job.work["study"]))
+                elif path.suffix == ".zarr":
+                    path.mkdir(exist_ok=True)
+                    (path / "zarr.json").touch()
+                else:
+                    path.touch()
                 note_written(path)
     return folder
 

@@ -35,10 +35,10 @@ def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
 
     Notes
     -----
-    Checked are the checksum of each seal, and those of the files that it names; that each file of a study
-    is in a seal; that every seal is that of the configuration in ``config.json``, and of the stores if
-    these are all there; that the report is that of the sealed files; that a checkpoint is whole and is the
-    one that its name says; that the file of a job holds what its name says.
+    Checked are the checksum of each seal, and those of the files that it names; that each file of a
+    study is in a seal; that every seal is that of the configuration in ``config.json``, and of the stores
+    if these are all there; that the report is that of the sealed files; that a checkpoint is whole and is
+    the one that its name says; that the file of a job holds what its name says.
     """
     for folder in sorted((results / "studies").glob("*/")):
         yield from _check_study(results, folder)
