@@ -34,6 +34,7 @@ from nstar.stats import (
 )
 
 EXPONENT = 1.83
+OTHER_EXPONENT = 1.0
 CONFIDENCE = 0.95
 LATTICE = (4, 8, 16, 32, 64)  # neighbouring lengths in the ratio of neighbouring budgets
 OFF_LATTICE = (4, 6, 11, 19, 28)
@@ -134,18 +135,17 @@ def simulate_runs(
 
 def scaling_data(runs):
     """Return the arguments of `fit_scaling`."""
-    counts = runs.groupby(["curve", "budget"], as_index=False).agg(
-        n_learnt=("learnt", "sum"),
-        n_runs=("learnt", "size"),
-        length=("length", "first"),
-        modulus=("modulus", "first"),
-    )
+    columns = [runs[name].to_numpy() for name in ("curve", "budget", "length", "modulus")]
+    order = np.lexsort(columns[1::-1])
+    curve, budget, length, modulus = (column[order] for column in columns)
+    first = np.flatnonzero((np.diff(curve, prepend=-1) != 0) | (np.diff(budget, prepend=-1) != 0))
+    places = pd.DataFrame({"length": length[first], "modulus": modulus[first]})
     return {
-        "budget": counts["budget"].to_numpy(),
-        "n_learnt": counts["n_learnt"].to_numpy(),
-        "n_runs": counts["n_runs"].to_numpy(),
-        "curve": counts["curve"].to_numpy(),
-        "covariates": covariates(counts),
+        "budget": budget[first],
+        "n_learnt": np.add.reduceat(runs["learnt"].to_numpy()[order].astype(int), first),
+        "n_runs": np.diff(first, append=len(runs)),
+        "curve": curve[first],
+        "covariates": covariates(places),
     }
 
 
@@ -209,17 +209,21 @@ def assess_study(seed, scenario):
 
 
 def assess_difference(seed, shared_scale):
-    """Return the difference of two models that share their data, by separate and by paired fits."""
+    """Return the difference of two models that share their data, by separate and by paired fits.
+
+    Beside it, estimate and interval of each model's exponent.
+    """
     generator = np.random.default_rng([7, seed])
     shared = shared_scale * generator.normal(size=5)
     studies = [
         simulate_runs(2 * seed + k, exponent=exponent, place_effects=shared + own)
         for k, (exponent, own) in enumerate(
-            zip((1.83, 1.0), 0.2 * generator.normal(size=(2, 5)), strict=True)
+            zip((EXPONENT, OTHER_EXPONENT), 0.2 * generator.normal(size=(2, 5)), strict=True)
         )
     ]
     data = [scaling_data(runs) for runs in studies]
-    separate = compare_coefficients(*(fit_scaling(**part) for part in data), "length")
+    fits = [fit_scaling(**part) for part in data]
+    separate = compare_coefficients(*fits, "length")
     outcomes = ("budget", "n_learnt", "n_runs", "curve")
     demands = [fit_demand(**{name: part[name] for name in outcomes}) for part in data]
     paired = compare_pairs(
@@ -227,10 +231,11 @@ def assess_difference(seed, shared_scale):
         {"length": np.log(LATTICE)},
         "length",
     )
-    return {
-        name: (d.estimate, d.lower, d.upper)
-        for name, d in (("separate", separate), ("paired", paired))
-    }
+    found, each = (
+        [(one.estimate, one.lower, one.upper) for one in rows]
+        for rows in ((separate, paired), (fit.coefficient("length") for fit in fits))
+    )
+    return dict(zip(("separate", "paired"), found, strict=True)), each
 
 
 def assess_demand(seed, scenario, n_replicates=(5, 15)):
@@ -291,8 +296,9 @@ def main():
         print("scatter of places shared by both | separate fits | paired curves")
         for scale in (0.0, 0.4):
             work = partial(assess_difference, shared_scale=scale)
-            found = list(pool.map(work, seeds, chunksize=25))
-            columns = [summarise([study[m] for study in found], 0.83) for m in found[0]]
+            found = [difference for difference, _ in pool.map(work, seeds, chunksize=25)]
+            truth = EXPONENT - OTHER_EXPONENT
+            columns = [summarise([study[m] for study in found], truth) for m in found[0]]
             print(f"{scale:.1f}", *columns, sep=" | ", flush=True)
 
         print("\nDemand of single curves: coverage")

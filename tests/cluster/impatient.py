@@ -4,7 +4,12 @@ The plugin for SLURM waits 10 s longer after each look at which no job has ended
 hours. While it looks, Snakemake's own list of jobs is empty, and Ctrl-C at such a moment cancels none of
 them. That is rare where looks are minutes apart, and common here, so an interrupted run first lets a look
 end. Only the main process is started this way; everything else in it is the plugin's own.
+
+What runs beside it, tables and figures, runs with the interpreter ``LOCAL_PYTHON``.
 """
+
+import os
+import sys
 
 from snakemake.cli import main
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -25,4 +30,5 @@ if __name__ == "__main__":
         lambda executor: 1, lambda executor, seconds: None
     )
     RemoteExecutor.cancel = cancel_between_looks
+    sys.executable = os.environ["LOCAL_PYTHON"]
     main()

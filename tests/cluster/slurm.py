@@ -145,8 +145,11 @@ class Cluster:
         return [job for job in self.jobs(folder=folder) if job["JobState"] in ACTIVE]
 
     def declare_late(self, job: dict[str, str]) -> None:
-        """End the time of a job now; SLURM looks for such jobs every 30 s."""
-        self.run("scontrol", "update", f"JobId={job['JobId']}", "EndTime=now")
+        """End the time of a job; SLURM looks for such jobs every 30 s.
+
+        It refuses a time that has passed when it reads it, so the end is a moment from now.
+        """
+        self.run("scontrol", "update", f"JobId={job['JobId']}", "EndTime=now+3")
 
     def node_states(self) -> list[str]:
         """Return the state of every node."""

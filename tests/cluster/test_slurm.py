@@ -15,6 +15,7 @@ import pytest
 import xarray as xr
 import yaml
 from cluster.slurm import ACTIVE, Cluster, wait_until
+from support.forked_python import interpreter
 from support.studies import JOINED, changed, tiny
 from support.workflow import ROOT, STABLE_TABLES, make_run
 
@@ -68,7 +69,7 @@ def started(slurm: Cluster, folder: Path, *arguments: str) -> Iterator[subproces
     with (folder / "snakemake.log").open("a") as log:
         main = subprocess.Popen(
             [*SNAKEMAKE, "--directory", folder, *profile, *QUICK, *arguments],
-            env=slurm.environment,
+            env=slurm.environment | {"LOCAL_PYTHON": interpreter()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

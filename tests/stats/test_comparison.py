@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 from statistics_coverage import LATTICE, scaling_data, simulate_runs
+from statsmodels.stats.multitest import multipletests
 
 from nstar.stats import (
     Coefficient,
+    adjust_by_holm,
     compare_coefficients,
     compare_in_joint_fit,
     compare_pairs,
@@ -47,6 +49,14 @@ def joined(studies, names=("transformer", "lstm")):
         **{name: rows[name] for name in ("budget", "n_learnt", "n_runs", "curve", "group")},
         "covariates": {"length": rows["length"]},
     }
+
+
+def test_p_values_are_adjusted_as_by_statsmodels():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 10, 40):
+        for p_values in (rng.random(n), rng.random(n) ** 8, rng.integers(0, 4, n) / 4):
+            expected = multipletests(p_values, method="holm")[1]
+            assert adjust_by_holm(p_values).tolist() == expected.tolist()
 
 
 def test_difference_by_hand():

@@ -102,7 +102,7 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         ({"fit.bootstrap_replicates": 200}, AFTER_CELLS - {"collect_results"} | METHODS),
         ({"figures.width_inches": 6.0}, {"draw_figures"}),
         ({"grid.0.lengths": [4, 5]}, AFTER_CELLS | METHODS),
-        ({"title": "Another title"}, AFTER_CELLS | METHODS),
+        ({"title": "Another title"}, {"write_findings"} | METHODS),
         ({"device": "cpu"}, set()),
     ],
     ids=[
@@ -141,7 +141,7 @@ def test_dry_run_and_plan_agree_store_by_store(folder):
 def test_touching_every_file_retrains_nothing(folder):
     for path in folder.joinpath("results").rglob("*"):
         os.utime(path)
-    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0]
 
 
 def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_path, monkeypatch):
@@ -156,9 +156,17 @@ def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_pa
     assert "Nothing to be done" in shown.stdout + shown.stderr
 
 
-def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
+def test_a_copy_without_the_memory_of_snakemake_is_the_same_study_and_no_other(folder):
     shutil.rmtree(folder / ".snakemake")
-    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0]
+    edited = changed(EXTREMES, **{"replicates.seeds": [0], "fit.confidence": 0.5})
+    assert planned(folder, edited)[0] == AFTER_CELLS | METHODS
+    refused = snakemake(folder, "all", "--report", "report.html")
+    assert refused.returncode == 1 and not (folder / "report.html").exists()
+    assert "the files of collect_results are not those of the study" in refused.stderr
+    edit = folder / "results/studies/tiny/tables/exponents.csv"
+    edit.write_text(edit.read_text().replace("0.", "9.", 1))
+    assert planned(folder, EXTREMES)[0] == AFTER_CELLS - {"collect_results"}
 
 
 def test_lost_cell_is_made_again_alone(folder):

@@ -13,6 +13,7 @@ from nstar.stats.scaling import fit_scaling
 
 __all__ = [
     "JointFit",
+    "adjust_by_holm",
     "compare_coefficients",
     "compare_in_joint_fit",
     "compare_pairs",
@@ -87,6 +88,41 @@ def compare_coefficients(
         confidence=confidence,
         **counts,
     )
+
+
+def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:
+    """Return p values adjusted for their number.
+
+    Parameters
+    ----------
+    p_values : ndarray of float, shape (k,)
+        Finite, in [0, 1].
+
+    Returns
+    -------
+    ndarray of float, shape (k,)
+        At most 1, in the order of the input: each p value times the number of those that are not smaller,
+        or the adjusted one before it where that is larger.
+
+    Notes
+    -----
+    The same numbers as statsmodels' ``multipletests(method="holm")``, which collects the garbage of
+    the whole process in every call, a third of a second each.
+
+    References
+    ----------
+    Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+
+    Examples
+    --------
+    >>> adjust_by_holm(np.array([0.5, 0.25, 0.125])).tolist()
+    [0.5, 0.5, 0.375]
+    """
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted[order] = np.maximum.accumulate(p_values[order] * factors)
+    return np.minimum(adjusted, 1.0)
 
 
 def fit_jointly(

@@ -220,7 +220,7 @@ class Observations(_ByCurve):
         first_learnt = np.minimum.reduceat(learnt, self.first_rows)
         return self.bracketed & (np.maximum.reduceat(failed, self.first_rows) < first_learnt)
 
-    @property
+    @cached_property
     def log_step(self) -> float:
         """Median distance of neighbouring budgets of a curve in ln N; ln 2 where there are none."""
         steps = np.diff(self.log_budget)[np.diff(self.curve) == 0]

@@ -1,6 +1,7 @@
 """How likely the outcomes of a set of curves are, if demand follows a law with scatter."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import minimize
@@ -126,7 +127,7 @@ class SuccessModel:
     def objective(self, params) -> tuple[float, np.ndarray]:
         """Return minus the penalised log-likelihood and its gradient, shape (p + q + 2,)."""
         terms, seen = self._evaluate(params), self.outcomes
-        mean_s, tau, lapse = self.scales(params)
+        mean_s, tau, lapse = terms["scales"]
         slopes = self._bounded(params)[1:-2]
         penalty, (by_mean_log_s, by_logit_lapse) = shape_penalty(
             mean_s, lapse, self.observations.log_step
@@ -136,14 +137,15 @@ class SuccessModel:
         by_log_s = terms["passages_by_log_s"] - seen.sum_by_curve(  # (C,)
             (weighted * terms["eta"]).sum(axis=1)
         )
-        score = np.r_[
-            self.design.T @ self._by_location(terms),
-            self.scale_design.T @ by_log_s + np.r_[by_mean_log_s, -slopes / SLOPE_SPREAD**2],
-            1 - (weighted @ terms["nodes"] / terms["s"]).sum() * tau,
-            by_logit_lapse
-            + (1 - lapse) * terms["by_log_lapse"].sum()
-            - lapse * seen.n_learnt.sum(),
-        ]
+        by_scale = self.scale_design.T @ by_log_s
+        by_scale[0] += by_mean_log_s
+        by_scale[1:] -= slopes / SLOPE_SPREAD**2
+        by_log_tau = 1 - (weighted @ terms["nodes"] / terms["s"]).sum() * tau
+        by_logit_lapse += (1 - lapse) * terms["by_log_lapse"].sum()
+        by_logit_lapse -= lapse * seen.n_learnt.sum()
+        score = np.concatenate(
+            [self.design.T @ self._by_location(terms), by_scale, [by_log_tau, by_logit_lapse]]
+        )
         scatter = slice(self.n_coefficients, None)
         score[scatter] *= np.abs(params[scatter]) < FARTHEST  # beyond it the objective is flat
         return -float(terms["log_likelihood"].sum() + np.log(tau) + penalty), -score
@@ -184,12 +186,13 @@ class SuccessModel:
     def _evaluate(self, params, shift: float = 0.0) -> dict:
         """Return the terms that the log-likelihood and its derivatives share."""
         seen = self.outcomes
-        _, tau, lapse = self.scales(params)
+        _, tau, lapse = scales = self.scales(params)
         by_curve = np.exp(self.scale_design @ self._bounded(params)[:-2])  # (C,)
         # The information on a location is sum m F (1 - F) / s^2, with F (1 - F) summing to s.
         sharpest = by_curve.min()
         nodes_per_unit = np.sqrt(self._run_density * sharpest + self._most_runs / 2) / sharpest
-        nodes, log_weights = _quadrature(tau * nodes_per_unit)
+        n_nodes = int(np.clip(2 * REACH * tau * nodes_per_unit, FEWEST_NODES, MOST_NODES))
+        nodes, log_weights = _quadrature(n_nodes)
         location = (self.design @ params[: self.n_coefficients] + shift)[seen.curve]
         s = by_curve[seen.curve]
         eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s[:, None]  # (n, nodes)
@@ -202,6 +205,7 @@ class SuccessModel:
         log_marginal = (highest + np.log(total))[:, 0]
         weights = (weights / total)[seen.curve]  # (n, nodes)
         return {
+            "scales": scales,
             "nodes": nodes,
             "s": s,
             "eta": eta,
@@ -214,9 +218,9 @@ class SuccessModel:
         }
 
 
-def _quadrature(nodes_per_unit: float) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=128)
+def _quadrature(n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes of a standard normal variable and the logarithms of their weights."""
-    n_nodes = int(np.clip(2 * REACH * nodes_per_unit, FEWEST_NODES, MOST_NODES))
     nodes = np.linspace(-REACH, REACH, n_nodes)
     log_density = -0.5 * nodes**2
     return nodes, log_density - np.log(np.exp(log_density).sum())

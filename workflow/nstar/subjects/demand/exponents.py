@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import scipy
 import statsmodels
-from statsmodels.stats.multitest import multipletests
 
 from nstar.files import written_whole
 from nstar.seals import note_written
@@ -20,6 +19,7 @@ from nstar.stats import (
     FormFit,
     ScalingFit,
     Words,
+    adjust_by_holm,
     compare_coefficients,
     compare_forms,
     fit_demand,
@@ -275,7 +275,7 @@ def adjust_p_values(pairs: list[dict[str, Any]]) -> None:
         row["p_value_holm"] = np.nan
     known = [row for row in pairs if np.isfinite(row["p_value"])]
     if known:
-        adjusted = multipletests([row["p_value"] for row in known], method="holm")[1]
+        adjusted = adjust_by_holm(np.array([row["p_value"] for row in known]))
         for row, value in zip(known, adjusted, strict=True):
             row["p_value_holm"] = float(value)
 
