@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from nstar.files import QUIET_S
 from nstar.jobs.verification import verify_results
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
+from nstar.processes import this_process
 from nstar.reading.check import load_study
 
 CHANGES = {
@@ -260,14 +260,17 @@ def test_an_evaluation_without_its_cell(results):
 
 
 def test_partial_files(results):
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for process, quiet_s in ((ended.pid, 2 * QUIET_S), (ended.pid, 0), (os.getpid(), 2 * QUIET_S)):
+    other, ended = "0a1b2c3d-4711-998877", f"{this_process()}0"  # one of another machine
+    for process, quiet_s in ((ended, 0), (other, 2 * QUIET_S), (other, 0), (this_process(), 0)):
         path = results / "cells" / f".{process}.partial.{quiet_s}.zarr.zip"
         path.write_bytes(b"half")
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - quiet_s))
-    assert verify_results(results).n_unfinished == 2
-    path = results / "cells" / f".{ended.pid}.partial.{2 * QUIET_S}.zarr.zip"
+    found = verify_results(results)
+    assert found.n_unfinished == 2
+    assert len(found.problems) == 2 and other in "".join(found.problems)
+    path = results / "cells" / f".{other}.partial.{2 * QUIET_S}.zarr.zip"
+    path.unlink()
+    path = results / "cells" / f".{ended}.partial.0.zarr.zip"
     assert "is a partial store that a killed process has left" in problem(results, path)
 
 
@@ -303,7 +306,7 @@ def test_the_script_names_every_bad_store(results):
     bad = [store(results, "data"), store(results, "evaluations")]
     for path in bad:
         path.write_bytes(path.read_bytes()[:-20])
-    partial = results / "data" / f".{os.getpid()}.partial.x.zarr.zip"
+    partial = results / "data" / f".{this_process()}.partial.x.zarr.zip"
     partial.touch()
     process = verify("--results", results)
     assert process.returncode == 1

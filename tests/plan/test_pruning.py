@@ -5,8 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
-import psutil
 import pytest
 import yaml
 from support.evidence import learns_at
@@ -14,7 +14,7 @@ from support.evidence import make as make_headers
 from support.scripts import run_script
 from support.studies import changed, tiny
 
-from nstar.cells.paths import checkpoint_path
+from nstar.cells.paths import checkpoint_path, lease_path
 from nstar.errors import ArtifactError, PathError
 from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
 from nstar.jobs.generation import generate_data
@@ -22,10 +22,13 @@ from nstar.jobs.training import train_cells
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
+from nstar.processes import is_running, this_process
 from nstar.reading.check import load_study
+from nstar.store.leases import Holder, read_lease
 
 STUDY = tiny(**{"grid.0.budgets": [2, 8], "training.max_steps": 20})
 ONE_LENGTH = {"grid.0.lengths": [4]}
+ANOTHER_LENGTH = {"grid.0.lengths": [7]}
 ONE_SEED = {"replicates.seeds": [0]}
 SEARCH = {"search": "bracket"}
 
@@ -236,32 +239,47 @@ def old(path, age_s=2 * QUIET_S):
 
 
 def ended_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    assert not psutil.pid_exists(process.pid)
-    return process.pid
+    """Return the name of a process of this machine that has ended."""
+    name = "from nstar.processes import this_process; print(this_process())"
+    process = subprocess.run([sys.executable, "-c", name], capture_output=True, text=True)
+    assert is_running(process.stdout.strip()) is False
+    return process.stdout.strip()
 
 
-def test_partial_files_go_once_their_process_has_ended_and_they_are_quiet(results):
+def of_another_machine(number=1):
+    return f"0a1b2c3d-{number}-998877"
+
+
+def test_partial_files_go_once_their_process_has_ended_or_they_are_quiet(results):
     ended, name = ended_process(), "0123456789ab.zarr.zip"
     left = [
-        old(results / folder / f".{ended}.partial.{name}")
-        for folder in ("data", "cells/model~lstm", "evaluations", "checkpoints", "jobs")
+        old(results / folder / f".{ended}.partial.{name}", age_s=0)
+        for folder in ("data", "cells/model~lstm", "evaluations", "checkpoints", "jobs", "leases")
     ]
-    old(results / "cells" / f".{os.getpid()}.partial.{name}")
-    old(results / "cells" / f".{ended}.partial.fresh.zarr.zip", age_s=0)  # of another machine
+    left.append(old(results / "cells" / f".{of_another_machine(1)}.partial.{name}"))
+    old(results / "cells" / f".{of_another_machine(2)}.partial.{name}", age_s=QUIET_S - 60)
+    old(results / "cells" / f".{this_process()}.partial.{name}")
     old(results / "tables" / f".{ended}.partial.cells.csv")
     found = find_surplus([study()], results)
     assert {part.path for part in found if part.kind == PARTIAL} == set(left)
     assert len(found) == len(left) + len(list((results / "jobs").glob("*.json")))
 
 
-def test_partial_files_are_those_that_are_written(tmp_path):
+def test_partial_files_are_those_that_are_written(tmp_path, monkeypatch):
     with written_whole(tmp_path / "a.zarr.zip") as temporary:
         temporary.touch()
         assert is_partial(temporary) and not is_left_over(temporary)
+        monkeypatch.setattr("nstar.files.this_process", of_another_machine)  # with the same number
+        with written_whole(tmp_path / "a.zarr.zip") as another:
+            assert another != temporary and not is_left_over(another)
+            another.touch()
     assert not is_partial(tmp_path / "a.zarr.zip")
-    assert not is_left_over(temporary.with_name(f".{ended_process()}.partial.gone"))
+
+
+def test_the_age_of_a_partial_file_is_by_the_clock_of_its_folder(tmp_path, monkeypatch):
+    path = old(tmp_path / f".{of_another_machine()}.partial.a.zarr.zip", age_s=0)
+    monkeypatch.setattr(time, "time", lambda: path.stat().st_mtime + 10 * QUIET_S)
+    assert not is_left_over(path), "the clock of this machine is ahead"
 
 
 def jobs(results):
@@ -344,8 +362,69 @@ def test_a_folder_without_results_is_refused(tmp_path):
         find_surplus([study()], tmp_path)
 
 
+def at_work(results, *words):
+    """Return a holder of leases as a training job is one, and what the job of it names."""
+    (path,) = (
+        path
+        for path in (results / "jobs").glob("train_cells-*.json")
+        if all(word in path.name for word in words)
+    )
+    job = json.loads(path.read_text())
+    holder = Holder(results, [results / below(store) for store in job["outputs"]])
+    return holder, {below(store) for store in (*job["inputs"], *job["outputs"])}, path
+
+
+def below(store):
+    """Return the path of a store below its results folder, wherever that was."""
+    return store.split("/results/")[-1]
+
+
+def holding(results, *words):
+    """Return what is surplus while such a job works, when another study alone is named."""
+    other = study(**ANOTHER_LENGTH)
+    holder, named, path = at_work(results, *words)
+    with holder:
+        lease = read_lease(holder.path)
+        found = find_surplus([other], results, [lease])
+    return {str(part.path.relative_to(results)) for part in found}, named, path
+
+
+def test_what_a_job_at_work_needs_is_no_surplus_whatever_its_study(results):
+    words = ("lstm", "-4-")
+    store = min(store for store in at_work(results, *words)[1] if store.startswith("cells/"))
+    checkpoints = [checkpoint(results, store, "cpu"), checkpoint(results, "cells/others", "cpu")]
+    found, named, path = holding(results, *words)
+    assert len([store for store in named if store.startswith("data/")]) >= 4
+    names = named | {str(path.relative_to(results)), str(checkpoints[0].relative_to(results))}
+    everything = surplus_of(results, kinds=("data", "cells", "evaluations", "jobs", "checkpoints"))
+    assert names <= everything and not names & found
+    assert everything - names <= found
+    assert not any(name.startswith("leases/") for name in found)
+
+
+def test_jobs_that_wait_for_their_turn_are_no_surplus_while_one_works(results):
+    waiting = at_work(results, "dense", "-5-")
+    (results / next(store for store in waiting[1] if store.startswith("cells/"))).unlink()
+    found, *_ = holding(results, "lstm", "-4-")
+    assert not (waiting[1] | {str(waiting[2].relative_to(results))}) & found
+    other = study(**ANOTHER_LENGTH)
+    assert waiting[2] in {part.path for part in find_surplus([other], results)}
+
+
+def test_leases_of_jobs_that_are_gone_are_surplus(results):
+    gone = results / "leases" / f"{of_another_machine()}.json"
+    old(gone)
+    link = lease_path(results, results / "cells" / "a.zarr.zip")
+    link.symlink_to(gone.name)
+    at_work = Holder(results, [])
+    with at_work:
+        at_work.claim(link.with_name("0123456789ab"))
+        found = find_surplus([study()], results, [read_lease(at_work.path)])
+        assert {part.path for part in found if part.kind == "leases"} == {gone, link}
+
+
 def prune(folder, *arguments):
-    return run_script("prune_results.py", *arguments, folder=folder)
+    return run_script("prune_results.py", "--older-than", "0", *arguments, folder=folder)
 
 
 def write_config(folder, name="config.yaml", **changes):
@@ -402,3 +481,55 @@ def test_the_script_refuses_wrong_arguments(tmp_path):
     assert process.stderr.startswith("error: results folder nowhere has none of the folders")
     assert prune(tmp_path, "--delete").returncode == 2
     assert prune(tmp_path, "--configfile").returncode == 2
+    for age in ("2 days", "2", "-1d", "d"):
+        assert prune(tmp_path, "--older-than", age).returncode == 2
+
+
+def test_the_script_leaves_young_files_alone(results, tmp_path):
+    write_config(tmp_path, **ONE_LENGTH)
+    before = contents(results)
+    for path in list(before)[::2]:
+        os.utime(path, (0, path.stat().st_mtime - 3 * 86_400))
+    young, *lines = prune(tmp_path, "--older-than", "2d", "--remove").stdout.splitlines()
+    gone = set(before) - set(contents(results))
+    assert gone and gone < set(list(before)[::2])
+    assert lines[-1].startswith(f"removed {len(gone)} files, ")
+    assert young.startswith("too young to be listed, see --older-than: ")
+    assert prune(tmp_path).stdout.splitlines()[-1].startswith("would remove ")
+
+
+def test_the_script_removes_nothing_beside_a_run(results, tmp_path):
+    write_config(tmp_path, **ONE_LENGTH)
+    lock = tmp_path / ".snakemake" / "locks" / "0.input.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    before = contents(results)
+    process = prune(tmp_path, "--remove")
+    assert process.returncode == 1 and contents(results) == before
+    assert f"a run of Snakemake in {tmp_path} is under way" in process.stderr
+    assert "make unlock" in process.stderr and "cells: 4 files" in process.stdout
+
+
+def test_the_script_names_jobs_at_work(results, tmp_path, monkeypatch):
+    write_config(tmp_path, **ANOTHER_LENGTH)
+    holder, named, path = at_work(results, "lstm", "-4-")
+    with holder:
+        process = prune(tmp_path, "--remove")
+    first, *_ = process.stdout.splitlines()
+    assert first.startswith("at work, so that what it needs is left alone: process ")
+    assert f"process {os.getpid()} on " in first and first.endswith(", which runs")
+    assert process.returncode == 0
+    assert path.exists() and all((results / store).exists() for store in named)
+    assert stores(results, "cells") == {name for name in named if name.startswith("cells/")}
+
+
+def test_the_script_removes_nothing_when_a_job_has_just_begun(results, tmp_path, monkeypatch):
+    write_config(tmp_path, **ONE_LENGTH)
+    before, begun = contents(results), at_work(results, "lstm", "-4-")[0]
+    monkeypatch.setattr("nstar.plan.pruning.as_text", lambda surplus: begun.__enter__() and "list")
+    process = prune(tmp_path, "--remove")
+    begun.__exit__()
+    assert (
+        process.returncode == 1 and "has just begun to work; nothing was removed" in process.stderr
+    )
+    assert contents(results) == before

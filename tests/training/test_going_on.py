@@ -1,6 +1,7 @@
 """Training in stretches: a run that goes on, or is repeated, is the uninterrupted one, bit for bit."""
 
 import copy
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from support.packs import (
     run,
     stored,
 )
-from support.variants import VARIANTS
+from support.variants import VARIANTS, of_each_kind
 
 from nstar.measures.accuracy import score
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
@@ -30,6 +31,7 @@ DROPOUT = {"kind": "transformer", "width": 12, "depth": 1, "heads": 2, "dropout"
 LSTM = VARIANTS["lstm"]
 EVERY_MODEL = VARIANTS | {"dropout": DROPOUT}
 every_model = pytest.mark.parametrize("options", EVERY_MODEL.values(), ids=EVERY_MODEL)
+every_kind = pytest.mark.parametrize("options", of_each_kind(EVERY_MODEL))
 MEMBERS = [(0, 0.003), (1, 0.01), (2, 0.003)]
 
 
@@ -39,6 +41,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def never(max_steps, **changes):
     """Return rules that no run here satisfies before its last step."""
     return rules(max_steps=max_steps, measure="loss", threshold=1e-9, **changes)
+
+
+@lru_cache
+def uninterrupted(name):
+    """Return the state of a run of 40 steps of a model, with the weights of every evaluation."""
+    return run(EVERY_MODEL[name], MEMBERS, never(40, keep_every=10))
+
+
+def whole_run(options):
+    (name,) = (name for name, own in EVERY_MODEL.items() if own is options)
+    return uninterrupted(name)
 
 
 def assert_goes_on_as(later, whole, before):
@@ -64,7 +77,7 @@ def assert_goes_on_as(later, whole, before):
 
 @every_model
 def test_going_on_is_bitwise_the_uninterrupted_run(options):
-    whole = run(options, MEMBERS, never(40))
+    whole = whole_run(options)
     before = run(options, MEMBERS, never(20))
     later = run(options, MEMBERS, never(40), state=stored(before))
     assert_goes_on_as(later, whole, before)
@@ -73,13 +86,13 @@ def test_going_on_is_bitwise_the_uninterrupted_run(options):
 @pytest.mark.parametrize(
     ("options", "at_once"),
     [
-        *(pytest.param(options, 2, id=f"{name}-2") for name, options in EVERY_MODEL.items()),
+        *of_each_kind(EVERY_MODEL, 2),
         *(pytest.param(LSTM, at_once, id=f"lstm-{at_once}") for at_once in (1, 1000)),
     ],
 )
 def test_those_furthest_behind_catch_up_first(options, at_once):
     """Three replicates that stood at 30, 10 and 20 steps, in launches of any size."""
-    whole = run(options, MEMBERS, never(40))
+    whole = whole_run(options)
     parts = [
         run(options, [member], never(n)) for member, n in zip(MEMBERS, (30, 10, 20), strict=True)
     ]
@@ -99,7 +112,7 @@ def test_those_furthest_behind_catch_up_first(options, at_once):
 
 
 def test_a_part_of_a_pack_goes_on_alone_and_without_the_others():
-    whole = run(LSTM, MEMBERS, never(40))
+    whole = whole_run(LSTM)
     before = run(LSTM, MEMBERS, never(20))
     later = run(LSTM, [MEMBERS[2], MEMBERS[0]], never(40), state=stored(before, [2, 0]))
     np.testing.assert_array_equal(final(later), final(whole)[[2, 0]])
@@ -138,9 +151,9 @@ def test_going_on_from_a_checkpoint_of_going_on(tmp_path):
     assert_goes_on_as(run(LSTM, MEMBERS, never(50), state=resumed), whole, before)
 
 
-@every_model
+@every_kind
 def test_a_replay_keeps_the_weights_that_are_wanted_and_records_nothing_anew(options):
-    whole = run(options, MEMBERS, never(40, keep_every=10))
+    whole = whole_run(options)
     numbers = [known(whole, r) for r in range(3)]
     start = initial_state(model_for(options), [0, 1, 2], CPU, known=numbers)
     replay = run(options, MEMBERS, never(40), state=start, until=30, keep=(20, 30))
@@ -159,7 +172,7 @@ def test_a_replay_keeps_the_weights_that_are_wanted_and_records_nothing_anew(opt
 
 
 def test_a_replay_from_a_stored_state():
-    whole = run(LSTM, MEMBERS, never(40, keep_every=10))
+    whole = whole_run(LSTM)
     start = stored(run(LSTM, MEMBERS, never(20)))
     start.evidence = type(start.evidence).after([known(whole, r) for r in range(3)])
     replay = run(LSTM, MEMBERS, never(40), state=start, until=30, keep=(30,))
@@ -178,7 +191,7 @@ def test_a_replay_that_differs_says_where():
 
 def test_training_from_the_start_beyond_what_is_known_records_what_is_new():
     """As where states were not kept: the known prefix is compared, the rest is a continued run."""
-    whole = run(LSTM, MEMBERS, never(40))
+    whole = whole_run(LSTM)
     before = run(LSTM, MEMBERS, never(20))
     start = initial_state(
         model_for(LSTM), [0, 1, 2], CPU, known=[known(before, r) for r in range(3)]

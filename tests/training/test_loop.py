@@ -21,7 +21,7 @@ from support.packs import (
     rules,
     run,
 )
-from support.variants import VARIANTS
+from support.variants import VARIANTS, of_each_kind
 
 from nstar.errors import ArtifactError
 from nstar.models import Dropout, build_model
@@ -36,6 +36,7 @@ DROPOUT = {"kind": "transformer", "width": 12, "depth": 1, "heads": 2, "dropout"
 LSTM, DENSE = VARIANTS["lstm"], VARIANTS["dense_ssm"]
 EVERY_MODEL = VARIANTS | {"dropout": DROPOUT}
 every_model = pytest.mark.parametrize("options", EVERY_MODEL.values(), ids=EVERY_MODEL)
+every_kind = pytest.mark.parametrize("options", of_each_kind(EVERY_MODEL))
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -70,7 +71,7 @@ def test_replicate_is_bitwise_the_same_alone_and_in_any_pack(options):
             assert_same_replicate(pack, slot, alone)
 
 
-@every_model
+@every_kind
 def test_cells_that_share_a_pack_do_not_know_of_it(options):
     pack = run(options, [(0, 0.003, 20), (1, 0.003, 7), (0, 0.003, 7)], short())
     assert_same_replicate(pack, 0, run(options, [(0, 0.003)], short(), budget=20))
@@ -80,7 +81,7 @@ def test_cells_that_share_a_pack_do_not_know_of_it(options):
 @pytest.mark.parametrize(
     ("options", "at_once"),
     [
-        *(pytest.param(options, 2, id=f"{name}-2") for name, options in EVERY_MODEL.items()),
+        *of_each_kind(EVERY_MODEL, 2),
         *(pytest.param(LSTM, at_once, id=f"lstm-{at_once}") for at_once in (1, 3)),
     ],
 )
@@ -95,14 +96,15 @@ def test_launches_of_any_size_give_the_same_numbers(options, at_once):
 @pytest.mark.parametrize(
     ("options", "decoupled", "n_steps"),
     [
-        *(pytest.param(options, True, 20, id=name) for name, options in VARIANTS.items()),
+        *of_each_kind(VARIANTS, True, 20),
         *(pytest.param(LSTM, decoupled, 50, id=f"long-{decoupled}") for decoupled in (True, False)),
     ],
 )
 def test_pack_equals_the_reference_with_torch_optimiser(options, decoupled, n_steps):
     """In double precision and at small steps, where rounding errors do not grow into differences.
 
-    20 steps are six epochs. Adam does not know the model, so one model shows both forms and 50 steps.
+    20 steps are six epochs. Adam does not know the model, so one model shows both forms and 50 steps, and
+    gradients of all variants are compared in `tests/models/test_contract.py`.
     """
     members = [(0, 3e-4), (1, 1e-4)]
     chosen = rules(threshold=2.0, max_steps=n_steps)
@@ -221,7 +223,7 @@ def test_stopping_rules_do_not_change_what_a_replicate_sees():
     )
 
 
-@every_model
+@every_kind
 def test_resumed_run_is_bitwise_the_uninterrupted_one(options, tmp_path):
     members = [(0, 0.003), (1, 0.01), (1, 1e18)]
     whole = run(options, members, short())

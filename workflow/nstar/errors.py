@@ -35,6 +35,10 @@ class StoppedError(NstarError):
     """A job that was asked to stop, and has saved what it had done."""
 
 
+class InUseError(NstarError):
+    """What a run or a job at work needs, and must not be taken away."""
+
+
 def nearest(name: str, legal: Iterable[str]) -> str:
     """Return ``' (did you mean X?)'`` for the legal name nearest to `name`, or ``''``.
 

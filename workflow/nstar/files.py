@@ -2,19 +2,19 @@
 
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from nstar.errors import PathError
+from nstar.processes import is_running, this_process
 
-QUIET_S = 600
-"""A partial file that nobody has written to for so long is left over, whoever wrote it; seconds."""
+QUIET_S = 86_400
+"""A partial file of another machine that nobody has written to for so long is left over; seconds."""
 
-_PARTIAL = re.compile(r"\.(\d{1,9})\.partial\..+")
+_PARTIAL = re.compile(r"\.([0-9a-f]{8}-\d+-\w+)\.partial\..+")
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`, and move it there when the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    temporary = path.with_name(f".{this_process()}.partial.{path.name}")
     try:
         yield temporary
         with temporary.open("rb") as written:
@@ -57,15 +57,29 @@ def is_partial(path: Path) -> bool:
 def is_left_over(path: Path) -> bool:
     """Return whether nobody will move a partial file to its place any more.
 
-    Its name says which process wrote it, but not on which machine of a cluster; so the process must not
-    run on this one, and the file must have been quiet for `QUIET_S`.
+    Its name says which process writes it. Where this machine cannot tell whether that one still runs, the
+    file must have been quiet for `QUIET_S`.
     """
-    if psutil.pid_exists(int(_PARTIAL.fullmatch(path.name)[1])):
-        return False
+    running = is_running(_PARTIAL.fullmatch(path.name)[1])
+    if running is not None:
+        return not running
     try:
-        return time.time() - path.stat().st_mtime > QUIET_S
+        return time_in(path.parent) - path.stat().st_mtime > QUIET_S
     except FileNotFoundError:  # it has just been moved to its place
         return False
+
+
+def time_in(folder: Path) -> float:
+    """Return the time by the clock that dates the files of a folder; seconds.
+
+    On a file system that machines share it is another clock than theirs. Where nothing can be written the
+    clock of this machine is taken.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def list_files(results: Path, folders: Iterable[str], follow_links: bool = False) -> list[Path]:

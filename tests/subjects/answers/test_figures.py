@@ -1,6 +1,7 @@
 """The figures of widths: what is written into fields, outlined, marked and left out."""
 
 import warnings
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -27,6 +28,12 @@ def study():
     rows = steps(lambda n: 16, LENGTHS, WIDTHS)
     rows += steps(lambda n: 2 * n, LENGTHS, WIDTHS, family="linear")
     return rows
+
+
+@lru_cache
+def fitted_study():
+    """Return the widths of that study, and their exponents."""
+    return widths_of(study()), exponents_of(study())
 
 
 def local(**others):
@@ -94,8 +101,7 @@ def marks(panel, marker):
 
 
 def test_widths_are_marked_and_exponents_told():
-    rows = study()
-    figure = drawn(draw_widths(widths_of(rows), exponents_of(rows), **SHOWN))
+    figure = drawn(draw_widths(*fitted_study(), **SHOWN))
     (panel,) = panels_of(figure, "lis")
     assert set(marks(panel, "o")) == {16.0}
     assert sorted(set(marks(panel, "s"))) == [16, 32, 64]  # at n = 40 the bound, with an arrow
@@ -112,8 +118,7 @@ def test_an_exponent_that_is_not_identified_is_told_as_that():
 
 
 def test_operations_are_those_at_d_star_and_unsolved_sizes_have_none():
-    rows = study()
-    figure = drawn(draw_operations(widths_of(rows), **SHOWN))
+    figure = drawn(draw_operations(fitted_study()[0], **SHOWN))
     (panel,) = panels_of(figure, "lis")
     assert sorted(set(marks(panel, "o"))) == [n * 16**2 for n in LENGTHS]
     assert sorted(set(marks(panel, "s"))) == [5 * 16**2, 10 * 32**2, 20 * 64**2]
@@ -128,7 +133,7 @@ def test_sizes_without_operations_are_counted_and_their_task_keeps_its_panel():
 
 
 def test_seeds_are_small_and_lighter_than_their_mean():
-    figure = drawn(draw_widths(widths_of(study()), exponents_of(study()), **SHOWN))
+    figure = drawn(draw_widths(*fitted_study(), **SHOWN))
     (panel,) = panels_of(figure, "lis")
     seeds, mean = (
         line for line in panel.lines if line.get_marker() == "o" and len(line.get_ydata())
@@ -140,7 +145,7 @@ def test_seeds_are_small_and_lighter_than_their_mean():
 
 def test_brackets_and_arrows_are_those_of_the_table():
     widths = widths_of(steps(lambda n: 2 * n, (2, 5, 10, 100), WIDTHS))
-    figure = drawn(draw_widths(widths, exponents_of(study())[:0], **SHOWN))
+    figure = drawn(draw_widths(widths, fitted_study()[1][:0], **SHOWN))
     (panel,) = panels_of(figure, "lis")
     (bars,) = panel.collections
     assert [sorted(segment[:, 1]) for segment in bars.get_segments()] == [[8, 16], [16, 32]]
@@ -149,8 +154,7 @@ def test_brackets_and_arrows_are_those_of_the_table():
 
 @pytest.mark.parametrize("kept", ["nothing", "answers", "unknown"])
 def test_what_is_empty_or_unknown_is_said(kept):
-    rows = study()
-    answers, widths, exponents = table(rows), widths_of(rows), exponents_of(rows)
+    answers, (widths, exponents) = table(study()), fitted_study()
     if kept == "unknown":
         ends = ["d_star", "lower", "upper", "least_flops"]
         widths = widths.assign(censoring="unknown", **dict.fromkeys(ends, np.nan))
@@ -187,8 +191,9 @@ def test_one_locality_is_no_curve():
     assert "No size has several localities." in figure.axes[0].texts[0].get_text()
 
 
-def everything(accuracy, widths):
-    """Return the figures by name of two families with the same accuracy everywhere."""
+@lru_cache
+def tables_with(accuracy, widths):
+    """Return answers, widths and exponents of two families with the same accuracy everywhere."""
     rows = [
         answer(width, length, accuracy, family=family, task=f"lis_{m}", locality=m)
         for width in widths
@@ -196,17 +201,23 @@ def everything(accuracy, widths):
         for family in ("standard", "a_family_with_a_long_name")
         for m in (1, 4)
     ]
-    found = widths_of(rows)
+    return table(rows), widths_of(rows), exponents_of(rows)
+
+
+def everything(accuracy, widths):
+    """Return the figures by name."""
+    answers, found, exponents = tables_with(accuracy, widths)
     return {
-        "width_accuracy": draw_width_accuracy(table(rows), found, **SHOWN),
-        "widths": draw_widths(found, exponents_of(rows), **SHOWN),
+        "width_accuracy": draw_width_accuracy(answers, found, **SHOWN),
+        "widths": draw_widths(found, exponents, **SHOWN),
         "operations": draw_operations(found, **SHOWN),
         "locality": draw_locality(found, **SHOWN),
     }
 
 
-@pytest.mark.parametrize("accuracy", [0.0, 1.0, np.nan])
-@pytest.mark.parametrize("widths", [(8,), WIDTHS])
+@pytest.mark.parametrize(
+    ("accuracy", "widths"), [(0.0, (8,)), (0.0, WIDTHS), (1.0, (8,)), (np.nan, WIDTHS)]
+)
 def test_everything_is_drawn(accuracy, widths):
     for figure in everything(accuracy, widths).values():
         drawn(figure)
@@ -216,7 +227,7 @@ def test_everything_is_written_the_same_twice(tmp_path):
     once, twice = (
         [
             path.read_bytes()
-            for name, figure in everything(1.0, (8, 16)).items()
+            for name, figure in everything(1.0, (8,)).items()
             for path in save(figure, tmp_path / f"{name}_{time}", 40)
         ]
         for time in ("once", "twice")

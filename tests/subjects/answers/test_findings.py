@@ -2,6 +2,7 @@
 
 import html
 import re
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -12,21 +13,31 @@ from nstar.subjects.answers.findings import findings_page
 WIDTHS, LENGTHS = (4, 8, 16, 32, 64, 128), (5, 10, 20, 40, 80)
 
 
-def page(rows, **changes):
+def page(rows):
     """Return the text of the page of some answers."""
-    exponents = exponents_of(rows).assign(**changes)
-    text = findings_page(table(rows), widths_of(rows), exponents, "chain", 0.9, "A <study>")
+    return page_of(table(rows), widths_of(rows), exponents_of(rows))
+
+
+def page_of(*tables):
+    text = findings_page(*tables, "chain", 0.9, "A <study>")
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
-def two_families():
-    return steps(lambda n: 10, LENGTHS, WIDTHS) + steps(
-        lambda n: n, LENGTHS, WIDTHS, family="linear"
-    )
+@lru_cache
+def tables_of_two_families():
+    rows = steps(lambda n: 10, LENGTHS, WIDTHS)
+    rows += steps(lambda n: n, LENGTHS, WIDTHS, family="linear")
+    return table(rows), widths_of(rows), exponents_of(rows)
+
+
+def page_of_two_families(**changes):
+    """Return the text of their page, with other values in columns of the exponents."""
+    answers, widths, exponents = tables_of_two_families()
+    return page_of(answers, widths, exponents.assign(**changes))
 
 
 def test_the_width_of_every_size_is_told_with_its_bracket_and_seeds():
-    text = page(two_families())
+    text = page_of_two_families()
     assert "n = 5, L = 13 n = 10, L = 23" in text
     assert "16, above 8 seeds: 16, 16, 16" in text
     assert "8, above 4 seeds: 8, 8, 8" in text
@@ -41,7 +52,7 @@ def test_censored_sizes_are_told_as_such():
 
 
 def test_growth_is_claimed_only_where_the_interval_excludes_none():
-    text = page(two_families())
+    text = page_of_two_families()
     assert (
         "It grows. The interval excludes 0.5." in text
         or "It grows. The interval holds 0.5." in text
@@ -51,7 +62,7 @@ def test_growth_is_claimed_only_where_the_interval_excludes_none():
 
 
 def test_a_difference_that_the_number_of_comparisons_explains_is_no_finding():
-    text = page(two_families(), p_value_holm=0.2)
+    text = page_of_two_families(p_value_holm=0.2)
     assert "The interval excludes 0, but not once the number of comparisons counts." in text
     assert "grows faster" not in text and "0.2 The interval" in text
 
@@ -64,7 +75,7 @@ def test_what_is_not_identified_stands_with_its_reason_and_without_numbers():
 
 
 def test_a_fit_without_an_interval_is_no_finding():
-    text = page(two_families(), converged=False, reason="The fit did not converge.")
+    text = page_of_two_families(converged=False, reason="The fit did not converge.")
     assert "The fit did not converge." in text
     assert "It grows" not in text and "grows faster" not in text
 
@@ -101,7 +112,7 @@ def test_nothing_to_say_is_said():
 
 
 def test_other_thresholds_and_measures_follow_at_the_end():
-    text = page(two_families())
+    text = page_of_two_families()
     assert "Other measures and thresholds" in text
     assert "lis answer 90 %" in text
 

@@ -91,12 +91,44 @@ DRAWINGS = {
 }
 
 
-@pytest.mark.parametrize("drawing", DRAWINGS)
-@pytest.mark.parametrize("case", CASES)
-def test_every_figure_survives_every_case_without_warning(make, case, drawing):
+WORDED = ("demand", "exponents", "accuracy", "learning curves", "outcomes")
+"""Figures that speak of the axis of demand."""
+
+FULLEST = ("plain", "trap", "eight")
+"""Cases with the most text, which is longest where the demand is for data."""
+
+
+def of_parity(make):
+    """Return tables of two models and one task."""
+    return make.cells(tasks=["parity"]), make.thresholds(tasks=["parity"]), make.exponents()
+
+
+def draw(make, drawing, case, **words):
+    cells, thresholds, exponents = CASES[case](make)
+    exponents = exponents.assign(reason="") if words else exponents  # the words of the statistics
+    return DRAWINGS[drawing](make, cells, thresholds, exponents, **words)
+
+
+def words_of(figure):
+    """Return all text of a figure."""
+    texts = figure.findobj(Text)
+    return " | ".join(text.get_text() for text in texts if text.get_visible())
+
+
+@pytest.mark.parametrize(
+    ("case", "drawing", "axis"),
+    [
+        *((case, drawing, WIDTH) for case in CASES for drawing in DRAWINGS),
+        *((case, drawing, BUDGET) for case in FULLEST for drawing in WORDED),
+    ],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_every_figure_survives_every_case_without_warning(make, case, drawing, axis):
+    """And none of another demand than that for data speaks of data."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # collapsed layouts, empty medians, limits that coincide
-        figure = DRAWINGS[drawing](make, *CASES[case](make))
+        words = {"axis": axis} if drawing in WORDED and axis != BUDGET else {}
+        figure = draw(make, drawing, case, **words)
         renderer = FigureCanvasAgg(figure).get_renderer()
         figure.draw_without_rendering()
 
@@ -109,33 +141,21 @@ def test_every_figure_survives_every_case_without_warning(make, case, drawing):
     for legend in figure.legends:
         box = legend.get_window_extent(renderer)
         assert canvas.containsx(box.x0) and canvas.containsx(box.x1), "a legend is cut off"
+    if axis != BUDGET:
+        assert_no_words_of_data(figure, drawing)
 
 
-WORDED = ("demand", "exponents", "accuracy", "learning curves", "outcomes")
-"""Figures that speak of the axis of demand."""
-
-
-def words_of(figure):
-    """Return all text of a figure."""
-    texts = figure.findobj(Text)
-    return " | ".join(text.get_text() for text in texts if text.get_visible())
-
-
-@pytest.mark.parametrize(
-    ("case", "axis"),
-    [*((case, WIDTH) for case in CASES), ("plain", DEPTH)],
-    ids=[*CASES, "plain, depth"],
-)
-@pytest.mark.parametrize("drawing", DRAWINGS)
-def test_no_figure_of_another_demand_speaks_of_data(make, drawing, case, axis):
-    cells, thresholds, exponents = CASES[case](make)
-    exponents = exponents.assign(reason="")  # the words of the statistics
-    named = {"axis": axis} if drawing in WORDED else {}
-    words = words_of(DRAWINGS[drawing](make, cells, thresholds, exponents, **named))
+def assert_no_words_of_data(figure, drawing):
+    words = words_of(figure)
     for word in ("N*", "budget", "sequences", "not data", "in N"):
         assert word not in words
     if drawing == "outcomes":
         assert "not learnt" in words and "fitted" not in words
+
+
+@pytest.mark.parametrize("drawing", WORDED)
+def test_no_figure_of_the_demand_for_depth_speaks_of_data(make, drawing):
+    assert_no_words_of_data(draw(make, drawing, "plain", axis=DEPTH), drawing)
 
 
 @pytest.mark.parametrize("axis", [BUDGET, WIDTH, DEPTH], ids=lambda axis: axis.name)
@@ -157,8 +177,8 @@ def test_figures_take_their_words_from_the_axis(make, axis):
 
 @pytest.mark.parametrize("axis", [BUDGET, WIDTH], ids=["N", "D"])
 def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
-    cells = make.cells()
-    tables = {"cells": cells, "thresholds": make.thresholds(), "exponents": make.exponents()}
+    cells, *others = of_parity(make)
+    tables = {"cells": cells, **dict(zip(("thresholds", "exponents"), others, strict=True))}
     tables["checks"] = make.checks(tables["exponents"])
     tables["demand"] = make.demand(tables["thresholds"])
     tables["learning_curves"], tables["learning_exponents"] = make.learning(cells)
@@ -192,9 +212,9 @@ def test_the_step_takes_the_axis_of_its_job(make, axis, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_saving_twice_gives_the_same_bytes(make, drawing, tmp_path):
-    once = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "once.a", 60)
+    once = save(DRAWINGS[drawing](make, *of_parity(make)), tmp_path / "once.a", 60)
     with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.grid": True}):
-        twice = save(DRAWINGS[drawing](make, *CASES["plain"](make)), tmp_path / "twice", 60)
+        twice = save(DRAWINGS[drawing](make, *of_parity(make)), tmp_path / "twice", 60)
 
     assert [path.name for path in once] == ["once.a.svg", "once.a.png"]
     for first, second in zip(once, twice, strict=True):

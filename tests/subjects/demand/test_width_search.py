@@ -14,7 +14,14 @@ from nstar.reading.file import read_config
 from nstar.tables import read_table
 
 PUBLISHED = read_config(Path(__file__).parents[3] / "workflow/studies/least_width_two_cores.yaml")
-STUDY = changed(PUBLISHED, **{"grid.0.lengths": [4], "replicates.seeds": [0, 1]})
+STUDY = changed(
+    PUBLISHED,
+    **{
+        "models.lstm.width": [2, 3, 4, 6, 8, 12, 16, 24, 32],
+        "grid.0.lengths": [4],
+        "replicates.seeds": [0, 1],
+    },
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ import torch
 import xarray as xr
 
 from nstar.cells import of_budget
-from nstar.cells.paths import checkpoint_path, coordinates_of, store_path
+from nstar.cells.paths import checkpoint_path, coordinates_of, lease_path, store_path
 from nstar.errors import ArtifactError
 from nstar.models import StackedModel
 from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
-from nstar.specification import digest
+from nstar.specification import canonical_json, digest
 from nstar.store.archive import pairs_of, seed_coordinates, write_store
 from nstar.store.evidence import pack
 from nstar.store.header import read_header
@@ -64,6 +64,22 @@ class Part:
         block = self.work.block
         coordinates = coordinates_of(self.specification, block.seeds, block.learning_rates)
         return store_path(self.results, "cells", coordinates, digest(self.specification), number)
+
+    @property
+    def lease(self) -> Path:
+        """The path of the lease of this part."""
+        return lease_path(self.results, self.path())
+
+    def is_there(self) -> bool:
+        """Return whether another job has made this part: of the same runs and by the same rule."""
+        if not self.path().is_file():
+            return False
+        summary = read_header(self.path())["summary"]
+        made = {name: summary.get(name) for name in ("rule", "keep", "replicates")}
+        wanted = [list(pair) for pair in self.work.replicates]
+        return canonical_json(made) == canonical_json(
+            {"rule": self.rule.as_dict(), "keep": self.keep_every, "replicates": wanted}
+        )
 
     @cached_property
     def checkpoint(self) -> Path:

@@ -1,5 +1,6 @@
 """Train the stretches of trajectories that blocks are short of, and write a part for each block."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -16,6 +17,7 @@ from nstar.jobs.sequences import Sequences
 from nstar.plan.work import Stretch
 from nstar.progress import Progress
 from nstar.seeds import streams_of
+from nstar.store.leases import Holder, Sight
 from nstar.study import FRESH
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.device import memory_errors_named, prepare_device
@@ -25,6 +27,11 @@ from nstar.training.schedule import Schedule
 from nstar.training.state import PackState, join_states
 from nstar.training.step import Replicate, Rules
 from nstar.verdicts import Rule
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 2.0
+"""Time between two looks at parts that another job makes; seconds."""
 
 
 def train_cells(
@@ -61,17 +68,21 @@ def train_cells(
 
     Notes
     -----
+    A part that another job trains at this moment is waited for (`nstar.store.leases`), and made here only
+    if the other job has not made it in the end.
+
     Every part has a checkpoint of its own, which lies outside of the declared outputs and stays until
     the block is evaluated, when the workflow has seen this job end well: a job that is killed or fails,
     and whose outputs the workflow removes, goes on where it was, also when its blocks come back in
     other jobs.
     """
     curves = [_Curve(part, results, device_name, checkpoint_interval_s) for part in job["curves"]]
-    for number, curve in enumerate(curves, start=1):
-        of_many = f" (curve {number} of {len(curves)})" if len(curves) > 1 else ""
-        progress = Progress("replicates", curve.n_replicates, f"{curve.name}{of_many}")
-        curve.train(progress, stop_asked)
-        progress.finish()
+    with Holder(results, [part.path() for curve in curves for part in curve.parts]) as holder:
+        for number, curve in enumerate(curves, start=1):
+            of_many = f" (curve {number} of {len(curves)})" if len(curves) > 1 else ""
+            progress = Progress("replicates", curve.n_replicates, f"{curve.name}{of_many}")
+            curve.train(holder, progress, stop_asked)
+            progress.finish()
 
 
 class _Curve:
@@ -99,10 +110,48 @@ class _Curve:
         self.parts = [Part(curve, fields, results, self.device) for fields in curve["blocks"]]
         self.n_replicates = sum(len(part.work.stretches) for part in self.parts)
 
-    def train(self, progress: Progress, stop_asked: Callable[[], str | None]) -> None:
-        """Make all parts, from checkpoints, stored states or initial weights, and write them."""
+    def train(
+        self, holder: Holder, progress: Progress, stop_asked: Callable[[], str | None]
+    ) -> None:
+        """Make all parts; wait for those that another job makes, and take over what it leaves."""
+        left, waiting = self.parts, False
+        while left:
+            others = {part: sight for part in left if (sight := holder.claim(part.lease))}
+            own = [part for part in left if part not in others]
+            to_make = [part for part in own if not (waiting and part.is_there())]
+            n_there = sum(len(part.work.stretches) for part in own if part not in to_make)
+            progress.skip(n_there)
+            progress.update(progress.done + n_there)
+            self._train_parts(to_make, progress, stop_asked)
+            for part in own:
+                holder.release(part.lease)
+            if others:
+                self._wait(others, told=waiting, stop_asked=stop_asked)
+            left, waiting = list(others), True
+
+    def _wait(
+        self, others: Mapping[Part, Sight], told: bool, stop_asked: Callable[[], str | None]
+    ) -> None:
+        """Say who makes the parts that are waited for, and wait a little."""
+        if not told:
+            for lease in dict.fromkeys(sight.lease for sight in others.values()):
+                theirs = [part for part, sight in others.items() if sight.lease == lease]
+                logger.info(
+                    f"{self.name} with budgets {_budgets(theirs)} is trained by {lease}; waiting for it"
+                )
+        if asked := stop_asked():
+            raise StoppedError(
+                f"training {self.name} was stopped by {asked} while another job trained it; run it "
+                "again to go on from there"
+            )
+        time.sleep(LOOK_S)
+
+    def _train_parts(
+        self, made: Sequence[Part], progress: Progress, stop_asked: Callable[[], str | None]
+    ) -> None:
+        """Make some parts, from checkpoints, stored states or initial weights, and write them."""
         packs: dict[int, list[tuple[Part, PackState]]] = {}
-        for part in self.parts:
+        for part in made:
             state = load_checkpoint(part.checkpoint, self.device)
             if state is None:
                 state = part.starting_state(self.model)
@@ -132,7 +181,7 @@ class _Curve:
             part: slice(end - len(part.work.stretches), end)
             for part, end in zip(parts, ends, strict=True)
         }
-        budgets = ", ".join(str(part.work.cell.budget or "fresh") for part in parts)
+        budgets = _budgets(parts)
         done_before, steps_before = progress.done, state.n_steps.sum()
         started = last_saved = time.monotonic()
 
@@ -223,3 +272,7 @@ class _Curve:
             seeds = (streams_of(seed).data for seed, _ in part.work.replicates)
             n_tokens = np.array([most[seed] for seed in seeds])
         part.write(state, n_tokens)
+
+
+def _budgets(parts: Sequence[Part]) -> str:
+    return ", ".join(str(part.work.cell.budget or "fresh") for part in parts)

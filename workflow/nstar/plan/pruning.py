@@ -1,28 +1,30 @@
 """Which files of a results folder no study needs: stores, checkpoints, jobs, and what kills left.
 
 Names of files are read, the files of jobs, and the headers of stores that the studies use. What is not
-nstar's is never listed.
+nstar's is never listed, and nothing that a job at work needs.
 """
 
 import itertools
 import json
+import math
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nstar.cells import Block, slices_of
 from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_path
 from nstar.errors import ArtifactError, PathError
-from nstar.files import is_left_over, is_partial, list_files
+from nstar.files import is_left_over, is_partial, list_files, time_in
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.steps import step_jobs
 from nstar.seeds import streams_of
+from nstar.store.leases import Lease
 from nstar.study import Study
 
-FOLDERS = (*STAGES, "checkpoints", "jobs")
+FOLDERS = (*STAGES, "checkpoints", "jobs", "leases")
 """The folders of results that are pruned; what lies elsewhere is small, or made again in a minute."""
 
 PARTIAL = "partial files"
@@ -32,20 +34,36 @@ _STORE = re.compile(rf"({'|'.join(STAGES)})(/[^/~]+~[^/]+)+/[^/]+$")
 
 @dataclass(frozen=True)
 class Surplus:
-    """A file that no study needs; its `kind` is one of `FOLDERS`, or `PARTIAL`."""
+    """A file that no study needs.
+
+    Attributes
+    ----------
+    kind : str
+        One of `FOLDERS`, or `PARTIAL`.
+    path : Path
+    size_bytes : int
+    age_s : float
+        Time since it was written, by the clock that dates the files of the folder; infinite for partial
+        files, which are surplus at any age; seconds.
+    """
 
     kind: str
     path: Path
     size_bytes: int
+    age_s: float
 
 
-def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
-    """Return the files that none of the studies needs, sorted by path.
+def find_surplus(
+    studies: Iterable[Study], results: Path, leases: Collection[Lease] = ()
+) -> list[Surplus]:
+    """Return the files that neither a study nor a job at work needs, sorted by path.
 
     Parameters
     ----------
     studies : iterable of Study
     results : Path
+    leases : collection of Lease
+        Those whose holders are at work; see `nstar.store.leases.holders_at_work`.
 
     Returns
     -------
@@ -69,6 +87,9 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
     - a checkpoint while its part, or any store of a job that trains it, is missing: a job that fails
       takes its finished stores with it, and its checkpoints bring them back.
 
+    A job at work needs its file, what it reads and makes, and its checkpoints. Its run may have more
+    jobs, which have not begun yet: while any is at work, all jobs that lack a store count as at work.
+
     Partial files are surplus once they are left over; see `nstar.files.is_left_over`.
     """
     files = list_files(results, FOLDERS)
@@ -78,24 +99,39 @@ def find_surplus(studies: Iterable[Study], results: Path) -> list[Surplus]:
         if kind in ("cells", "evaluations"):
             blocks[path.parents[2], _digest(path)].append(path)
     plans = [make_plan(study.model_copy(update={"search": "all"}), results) for study in studies]
-    needed = {path for plan in plans for path in _needed(plan, blocks)}
+    needed = {_below_results(path) for plan in plans for path in _needed(plan, blocks)}
     missing = {_below_results(path) for plan in plans for path in _missing(plan)}
-    jobs = {path: _outputs(path) for path, kind in kinds.items() if kind == "jobs"}
+    jobs = {path: _read_job(path) for path, kind in kinds.items() if kind == "jobs"}
     steps = {job.path(results) for plan in plans for job in step_jobs(plan.study).values()}
-    jobs = {path: outputs for path, outputs in jobs.items() if outputs & missing or path in steps}
-    awaited = missing.union(*jobs.values())
+    made = {store for lease in leases for store in lease.stores}
+    at_work = {path for path, job in jobs.items() if leases and _may_work(job, made, results)}
+    making = {path for path, job in jobs.items() if job["outputs"] & missing}
+    needed |= made.union(*(jobs[path]["inputs"] | jobs[path]["outputs"] for path in at_work))
+    awaited = missing.union(made, *(jobs[path]["outputs"] for path in making | at_work))
     training = {checkpoint_digest("", store) for store in awaited}
+    holders = {f"{lease.process}.json" for lease in leases}
 
     def is_needed(path: Path, kind: str) -> bool:
+        if kind == "leases":
+            return (path.readlink().name if path.is_symlink() else path.name) in holders
         if kind == "checkpoints":
             return path.name.partition("-")[0] in training
-        return path in jobs or str(path) in needed
+        return path in making | steps | at_work or str(path.relative_to(results)) in needed
 
-    return [
-        Surplus(kind, path, path.lstat().st_size)
-        for path, kind in kinds.items()
-        if not is_needed(path, kind)
-    ]
+    now = time_in(results)
+    return [_surplus(kind, path, now) for path, kind in kinds.items() if not is_needed(path, kind)]
+
+
+def _surplus(kind: str, path: Path, now: float) -> Surplus:
+    status = path.lstat()
+    age_s = math.inf if kind == PARTIAL else now - status.st_mtime
+    return Surplus(kind, path, status.st_size, age_s)
+
+
+def _may_work(job: Mapping[str, set[str]], made: set[str], results: Path) -> bool:
+    """Return whether a job makes what is being made, or may be waiting for its turn."""
+    outputs = job["outputs"]  # none of a step after the stores
+    return bool(outputs & made) or not outputs or not all((results / o).exists() for o in outputs)
 
 
 def remove(surplus: Iterable[Surplus], results: Path) -> None:
@@ -120,29 +156,34 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
             ) from None
 
 
-def as_text(surplus: Sequence[Surplus], removed: bool) -> str:
-    """Return a line for every file, one for every kind, and one about all.
+def find_lock(results: Path) -> Path | None:
+    """Return a lock of Snakemake beside the results, where a run is under way or was killed, or None."""
+    for folder in (results.parent, results.resolve().parent):
+        for lock in sorted((folder / ".snakemake" / "locks").glob("*.lock")):
+            return lock
+    return None
+
+
+def as_text(surplus: Sequence[Surplus]) -> str:
+    """Return a line for every file, and one for every kind.
 
     Examples
     --------
-    >>> print(as_text([Surplus("jobs", Path("results/jobs/a.json"), 1200)], removed=False))
+    >>> print(as_text([Surplus("jobs", Path("results/jobs/a.json"), 1200, 60.0)]))
     results/jobs/a.json
     jobs: 1 file, 1,200 bytes
-    would remove 1 file, 1,200 bytes; to do it, add --remove
     """
-    if not surplus:
-        return "nothing to remove"
     lines = [str(part.path) for part in surplus]
     for kind in (*FOLDERS, PARTIAL):
-        if sizes := [part.size_bytes for part in surplus if part.kind == kind]:
-            lines.append(f"{kind}: {_total(sizes)}")
-    total = _total([part.size_bytes for part in surplus])
-    verdict = f"removed {total}" if removed else f"would remove {total}; to do it, add --remove"
-    return "\n".join([*lines, verdict])
+        if of_kind := [part for part in surplus if part.kind == kind]:
+            lines.append(f"{kind}: {total(of_kind)}")
+    return "\n".join(lines)
 
 
-def _total(sizes: Sequence[int]) -> str:
-    return f"{len(sizes):,} file{'s' if len(sizes) > 1 else ''}, {sum(sizes):,} bytes"
+def total(surplus: Sequence[Surplus]) -> str:
+    """Return ``2 files, 1,200 bytes``."""
+    size_bytes = sum(part.size_bytes for part in surplus)
+    return f"{len(surplus):,} file{'s' if len(surplus) > 1 else ''}, {size_bytes:,} bytes"
 
 
 def _kind(results: Path, path: Path) -> str | None:
@@ -156,8 +197,8 @@ def _kind(results: Path, path: Path) -> str | None:
             return parse_store_path(below)[0]
         except PathError:
             return None
-    known = len(below.parts) == 2 and path.suffix == {"checkpoints": ".pt", "jobs": ".json"}[folder]
-    return folder if known else None
+    suffix = {"checkpoints": ".pt", "jobs": ".json", "leases": "" if path.is_symlink() else ".json"}
+    return folder if len(below.parts) == 2 and path.suffix == suffix[folder] else None
 
 
 def _needed(plan: Plan, blocks: Mapping[tuple[Path, str], list[Path]]) -> Iterator[str]:
@@ -189,14 +230,15 @@ def _missing(plan: Plan) -> Iterator[str]:
     yield from map(plan.stores.piece, plan.missing_data)
 
 
-def _outputs(job: Path) -> set[str]:
-    """Return the stores that a job makes, below the results folder."""
+def _read_job(path: Path) -> dict[str, set[str]]:
+    """Return which stores a job reads and makes (``inputs``, ``outputs``), below the results folder."""
     try:
-        return {_below_results(path) for path in json.loads(job.read_text())["outputs"]}
+        job = json.loads(path.read_text())
+        return {name: set(map(_below_results, job[name])) for name in ("inputs", "outputs")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
-            f"file {job} is no job of a run ({error}); nothing was removed; remove it yourself: "
-            f"rm '{job}'"
+            f"file {path} is no job of a run ({error}); nothing was removed; remove it yourself: "
+            f"rm '{path}'"
         ) from None
 
 

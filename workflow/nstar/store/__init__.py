@@ -1,1 +1,1 @@
-"""How is a store written whole, and how is a reader sure of it?"""
+"""How is a store written whole, how is a reader sure of it, and who is making one?"""
