@@ -89,7 +89,7 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
     before = [seal for seal in read_seals(folder) if seal.step == step]
     for path in (folder / FOLDER).glob(f"{step}-*.json"):
         path.unlink(missing_ok=True)
-    work = _Work(folder, Seal(folder.resolve().name, step, job_digest), [])
+    work = _Work(folder, Seal(folder.absolute().name, step, job_digest), [])
     token = _WORK.set(work)
     try:
         yield
