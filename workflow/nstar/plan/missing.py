@@ -96,8 +96,8 @@ class Plan:
     def stores_digest(self) -> str:
         """Digest of the stores that tables are made from: all names, and contents of those there."""
         names = [*self.cell_stores, *self.evaluation_stores]
-        n = len(str(self.results)) + 1
-        return digest({name[n:]: self.stores.checksums.get(name) for name in names})
+        prefix, checksums = f"{self.results}/", self.stores.checksums
+        return digest({name.removeprefix(prefix): checksums.get(name) for name in names})
 
     @property
     def finished(self) -> bool:
