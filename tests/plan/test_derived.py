@@ -16,6 +16,7 @@ from nstar.plan.forecast_text import as_text
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
+from nstar.seals import note_written, sealing
 
 STUDY = tiny(title="A study")
 TEXTS = {"write_methods", "write_findings"}
@@ -135,6 +136,14 @@ def test_the_folder_of_another_study_is_named(results):
     assert stale(results, name="other")["collect_results"] == "made for study tiny"
     (problem,) = problems(results)
     assert "other holds study tiny" in problem
+
+
+def test_a_seal_of_a_step_that_the_study_does_not_have_is_named(results):
+    with sealing(results / "studies/tiny", "fit_widths-0123456789ab"):
+        (results / "studies/tiny/tables/widths.csv").write_text("1")
+        note_written(results / "studies/tiny/tables/widths.csv")
+    (problem,) = problems(results)
+    assert "fit_widths-0123456789ab.json is of a step that the study does not have" in problem
 
 
 def test_a_file_that_no_step_made_is_named(results):

@@ -101,7 +101,7 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
         if name_before not in work.seal.outputs and (folder / name_before).is_file():
             (folder / name_before).unlink()
     content = asdict(work.seal) | {"name": name or Path(job).stem}
-    with written_whole(folder / FOLDER / f"{content['name']}.json") as temporary:
+    with written_whole(seal_path(folder, content["name"])) as temporary:
         temporary.write_text(
             json.dumps(content | {"checksum": digest(content)}, indent=1, sort_keys=True)
         )
@@ -159,6 +159,11 @@ def check_read(path: Path, content: bytes) -> None:
         raise ArtifactError(f"{path} was edited or damaged after it was made; {again}")
     if work:
         work.seal.inputs[name] = found
+
+
+def seal_path(folder: Path, name: str) -> Path:
+    """Return the path of a seal of the folder of a study."""
+    return folder / FOLDER / f"{name}.json"
 
 
 def read_seals(folder: Path) -> list[Seal]:

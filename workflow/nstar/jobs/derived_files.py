@@ -12,13 +12,14 @@ from nstar.plan.derived import REPORT, compare, why_report_is_stale
 from nstar.plan.job_files import read_job_file
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
-from nstar.seals import FOLDER, checksum, read_seal
+from nstar.seals import FOLDER, checksum, read_seal, read_seals, seal_path
 from nstar.study import Study
 
 UNSEALED = (FOLDER, "logs", "benchmarks")
 """Folders of a study whose files are in no seal."""
 
 AGAIN = "run the workflow of this study, which makes it again"
+REMOVE = "remove it and the files that it names"
 
 
 def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
@@ -115,6 +116,10 @@ def _contradictions(results: Path, folder: Path, bad: set[str]) -> Iterator[tupl
                 Path(step.seal),
                 f"{folder}: what {step.name} makes is stale: {step.stale}; {AGAIN}",
             )
+    for seal in read_seals(folder):
+        if seal.step not in {*steps, REPORT}:
+            path = seal_path(folder, seal.name)
+            yield path, f"seal {path} is of a step that the study does not have; {REMOVE}"
     report = folder / f"{REPORT}.html"
     stale = why_report_is_stale(study, results, steps)
     if not bad and stale not in ("", "not made yet"):

@@ -17,7 +17,7 @@ from nstar.cells.paths import study_folder
 from nstar.plan.jobs import Job
 from nstar.plan.missing import Plan
 from nstar.plan.steps import step_jobs
-from nstar.seals import FOLDER, STORES, Seal, checksum, read_seals
+from nstar.seals import STORES, Seal, checksum, read_seals, seal_path
 from nstar.specification import digest
 from nstar.study import Study
 from nstar.subjects.subject import Step
@@ -135,8 +135,8 @@ def compare(study: Study, results: Path, stores: str | None) -> dict[str, Derive
         if reason:
             stale |= dict.fromkeys(makes, name)
             fitting = _new_seal(folder, jobs[name].rule)
-        seal_path = str(folder / FOLDER / f"{fitting}.json")
-        steps[name] = DerivedStep(name, jobs[name], reads, makes, figures, seal_path, reason)
+        seal = str(seal_path(folder, fitting))
+        steps[name] = DerivedStep(name, jobs[name], reads, makes, figures, seal, reason)
     return steps
 
 
@@ -180,7 +180,7 @@ def _why(reasons: Iterable[str], makes: Sequence[str], folder: Path) -> str:
 def _new_seal(folder: Path, name: str) -> str:
     """Return the name of a seal that is to be made: one that is not there, so that its rule runs."""
     n, free = 1, name
-    while (folder / FOLDER / f"{free}.json").exists():
+    while seal_path(folder, free).exists():
         n += 1
         free = f"{name}-{n}"
     return free
