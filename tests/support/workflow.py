@@ -1,5 +1,6 @@
 """Running the workflow as a user does: snakemake in a folder with a configuration."""
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -69,6 +70,7 @@ def snakemake_afresh(folder, *arguments):
 
 def _run(command, folder, python, environment, streams, leads):
     """Be the process of a command of Snakemake, in a fork."""
+    gc.freeze()  # as in `forked_python.be`
     if leads:
         os.setpgid(0, 0)
     for number, stream in enumerate(streams, start=1):

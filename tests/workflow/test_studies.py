@@ -126,6 +126,15 @@ def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("subject", ["induction_bias", "sensitivity", "efficient_transformers"])
+def test_smoke_studies_run_as_they_are(subject, tmp_path):
+    study = read_config(ROOT / f"workflow/studies/{subject}_smoke.yaml")
+    run = make_run(tmp_path / "run", study)
+    again = snakemake(run, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "symbol", "models", "fewer"),
     [
