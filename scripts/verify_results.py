@@ -19,9 +19,8 @@ def main(arguments=None):
     for problem in problems:
         print(problem)
     n_good = sum(problem is None for _, problem in derived)
-    print(
-        f"{found.n_good} good stores, {n_good} good other files, {len(problems)} bad files", end=""
-    )
+    print(f"{found.n_good} good stores, {len(problems)} bad files", end="")
+    print(f", {n_good} other good files" if n_good else "", end="")
     print(f", {found.n_unfinished} being written" if found.n_unfinished else "")
     sys.exit(1 if problems else 0)
 
