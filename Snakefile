@@ -14,8 +14,8 @@ added to it later, longer runs or weights that were not kept, is one more part:
     results/evaluations/... as cells
     results/studies/<name>/tables, figures, findings.html, methods.html, report.html, seals
 
-Only parts that are missing have a rule: what exists is input, and nothing can make it run again. What is
-made of the stores has a seal, which says what it was made from; what does not fit is made again.
+Only parts that are missing have a rule. What exists is not even an input: no time stamp decides anything.
+What is made of the stores has a seal, which says what it was made from; what does not fit is made again.
 """
 
 
