@@ -61,6 +61,8 @@ def read_job_file(path: Path | str) -> dict[str, Any]:
         raise ArtifactError(
             f"job {path} is missing; run the workflow, which writes the files of its jobs"
         ) from None
+    except OSError as error:
+        raise ArtifactError(f"job {path} cannot be read: {error.strerror}") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise ArtifactError(
