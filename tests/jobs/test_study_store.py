@@ -37,7 +37,7 @@ def rows(name, n):
 @pytest.fixture
 def written(tmp_path, request):
     cells, thresholds = (rows(name, request.param) for name in ("cells", "thresholds"))
-    path = tmp_path / "results/tables/study.zarr"
+    path = tmp_path / "tables/study.zarr"
     path.parent.mkdir(parents=True)
     write_study_store(path, load_study(tiny()), cells, thresholds)
     return path, cells, thresholds
@@ -79,7 +79,7 @@ def test_the_way_of_the_documentation_leads_to_words_and_the_grid(written, monke
     path, cells, _ = written
     page = (ROOT / "docs/reference/tables.md").read_text()
     (code,) = re.findall(r"```python\n(.*?set_index.*?)```", page, re.DOTALL)
-    monkeypatch.chdir(path.parents[2])
+    monkeypatch.chdir(path.parents[1])
     names = {}
     exec(code, names)
     row = cells.iloc[3]

@@ -84,7 +84,7 @@ FORMS = (
 )
 
 STORES = (
-    "`results/tables/study.zarr` holds the columns of `cells` along the dimension `replicate`, and those",
+    "`tables/study.zarr` holds the columns of `cells` along the dimension `replicate`, and those",
     "of `thresholds`, as `threshold_*`, along `threshold`: one place for each row. All types are of the",
     "core of Zarr 3, which every reader knows: a word is a number, with its meaning in `flag_meanings`,",
     "and a missing whole number is -1 (`_FillValue`). With words, and on the axes of the grid:",
@@ -93,7 +93,7 @@ STORES = (
     "import numpy as np",
     "import xarray as xr",
     "",
-    'study = xr.open_zarr("results/tables/study.zarr")',
+    'study = xr.open_zarr("tables/study.zarr")',
     "words = {",
     "    name: v.copy(data=np.array(v.flag_meanings.split())[v])",
     "    for name, v in study.items()",
@@ -128,7 +128,7 @@ ALONG = (
 
 
 def _table_lines(name: str, table: Table) -> list[str]:
-    lines = [f"### {name}", "", f"`results/tables/{name}.csv`: {table.meaning}", ""]
+    lines = [f"### {name}", "", f"`tables/{name}.csv`: {table.meaning}", ""]
     lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
     for key, column in table.columns.items():
         lines.append(f"| `{key}` | {column.dtype} | {column.unit} | {column.meaning} |")
