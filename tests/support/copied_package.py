@@ -95,7 +95,7 @@ class CopiedPackage:
             "study, results = load_study(json.loads(sys.argv[1])), Path(sys.argv[2]);"
             "make_stores(plan_jobs(make_plan(study, results)), results);"
             "collect_results({'study': study.model_dump(mode='json')}, results);"
-            "cells = read_table(results / 'tables/cells.parquet', 'cells');"
+            "cells = read_table(results / 'studies' / study.name / 'tables/cells.parquet', 'cells');"
             "print(nstar.__file__, *cells['model'].unique(), *cells['task'].unique())"
         )
         return self.run("-c", script, study, str(folder)).split()

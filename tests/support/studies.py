@@ -146,3 +146,9 @@ def write_header_only(path, specification, provenance=None, summary=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("zarr.json", json.dumps({"attributes": attributes}))
+
+
+def study_in(results="results"):
+    """Return the folder of the only study that a results folder has tables of."""
+    (folder,) = Path(results).glob("studies/*")
+    return folder

@@ -17,7 +17,7 @@ LOADED = multiprocessing.get_context("forkserver")
 """Its processes are forks of one that has loaded Snakemake, which takes a second and more."""
 LOADED.set_forkserver_preload(["snakemake.cli", "pandas", "nstar.plan.forecast_text"])
 STABLE_TABLES = tuple(
-    f"results/tables/{name}"
+    f"results/studies/tiny/tables/{name}"
     for name in (
         *("cells.csv", "cells.parquet", "thresholds.csv"),
         *("exponents.csv", "robustness.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),

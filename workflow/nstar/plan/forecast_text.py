@@ -59,6 +59,7 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"{totals['disk_bytes'] / 2**20:.3g} MiB"
         )
     lines += _over_the_cap(found)
+    lines += _derived(found)
     if totals["cells_missing"] and found["whole_study"]:
         lines += ["", *_whole_study(found)]
     return "\n".join(lines)
@@ -78,6 +79,30 @@ def _over_the_cap(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{len(too_long) - n_training} jobs of data or evaluation are expected to take longer than "
             f"jobs.most_minutes ({most}): they have no checkpoints, so raise it for a cluster"
+        )
+
+
+def _derived(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whether tables, figures, pages and report are those of the study."""
+    folder, stale = found["folder"], found["stale_steps"]
+    reasons = set(stale.values())
+    if not stale:
+        report = found["stale_report"]
+        yield f"tables, figures and pages in {folder} are up to date" + (
+            f"; the report is not: {report}" if report else ", and so is the report"
+        )
+    elif reasons == {"not made yet"}:
+        yield f"tables, figures and pages in {folder}: not made yet"
+    else:
+        other = any("another configuration" in why or "for study" in why for why in reasons)
+        yield (
+            f"tables in {folder} are {'of another study' if other else 'out of date'}; a run makes again:"
+        )
+        yield from (f"  {step}: {why}" for step, why in stale.items())
+    if found["unused"]:
+        yield (
+            f"{', '.join(found['unused'])}: of the layout before results/studies/, used by nothing; "
+            "they may be removed"
         )
 
 

@@ -15,6 +15,7 @@ from nstar.files import check_folders, is_there
 from nstar.plan.states import CellState, evaluations_of, state_of
 from nstar.plan.stores import Stores, data_of
 from nstar.plan.work import EvaluationWork, Work
+from nstar.specification import digest
 from nstar.study import Role, Study
 from nstar.study.search import RunCounts, replay
 from nstar.subjects.axis import BUDGET
@@ -89,6 +90,13 @@ class Plan:
             parts[work.block].append(work.part)
         paths = (self.stores.evaluation(block, part) for block in parts for part in parts[block])
         return list(dict.fromkeys(paths))
+
+    @property
+    def stores_digest(self) -> str:
+        """Digest of the stores that tables are made from: all names, and contents of those there."""
+        names = [*self.cell_stores, *self.evaluation_stores]
+        prefix, checksums = f"{self.results}/", self.stores.checksums
+        return digest({name.removeprefix(prefix): checksums.get(name) for name in names})
 
     @property
     def finished(self) -> bool:

@@ -14,7 +14,7 @@ from nstar.plan.prefixes import Prefix
 from nstar.plan.stores import Stores
 from nstar.plan.work import EvaluationWork, Replicate, Work
 from nstar.seeds import seed_text, streams_of
-from nstar.store.header import evaluated_rows, read_header
+from nstar.store.header import evaluated_rows
 from nstar.store.schemas import OWN_SETS
 from nstar.study import Role
 
@@ -136,9 +136,7 @@ class _BlockThere:
         self.own_rules = [rule.as_dict() for rule in stores.rules.values()]
         self.block = block
         self.paths = _parts_there(block, stores.cell)
-        self.prefix = Prefix(
-            block, self.paths, [read_header(path)["summary"] for path in self.paths]
-        )
+        self.prefix = Prefix(block, self.paths, list(map(stores.summary, self.paths)))
         judged = self.prefix.judge(training.evaluate_every, self.rule, training.snapshot_every)
         self.judged = dict(zip(self.prefix.replicates, judged, strict=True))
 
@@ -201,7 +199,7 @@ def evaluations_of(
     paths = _parts_there(block, stores.evaluation)
     part_of: dict[tuple, int] = {}
     for part, path in enumerate(paths):
-        for row, test in evaluated_rows(read_header(path)["summary"], path):
+        for row, test in evaluated_rows(stores.summary(path), path):
             part_of.setdefault((*row, test), part)
     ends = {
         pair: step

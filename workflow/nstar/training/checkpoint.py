@@ -26,11 +26,17 @@ PARTS = {"adam": AdamState, "evidence": Evidence}
 
 
 def save_checkpoint(path: Path, state: PackState) -> None:
-    """Write the state so that it is there whole or not at all, behind the SHA-256 of what follows."""
+    """Write the state so that it is there whole or not at all, behind the SHA-256 of what follows.
+
+    The name of the file says which store, replicates, budget and rule it belongs to
+    (`nstar.jobs.part.Part.checkpoint`). It stands in the file too, so that training does not go on from a
+    checkpoint under another name.
+    """
     fields = {
+        "name": path.name,
         "step": state.step,
         **vars(state),
-    }  # the step is read without torch, by what retries jobs
+    }  # name and step are read without torch, by what retries jobs and by verification
     fields |= {name: vars(fields[name]) for name in PARTS}
     content = io.BytesIO()
     torch.save(_map(fields, np.ndarray, torch.from_numpy), content)
@@ -39,9 +45,10 @@ def save_checkpoint(path: Path, state: PackState) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
-    """Return the state, or None where there is no checkpoint that can be read.
+    """Return the state, or None where there is no checkpoint of this name that can be read.
 
-    A damaged checkpoint costs time and no result: training starts again, and the log says so.
+    A checkpoint that is damaged, or was renamed and belongs to another run, costs time and no result:
+    training starts again, and the log says so.
 
     Raises
     ------
@@ -57,9 +64,13 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
         logger.warning("checkpoint %s is damaged; training starts again", path)
         return None
     fields.pop("step", None)
+    name = fields.pop("name", None)
     known = set(fields) == _names(PackState)
     if not (known and all(set(fields[name]) == _names(cls) for name, cls in PARTS.items())):
         logger.warning("checkpoint %s is of another version; training starts again", path)
+        return None
+    if name != path.name:
+        logger.warning("checkpoint %s is of another run (%s); training starts again", path, name)
         return None
     on_device = {"parameters", "adam"}
     for name, value in fields.items():
