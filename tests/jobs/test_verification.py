@@ -321,6 +321,13 @@ def test_the_script_names_every_bad_store(results):
     assert last == "28 good stores, 2 bad files, 1 being written"
     assert [line.split()[1] for line in lines] == [str(path) for path in bad]
     assert process.stderr.startswith("verify: 31 files in ") and "\r" not in process.stderr
+    repaired = verify("--repair", "--", *bad)
+    assert repaired.returncode == 0 and repaired.stdout.endswith(
+        "0 good stores, 2 bad files, 2 of them set aside\n"
+    )
+    aside = [results / "damaged" / path.relative_to(results) for path in bad]
+    assert all(path.is_file() for path in aside) and not any(path.exists() for path in bad)
+    assert "is damaged" in aside[0].with_name(f"{aside[0].name}.reason.txt").read_text()
 
 
 def test_the_script_refuses_wrong_arguments(tmp_path):
