@@ -53,6 +53,10 @@ class ModelKind(Options):
     """Small options by a name, one for each choice within the kind: tests run over all of them. Odd sizes
     meet padding and remainders."""
 
+    reading: ClassVar[int] = 1
+    """How `StackedModel.read` computes. Raised where a change of it can change answers, so that the
+    evaluations of the kind are computed again."""
+
     family: Annotated[Name | None, LATER] = Field(
         None,
         description="family of models that differ in width alone or in depth alone, a list names its "

@@ -17,6 +17,8 @@ class EncoderDecoderOptions(HeadedKind):
         "encoder_decoder_narrow": {"width": 10, "depth": 1, "heads": 1, "perceptron_width": 7},
     }
 
+    reading: ClassVar = 2
+
     kind: Literal["encoder_decoder"] = Field(description="encoder-decoder transformer; no unit")
     depth: Depth = depth_field("layers of the encoder, as many as of the decoder")
     perceptron_width: Width | None = Field(
