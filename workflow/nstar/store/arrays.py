@@ -136,7 +136,7 @@ def _described(name: str, text: bytes) -> Description:
         "storage_transformers": [],
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
     }
-    if any(entry.get(key, value) != value for key, value in layout.items()):
+    if any(entry[key] != value for key, value in layout.items()):
         raise ValueError(f"variable {name} is laid out as no store is")
     codecs = [codec["name"] for codec in entry["codecs"]]
     ends = entry["codecs"][0].get("configuration", {"endian": "little"})
