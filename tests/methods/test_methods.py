@@ -84,10 +84,11 @@ EVERY_QUESTION = changed(
     },
 )
 STREAMS = tiny(
+    grid=[*tiny()["grid"], {"role": "extrapolation", "lengths": [5], "budgets": [8]}],
     replicates={
         "streams": {"data": [0, 1, 2], "initialisation": [3, 4], "order": [5]},
         "learning_rates": [0.01],
-    }
+    },
 )
 STUDIES = {
     "unusual": UNUSUAL,
@@ -250,6 +251,20 @@ def test_supervisions_and_length_distributions_of_every_entry_are_told():
     assert "lstm all aligned uniform 5 4" in text
     assert "has 5 cells" in text
     assert "uniform : a data set has all lengths from 2 to n" in text
+
+
+def test_entries_for_extrapolation_are_told_with_what_they_mean():
+    entries = [*tiny()["grid"], {"role": "extrapolation", "models": ["lstm"], "lengths": [5]}]
+    text = text_of(page_of(tiny(grid=entries, search="bracket")))
+    for true in (
+        "beyond the length of training: 1 cell, trained for all 100 steps, whatever success or patience "
+        "would end. No demand is counted on them, and the search has no say in them.",
+        "role models tasks",
+        "demand all all aligned fixed 4, 5 2, 8",
+        "extrapolation lstm all aligned fixed 5 the largest of each curve",
+    ):
+        assert true in text, true
+    assert "role" not in text_of(page_of(tiny()))
 
 
 def leaves_of(node, key=()):

@@ -269,8 +269,9 @@ def check_t8(results: Results) -> Verdict:
     """Obs. 4.5: where lengths share, networks are right at twice the length.
 
     A point is a model and a supervision: medians over tasks and lengths of the sharing factor and of the
-    accuracy, both with uniform lengths. Where kappa is known by bounds alone, it is put at the end that
-    speaks against the claim, then at the one that speaks for it: low or high where accuracy is high.
+    accuracy, both with uniform lengths, of the networks that T7 judges. Where kappa is known by bounds
+    alone, it is put at the end that speaks against the claim, then at the one that speaks for it: low
+    or high where accuracy is high.
     """
     points = _points(results)
     if len(points) < FEWEST_POINTS:
@@ -281,7 +282,7 @@ def check_t8(results: Results) -> Verdict:
         )
     told = "; ".join(
         f"{point.model} {point.supervision}: kappa {_band(point.lower, point.upper)}, "
-        f"accuracy {point.accuracy:.2f}"
+        f"accuracy {point.accuracy:.2f} ({point.trained})"
         for point in points.itertuples()
     )
     high = points["accuracy"] >= points["accuracy"].median()
@@ -530,8 +531,13 @@ def _points(results: Results) -> pd.DataFrame:
     known = (ends["lower"] > 0) | np.isfinite(ends["upper"])
     bounds = sharing[known].drop(columns=["lower", "upper"]).join(ends)
     joined = bounds.merge(uniform["accuracy"], on=["model", *_PLACE], suffixes=("", "_other"))
-    medians = joined.groupby(keys, sort=False)[["lower", "upper", "median"]].median()
-    return medians.rename(columns={"median": "accuracy"}).reset_index()
+    groups = joined.groupby(keys, sort=False)
+    medians = groups[["lower", "upper", "median"]].median()
+    trained = groups["role"].agg(
+        lambda roles: " or ".join(_TRAINED[role] for role in sorted(set(roles)))
+    )
+    found = medians.assign(trained=trained).rename(columns={"median": "accuracy"})
+    return found.reset_index()
 
 
 # ------------------------------------------------------------------------------- parts and words

@@ -383,15 +383,31 @@ def test_the_test_at_500_is_of_networks_trained_on_lengths_2_to_10(changes):
     assert verdict("T10", T10_GOOD + [row | changes for row in T10_GOOD]).status == "pass"
 
 
-def test_networks_trained_for_all_steps_stand_for_a_curve_that_has_some():
-    trained = [row | {"role": "extrapolation", "budget": 4096} for row in T7_GOOD]
-    short = [row | {"median": 0.5} for row in T7_GOOD]
-    found = verdict("T7", trained + short)
+@pytest.mark.parametrize(
+    ("claim", "good", "others"),
+    [("T7", T7_GOOD, []), ("T8", T7_GOOD, PATTERN), ("T10", T10_GOOD, [])],
+    ids=["T7", "T8", "T10"],
+)
+def test_networks_trained_for_all_steps_stand_for_a_curve_that_has_some(claim, good, others):
+    def of(role, rows):
+        return [row | {"role": role, "budget": 4096} for row in rows]
+
+    opposite = [row | {"median": 1 - row["median"]} for row in good]
+    found = verdict(claim, others + of("extrapolation", good) + of("demand", opposite))
     assert found.status == "pass"
+    assert "trained for all steps" in found.evidence and "success" not in found.evidence
+    found = verdict(claim, others + of("extrapolation", opposite) + of("demand", good))
+    assert found.status == "fail"
+    found = verdict(claim, others + of("demand", good))
+    assert found.status == "pass"
+    assert "trained up to the end that the rule of success sets" in found.evidence
+
+
+def test_the_evidence_names_the_training_set_of_the_networks():
+    trained = [row | {"role": "extrapolation", "budget": 4096} for row in T7_GOOD]
+    found = verdict("T7", trained + T7_GOOD)
     assert "at 20: 1.00 (N = 4096, trained for all steps)" in found.evidence
     assert "N = 512" not in found.evidence
-    found = verdict("T7", T7_GOOD)
-    assert "(N = 512, trained up to the end that the rule of success sets)" in found.evidence
 
 
 def test_chains_of_thought_are_judged_teacher_forced_and_decoded_ones_are_told():

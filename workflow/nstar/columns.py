@@ -60,5 +60,6 @@ ROLE = Column(
     "str",
     "1",
     "why the network was trained: `demand`, a network of `cells`, trained until the rule of success, or "
-    "patience, ended its run; there is no other role yet",
+    "patience, ended its run; `extrapolation`, a network for tests beyond the length of training alone, "
+    "trained for all `training.max_steps`, see `grid.N.role`",
 )

@@ -104,6 +104,10 @@ class Rule:
             self, over="every_length" if self.over == "mean" else self.over, confirm=True
         )
 
+    def all_steps(self) -> "Rule":
+        """Return the rule under which neither success nor patience ends a run."""
+        return replace(self, stop_on_success=False, patience=None)
+
     def other(self) -> "Rule":
         """Return the form that robustness judges by: the strict one, if this is not it."""
         return self.published() if self == self.strict() else self.strict()

@@ -2,7 +2,7 @@
 
 from nstar.cells.cell import LONGEST_SEGMENT, Block, Cell, product_blocks
 from nstar.cells.curves import curves_of, value_of
-from nstar.cells.grid import budgets_of, cells_of, names_in, strata_of, used
+from nstar.cells.grid import budgets_of, cells_of, names_in, sorted_cells, strata_of, used
 from nstar.cells.pools import batch_size, fitted_size, make_pool, pool_of, share_seen
 from nstar.cells.slices import (
     FIRST_SHARD,
@@ -49,6 +49,7 @@ __all__ = [
     "share_seen",
     "slice_of",
     "slices_of",
+    "sorted_cells",
     "source_of",
     "strata_of",
     "table_slice",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from nstar.cells.cell import Cell
 from nstar.cells.pools import make_pool
-from nstar.study import Data, GridEntry, Study
+from nstar.study import Data, GridEntry, Role, Study
 from nstar.tasks import (
     LENGTH_DISTRIBUTIONS,
     SUPERVISIONS,
@@ -16,10 +16,19 @@ from nstar.tasks import (
 )
 
 
-def cells_of(study: Study) -> tuple[Cell, ...]:
-    """Return all cells of the grid, each once, sorted by its coordinates."""
+def cells_of(study: Study, role: Role = "demand") -> tuple[Cell, ...]:
+    """Return all cells of the grid that have a role, each once, sorted by its coordinates.
+
+    Those of the role ``extrapolation`` whose entry lists no budgets have the largest one that there is
+    of their curve for its demand.
+    """
+    largest: dict[tuple, int] = {}
+    if role == "extrapolation":  # budgets of a curve ascend
+        largest = {cell.curve: cell.budget for cell in cells_of(study)}
     cells: set[Cell] = set()
     for entry in study.grid:
+        if entry.role != role:
+            continue
         for model, task, supervision, *lengths in itertools.product(
             names_in(entry, "models", study.models),
             names_in(entry, "tasks", study.tasks),
@@ -28,7 +37,14 @@ def cells_of(study: Study) -> tuple[Cell, ...]:
             entry.lengths,
         ):
             budgets = budgets_of(entry, study.tasks[task], *lengths, study.data)
+            if entry.budgets is None:
+                budgets = [largest[model, task, supervision, *lengths]]
             cells.update(Cell(model, task, supervision, *lengths, n) for n in budgets)
+    return sorted_cells(study, cells)
+
+
+def sorted_cells(study: Study, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Return cells sorted by their coordinates: models and tasks as in the configuration."""
     models, tasks = list(study.models), list(study.tasks)
     return tuple(
         sorted(cells, key=lambda c: (models.index(c.model), tasks.index(c.task), *_rank(c)))

@@ -24,7 +24,7 @@ from nstar.store.evaluations import read_evaluations
 from nstar.store.parts import read_parts
 from nstar.store.schemas import EVALUATION
 from nstar.store.view import view
-from nstar.study import FRESH, Study
+from nstar.study import FRESH, Role, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
 from nstar.tables import CELLS, PROVENANCE, TABLES, columns_of, write_table
@@ -51,17 +51,20 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     subjects, plan = study.subject.lineage, make_plan(study, results)
     rows, longer, sources, judged, measured = [], [], [], [], []
     training = study.training
-    for reading in _readings(plan):
-        joined, trained, evaluated = _read_block(plan, reading)
+    for role, reading in _readings(plan):
+        joined, trained, evaluated = _read_block(plan, role, reading)
         part = _cell_rows(plan.stores, reading.block, trained, evaluated)
-        rows.append(part)
-        longer.append(longer_rows(study.tasks[reading.block.cell.task], "demand", part, evaluated))
+        longer.append(longer_rows(study.tasks[reading.block.cell.task], role, part, evaluated))
         sources.extend(_sources(joined))
+        if role == "extrapolation":
+            continue
+        rows.append(part)
         judged.append(judgement_rows(part, joined, trained, training.rule, training.snapshot_every))
         measured.append(_measured_rows(study, part, trained, evaluated))
     cells = pd.concat(rows, ignore_index=True)
     write_table(tables / "cells.csv", "cells", cells)
-    write_table(tables / "provenance.csv", "provenance", pd.DataFrame(sources))
+    parts = pd.DataFrame(sources).drop_duplicates("store")  # two roles may read the same
+    write_table(tables / "provenance.csv", "provenance", parts)
     found = pd.concat(judged, ignore_index=True)
     table = verdict_table(found, training.success.measure, training.success.threshold)
     write_table(tables / "verdicts.csv", "verdicts", table)
@@ -80,24 +83,27 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     _write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 
-def _readings(plan: Plan) -> Iterator[Reading]:
-    """Yield what the study reads of the blocks of every cell."""
+def _readings(plan: Plan) -> Iterator[tuple[Role, Reading]]:
+    """Yield what the study reads of the blocks of every cell, and why."""
     for state in plan.cells:
         if state.missing:
             raise ArtifactError(
                 f"cell {encode(vars(state.cell))} is not trained; run the workflow, which trains what "
                 "is missing"
             )
-        yield from state.finished
+        yield from ((state.role, reading) for reading in state.finished)
 
 
-def _read_block(plan: Plan, reading: Reading) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+def _read_block(
+    plan: Plan, role: Role, reading: Reading
+) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
     """Return the joined parts of a block, what the study reads, and the evaluation of its ends."""
     training, stores, block = plan.study.training, plan.stores, reading.block
     parts = [stores.cell(block, part) for part in reading.parts]
     joined = read_parts(parts, reading.replicates)
-    trained = view(joined, training.rule, training.snapshot_every)
-    evaluations = [stores.evaluation(block, part) for part in plan.evaluated[block]]
+    trained = view(joined, stores.rules[role], training.snapshot_every)
+    parts_read = plan.evaluated[role, block]
+    evaluations = [stores.evaluation(block, part) for part in parts_read]
     return (
         joined,
         trained,

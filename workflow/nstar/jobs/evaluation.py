@@ -47,8 +47,8 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
         ``evaluation`` (options), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every``, and
         ``blocks``, of each ``called`` (names of model and task), ``replicates`` (those wanted),
         ``tests`` (lengths, and `nstar.store.schemas.OWN_SETS`), ``trained`` and ``evaluated`` (paths of
-        the parts to read), and ``output``; where the task is a learnt function also ``source_sets``, the
-        sets of the pool that its source learnt from.
+        the parts to read), and ``output``; ``rule``, where it is another one; where the task is a learnt
+        function also ``source_sets``, the sets of the pool that its source learnt from.
     results : Path
     device_name : str
         As in the configuration.
@@ -61,10 +61,11 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     Checkpoints of the parts are removed: that a block is evaluated means that its training has ended
     well, and that the workflow will not take its stores away again.
     """
-    device, rule = prepare_device(device_name), Rule(**job["rule"])
+    device = prepare_device(device_name)
     progress = Progress("cells", len(job["blocks"]))
     for done, fields in enumerate(job["blocks"], start=1):
         pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
+        rule = Rule(**fields.get("rule", job["rule"]))
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
         trained = _without(trained, read_ends(fields["evaluated"]), fields["tests"])
         training = digest(specification_of(trained))

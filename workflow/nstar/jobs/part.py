@@ -54,6 +54,7 @@ class Part:
         self.called = curve["called"]
         self.rule = Rule(**curve["rule"])
         self.keep_every = curve["keep_every"]
+        self.keep_end_of = curve.get("keep_end_of")
         self.work = Work.of(fields, self.specification | self.called)
         self.results = results
         self.device = device
@@ -95,6 +96,8 @@ class Part:
             "stretches": [stretch.as_dict() for stretch in self.work.stretches],
             "before": [read_header(path)["summary"]["numbers"] for path in self._before],
         }
+        if self.keep_end_of:
+            work["keep_end_of"] = self.keep_end_of
         device = f"{describe_device(self.device)} {digest(work)}"
         return checkpoint_path(self.results, self.path(), device)
 

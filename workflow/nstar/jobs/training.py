@@ -48,7 +48,8 @@ def train_cells(
     job : mapping
         ``curves``: of each ``called`` (the names of study, model and task), ``specification`` (that of
         the cells without their budget), ``rule`` (fields of `nstar.verdicts.Rule`), ``keep_every`` and
-        ``blocks``, of each the fields of a `nstar.plan.work.Work`.
+        ``blocks``, of each the fields of a `nstar.plan.work.Work`; for extrapolation ``keep_end_of``, the
+        rule of the demand.
     results : Path
     device_name : str
         As in the configuration.
@@ -101,6 +102,8 @@ class _Curve:
         self.specification = curve["specification"]
         self.rule = Rule(**curve["rule"])
         self.keep_every = curve["keep_every"]
+        other = curve.get("keep_end_of")
+        self.keep_end_of = Rule(**other) if other else None
         self.checkpoint_interval_s = checkpoint_interval_s
         self.device = prepare_device(device_name, self.specification["precision"])
         self.model = model_of(self.specification)
@@ -261,6 +264,7 @@ class _Curve:
             fitted_examples=specification["fitted_examples"],
             precision=specification["precision"],
             keep_every=self.keep_every,
+            keep_end_of=self.keep_end_of,
         )
 
     def _write(self, part: Part, state: PackState) -> None:

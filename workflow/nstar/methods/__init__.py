@@ -33,6 +33,7 @@ def write_methods(study: Study) -> str:
         axis=study.axis,
         judge=study.subject.judge and study.subject.judge(study),
         n_cells=len(cells),
+        n_extrapolation=len(cells_of(study, "extrapolation")),
         supervisions={cell.supervision for cell in cells},
         length_distributions={cell.length_distribution for cell in cells},
         fresh=any(cell.budget == FRESH for cell in cells),

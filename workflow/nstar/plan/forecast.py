@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from nstar.plan.whole_study import whole_costs
 from nstar.plan.work import Work
 from nstar.seeds import streams_of
 from nstar.store.header import read_header
+from nstar.study import Role
 
 STATES = ("cached", "refit", "continue", "replay", "missing", "partial")
 """What a cell may be: nothing to train for the first two, then what has to be made."""
@@ -51,15 +52,21 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         ``demand`` is what is sought; the values of a curve (``cached``, ``missing``, ...) are along it,
         each in one list of ``training``: ``cached``; ``refit``, trained by another rule; ``replay``,
         weights have to be made again; ``continue``, runs go on from where they ended; ``missing``;
-        ``partial``, replicates are missing; ``stale``. Of several the last one that holds.
+        ``partial``, replicates are missing; ``stale``. Of several the last one that holds. Cells for
+        extrapolation stand in entries of their own, with their ``role``; what serves both roles of a cell
+        is counted there.
         ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
     """
-    states = {state.cell: state for state in plan.cells}
-    curves = {
-        coordinates: [states[cell] for cell in cells if cell in states]
+    states = {(state.role, state.cell): state for state in plan.cells}
+    curves = [
+        (dict(coordinates), role, found)
         for coordinates, cells in curves_of(plan.study).items()
-    }
-    evaluations = {work.cell for work in plan.missing_evaluations}
+        for role in get_args(Role)
+        if (found := [states[role, cell] for cell in cells if (role, cell) in states])
+        or role == "demand"
+    ]
+    evaluations = {(work.role, work.cell) for work in plan.missing_evaluations}
+    cells = {state.cell for state in plan.cells}
     device = planned_device(plan.study)
     return {
         "study": plan.study.name,
@@ -71,14 +78,14 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         "most_minutes": plan.study.jobs.most_minutes,
         "demand": plan.study.axis.name if plan.study.axis else None,
         "curves": [
-            _curve(plan, planned, dict(coordinates), of_curve, evaluations)
-            for coordinates, of_curve in curves.items()
+            _curve(plan, planned, coordinates | {"role": role}, of_curve, evaluations)
+            for coordinates, role, of_curve in curves
         ],
         "data": _data(plan),
         "whole_study": [vars(cost) for cost in whole_costs(plan.study, device)],
         "totals": {
-            "cells": len(plan.cells),
-            "cells_missing": sum(bool(state.missing) for state in plan.cells),
+            "cells": len(cells),
+            "cells_missing": len({state.cell for state in plan.cells if state.missing}),
             "replicates_missing": sum(len(work.stretches) for work in planned.costs),
             "evaluations_missing": len(planned.evaluation_costs),
             "data_stores_missing": len(plan.missing_data),
@@ -110,7 +117,7 @@ def _curve(
     planned: PlannedJobs,
     coordinates: dict[str, Any],
     states: Sequence[CellState],
-    evaluations: set[Cell],
+    evaluations: set[tuple[Role, Cell]],
 ) -> dict[str, Any]:
     """Return the state of each stage of the cells of a curve, and the cost of what is missing."""
     training: dict[str, Any] = {name: [] for name in STATES} | {"stale": {}}
@@ -122,12 +129,16 @@ def _curve(
             training["stale"][str(value)] = why
         else:
             training[name].append(value)
-        evaluation["missing" if state.cell in evaluations else "cached"].append(value)
+        lacks = (state.role, state.cell) in evaluations
+        evaluation["missing" if lacks else "cached"].append(value)
     return {
         **coordinates,
         "training": training,
         "evaluation": evaluation,
-        "cost": _cost(planned, [work for state in states for work in state.missing]),
+        "cost": _cost(
+            planned,
+            [work for state in states for work in state.missing if work.role == state.role],
+        ),
     }
 
 

@@ -96,7 +96,8 @@ def _whole_study(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"the whole study from nothing, were all places of {symbol} on its grid as likely:"
     yield from _aligned(rows, n_left=1)
     yield "(packed: steps of the device where the replicates of a cell are trained together; of failures:"
-    yield "steps of the replicates that do not learn, which training.stop_on_success cannot shorten)"
+    yield "steps of the replicates that do not learn, or are for extrapolation, which"
+    yield "training.stop_on_success cannot shorten)"
 
 
 def _aligned(rows: Sequence[Sequence[str]], n_left: int) -> Iterator[str]:
@@ -121,6 +122,8 @@ def _row(curve: Mapping[str, Any]) -> tuple[str, ...]:
     name = curve_name(curve)
     if "budget" in curve:  # demand is sought of something else
         name += f", N = {curve['budget']}" if curve["budget"] != FRESH else ", fresh batches"
+    if curve["role"] != "demand":
+        name += f", {curve['role']}"
     cached = [_budgets(training["cached"])] if training["cached"] else []
     cached += [f"refit: {_budgets(training['refit'])}"] if training["refit"] else []
     cached = "; ".join(cached) or "-"
@@ -176,7 +179,7 @@ def compare_with_truth(plan: Plan, planned: PlannedJobs) -> str | None:
 
 def next_round(plan: Plan) -> str:
     """Return what the run after a round of a search would do."""
-    n_cells = sum(bool(state.missing) for state in plan.cells)
+    n_cells = len({state.cell for state in plan.cells if state.missing})
     next_one = f"round {plan.n_round} asks for {n_cells} more cells" if plan.searching else "tables"
     return (
         f"search {plan.study.search}: run the same command again (make run does), next: {next_one}"

@@ -173,10 +173,16 @@ def plan_jobs(plan: Plan) -> PlannedJobs:
 
 
 def _once(works: Iterable[Any], path_of: Callable[[Block, int], str]) -> list[Any]:
-    """Return the works without those whose path an earlier one has: the same under another name."""
+    """Return one work for each path: several names may have the same, and two roles.
+
+    It is that of all steps, if there is one, and the first of its kind.
+    """
     found: dict[str, Any] = {}
     for work in works:
-        found.setdefault(path_of(work.block, work.part), work)
+        path = path_of(work.block, work.part)
+        known = found.setdefault(path, work)
+        if work.role == "extrapolation" != known.role:
+            found[path] = work
     return list(found.values())
 
 
@@ -301,8 +307,7 @@ def _training(
     """Yield the jobs that train missing parts."""
     stores = plan.stores
     units = [
-        _Unit(work, _pack_key(work.cell), float(np.median(seconds)))
-        for work, seconds in draws.items()
+        _Unit(work, _pack_key(work), float(np.median(seconds))) for work, seconds in draws.items()
     ]
     for chosen in _gather_in_stages(plan, units):
         works = [unit.thing for unit in chosen]
@@ -323,21 +328,24 @@ def _training(
         )
 
 
-def _pack_key(cell: Cell) -> tuple[str | int, ...]:
-    """Return what cells share that are trained together: a curve, and whether it has training sets."""
-    return (*cell.curve, "fresh") if cell.budget == FRESH else cell.curve
+def _pack_key(work: Work) -> tuple[str | int, ...]:
+    """Return what parts share that are trained together: curve, role, and whether there are sets."""
+    key = (*work.cell.curve, "fresh") if work.cell.budget == FRESH else work.cell.curve
+    return key if work.role == "demand" else (*key, work.role)
 
 
 def _curve_job(plan: Plan, works: Sequence[Work]) -> dict[str, Any]:
-    """Return what the training of parts of one curve is told."""
-    study, cell = plan.study, works[0].cell
-    return {
+    """Return what the training of parts of one curve, of one role, is told."""
+    study, cell, rules = plan.study, works[0].cell, plan.stores.rules
+    role = works[0].role
+    told = {
         "called": _called(plan, cell),
         "specification": curve_specification(study, cell),
-        "rule": plan.stores.rule.as_dict(),
+        "rule": rules[role].as_dict(),
         "keep_every": study.training.snapshot_every,
         "blocks": [work.as_dict() for work in works],
     }
+    return told if role == "demand" else told | {"keep_end_of": rules["demand"].as_dict()}
 
 
 def _evaluation(
@@ -353,7 +361,7 @@ def _evaluation(
         works = [unit.thing for unit in chosen]
         job = {
             "evaluation": stores.evaluation_options,
-            "rule": stores.rule.as_dict(),
+            "rule": stores.rules["demand"].as_dict(),
             "keep_every": stores.measured_every,
             "blocks": [_block_job(plan, work) for work in works],
         }
@@ -377,7 +385,9 @@ def _block_job(plan: Plan, work: EvaluationWork) -> dict[str, Any]:
     if source is not None:
         pool = pool_of(plan.study, source_of(plan.study.tasks[work.cell.task]))
         learnt_from["source_sets"] = [list(sizes) for sizes in pool.sets]
+    own_rule = {} if work.role == "demand" else {"rule": stores.rules[work.role].as_dict()}
     return {
+        **own_rule,
         "called": _called(plan, work.cell),
         "replicates": [list(pair) for pair in work.replicates],
         "tests": list(work.tests),

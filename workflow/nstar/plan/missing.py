@@ -6,16 +6,17 @@ what is missing into jobs.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nstar.cells import Block, Cell, Slice, cells_of, curves_of, value_of
+from nstar.cells import Block, Cell, Slice, cells_of, curves_of, sorted_cells, value_of
 from nstar.errors import PathError
 from nstar.plan.states import CellState, evaluations_of, state_of
 from nstar.plan.stores import Stores, data_of
 from nstar.plan.work import EvaluationWork, Work
-from nstar.study import Study
+from nstar.study import Role, Study
 from nstar.study.search import RunCounts, replay
 from nstar.subjects.axis import BUDGET
 from nstar.verdicts import LEARNT, NOT_FITTED, OUTCOMES
@@ -32,10 +33,11 @@ class Plan:
     stores : Stores
         The paths of the stores of the study.
     cells : tuple of CellState
-        The cells that the study is made of: all of its grid, or what its search has asked for so far.
+        The cells that the study is made of, by their coordinates: for the demand all of its grid, or
+        what its search has asked for so far; and those for extrapolation. A cell may have both roles.
     missing_data : tuple of Slice
         What the training and evaluation of blocks need.
-    evaluated : dict of Block to tuple of int
+    evaluated : dict of (role, Block) to tuple of int
         Parts of evaluations that are there and that the study reads, the missing ones not included.
     missing_evaluations : tuple of EvaluationWork
         Of all cells, trained or not yet.
@@ -50,7 +52,7 @@ class Plan:
     stores: Stores = field(repr=False)
     cells: tuple[CellState, ...]
     missing_data: tuple[Slice, ...] = field(repr=False)
-    evaluated: Mapping[Block, tuple[int, ...]] = field(repr=False)
+    evaluated: Mapping[tuple[Role, Block], tuple[int, ...]] = field(repr=False)
     missing_evaluations: tuple[EvaluationWork, ...] = field(repr=False)
     n_round: int
     searching: bool
@@ -81,7 +83,9 @@ class Plan:
     @property
     def evaluation_stores(self) -> list[str]:
         """Paths of all parts of evaluations that the study reads, there or missing."""
-        parts = {block: list(parts) for block, parts in self.evaluated.items()}
+        parts: dict[Block, list[int]] = {}
+        for (_, block), found in self.evaluated.items():
+            parts.setdefault(block, []).extend(found)
         for work in self.missing_evaluations:
             parts[work.block].append(work.part)
         paths = (self.stores.evaluation(block, part) for block in parts for part in parts[block])
@@ -126,13 +130,16 @@ def make_plan(study: Study, results: Path | str) -> Plan:
             of_curve, rounds, missing = _searched(stores, of_curve)
             n_round, searching = max(n_round, rounds), searching or missing
         found |= {state.cell: state for state in of_curve}
-    states = [found[cell] for cell in cells_of(study) if cell in found]
+    states = _with_extrapolation(stores, found)
     works = [work for state in states for work in state.missing]
-    evaluated: dict[Block, tuple[int, ...]] = {}
+    evaluated: dict[tuple[Role, Block], tuple[int, ...]] = {}
     unevaluated: list[EvaluationWork] = []
+    n_planned: Counter[Block] = Counter()
     for state in states:
         for block in state.blocks:
-            evaluated[block], lacking = evaluations_of(stores, state, block)
+            parts, lacking = evaluations_of(stores, state, block, n_planned[block])
+            evaluated[state.role, block] = parts
+            n_planned[block] += len(lacking)
             unevaluated += lacking
     return Plan(
         study=study,
@@ -145,6 +152,33 @@ def make_plan(study: Study, results: Path | str) -> Plan:
         n_round=n_round,
         searching=searching,
     )
+
+
+def _with_extrapolation(stores: Stores, demand: dict[Cell, CellState]) -> list[CellState]:
+    """Return the states of cells for the demand and for extrapolation, by their coordinates.
+
+    Where both lack steps of a block, one run of all steps makes these for both.
+    """
+    study = stores.study
+    longer = {
+        cell: state_of(stores, cell, "extrapolation") for cell in cells_of(study, "extrapolation")
+    }
+    for cell in demand.keys() & longer.keys():
+        own = {work.block: work for work in demand[cell].missing}
+        joint = {
+            work.block: work.with_demand(own[work.block])
+            for work in longer[cell].missing
+            if work.block in own
+        }
+        for states in (demand, longer):
+            works = tuple(joint.get(work.block, work) for work in states[cell].missing)
+            states[cell] = replace(states[cell], missing=works)
+    return [
+        states[cell]
+        for cell in sorted_cells(study, {*demand, *longer})
+        for states in (demand, longer)
+        if cell in states
+    ]
 
 
 def _searched(stores: Stores, states: list[CellState]) -> tuple[list[CellState], int, bool]:

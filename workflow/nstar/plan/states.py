@@ -14,6 +14,7 @@ from nstar.plan.work import EvaluationWork, Replicate, Work
 from nstar.seeds import read_seed, seed_text, streams_of
 from nstar.store.header import read_header
 from nstar.store.schemas import OWN_SETS
+from nstar.study import Role
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,14 @@ class CellState:
         What the study reads of blocks that are there.
     missing : tuple of Work
         What is to be trained, in blocks that are there or not.
+    role : {"demand", "extrapolation"}
+        Why it is trained.
     """
 
     cell: Cell
     finished: tuple["Reading", ...]
     missing: tuple[Work, ...]
+    role: Role = "demand"
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -72,7 +76,7 @@ class Reading:
     n_steps : tuple of int
         Their steps, up to the end by the rule of the study.
     refit : bool
-        Whether another rule trained a part of it.
+        Whether a rule of none of the roles of the study trained a part of it.
     """
 
     block: Block
@@ -83,14 +87,14 @@ class Reading:
     refit: bool = False
 
 
-def state_of(stores: Stores, cell: Cell) -> CellState:
-    """Return what is there of a cell, and what is missing; reads headers.
+def state_of(stores: Stores, cell: Cell, role: Role = "demand") -> CellState:
+    """Return what is there of a cell for a role, and what is missing; reads headers.
 
     Of a replicate that several blocks hold, the study reads the one that needs the fewest steps.
     """
     replicates = stores.study.replicates
     wanted = frozenset(itertools.product(replicates.runs, replicates.learning_rates))
-    there = _blocks_there(stores, cell, wanted)
+    there = _blocks_there(stores, cell, wanted, role)
     holders: dict[Replicate, list[_BlockThere]] = {}
     for one in there:
         for pair in one.block.replicates & wanted:
@@ -103,27 +107,33 @@ def state_of(stores: Stores, cell: Cell) -> CellState:
             reading, work = one.read(taken)
             readings.append(reading)
             works += [work] if work else []
-    works += map(Work.whole, product_blocks(cell, wanted - readers.keys()))
-    return CellState(cell, tuple(readings), tuple(works))
+    new = product_blocks(cell, wanted - readers.keys())
+    works += [Work.whole(block, role) for block in new]
+    return CellState(cell, tuple(readings), tuple(works), role)
 
 
-def _blocks_there(stores: Stores, cell: Cell, wanted: frozenset[Replicate]) -> list["_BlockThere"]:
+def _blocks_there(
+    stores: Stores, cell: Cell, wanted: frozenset[Replicate], role: Role
+) -> list["_BlockThere"]:
     """Return blocks that are there: that of all wanted replicates, and those with what it lacks."""
     whole = product_blocks(cell, wanted)
-    there = [_BlockThere(stores, block) for block in whole if os.path.exists(stores.cell(block))]
+    there = [
+        _BlockThere(stores, block, role) for block in whole if os.path.exists(stores.cell(block))
+    ]
     if len(there) < len(whole) or any(one.lacks(pair) for one in there for pair in one.judged):
         blocks = _blocks_on_disk(stores, cell)
         others = (block for block in blocks if block not in whole and block.replicates & wanted)
-        there += (_BlockThere(stores, block) for block in others)
+        there += (_BlockThere(stores, block, role) for block in others)
     return there
 
 
 class _BlockThere:
-    """A block that is there, judged by the rule of a study."""
+    """A block that is there, judged by the rule of a role of the study."""
 
-    def __init__(self, stores: Stores, block: Block):
+    def __init__(self, stores: Stores, block: Block, role: Role):
         training = stores.study.training
-        self.rule = stores.rule
+        self.role, self.rule = role, stores.rules[role]
+        self.own_rules = [rule.as_dict() for rule in stores.rules.values()]
         self.block = block
         self.paths = _parts_there(block, stores.cell)
         self.prefix = Prefix(
@@ -143,16 +153,17 @@ class _BlockThere:
         parts = sorted(set().union(*(found.parts for _, found in chosen)))
         ended = [(pair, found) for pair, found in chosen if found.ended]
         stretches = tuple(found.stretch for _, found in chosen if found.stretch)
-        own = self.rule.as_dict()
         reading = Reading(
             block=self.block,
             parts=tuple(parts),
             replicates=tuple(pair for pair, _ in ended),
             outcomes=tuple(found.outcome for _, found in ended),
             n_steps=tuple(found.n_steps for _, found in ended),
-            refit=any(self.prefix.rules[part] != own for part in parts),
+            refit=any(self.prefix.rules[part] not in self.own_rules for part in parts),
         )
-        return reading, Work(self.block, len(self.paths), stretches) if stretches else None
+        if not stretches:
+            return reading, None
+        return reading, Work(self.block, len(self.paths), stretches, self.role)
 
 
 def _parts_there(block: Block, path_of: Callable[[Block, int], str]) -> list[str]:
@@ -180,12 +191,13 @@ def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
 
 
 def evaluations_of(
-    stores: Stores, state: CellState, block: Block
+    stores: Stores, state: CellState, block: Block, n_planned: int = 0
 ) -> tuple[tuple[int, ...], list[EvaluationWork]]:
     """Return which parts of the evaluation of a block are read, and what is missing of it.
 
     The ends of runs that are trained first are not known yet, and no part can have them. Replicates
-    that lack the same tests share a new part.
+    that lack the same tests share a new part, which comes after those that are there and the
+    `n_planned` ones of another role.
     """
     paths = _parts_there(block, stores.evaluation)
     part_of: dict[tuple, int] = {}
@@ -208,8 +220,8 @@ def evaluations_of(
             lacking.setdefault(missing, []).append(pair)
     there, trained = tuple(range(len(paths))), state.parts_of(block)
     works = [
-        EvaluationWork(block, part, tuple(pairs), missing, trained, there)
-        for part, (missing, pairs) in enumerate(lacking.items(), start=len(paths))
+        EvaluationWork(block, part, tuple(pairs), missing, trained, there, state.role)
+        for part, (missing, pairs) in enumerate(lacking.items(), start=len(paths) + n_planned)
     ]
     return tuple(sorted(read)), works
 
@@ -225,6 +237,6 @@ def network_of(stores: Stores, cell: Cell, data_seed: int) -> dict[str, Any]:
     for block in state.blocks:
         if (seed, rate) in state.replicates_of(block):
             paths = [stores.cell(block, part) for part in state.parts_of(block)]
-            rule = stores.rule.as_dict()
+            rule = stores.rules["demand"].as_dict()
             return {"stores": paths, "seed": seed, "learning_rate": rate, "rule": rule}
     raise ValueError(f"seed {seed_text(seed)} is none of the study")

@@ -19,9 +19,10 @@ from nstar.cells.paths import coordinates_of, encode, part_path, store_path
 from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import digest
 from nstar.store.schemas import OWN_SETS
-from nstar.study import FRESH, Study
+from nstar.study import FRESH, Role, Study
 from nstar.subjects.registry import SUBJECTS
 from nstar.tasks import HELD_OUT
+from nstar.verdicts import Rule
 
 TRAINING_SPLITS = (*HELD_OUT, "train", "table")
 EVALUATION_SPLITS = ("validation", "table")
@@ -41,7 +42,9 @@ class Stores:
         self.study = study
         self.results = results
         self.tasks = {name: task_options(study, name) for name in study.tasks}
-        self.rule = study.training.rule
+        rule = study.training.rule
+        self.rules: dict[Role, Rule] = {"demand": rule, "extrapolation": rule.all_steps()}
+        """What ends the runs of each role."""
         self.evaluation_options = study.evaluation.measured
         measured = any(
             subject.measure and subject.option in self.evaluation_options for subject in SUBJECTS

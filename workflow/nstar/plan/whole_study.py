@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from nstar.cells import Block, curves_of, value_of
+from nstar.cells import Block, Cell, cells_of, curves_of, value_of
 from nstar.plan.costs import training_cost
 from nstar.plan.work import Work
 from nstar.study import Study
@@ -30,7 +30,8 @@ class WholeCost:
     packed_steps : float
         Steps of the device for these, where the replicates of a cell are trained together.
     failing_steps : float
-        Steps of the replicates that do not learn: what ``stop_on_success`` cannot shorten.
+        Steps of the replicates that do not learn, or are for extrapolation: what ``stop_on_success``
+        cannot shorten.
     flops : float
         Operations of all steps, and of the evaluations on the validation set.
     """
@@ -62,19 +63,30 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
     -----
     Before a run nobody knows the demand. The mean is over all its places on the grid of a curve, from
     the first value to beyond the last, each as likely, where no replicate learns below it and all do
-    from there on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this.
+    from there on. Real curves are blurred, so that ``bracket`` asks for somewhat more than this. Cells
+    for extrapolation are trained by every strategy, to the last step.
     """
     if not study.subject.searched or study.axis.one_run:
         return []
     replicates = study.replicates
     n = replicates.n_runs * len(replicates.learning_rates)
-    totals = np.zeros((len(STRATEGIES), 3))  # cells asked for, cells that fail, operations
+    totals = np.zeros(
+        (len(STRATEGIES), 3)
+    )  # cells trained, cells that go on to the end, operations
+
+    def cost(cell: Cell) -> float:
+        block = Block(cell, replicates.runs, replicates.learning_rates)
+        return training_cost(study, Work.whole(block), device).flops
+
+    longer = set(cells_of(study, "extrapolation"))
+    for cell in longer:
+        totals += 1, 1, cost(cell)
     for cells in curves_of(study).values():
         budgets = tuple(value_of(study, cell) for cell in cells)
-        blocks = [Block(cell, replicates.runs, replicates.learning_rates) for cell in cells]
-        flops = [training_cost(study, Work.whole(block), device).flops for block in blocks]
+        flops = [cost(cell) for cell in cells]
+        new = np.array([cell not in longer for cell in cells])
         for i, strategy in enumerate(STRATEGIES):
-            asked, failing = _shares(budgets, strategy)
+            asked, failing = new * _shares(budgets, strategy)
             totals[i] += asked.sum(), failing.sum(), asked @ flops
     steps = study.training.max_steps
     return [

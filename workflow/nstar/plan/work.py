@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from nstar.cells import Block, Cell
 from nstar.seeds import AnySeed, read_seed, streams_of
+from nstar.study import Role
 
 Replicate = tuple[AnySeed, float]
 """Seed and learning rate."""
@@ -23,17 +24,20 @@ class Work:
         0 of a block that is not there yet.
     stretches : tuple of Stretch
         Of replicates of the block, in their order.
+    role : {"demand", "extrapolation"}
+        Whose rule ends the runs.
     """
 
     block: Block
     part: int
     stretches: tuple["Stretch", ...]
+    role: Role = "demand"
 
     @classmethod
-    def whole(cls, block: Block) -> "Work":
+    def whole(cls, block: Block, role: Role = "demand") -> "Work":
         """Return the first part of a block: all its replicates from the start."""
         pairs = itertools.product(block.seeds, block.learning_rates)
-        return cls(block, 0, tuple(itertools.starmap(Stretch, pairs)))
+        return cls(block, 0, tuple(itertools.starmap(Stretch, pairs)), role)
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], curve: Mapping[str, Any]) -> "Work":
@@ -43,8 +47,20 @@ class Work:
         block = Block(cell, seeds, tuple(fields["learning_rates"]))
         return cls(block, fields["part"], tuple(map(Stretch.of, fields["stretches"])))
 
+    def with_demand(self, work: "Work") -> "Work":
+        """Return what makes this part, of all steps, and in it all that a work for the demand makes."""
+        own = {(part.seed, part.learning_rate): part for part in self.stretches}
+        for part in work.stretches:
+            pair = part.seed, part.learning_rate
+            own[pair] = own[pair].joined(part) if pair in own else part
+        pairs = itertools.product(self.block.seeds, self.block.learning_rates)
+        return replace(self, stretches=tuple(own[pair] for pair in pairs if pair in own))
+
     def as_dict(self) -> dict[str, Any]:
-        """Return what a job is told, as JSON holds it; `of` is the inverse."""
+        """Return what a job is told of the block, as JSON holds it; `of` is the inverse.
+
+        The role is told of the curve.
+        """
         return {
             "budget": self.cell.budget,
             "seeds": list(self.block.seeds),
@@ -106,6 +122,16 @@ class Stretch:
         """Return the fields as JSON holds them; `of` is the inverse."""
         return vars(self) | {"keep": list(self.keep)}
 
+    def joined(self, other: "Stretch") -> "Stretch":
+        """Return the steps of this stretch and of another one of the same replicate."""
+        untils = [part.until for part in (self, other) if part.until is not None]
+        return replace(
+            self,
+            start=min(self.start, other.start),
+            until=max(untils) if len(untils) == 2 else None,
+            keep=tuple(sorted({*self.keep, *other.keep})),
+        )
+
     def last(self, max_steps: int) -> int:
         """Return the step at which it ends at the latest, under a rule with so many steps at most."""
         return max_steps if self.until is None else self.until
@@ -132,6 +158,8 @@ class EvaluationWork:
         Lengths at which they are tested, and `nstar.store.schemas.OWN_SETS`.
     trained, evaluated : tuple of int
         Parts of trained replicates, and of evaluations, that are read.
+    role : {"demand", "extrapolation"}
+        Whose rule ends the runs.
     """
 
     block: Block
@@ -140,6 +168,7 @@ class EvaluationWork:
     tests: tuple[int, ...]
     trained: tuple[int, ...]
     evaluated: tuple[int, ...]
+    role: Role = "demand"
 
     @property
     def cell(self) -> Cell:

@@ -6,6 +6,7 @@ from typing import Any
 
 from nstar.cells import LONGEST_SEGMENT, budgets_of, make_pool, names_in, used
 from nstar.errors import nearest
+from nstar.reading.extrapolation import extrapolation_mistakes
 from nstar.reading.families import family_mistakes
 from nstar.reading.messages import show
 from nstar.reading.questions import question_mistakes
@@ -74,6 +75,8 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         yield from _impossible_tests(parts)
     if {"grid", "tasks", "training", "evaluation", "search", "demand"} <= set(parts):
         yield from load(subject_of(parts["evaluation"], parts["demand"]).mistakes)(parts)
+    if {"grid", "models", "tasks", "evaluation", "demand"} <= set(parts):
+        yield from extrapolation_mistakes(parts)
     if {"grid", "replicates"} <= set(parts):
         yield from _fresh_orders(parts)
     rates = replicates.learning_rates if replicates is not None else ()
@@ -105,7 +108,7 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
         * len(entry.supervisions)
         * len(entry.length_distributions)
         * len(entry.lengths)
-        * len(entry.listed_budgets)
+        * max(1, len(entry.listed_budgets))
         for entry in grid
     )
     return n_cells * replicates.n_runs * len(replicates.learning_rates)
@@ -306,7 +309,8 @@ def _searched_source(parts: Mapping[str, Any]) -> Iterator[str]:
 
 def _holds(entry: GridEntry, source: Source, parts: Mapping[str, Any]) -> bool:
     return (
-        source.model in names_in(entry, "models", parts["models"])
+        entry.role == "demand"
+        and source.model in names_in(entry, "models", parts["models"])
         and source.task in names_in(entry, "tasks", parts["tasks"])
         and "outcome" in entry.supervisions
         and "fixed" in entry.length_distributions

@@ -368,7 +368,7 @@ def _provenance_of(plan: Plan, configuration: str, results: Path) -> dict[str, A
         "configuration": configuration,
         "digest": study_digest(plan.study),
         **{key: sorted(set(collected[key])) for key in ("commit", "device", "python", "torch")},
-        "n_cells": len(plan.cells),
+        "n_cells": len({state.cell for state in plan.cells}),
         "n_replicates": sum(
             len(reading.replicates) for state in plan.cells for reading in state.finished
         ),

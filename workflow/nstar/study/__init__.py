@@ -1,6 +1,6 @@
 """What does a study consist of? The options of a configuration, one file per section."""
 
-from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry, Replicates
+from nstar.study.grid import FRESH, Data, GeometricRange, GridEntry, Replicates, Role
 from nstar.study.study import Study
 from nstar.study.training import Success
 
@@ -10,6 +10,7 @@ __all__ = [
     "GeometricRange",
     "GridEntry",
     "Replicates",
+    "Role",
     "Study",
     "Success",
 ]

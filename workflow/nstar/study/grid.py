@@ -3,9 +3,18 @@
 import itertools
 import math
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Discriminator, Field, StrictInt, Tag, field_validator, model_validator
+from pydantic import (
+    Discriminator,
+    Field,
+    StrictInt,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from nstar.options import (
     LATER,
@@ -79,9 +88,27 @@ Length = Annotated[
 ]
 
 
+Role = Literal["demand", "extrapolation"]
+"""Why a cell is trained: for the demand of its curve, or to be tested beyond the length of training."""
+
+
 class GridEntry(Options):
     """A product of models, tasks, lengths and budgets. The grid is the union of its entries."""
 
+    MEANINGS: ClassVar = {
+        "role": {
+            "demand": "networks show the demand of their curve; success or patience may end training",
+            "extrapolation": "networks are trained for all steps, and tested beyond the length of "
+            "training; no demand is counted on them, and no search decides about them",
+        },
+    }
+
+    role: Annotated[Role, LATER] = Field(
+        "demand",
+        description="why the cells are trained: for the `demand` of their curves, until the rules of "
+        "training end a run; or for `extrapolation`, tests beyond the length of training alone, for all "
+        "training.max_steps; no unit",
+    )
     models: Annotated[tuple[Name, ...], Field(min_length=1), Few] | None = Field(
         None, description="names of models; all where left out; no unit"
     )
@@ -104,19 +131,34 @@ class GridEntry(Options):
     lengths: Annotated[tuple[Length, ...], Field(min_length=1), Few] = Field(
         description="sequence lengths n, the longest where they vary; symbols"
     )
-    budgets: Budgets = Field(
+    budgets: Budgets | None = Field(
+        None,
+        validate_default=True,
         description="training-set sizes N, a list or {smallest, largest, factor, cut}, or `fresh`: no "
         "training set, every batch is drawn anew and uniformly, of all sequences, those of the "
-        "validation set among them (see `validation_seen` of `cells`); sequences"
+        "validation set among them (see `validation_seen` of `cells`); null with role `extrapolation` "
+        "alone: the largest size of each curve; sequences",
     )
 
     _no_repeats = field_validator(
         "models", "tasks", "supervisions", "length_distributions", "lengths", "budgets"
     )(refuse_repeats)
 
+    @field_validator("budgets")
+    @classmethod
+    def _given_for_demand(cls, budgets: Any, info: ValidationInfo):
+        if budgets is None and info.data.get("role") == "demand":
+            raise PydanticKnownError("missing")
+        return budgets
+
     @property
     def listed_budgets(self) -> tuple[int, ...]:
-        """The budgets of a range, in increasing order, or as listed; `FRESH` alone for fresh batches."""
+        """The budgets of a range, in increasing order, or as listed; `FRESH` alone for fresh batches.
+
+        There are none where the entry takes the largest of each curve.
+        """
+        if self.budgets is None:
+            return ()
         if isinstance(self.budgets, str):
             return (FRESH,)
         return getattr(self.budgets, "values", self.budgets)

@@ -101,7 +101,11 @@ def _judge(
     new = n > evidence.first[own]
     snapshot = bool(rules.keep_every) and last % rules.keep_every == 0 and last < rule.max_steps
     wanted = np.array([last in replicates[r].keep for r in own])
-    stays = wanted | (new & (ended | snapshot | _passes_first(numbers, judged, rules)))
+    marked = ended | snapshot | _passes_first(numbers, judged, rules)
+    if rules.keep_end_of:
+        other = verdicts(numbers, np.full(front, n), rules.evaluate_every, rules.keep_end_of)
+        marked |= other.ended & (other.end == n - 1)
+    stays = wanted | (new & marked)
     best = new & (judged.best_at == n - 1)
     for r in own[best & (state.best_step[own] >= 0)]:
         del state.kept[r][int(state.best_step[r])]

@@ -38,6 +38,8 @@ class Rules:
         See `prepare_device`.
     keep_every : int or None
         Distance of the steps below `max_steps` whose weights are kept, a multiple of `evaluate_every`.
+    keep_end_of : nstar.verdicts.Rule or None
+        Another rule; the weights at which it would end a run are kept.
     """
 
     batch_size: int
@@ -48,6 +50,7 @@ class Rules:
     fitted_examples: int = 2000
     precision: Precision = "float32"
     keep_every: int | None = None
+    keep_end_of: Rule | None = None
 
 
 @dataclass(frozen=True)

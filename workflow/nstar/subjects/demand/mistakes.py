@@ -82,7 +82,7 @@ def several_budgets(parts: Mapping[str, Any], option: str) -> Iterator[str]:
 
 def _fresh(parts: Mapping[str, Any]) -> Iterator[str]:
     for i, entry in enumerate(parts["grid"]):
-        if entry.listed_budgets == (FRESH,):
+        if entry.role == "demand" and entry.listed_budgets == (FRESH,):
             yield (
                 f"grid.{i}.budgets: fresh, so that there is no demand to measure; say what is with "
                 "evaluation.function, or give training-set sizes"
