@@ -26,8 +26,8 @@ run: $(INSTALLED)  ## Train what is missing, in rounds for a search; then tables
 	@until $(PLAN) --finished; do \
 		$(SNAKEMAKE) --configfile $(CONFIG) --quiet host reason || exit 1; \
 	done
-	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/report.html
-	@echo "The report is in results/report.html; its numbers are in results/tables/."
+	$(SNAKEMAKE) --configfile $(CONFIG) --quiet all --report results/unsealed.html
+	@$(BIN)/python scripts/seal_report.py --configfile $(CONFIG) results/unsealed.html
 
 plan: $(INSTALLED)  ## List cached and missing cells with their cost, then the jobs a run would start.
 	@$(PLAN)

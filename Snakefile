@@ -12,9 +12,10 @@ added to it later, longer runs or weights that were not kept, is one more part:
     results/data/task~T/length~n/seed~s/split~S/shard~k/<digest>.zarr.zip
     results/cells/model~M/task~T/length~n/budget~N/seeds~S/learning_rates~R/<digest>[-part].zarr.zip
     results/evaluations/... as cells
-    results/tables, results/figures, results/findings.html, results/methods.html, results/report.html
+    results/studies/<name>/tables, figures, findings.html, methods.html, report.html, seals
 
-Only parts that are missing have a rule: what exists is input, and nothing can make it run again.
+Only parts that are missing have a rule. What exists is not even an input: no time stamp decides anything.
+What is made of the stores has a seal, which says what it was made from; what does not fit is made again.
 """
 
 
@@ -50,7 +51,7 @@ rule all:
             *rules.collect_results.output,
             *rules.write_methods.output,
             *ENDS,
-            "results/config.json",
+            *rules.write_config.output,
         ],
     message:
         "All stores, tables and figures are there."

@@ -26,9 +26,13 @@ import numpy as np
 import yaml
 
 from nstar.cells import training_specification
+from nstar.cells.paths import study_folder
+from nstar.plan.derived import derived_steps
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+from nstar.seals import note_stores, note_written, sealing
 from nstar.store.evidence import pack
 from nstar.verdicts import QUANTITIES, SETS
 
@@ -145,17 +149,18 @@ def write_header(path, **attributes):
 
 
 def make_the_rest(folder):
-    """Make empty files of the tables, fits and figures, as Snakemake itself does for `--touch`."""
-    shown = subprocess.run(
-        [*snakemake(), "--summary"], cwd=folder, capture_output=True, text=True, check=True
-    )
-    for line in shown.stdout.splitlines()[1:]:
-        path = folder / line.split("\t")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".zarr":
-            path.mkdir(exist_ok=True)
-        else:
-            path.touch()
+    """Make empty tables, figures and pages, and seal them."""
+    study = load_study(read_config(folder / "config.yaml"))
+    plan = make_plan(study, folder / "results")
+    of_study = study_folder(plan.results, study.name)
+    for step in derived_steps(plan).values():
+        with sealing(of_study, step.job.rule):
+            if step.name == "collect_results":
+                note_stores(plan.stores_digest)
+            for path in (of_study / name for name in step.makes):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.mkdir() if path.suffix == ".zarr" else path.touch()
+                note_written(path)
 
 
 def measure_jobs(folder, n_jobs):
@@ -165,7 +170,7 @@ def measure_jobs(folder, n_jobs):
     start_up = run([*snakemake(), "--dry-run", "--quiet", "all"], folder).wall_s
     whole = run([*snakemake(), "--cores", "1", "--quiet", "all"], folder).wall_s
     own = []
-    for path in folder.glob("results/benchmarks/**/*.tsv"):
+    for path in folder.glob("results/**/benchmarks/**/*.tsv"):
         with path.open() as file:
             own += [float(row["s"]) for row in csv.DictReader(file, delimiter="\t")]
     beside = (whole - start_up - sum(own)) / len(own)

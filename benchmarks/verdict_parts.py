@@ -2,8 +2,8 @@
 
     python benchmarks/verdict_parts.py RESULTS [BEFORE]
 
-RESULTS is the folder of a finished run of a study of demand with confirmation, and BEFORE a table
-``exponents.csv`` of an earlier run. The evidence is judged three times, by the same statistics:
+RESULTS is the folder results/studies/<name> of a finished study of demand with confirmation, and BEFORE a
+table ``exponents.csv`` of an earlier run. The evidence is judged three times, by the same statistics:
 
 - *batches*: without confirmation, and fitted is what the mean over the batches of an interval says, with
   dropout on;
@@ -23,8 +23,8 @@ import pandas as pd
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
 from nstar.report.text import pair_name, show_interval
-from nstar.store.archive import pairs_of
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.exponents import analyse
@@ -41,7 +41,7 @@ def judge(folder: Path, cells: pd.DataFrame, rule) -> dict[str, pd.DataFrame]:
     """Return the table of cells by the three forms."""
     outcomes = {form: pd.Series(index=cells.index, dtype=object) for form in FORMS}
     for store, rows in cells.groupby("store", sort=False):
-        first = folder / "cells" / store.partition("cells/")[2]
+        first = folder.parents[1] / "cells" / store.partition("cells/")[2]
         later = sorted(first.parent.glob(first.name.replace(".zarr.zip", "-*.zarr.zip")))
         joined = read_parts([first, *later])
         every, numbers = int(joined["evaluate_every"]), joined["numbers"].values

@@ -1,7 +1,11 @@
-"""Make one step of the analysis of a study from its tables (a rule of the same name for each)."""
+"""Make and seal one step of the analysis of a study from its tables (a rule of the same name for each).
+
+--results names the folder of the study, results/studies/<name>.
+"""
 
 from nstar.jobs.command_line import parser, run
 from nstar.plan.job_files import read_work
+from nstar.seals import sealing
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 
@@ -10,11 +14,12 @@ STEPS = {f"{subject.name}.{step.name}": step.run for subject in SUBJECTS for ste
 
 def main(arguments=None):
     """Parse the command line and run."""
-    flags = parser(__doc__, job=True)
+    flags = parser(__doc__, job=True, seal=True)
     flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
     options = flags.parse_args(arguments)
     work = read_work(options.job, options.step.partition(".")[2])
-    load(STEPS[options.step])(work, options.results)
+    with sealing(options.results, options.job, options.seal):
+        load(STEPS[options.step])(work, options.results)
 
 
 if __name__ == "__main__":

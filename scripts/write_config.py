@@ -1,18 +1,23 @@
-"""Write the configuration with all defaults (rule write_config)."""
+"""Write and seal the configuration with all defaults (rule write_config)."""
 
 import json
 
+from nstar.cells.paths import study_folder
 from nstar.files import written_whole
 from nstar.jobs.command_line import parser, run
 from nstar.plan.job_files import read_work
+from nstar.seals import note_written, sealing
 
 
 def main(arguments=None):
     """Parse the command line and write."""
-    options = parser(__doc__, job=True).parse_args(arguments)
+    options = parser(__doc__, job=True, seal=True).parse_args(arguments)
     study = read_work(options.job, "write_config")["study"]
-    with written_whole(options.results / "config.json") as temporary:
-        temporary.write_text(json.dumps(study, indent=2) + "\n")
+    folder = study_folder(options.results, study["name"])
+    with sealing(folder, options.job, options.seal):
+        with written_whole(folder / "config.json") as temporary:
+            temporary.write_text(json.dumps(study, indent=2) + "\n")
+        note_written(folder / "config.json")
 
 
 if __name__ == "__main__":

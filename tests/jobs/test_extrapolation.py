@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.stores import finish
-from support.studies import changed, tiny
+from support.studies import changed, study_in, tiny
 
 from nstar.jobs.collection import collect_results
 from nstar.plan.jobs import plan_jobs
@@ -32,7 +32,7 @@ ALL_STEPS = changed(DEMAND, **{"training.patience": None, "training.stop_on_succ
 def tables_of(study):
     collect_results({"study": study.model_dump(mode="json")}, RESULTS)
     names = ("cells", "thresholds", "lengths", "learning_curves", "verdicts", "longer")
-    return {name: read_table(RESULTS / f"tables/{name}.csv", name) for name in names}
+    return {name: read_table(study_in(RESULTS) / f"tables/{name}.csv", name) for name in names}
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 from support.stores import finish
-from support.studies import tiny
+from support.studies import study_in, tiny
 
 from nstar.jobs.collection import collect_results
 from nstar.reading.check import load_study
@@ -24,7 +24,7 @@ def test_it_agrees_with_the_outcomes_of_trained_cells(tmp_path, success, stop):
     study = load_study(tiny(**changes, **{"training.max_steps": 300, "models.lstm.width": 16}))
     finish(study, tmp_path)
     collect_results({"study": study.model_dump(mode="json")}, tmp_path)
-    cells = read_table(tmp_path / "tables/cells.parquet", "cells")
+    cells = read_table(study_in(tmp_path) / "tables/cells.parquet", "cells")
 
     learnt = cells["outcome"] == "learnt"
     assert 0 < learnt.sum() < len(cells), "both outcomes occur"

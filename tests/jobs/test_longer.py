@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from support.stores import finish, make_stores
-from support.studies import tiny
+from support.studies import study_in, tiny
 
 from nstar.jobs.collection import collect_results
 from nstar.jobs.networks import model_of
@@ -65,7 +65,10 @@ def answers(supervision, network, symbols, true_states):
 def test_accuracies_are_those_of_single_sequences(results):
     """Total, by sequence and by state, with true states and own answers, of states beyond the fifth."""
     study = study_of("2x", 8)
-    plan, table = make_plan(study, results), read_table(results / "tables/longer.csv", "longer")
+    plan, table = (
+        make_plan(study, results),
+        read_table(study_in(results) / "tables/longer.csv", "longer"),
+    )
     assert len(table) == 3 * 2 * 2 + 2 * 2  # chains of thought are read in two ways
     for state in plan.cells:
         (reading,), supervision = state.finished, state.cell.supervision
@@ -121,9 +124,9 @@ def test_a_longer_test_evaluates_that_length_alone(results):
         assert read_header(path)["summary"]["tests"] == [13]
         assert "validation_loss" not in read_store(path, EVALUATION)
     collect_results({"study": more.model_dump(mode="json")}, results)
-    with_more = read_table(results / "tables/longer.csv", "longer")
+    with_more = read_table(study_in(results) / "tables/longer.csv", "longer")
     collect_results({"study": study_of("2x", 8).model_dump(mode="json")}, results)
-    without = read_table(results / "tables/longer.csv", "longer")
+    without = read_table(study_in(results) / "tables/longer.csv", "longer")
     assert set(with_more["test_length"]) == {8, 10, 13}
     kept = with_more[with_more["test_length"] != 13].reset_index(drop=True)
     assert kept.equals(without)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from support.evidence import learns_at, make
 from support.stores import finish
-from support.studies import FUNCTIONS, changed, tiny
+from support.studies import FUNCTIONS, changed, study_in, tiny
 
 from nstar.cells import task_options
 from nstar.cells.paths import decode
@@ -17,7 +17,8 @@ from nstar.plan.missing import make_plan
 from nstar.plan.pruning import find_surplus
 from nstar.reading.check import load_study
 from nstar.seeds import Seed, seed_of
-from nstar.store.archive import pairs_of, read_store
+from nstar.store.archive import read_store
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import CELL
 from nstar.tables import read_table
 
@@ -179,26 +180,26 @@ def test_tables_have_the_seeds_of_the_streams(crossed, monkeypatch):
     monkeypatch.chdir(crossed)
     study = study_of({"streams": TWO})
     collect_results({"study": study.model_dump(mode="json")}, Path())
-    cells = read_table(Path("tables/cells.parquet"), "cells")
+    cells = read_table(study_in(".") / Path("tables/cells.parquet"), "cells")
     seeds = ["data_seed", "initialisation_seed", "order_seed"]
     places = cells[["seed", *seeds]].drop_duplicates().sort_values("seed")
     assert places["seed"].tolist() == [*range(8)]
     assert [*places[seeds].itertuples(index=False, name=None)] == [
         (a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)
     ]
-    counts = read_table(Path("tables/lengths.csv"), "lengths")
+    counts = read_table(study_in(".") / Path("tables/lengths.csv"), "lengths")
     assert set(counts["seed"]) == {0, 1}
     assert not counts.duplicated(["length_distribution", "seed", "budget", "sequence_length"]).any()
-    thresholds = read_table(Path("tables/thresholds.csv"), "thresholds")
+    thresholds = read_table(study_in(".") / Path("tables/thresholds.csv"), "thresholds")
     assert set(thresholds.loc[thresholds["rule"] == "seed", "seed"]) == {*range(8)}
-    store = xr.open_zarr("tables/study.zarr")
+    store = xr.open_zarr(study_in(".") / "tables/study.zarr")
     assert store.sizes["seed"] == 8 and "data_seed" in store
 
 
 def test_tables_of_seeds_are_as_before(plain, monkeypatch):
     monkeypatch.chdir(plain)
     collect_results({"study": study_of({"seeds": [0, 1]}).model_dump(mode="json")}, Path())
-    cells = read_table(Path("tables/cells.parquet"), "cells")
+    cells = read_table(study_in(".") / Path("tables/cells.parquet"), "cells")
     assert not [name for name in cells if name.endswith("_seed")]
     assert set(cells["seed"]) == {0, 1}
 
@@ -210,7 +211,7 @@ def test_a_learnt_function_is_what_its_source_with_the_first_other_streams_compu
     assert [study.replicates.source_of(data) for data in (0, 1)] == [Seed(0, 3, 5), Seed(1, 3, 5)]
     finish(study, tmp_path)
     collect_results({"study": study.model_dump(mode="json")}, tmp_path)
-    measures = read_table(tmp_path / "tables/measures.csv", "measures")
+    measures = read_table(study_in(tmp_path) / "tables/measures.csv", "measures")
     assert set(measures["seed"]) == {0, 1, 2, 3}
     source = measures[(measures["task"] == "random") & (measures["model"] == "lstm")]
     source = source.set_index("seed")["rounded_sensitivity"]

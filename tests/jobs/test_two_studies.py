@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.stores import finish, tampered
-from support.studies import tiny
+from support.studies import study_in, tiny
 
 from nstar.errors import ArtifactError
 from nstar.jobs import part
@@ -42,8 +42,8 @@ def tables_of(study, fits=False):
     collect_results({"study": study.model_dump(mode="json")}, RESULTS)
     for _, step in study.subject.steps_of(study):
         if fits and step.makes:
-            load(step.run)(json.loads(json.dumps(step.job(study))), RESULTS)
-    files = (path for path in (RESULTS / "tables").iterdir() if path.is_file())
+            load(step.run)(json.loads(json.dumps(step.job(study))), study_in(RESULTS))
+    files = (path for path in (study_in(RESULTS) / "tables").iterdir() if path.is_file())
     return {path.name: path.read_bytes() for path in files if path.stem != "provenance"}
 
 
@@ -111,7 +111,7 @@ def test_a_stricter_threshold_goes_on_and_a_laxer_one_replays(tmp_path, monkeypa
     lax, strict = (study_of(**{THRESHOLD: threshold}) for threshold in (0.8, 0.95))
     finish(lax, RESULTS)
     tables_of(lax)
-    cells = read_table(RESULTS / "tables/cells.parquet", "cells")
+    cells = read_table(study_in(RESULTS) / "tables/cells.parquet", "cells")
     learnt = (cells["outcome"] == "learnt").sum()
     assert 0 < learnt < len(cells)
     kinds = stretches(strict)

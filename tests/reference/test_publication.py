@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 from support.evidence import learns_at, make
+from support.sealed import seal_study
 
+from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError, ConfigError, DataError
-from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
@@ -30,7 +31,7 @@ from nstar.reference.sections import fill_sections
 from nstar.specification import RECIPES
 from nstar.subjects.answers.subject import ANSWERS
 from nstar.subjects.demand.subject import DEMAND
-from nstar.tables import TABLES, read_table
+from nstar.tables import TABLES, read_table, write_table
 
 ROOT = Path(__file__).parents[2]
 DATA = "docs/studies/data/aligned_addition"
@@ -215,9 +216,10 @@ def results(root):
     empty = make_plan(study, results)
     stores = [(empty.stores.cell(block), block) for block in empty.blocks]
     make(empty, lambda cell, seed, rate: learns_at(30, 2))
-    (results / "tables").mkdir()
+    folder = study_folder(results, study.name)
+    (folder / "tables").mkdir(parents=True)
     for name in PUBLICATIONS["config.yaml"].tables:
-        shutil.copy(root / DATA / f"{name}.csv", results / "tables")
+        shutil.copy(root / DATA / f"{name}.csv", folder / "tables")
     collected = pd.DataFrame(
         {
             "store": path,
@@ -230,12 +232,10 @@ def results(root):
         }
         for path, block in stores
     )
-    collected = collected[list(TABLES["provenance"])]
-    collected.to_csv(results / "tables/provenance.csv", index=False)
-    (results / "figures").mkdir()
-    shutil.copy(root / FIGURE, results / "figures/demand.png")
-    options = study.model_dump(mode="json", context=EVERYTHING)
-    (results / "config.json").write_text(json.dumps(options))
+    write_table(folder / "tables/provenance.csv", "provenance", collected)
+    (folder / "figures").mkdir()
+    shutil.copy(root / FIGURE, folder / "figures/demand.png")
+    seal_study(make_plan(study, results))
     return results
 
 
@@ -273,21 +273,23 @@ class TestPublishing:
         self.assert_refused(root, results, "is not finished; run: make run CONFIG=config.yaml")
 
     def test_a_run_with_other_options_is_refused(self, root, results):
-        replace(root / "config.yaml", "max_steps: 3000", "max_steps: 3100")
-        self.assert_refused(root, results, "describes aligned_addition with other options than")
+        replace(root / "config.yaml", "dots_per_inch: 300", "dots_per_inch: 301")
+        words = "what write_config makes of config.yaml in"
+        self.assert_refused(root, results, words)
 
-    def test_tables_of_other_cells_are_refused(self, root, results):
-        path = results / "tables/provenance.csv"
-        path.write_text("\n".join(path.read_text().splitlines()[:-1]))
-        self.assert_refused(root, results, "were made from other cells")
+    @pytest.mark.parametrize("name", ["tables/exponents.csv", "figures/demand.png"])
+    def test_an_edited_file_is_refused(self, root, results, name):
+        path = next(results.glob(f"studies/*/{name}"))
+        path.write_bytes(path.read_bytes()[:-1])
+        self.assert_refused(root, results, f"{name} was edited or damaged after it was made; run:")
 
     def test_a_folder_without_a_run_is_refused(self, root, results):
-        (results / "config.json").unlink()
-        self.assert_refused(root, results, "has no config.json; run: make run CONFIG=config.yaml")
+        shutil.rmtree(results / "studies")
+        self.assert_refused(root, results, "not made yet; run: make run CONFIG=config.yaml")
 
     def test_a_missing_figure_is_refused(self, root, results):
-        (results / "figures/demand.png").unlink()
-        self.assert_refused(root, results, "lacks figures/demand.png; run: make run")
+        next(results.glob("studies/*/figures/demand.png")).unlink()
+        self.assert_refused(root, results, "figures/demand.png is missing; run: make run")
 
     def test_a_configuration_that_publishes_nothing_is_refused(self, results):
         with pytest.raises(ConfigError, match=r"mine\.yaml publishes nothing; these do: config"):

@@ -37,6 +37,8 @@ def resolved(study, axis=BUDGET):
         "axis": dataclasses.asdict(axis),
         "judge": subject.judge and subject.judge(study),
         "pages": [step.page for one in subject.lineage for step in one.steps],
+        "folder": "results/studies/tiny",
+        "seal": "0123456789ab",
     }
     return study.model_dump(mode="json", context=EVERYTHING) | asked
 
@@ -69,9 +71,9 @@ LINKS = """
 .. _Figures: javascript:app.showCategory('Figures')
 .. _Findings: javascript:app.showCategory('Findings')
 .. _Methods: javascript:app.showCategory('Methods')
-.. _demand.svg: javascript:app.showResultInfo('results/figures/demand.svg')
-.. _methods.html: javascript:app.showResultInfo('results/methods.html')
-.. _findings.html: javascript:app.showResultInfo('results/findings.html')
+.. _demand.svg: javascript:app.showResultInfo('results/studies/tiny/figures/demand.svg')
+.. _methods.html: javascript:app.showResultInfo('results/studies/tiny/methods.html')
+.. _findings.html: javascript:app.showResultInfo('results/studies/tiny/findings.html')
 """
 
 

@@ -102,7 +102,7 @@ class Results:
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
-        """Read the tree that a run of the workflow leaves in its folder ``results``."""
+        """Read the tree that a run of the workflow leaves in the folder of its study."""
         study = read_study(folder)
         names = ("thresholds", "sharing", "extrapolation")
         tables = {name: read_table(folder / "tables" / f"{name}.csv", name) for name in names}
@@ -141,7 +141,9 @@ def read_study(folder: Path) -> dict[str, Any]:
     """Read what a tree of results is a study of."""
     config = folder / "config.json"
     if not config.is_file():
-        raise ArtifactError(f"{config} is missing; give a folder `results` of a finished run")
+        raise ArtifactError(
+            f"{config} is missing; give the folder `results/studies/<name>` of a finished run"
+        )
     return json.loads(config.read_text())
 
 

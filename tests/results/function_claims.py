@@ -92,7 +92,7 @@ class Results:
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
-        """Read the tree that a run of the workflow leaves in its folder ``results``."""
+        """Read the tree that a run of the workflow leaves in the folder of its study."""
         study = read_study(folder)
         names = ("measures", "sharpness", "regressions")
         tables = (read_table(folder / "tables" / f"{name}.csv", name) for name in names)

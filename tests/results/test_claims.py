@@ -419,5 +419,7 @@ def test_chains_of_thought_are_judged_teacher_forced_and_decoded_ones_are_told()
 
 
 def test_a_folder_that_holds_no_results_is_named(tmp_path):
-    with pytest.raises(ArtifactError, match=r"config.json is missing; give a folder `results`"):
+    with pytest.raises(
+        ArtifactError, match=r"config.json is missing; give the folder `results/studies/<name>`"
+    ):
         Results.read(tmp_path)

@@ -14,14 +14,15 @@ import torch
 from results.claims import read_study
 from scipy.stats import binomtest
 from support.stores import finish
-from support.studies import tiny
+from support.studies import study_in, tiny
 
 from nstar.cells import Cell, pool_of
 from nstar.jobs.collection import collect_results
 from nstar.jobs.networks import model_of
 from nstar.reading.check import load_study
-from nstar.store.archive import pairs_of, specification_of
+from nstar.store.archive import specification_of
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.store.view import view
 from nstar.study import FRESH
 from nstar.tables import read_table
@@ -42,15 +43,15 @@ def finished(request, tmp_path_factory):
         folder = tmp_path_factory.mktemp("verdicts")
         study = load_study(tiny(**OPTIONS))
         finish(study, folder)
-        (folder / "tables").mkdir()
         collect_results({"study": study.model_dump(mode="json")}, folder)
+        folder = study_in(folder)
     else:
         study = load_study(read_study(Path(folder)))
     folder = Path(folder)
     cells = read_table(folder / "tables/cells.parquet", "cells")
     blocks = []
     for store, rows in cells.groupby("store", sort=False):
-        first = folder / "cells" / store.partition("cells/")[2]
+        first = folder.parents[1] / "cells" / store.partition("cells/")[2]
         stem = first.name.removesuffix(".zarr.zip")
         later = sorted(
             first.parent.glob(f"{stem}-*.zarr.zip"),

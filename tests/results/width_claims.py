@@ -112,7 +112,7 @@ class Results:
 
     @classmethod
     def read(cls, folder: Path) -> "Results":
-        """Read the tree that a run of the workflow leaves in its folder ``results``."""
+        """Read the tree that a run of the workflow leaves in the folder of its study."""
         names = ("answers", "widths", "width_exponents")
         tables = (read_table(folder / "tables" / f"{name}.csv", name) for name in names)
         return cls.of(read_study(folder), *tables)

@@ -163,15 +163,18 @@ def test_a_new_subject_touches_its_folder_and_the_registry(tmp_path):
     )
     (run / "config.yaml").write_text(yaml.safe_dump(study))
     package.snakemake(run)
-    norms = pd.read_csv(run / "results/tables/norms.csv")
+    norms = pd.read_csv(run / "results/studies/tiny/tables/norms.csv")
     assert len(norms) == 2 * 2 * 2 * 4 and (norms["norm"] > 0).all()
-    means = pd.read_csv(run / "results/tables/mean_norms.csv").set_index("model")["norm"]
+    means = pd.read_csv(run / "results/studies/tiny/tables/mean_norms.csv").set_index("model")[
+        "norm"
+    ]
     assert means["lstm"] == norms.loc[norms["model"] == "lstm", "norm"].mean()
-    page = (run / "results/findings.html").read_text()
+    page = (run / "results/studies/tiny/findings.html").read_text()
     assert f"<p>lstm: {means['lstm']:.3f}</p>" in page
-    assert "<p>How large are trained weights?</p>" in (run / "results/methods.html").read_text()
-    assert (run / "results/figures/norms.svg").exists()
-    assert not (run / "results/tables/thresholds.csv").exists()
+    folder = run / "results/studies/tiny"
+    assert "<p>How large are trained weights?</p>" in (folder / "methods.html").read_text()
+    assert (folder / "figures/norms.svg").exists()
+    assert not (folder / "tables/thresholds.csv").exists()
     assert "Nothing to be done" in package.snakemake(run, "--dry-run")
     package.snakemake(run, "--report", "report.html")
 

@@ -110,6 +110,7 @@ from nstar.reading.check import load_study; from nstar.tables import read_table
 study, results = load_study(json.loads(study)), Path(results)
 make_stores(plan_jobs(make_plan(study, results)), results)
 collect_results({"study": study.model_dump(mode="json")}, results)
-cells = read_table(results / "tables/cells.parquet", "cells")
+tables = results / "studies" / study.name / "tables"
+cells = read_table(tables / "cells.parquet", "cells")
 print(nstar.__file__, *cells["model"].unique(), *cells["task"].unique())
 """

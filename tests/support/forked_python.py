@@ -9,6 +9,7 @@ script, such as ``-m module``, runs in a Python of its own.
 
 import atexit
 import functools
+import gc
 import importlib
 import json
 import os
@@ -103,6 +104,7 @@ def keep(program: socket.socket) -> int:
 
 def be(command: list[str], folder: str, environment: dict[str, str], streams: list[int]) -> None:
     """Be the process of a script; never returns."""
+    gc.freeze()  # what the server has loaded is no garbage, and searching it takes long
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     os.chdir(folder)

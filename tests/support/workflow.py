@@ -1,5 +1,6 @@
 """Running the workflow as a user does: snakemake in a folder with a configuration."""
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -16,7 +17,7 @@ LOADED = multiprocessing.get_context("forkserver")
 """Its processes are forks of one that has loaded Snakemake, which takes a second and more."""
 LOADED.set_forkserver_preload(["snakemake.cli", "pandas", "nstar.plan.forecast_text"])
 STABLE_TABLES = tuple(
-    f"results/tables/{name}"
+    f"results/studies/tiny/tables/{name}"
     for name in (
         *("cells.csv", "cells.parquet", "thresholds.csv"),
         *("exponents.csv", "robustness.csv", "checks.csv", "forms.csv", "demand.csv", "fits.json"),
@@ -69,6 +70,7 @@ def snakemake_afresh(folder, *arguments):
 
 def _run(command, folder, python, environment, streams, leads):
     """Be the process of a command of Snakemake, in a fork."""
+    gc.freeze()  # as in `forked_python.be`
     if leads:
         os.setpgid(0, 0)
     for number, stream in enumerate(streams, start=1):

@@ -23,7 +23,9 @@ from support.packs import (
 )
 from support.variants import VARIANTS, of_each_kind
 
+from nstar.errors import ArtifactError
 from nstar.models import Dropout, build_model
+from nstar.plan.attempts import check_checkpoint
 from nstar.training.checkpoint import load_checkpoint, save_checkpoint
 from nstar.training.optimiser import AdamState
 from nstar.training.sampler import EpochSampler
@@ -252,6 +254,21 @@ def test_one_flipped_byte_anywhere_is_a_damaged_checkpoint(tmp_path):
         damaged[place] ^= 255
         path.write_bytes(damaged)
         assert load_checkpoint(path, CPU) is None
+
+
+def test_a_checkpoint_under_the_name_of_another_run_is_not_used(tmp_path, caplog):
+    """Names say which store, replicates and rule a checkpoint belongs to; shapes may be equal."""
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, run(LSTM, [(0, 0.003)], rules(max_steps=10)))
+    check_checkpoint(path)
+    other = path.rename(tmp_path / "other.pt")
+    assert load_checkpoint(other, CPU) is None
+    assert "of another run (checkpoint.pt); training starts again" in caplog.text
+    with pytest.raises(ArtifactError, match="of another run than its name says"):
+        check_checkpoint(other)
+    other.write_bytes(other.read_bytes()[:-1])
+    with pytest.raises(ArtifactError, match="is damaged"):
+        check_checkpoint(other)
 
 
 def test_checkpoint_of_another_version_starts_again(tmp_path, caplog):

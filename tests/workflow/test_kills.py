@@ -59,14 +59,14 @@ MOMENTS = {
         ("a job", "after", f"results/cells/.*budget~8/.*{STORE}"),  # its other stores go with it
         ("everything", "after", f"results/evaluations/.*{STORE}"),
         ("a job", "after", f"results/evaluations/.*{STORE}"),
-        ("everything", "before", r"results/tables/study\.zarr$"),
-        ("a job", "after", r"results/tables/exponents\.csv$"),
+        ("everything", "before", r"results/studies/tiny/tables/study\.zarr$"),
+        ("a job", "after", r"results/studies/tiny/tables/exponents\.csv$"),
     ],
     "jobs live on": [
         ("snakemake", "after", f"results/data/.*{STORE}"),
         ("snakemake", "after", f"results/cells/.*{STORE}"),
         ("snakemake", "before", f"results/evaluations/.*{STORE}"),
-        ("snakemake", "after", r"results/tables/cells\.csv$"),
+        ("snakemake", "after", r"results/studies/tiny/tables/cells\.csv$"),
     ],
     "runs go on": [
         ("everything", "after", "results/checkpoints/"),

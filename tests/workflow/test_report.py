@@ -1,5 +1,6 @@
 """The report in a real browser: its first page can be read, its links work, and a title is only text."""
 
+import re
 import shutil
 from collections import Counter
 from html.parser import HTMLParser
@@ -8,6 +9,12 @@ from importlib.resources import files
 import pytest
 from support.studies import EXTREMES
 from support.workflow import snakemake
+
+from nstar.errors import ArtifactError
+from nstar.jobs.derived_files import check_derived
+from nstar.jobs.reporting import seal_report
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
 
 WINDOWS = [(1400, 1000), (1920, 1080), (390, 844)]
 """Width and height in pixels: a laptop, a monitor, a telephone."""
@@ -43,6 +50,24 @@ def test_the_report_is_one_file_with_figures_and_pages(report):
         assert f'"{words}"' in text
 
 
+def test_a_report_is_sealed_and_refused_after_a_change(report, tmp_path):
+    run = shutil.copytree(report.parent, tmp_path / "run", symlinks=True)
+    study, results = load_study(read_config(run / "config.yaml")), run / "results"
+    folder = seal_report(study, results, run / "report.html")
+    assert "url=studies/tiny/report.html" in (results / "report.html").read_text()
+    assert [problem for _, problem in check_derived(results) if problem] == []
+
+    text = (folder / "report.html").read_text()
+    seal = re.search(r"nstar-seal.{1,20}tiny ([0-9a-f]{12})", text)[1]
+    (run / "other.html").write_text(text.replace(seal, "0123456789ab"))
+    with pytest.raises(ArtifactError, match="or was made before its configuration"):
+        seal_report(study, results, run / "other.html")
+    (folder / "findings.html").write_text("edited")
+    shutil.copy(folder / "report.html", run / "again.html")
+    with pytest.raises(ArtifactError, match="write_findings has to be run"):
+        seal_report(study, results, run / "again.html")
+
+
 def test_a_title_adds_no_element_to_the_report(report):
     template = files("snakemake.report.html_reporter.template") / "index.html.jinja2"
     elements = Elements(report.read_text(encoding="utf-8"))
@@ -54,7 +79,7 @@ def test_a_title_adds_no_element_to_the_report(report):
 
 @pytest.mark.parametrize("page", ["findings", "methods"])
 def test_a_title_adds_no_element_to_a_page(finished, page):
-    text = (finished / f"results/{page}.html").read_text(encoding="utf-8")
+    text = (finished / f"results/studies/tiny/{page}.html").read_text(encoding="utf-8")
     elements = Elements(text)
     assert not {"script", "img", "iframe"} & elements.counts.keys()
     assert "onerror" not in elements.attributes

@@ -5,7 +5,7 @@ numbers come out is no matter here.
 """
 
 import pytest
-from support.studies import JOINED, changed
+from support.studies import JOINED, changed, study_in
 from support.workflow import ROOT, make_run, snakemake, write_config
 
 from nstar.reading.file import read_config
@@ -41,15 +41,16 @@ def test_smoke_study_of_demand_runs_to_its_figures(tmp_path):
     changes = {"training.evaluate_every": 20, "grid": grid}
     study = shortened("induction_bias_smoke", 40, **changes)
     run = make_run(tmp_path / "run", study)
-    cells = read_table(run / "results/tables/cells.parquet", "cells")
+    results = study_in(run / "results")
+    cells = read_table(results / "tables/cells.parquet", "cells")
     assert set(cells["supervision"]) == set(SUPERVISIONS)
     assert set(cells["length_distribution"]) == set(LENGTH_DISTRIBUTIONS)
-    assert read_table(run / "results/tables/longer.csv", "longer")["above_chance"].notna().all()
-    assert len(read_table(run / "results/tables/sharing.csv", "sharing")) == 2 * 2 * 2
-    drawn = {path.stem for path in (run / "results/figures").glob("*.svg")}
+    assert read_table(results / "tables/longer.csv", "longer")["above_chance"].notna().all()
+    assert len(read_table(results / "tables/sharing.csv", "sharing")) == 2 * 2 * 2
+    drawn = {path.stem for path in (results / "figures").glob("*.svg")}
     assert {"sharing", "demand", "demand_aligned_uniform"} <= drawn
     assert len(drawn) == 1 + 7 * len(strata)
-    assert ">Comparisons<" in (run / "results/findings.html").read_text()
+    assert ">Comparisons<" in (results / "findings.html").read_text()
     again = snakemake(run, "--dry-run")
     assert "Nothing to be done" in again.stdout + again.stderr
 
@@ -70,7 +71,7 @@ def test_smoke_study_of_functions_runs_to_its_figures(tmp_path):
     grid = [dict(zip(names, curve, strict=False)) | curve[-1] for curve in curves]
     study = shortened("sensitivity_smoke", 100, **{"training.snapshot_every": 20, "grid": grid})
     run = make_run(tmp_path / "run", study)
-    results = run / "results"
+    results = study_in(run / "results")
     tables = read_all(results, "functions")
     measures = tables["measures"]
     assert len(measures) == 5 * len(measures[measures["final"]]) == 15 * 2 * 5
@@ -93,7 +94,7 @@ def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     fewer = {"grid.0.lengths": [2], "grid.2.lengths": [3, 4]}
     study = shortened("efficient_transformers_smoke", 20, **fewer)
     run = make_run(tmp_path / "run", study)
-    results = run / "results"
+    results = study_in(run / "results")
     tables = read_all(results, "answers")
     answers = tables["answers"]
     assert len(answers) == 2 * (6 * (2 + 1 + 2 * 2) + 2)
@@ -125,6 +126,15 @@ def test_smoke_study_of_answers_runs_to_its_figures(tmp_path):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("subject", ["induction_bias", "sensitivity", "efficient_transformers"])
+def test_smoke_studies_run_as_they_are(subject, tmp_path):
+    study = read_config(ROOT / f"workflow/studies/{subject}_smoke.yaml")
+    run = make_run(tmp_path / "run", study)
+    again = snakemake(run, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "symbol", "models", "fewer"),
     [
@@ -148,12 +158,12 @@ def test_studies_of_other_demands_run_to_their_reports(name, symbol, models, few
         assert finished.returncode == 0, finished.stdout + finished.stderr
         if "run the same command again" not in finished.stderr:
             break
-    results = run / "results"
+    results = study_in(run / "results")
     demand = read_table(results / "tables/demand.csv", "demand")
     assert set(demand["model"]) == models
     assert (demand["censoring"] != "unknown").all()
     page = (results / "findings.html").read_text()
     assert symbol in page and ("N*" in page) == (symbol == "N*")
     if name == "least_width_two_cores":
-        assert snakemake(run, "--report", "results/report.html").returncode == 0
-        assert "what width D*" in (results / "report.html").read_text()
+        assert snakemake(run, "--report", "report.html").returncode == 0
+        assert "what width D*" in (run / "report.html").read_text()

@@ -102,7 +102,7 @@ def test_dry_run_lists_exactly_the_new_cells(folder, change, rules, coordinates)
         ({"fit.bootstrap_replicates": 200}, AFTER_CELLS - {"collect_results"} | METHODS),
         ({"figures.width_inches": 6.0}, {"draw_figures"}),
         ({"grid.0.lengths": [4, 5]}, AFTER_CELLS | METHODS),
-        ({"title": "Another title"}, AFTER_CELLS | METHODS),
+        ({"title": "Another title"}, {"write_findings"} | METHODS),
         ({"device": "cpu"}, set()),
     ],
     ids=[
@@ -141,7 +141,7 @@ def test_dry_run_and_plan_agree_store_by_store(folder):
 def test_touching_every_file_retrains_nothing(folder):
     for path in folder.joinpath("results").rglob("*"):
         os.utime(path)
-    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0]
 
 
 def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_path, monkeypatch):
@@ -156,9 +156,17 @@ def test_editing_the_code_and_touching_all_of_it_retrains_nothing(folder, tmp_pa
     assert "Nothing to be done" in shown.stdout + shown.stderr
 
 
-def test_losing_the_memory_of_snakemake_retrains_nothing(folder):
+def test_a_copy_without_the_memory_of_snakemake_is_the_same_study_and_no_other(folder):
     shutil.rmtree(folder / ".snakemake")
-    assert not planned(folder, EXTREMES)[0] & {"generate_data", "train_cells", "evaluate_cells"}
+    assert not planned(folder, EXTREMES)[0]
+    edited = changed(EXTREMES, **{"replicates.seeds": [0], "fit.confidence": 0.5})
+    assert planned(folder, edited)[0] == AFTER_CELLS | METHODS
+    refused = snakemake(folder, "all", "--report", "report.html")
+    assert refused.returncode == 1 and not (folder / "report.html").exists()
+    assert "the files of collect_results are not those of the study" in refused.stderr
+    edit = folder / "results/studies/tiny/tables/exponents.csv"
+    edit.write_text(edit.read_text().replace("0.", "9.", 1))
+    assert planned(folder, EXTREMES)[0] == AFTER_CELLS - {"collect_results"}
 
 
 def test_lost_cell_is_made_again_alone(folder):
@@ -175,7 +183,7 @@ def test_dry_run_imports_no_torch(folder, tmp_path, monkeypatch):
     trap = tmp_path / "trap"
     trap.mkdir()
     (trap / "torch.py").write_text("raise SystemExit('torch was imported')")
-    monkeypatch.setenv("PYTHONPATH", str(trap))
+    monkeypatch.setenv("PYTHONPATH", str(trap), prepend=os.pathsep)
     study = changed(EXTREMES, **{"training.max_steps": 120})
     assert "train_cells" in planned(folder, study, snakemake_afresh)[0]
 
@@ -191,24 +199,32 @@ def link_results(folder, target):
     results.symlink_to(target)
 
 
-def test_two_runs_from_scratch_give_identical_tables(finished, tmp_path):
-    figure = "results/figures/demand.svg"
-    link_results(tmp_path / "other", tmp_path / "elsewhere")
-    other = make_run(tmp_path / "other", EXTREMES, *STABLE_TABLES, figure)
+def test_tables_and_figures_that_are_lost_come_back_the_same(folder, finished):
+    figure = "results/studies/tiny/figures/demand.svg"
+    for part in ("tables", "figures"):
+        shutil.rmtree(folder / "results/studies/tiny" / part)
+    make_run(folder, EXTREMES, *STABLE_TABLES, figure)
     for path in (*STABLE_TABLES, figure):
-        assert (finished / path).read_bytes() == (other / path).read_bytes(), path
-    stores = [xr.open_zarr(run / "results/tables/study.zarr").load() for run in (finished, other)]
+        assert (finished / path).read_bytes() == (folder / path).read_bytes(), path
+    stores = [
+        xr.open_zarr(run / "results/studies/tiny/tables/study.zarr").load()
+        for run in (finished, folder)
+    ]
     xr.testing.assert_identical(*stores)
 
 
 def test_extended_study_is_finished_and_equals_the_same_study_from_scratch(folder, tmp_path):
     study = changed(EXTREMES, **{"replicates.seeds": [0, 1, 7], "grid.0.budgets": [2, 4, 6, 8]})
     link_results(folder, tmp_path / "elsewhere")
+    link_results(tmp_path / "scratch", tmp_path / "further")
     extended = make_run(folder, study)
     again = snakemake(folder)
     assert "Nothing to be done" in again.stdout + again.stderr
     scratch = make_run(tmp_path / "scratch", study, *STABLE_TABLES)
-    tables = [read_table(run / "results/tables/cells.csv", "cells") for run in (extended, scratch)]
+    tables = [
+        read_table(run / "results/studies/tiny/tables/cells.csv", "cells")
+        for run in (extended, scratch)
+    ]
     keys = ["model", "task", "length", "budget", "seed", "learning_rate"]
     tables = [
         t.drop(columns=["store", "evaluation_store"]).sort_values(keys, ignore_index=True)
@@ -216,12 +232,12 @@ def test_extended_study_is_finished_and_equals_the_same_study_from_scratch(folde
     ]
     pd.testing.assert_frame_equal(*tables, check_exact=True)
     for name in ("thresholds.csv", "exponents.csv", "checks.csv", "demand.csv"):
-        first, second = (run / "results/tables" / name for run in (extended, scratch))
+        first, second = (run / "results/studies/tiny/tables" / name for run in (extended, scratch))
         assert first.read_bytes() == second.read_bytes()
 
 
 def test_tables_hold_every_replicate_and_every_column(finished):
-    tables = finished / "results/tables"
+    tables = finished / "results/studies/tiny/tables"
     cells = read_table(tables / "cells.csv", "cells")
     assert len(cells) == (9 + 4) * 4
     pd.testing.assert_frame_equal(cells, read_table(tables / "cells.parquet", "cells"))
@@ -231,7 +247,7 @@ def test_tables_hold_every_replicate_and_every_column(finished):
 
 
 def test_extremes_go_through_to_the_report_visibly_marked(finished):
-    tables = finished / "results/tables"
+    tables = finished / "results/studies/tiny/tables"
     cells = read_table(tables / "cells.csv", "cells")
     assert (cells["diverged"] == (cells["learning_rate"] == 1e20)).all()
     assert (cells.loc[cells["diverged"], "outcome"] == "not_fitted").all()
@@ -240,14 +256,14 @@ def test_extremes_go_through_to_the_report_visibly_marked(finished):
     assert (thresholds["n_diverged"] > 0).all()
     accuracies = [name for name in cells if name.endswith("accuracy")]
     assert cells.loc[cells["diverged"], accuracies].isna().all(axis=None)
-    page = (finished / "results/findings.html").read_text()
+    page = (finished / "results/studies/tiny/findings.html").read_text()
     for heading in ("Right-censored", "Left-censored", "Diverged", "Not identified"):
         assert f"{heading}: none" not in page, heading
     assert "learning rate 1e+20" in page
 
 
 def test_evaluation_finds_what_training_saw(finished):
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     learnt = cells[cells["outcome"] == "learnt"]  # these stop at the evaluation that passes
     assert len(learnt) > 5
     for name in ("validation_sequence_accuracy", "validation_token_accuracy"):
@@ -259,6 +275,7 @@ def test_refits_of_the_tutorial_run(finished):
         r"```python\n(.*?)```", (ROOT / "docs/tutorial.md").read_text(), re.DOTALL
     )
     for code, words in ((naive, "dense {"), (full, "dense Coefficient(name='length'")):
+        code = code.replace("aligned_addition", "tiny")
         shown = subprocess.run(
             [sys.executable, "-c", code], cwd=finished, capture_output=True, text=True, check=True
         )
@@ -266,25 +283,25 @@ def test_refits_of_the_tutorial_run(finished):
 
 
 def test_study_store_opens_with_names_and_units(finished, recwarn):
-    store = xr.open_zarr(finished / "results/tables/study.zarr", chunks=None)
-    assert not recwarn.list
+    store = xr.open_zarr(finished / "results/studies/tiny/tables/study.zarr", chunks=None)
+    assert not [str(warning.message) for warning in recwarn.list]
     axes = ("model", "task", "supervision", "length_distribution", "length", "budget")
     axes += ("seed", "learning_rate")
     assert store["outcome"].dims == axes
     for name, variable in store.variables.items():
         assert variable.attrs["long_name"] and variable.attrs["units"], name
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     row = cells[cells["outcome"] == "learnt"].iloc[0]
     found = store["validation_loss"].sel({axis: row[axis] for axis in axes}).item()
     assert found == row["validation_loss"]
 
 
 def test_every_number_leads_back_to_its_store(finished):
-    cells = read_table(finished / "results/tables/cells.csv", "cells")
+    cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
     for row in cells.itertuples():
         assert (finished / row.store).is_file() and row.specification in row.store
         assert (finished / row.evaluation_store).is_file()
-    sources = read_table(finished / "results/tables/provenance.csv", "provenance")
+    sources = read_table(finished / "results/studies/tiny/tables/provenance.csv", "provenance")
     assert set(sources["store"]) == set(cells["store"])
     assert (sources["commit"] != "").all() and (sources["device"] != "").all()
 
@@ -306,13 +323,13 @@ def test_damaged_cell_is_named_with_its_repair(folder, finished):
         folder.glob(f"results/cells/model~dense_ssm-*/*/{ASKED}/length~5/budget~4/*/*/*.zip")
     )
     victim.write_bytes(victim.read_bytes()[:200])
-    table = "results/tables/cells.csv"
+    table = "results/studies/tiny/tables/cells.csv"
     (folder / table).unlink()
     failed = snakemake(folder)
     text = failed.stdout + failed.stderr
     name = str(victim.relative_to(folder))
     assert failed.returncode == 1
-    assert f"error: store {name} is damaged" in text and f"rm '{name}'" in text
+    assert f"error: store {name} is damaged" in text and f"--repair -- '{name}'" in text
     victim.unlink()
     make_run(folder, EXTREMES, table)
     assert (folder / table).read_bytes() == (finished / table).read_bytes()
@@ -337,10 +354,10 @@ def test_search_ends_after_some_runs_with_a_part_of_the_grid(tmp_path):
         assert process.returncode == 0, text
         if "run the same command again" not in text:
             break
-        assert not (tmp_path / "results/tables").exists()
+        assert not (tmp_path / "results/studies/tiny/tables").exists()
     assert "next: tables" in previous
     assert 3 <= n_runs <= 6
-    cells = read_table(tmp_path / "results/tables/cells.csv", "cells")
+    cells = read_table(tmp_path / "results/studies/tiny/tables/cells.csv", "cells")
     counts = cells.groupby("length")["budget"].nunique()
     assert (counts < 7).all() and (counts >= 4).all()
     assert set(planned(tmp_path, study)[0]) == set()

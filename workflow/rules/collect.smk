@@ -1,52 +1,52 @@
 """Collect the stores into tables.
 
-Reads results/cells/... and results/evaluations/..., makes results/tables/ but for what is fitted,
-and results/config.json.
+Reads results/cells/... and results/evaluations/..., makes tables/ in the folder of the study, results/studies/...,
+but for what is fitted, and config.json there.
 """
 
-COLLECTED = {
-    "store": directory("results/tables/study.zarr"),
-    **{name: report_table(name, "../report") for name in EVERY_STUDY},
-    **{
-        name: report_table(name, captions_of(subject))
-        for subject in STUDY.subject.lineage
-        for name in subject.collected
-    },
-}
-COLLECTED |= {
-    f"{name}_parquet": f"results/{table_file(name)}" for name in COLLECTED if name != "store"
-}
+COLLECT = STEPS["collect_results"]
+CONFIG = STEPS["write_config"]
 
 
 rule collect_results:
     input:
-        CELL_STORES,
-        EVALUATION_STORES,
+        # Snakemake refuses outputs that are older than an input, and a clock may be ahead.
+        [path for path in [*CELL_STORES, *EVALUATION_STORES] if not os.path.exists(path)],
     output:
-        **COLLECTED,
+        [report_table(name, "../report") for name in EVERY_STUDY],
+        [
+            report_table(name, captions_of(subject))
+            for subject in STUDY.subject.lineage
+            for name in subject.collected
+        ],
+        in_folder(name for name in COLLECT.makes if name.endswith(".parquet")),
+        store=directory(f"{FOLDER}/tables/study.zarr"),
+        seal=COLLECT.seal,
     log:
-        "results/logs/collect_results.log",
+        f"{FOLDER}/logs/collect_results.log",
     benchmark:
-        "results/benchmarks/collect_results.tsv"
+        f"{FOLDER}/benchmarks/collect_results.tsv"
     params:
-        job=job_file(STEP_JOBS["collect_results"]),
+        job=job_file(COLLECT.job),
     message:
-        "Collect the cells into tables."
+        step_message(COLLECT, "Collect the cells into tables.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
-        " > {log:q} 2>&1"
+        " --seal {output.seal:q} > {log:q} 2>&1"
 
 
 rule write_config:
     output:
-        "results/config.json",
+        config=f"{FOLDER}/config.json",
+        seal=CONFIG.seal,
     log:
-        "results/logs/write_config.log",
+        f"{FOLDER}/logs/write_config.log",
     benchmark:
-        "results/benchmarks/write_config.tsv"
+        f"{FOLDER}/benchmarks/write_config.tsv"
     params:
-        job=job_file(STEP_JOBS["write_config"]),
+        job=job_file(CONFIG.job),
     message:
-        "Write the configuration with all defaults."
+        step_message(CONFIG, "Write the configuration with all defaults.")
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q}"
+        " --seal {output.seal:q} > {log:q} 2>&1"

@@ -5,6 +5,7 @@ Reads the configuration, the names of the files below results/ and headers of st
 
 import dataclasses
 import itertools
+import os
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -17,12 +18,12 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 from nstar.plan.forecast_text import compare_with_truth, next_round
-from nstar.cells import strata_of
-from nstar.cells.naming import stratum_name, stratum_suffix
+from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
-from nstar.plan.steps import step_jobs
+from nstar.plan.derived import compare, derived_steps, report_digest
 from nstar.tables import EVERY_STUDY, table_file
 
 
@@ -47,8 +48,11 @@ try:
     STUDY = load_study(config)
     PLAN = None if workflow.remote_exec else make_plan(STUDY, "results")
     PLANNED = PLAN and plan_jobs(PLAN)
+    STEPS = derived_steps(PLAN) if PLAN else compare(STUDY, "results", stores=None)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
+except (OSError, MemoryError) as error:
+    raise SystemExit(f"error: {machine_fault(error)}") from None
 
 
 # Captions of the report read the configuration with all defaults, so that none repeats a default.
@@ -58,6 +62,19 @@ config["introduction"] = STUDY.subject.introduction(STUDY)
 config["axis"] = STUDY.axis and dataclasses.asdict(STUDY.axis)
 config["judge"] = STUDY.subject.judge and STUDY.subject.judge(STUDY)
 config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
+
+FOLDER = str(study_folder("results", STUDY.name))
+config["folder"] = FOLDER
+REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
+
+if REPORTING:
+    for step in STEPS.values():
+        if step.stale:
+            raise SystemExit(
+                f"error: no report was made: the files of {step.name} are not those of the study "
+                f"({step.stale}); run the workflow without --report first"
+            )
+    config["seal"] = report_digest(STEPS)
 
 if workflow.remote_exec:
     # A job on another machine makes what the run that started it has planned, whatever exists by now.
@@ -71,19 +88,25 @@ else:
     CELL_STORES, EVALUATION_STORES = PLAN.cell_stores, PLAN.evaluation_stores
     SEARCHING = PLAN.searching
 
-STEP_JOBS = step_jobs(STUDY)
 N_GPUS = int(device_kind(planned_device(STUDY)) == "gpu")
 
 
 def save_jobs():
     """Write what each job and step is to make, for its script and for machines that run it."""
     try:
-        for job in (*JOBS, *STEP_JOBS.values()):
+        for job in (*JOBS, *(step.job for step in STEPS.values())):
             job.save("results")
-    except OSError as error:
-        raise WorkflowError(
-            f"{error}: nothing was started; free space or change who may write"
-        ) from None
+    except NstarError as error:
+        raise WorkflowError(f"{error}; nothing was started") from None
+
+
+def made_in_this_run(paths):
+    """Return the stores that rules of this run make: the inputs of a job.
+
+    A store that is there is no input: Snakemake removes what a job has made if an input of it has a later
+    time of change, as after a run on a machine whose clock is ahead, also where it is `ancient`.
+    """
+    return [path for path in paths if not os.path.exists(path)]
 
 
 def limit_retries():
@@ -111,6 +134,28 @@ def minutes(job):
     return lambda wildcards, attempt: job.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
+def in_folder(names):
+    """Return the paths of files of the study."""
+    return [f"{FOLDER}/{name}" for name in names]
+
+
+def inputs_of(step):
+    """Return the tables that a step reads, and their seals, as far as they are made in this run.
+
+    Snakemake refuses an output that is older than any input, as it may be when the input was made by a
+    clock that was ahead. In a report all are listed, for its graph.
+    """
+    makers = [other for other in STEPS.values() if {*other.makes} & {*step.reads}]
+    made = {name for maker in makers if maker.stale for name in maker.makes}
+    tables = in_folder(name for name in step.reads if REPORTING or name in made)
+    return [*tables, *(maker.seal for maker in makers if maker.stale)]
+
+
+def step_message(step, message):
+    """Return what is said while a step runs, and why it runs."""
+    return f"{message[:-1]}: {step.stale}." if step.stale else message
+
+
 def captions_of(subject):
     """Return the folder with the captions of a subject."""
     return f"../nstar/subjects/{subject.name}/captions"
@@ -119,7 +164,7 @@ def captions_of(subject):
 def report_table(name, captions):
     """Return the path of a table, as an output that the report shows."""
     return report(
-        f"results/tables/{name}.csv",
+        f"{FOLDER}/tables/{name}.csv",
         category="Tables",
         caption=f"{captions}/{name}_table.rst",
         labels={"table": name},
@@ -129,8 +174,18 @@ def report_table(name, captions):
 def report_figure(stem, captions, name, asked):
     """Return the path of a figure of a stratum, as an output that the report shows."""
     return report(
-        f"{stem}.svg",
+        f"{FOLDER}/{stem}.svg",
         category="Figures",
         caption=f"{captions}/{name}.rst",
         labels={"figure": name, "asked for": asked},
+    )
+
+
+def report_page(name, category, captions):
+    """Return the path of a page, as an output that the report shows."""
+    return report(
+        f"{FOLDER}/{name}.html",
+        category=category,
+        caption=f"{captions}/{name}.rst",
+        labels={"page": name},
     )

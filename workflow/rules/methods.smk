@@ -1,27 +1,26 @@
 """Write how the study was made.
 
-Reads the configuration alone, makes results/methods.html.
+Reads the configuration alone, makes methods.html in the folder of the study.
 """
+
+METHODS = STEPS["write_methods"]
 
 
 rule write_methods:
     output:
-        report(
-            "results/methods.html",
-            category="Methods",
-            caption="../report/methods.rst",
-            labels={"page": "methods"},
-        ),
+        page=report_page("methods", "Methods", "../report"),
+        seal=METHODS.seal,
     log:
-        "results/logs/write_methods.log",
+        f"{FOLDER}/logs/write_methods.log",
     benchmark:
-        "results/benchmarks/write_methods.tsv"
+        f"{FOLDER}/benchmarks/write_methods.tsv"
     params:
-        job=job_file(STEP_JOBS["write_methods"]),
+        job=job_file(METHODS.job),
     message:
-        "Write how the study was made."
+        step_message(METHODS, "Write how the study was made.")
     shell:
-        "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q} > {log:q} 2>&1"
+        "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q}"
+        " --seal {output.seal:q} > {log:q} 2>&1"
 
 
 localrules:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.stores import make_stores
-from support.studies import QUESTIONS, changed
+from support.studies import QUESTIONS, changed, study_in
 
 from nstar.jobs.collection import collect_results
 from nstar.measures.flops import forward_flops
@@ -53,12 +53,12 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def rows(made):
-    return read_table(made[2] / "tables/answers.csv", "answers")
+    return read_table(study_in(made[2]) / "tables/answers.csv", "answers")
 
 
 @pytest.fixture
 def cells(made):
-    return read_table(made[2] / "tables/cells.csv", "cells")
+    return read_table(study_in(made[2]) / "tables/cells.csv", "cells")
 
 
 def test_every_replicate_has_a_row_with_the_documented_columns(made, rows):
@@ -154,7 +154,7 @@ def test_accuracies_are_shares_of_the_validation_set(rows):
 
 def test_nothing_is_said_of_longer_questions(made, cells):
     results = made[2]
-    assert read_table(results / "tables/longer.csv", "longer").empty
+    assert read_table(study_in(results) / "tables/longer.csv", "longer").empty
     assert not list(results.glob("data/**/split~longer/**/*.zip"))
     assert cells["validation_decoded_sequence_accuracy"].notna().all()
 

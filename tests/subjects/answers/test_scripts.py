@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from support.answer_tables import JOB, steps, table
 from support.scripts import job_file, run_script
+from support.sealed import seal_tables
 
 from nstar.tables import write_table
 
@@ -29,6 +30,7 @@ def results(tmp_path_factory):
         rows += steps(lambda n: 16, (20,), (8, 16), task=f"lis_{m}", locality=m)
     answers = pd.concat([table(rows), direct])
     write_table(results / "tables" / "answers.csv", "answers", answers)
+    seal_tables(results)
     assert run("fit_widths", results, JOB).returncode == 0
     return results
 

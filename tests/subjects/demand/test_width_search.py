@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.stores import make_stores
-from support.studies import changed
+from support.studies import changed, study_in
 
 from nstar.jobs.collection import collect_results
 from nstar.plan.jobs import plan_jobs
@@ -35,7 +35,7 @@ def results(tmp_path_factory):
 def thresholds_of(results, search):
     study = load_study(changed(STUDY, search=search))
     collect_results({"study": study.model_dump(mode="json")}, results)
-    table = read_table(results / "tables/thresholds.csv", "thresholds")
+    table = read_table(study_in(results) / "tables/thresholds.csv", "thresholds")
     return table[["model", "rule", "seed", "n_star", "lower", "upper", "censoring"]]
 
 

@@ -8,6 +8,7 @@ import pytest
 from support.function_tables import ASKED, make_measured, table
 from support.published import points
 from support.scripts import job_file, run_script
+from support.sealed import seal_tables
 
 from nstar.stats import fit_linear, fit_logistic, ratio_of_estimates
 from nstar.subjects.functions.analysis import analyse, runs_at_moments
@@ -454,6 +455,7 @@ def test_tables_of_a_study_by_stratum(tmp_path):
     profile = table("sensitivity_profile", [])
     for name, rows in (measured | {"measures": both, "sensitivity_profile": profile}).items():
         write_table(tmp_path / f"tables/{name}.csv", name, rows)
+    seal_tables(tmp_path)
     job = job_file(tmp_path, "analyse_functions", JOB | {"models": ["lstm", "transformer"]})
     finished = run_script(
         "analyse_study.py", "functions.analyse_functions", "--results", tmp_path, "--job", job

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from support.stores import finish
-from support.studies import FUNCTIONS, changed
+from support.studies import FUNCTIONS, changed, study_in
 
 from nstar.cells import pool_of, training_slices
 from nstar.jobs.collection import collect_results
@@ -74,7 +74,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def measures(made):
-    return read_table(made[1] / "tables/measures.csv", "measures")
+    return read_table(study_in(made[1]) / "tables/measures.csv", "measures")
 
 
 def blocks_of(plan, **coordinates):
@@ -114,7 +114,9 @@ def counted(table, n=5):
 
 def test_profiles_are_those_of_outputs_cut_at_one_half_and_at_their_median(made):
     plan, results = made
-    profile = read_table(results / "tables/sensitivity_profile.csv", "sensitivity_profile")
+    profile = read_table(
+        study_in(results) / "tables/sensitivity_profile.csv", "sensitivity_profile"
+    )
     assert len(profile) == 3 * 3 * 2 * 4 * 2 * 6  # as measures, cuts, sensitivities
     expected = np.array([1, 5, 10, 10, 5, 1])[profile["sensitivity"]] / 32
     np.testing.assert_array_equal(profile["random_share"], expected)
@@ -151,7 +153,7 @@ def test_a_diverged_network_has_no_profile(made):
 def test_sharpness_on_a_training_set_is_the_mean_over_it(made):
     """Of eight sequences of random, and of the same eight where what was learnt from them is taught."""
     plan, results = made
-    sharpness = read_table(results / "tables/sharpness.csv", "sharpness")
+    sharpness = read_table(study_in(results) / "tables/sharpness.csv", "sharpness")
     known = sharpness["training_sharpness"].notna()
     assert (known == sharpness["task"].isin(["random", "learnt"])).all(), "parity had fresh batches"
     rows = sharpness[
@@ -212,7 +214,7 @@ def test_a_learnt_function_is_what_its_source_computes(made, measures):
 def test_degree_weights_sum_to_mean_squares_and_their_mean_degree_is_the_sensitivity(
     made, measures
 ):
-    degrees = read_table(made[1] / "tables/degrees.csv", "degrees")
+    degrees = read_table(study_in(made[1]) / "tables/degrees.csv", "degrees")
     keys = ["model", "task", "seed", "step", "budget"]
     parts = degrees.assign(product=degrees["degree"] * degrees["weight"]).groupby(keys)
     sums = parts["product"].sum().rename("by_degrees").reset_index()
@@ -230,7 +232,7 @@ def test_blow_up_is_measured_where_there_is_a_layernorm(measures):
 
 
 def test_sharpness_has_a_row_for_each_size(made):
-    sharpness = read_table(made[1] / "tables/sharpness.csv", "sharpness")
+    sharpness = read_table(study_in(made[1]) / "tables/sharpness.csv", "sharpness")
     kinds = sharpness.groupby(["perturbation", "size"]).size()
     assert set(kinds.index) == {("gaussian", 0.02), ("gaussian", 0.1), ("relative", 0.05)}
     assert kinds.nunique() == 1

@@ -10,6 +10,7 @@ from support.function_tables import (
     table,
 )
 from support.scripts import job_file, run_script
+from support.sealed import seal_tables
 
 from nstar.tables import write_table
 
@@ -41,6 +42,7 @@ def results(tmp_path_factory):
     }
     for name, rows in tables.items():
         write_table(results / "tables" / f"{name}.csv", name, rows)
+    seal_tables(results)
     return results
 
 

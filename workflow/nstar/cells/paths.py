@@ -14,6 +14,7 @@ is added to a store later, a longer run or weights that were not kept, is a furt
     evaluations/<as cells>/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
     checkpoints/<digest of the path of a part of cells>-<device>.pt
     leases/<digest of the path of a part of cells>, a link to <process>.json
+    studies/<name>/config.json, tables/, figures/, findings.html, ..., seals/
 """
 
 import hashlib
@@ -187,6 +188,11 @@ def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordina
         layout = "/".join([stage, *(f"{key}~..." for key in STAGES[stage])])
         raise PathError(f"no store lies at {path}; they lie at {layout}/<digest>{STORE_SUFFIX}")
     return stage, found, name[1], int(name[2] or 0)
+
+
+def study_folder(results: Path | str, name: str) -> Path:
+    """Return the folder of all that is made of the stores for one study."""
+    return Path(results) / "studies" / name
 
 
 def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path:

@@ -11,17 +11,18 @@ import pandas as pd
 import xarray as xr
 
 from nstar.cells import Block, batch_size, pool_of, share_seen, tested_lengths
-from nstar.cells.paths import encode
+from nstar.cells.paths import encode, study_folder
 from nstar.errors import ArtifactError
 from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
 from nstar.plan.stores import Stores
+from nstar.seals import note_stores, note_written, stamp
 from nstar.seeds import Seed, streams_of
-from nstar.store.archive import pairs_of
 from nstar.store.evaluations import read_evaluations
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import EVALUATION
 from nstar.store.view import view
 from nstar.study import FRESH, Role, Study
@@ -39,16 +40,18 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``study``, the configuration without what only fits and figures depend on.
+        ``study``, the configuration without its title and what only fits and figures depend on.
     results : Path
+        The tables lie in the folder of the study.
 
     Raises
     ------
     ArtifactError
         If a store is missing or not what its name says.
     """
-    study, tables = Study.model_validate(job["study"]), results / "tables"
-    subjects, plan = study.subject.lineage, make_plan(study, results)
+    study = Study.model_validate({"title": job["study"]["name"], **job["study"]})
+    tables, plan = study_folder(results, study.name) / "tables", make_plan(study, results)
+    note_stores(plan.stores_digest)
     rows, longer, sources, judged, measured = [], [], [], [], []
     training = study.training
     for role, reading in _readings(plan):
@@ -74,7 +77,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         name: pd.concat([part[name] for part in measured], ignore_index=True)
         for name in (measured[0] if measured else ())
     }
-    for subject in subjects:
+    for subject in study.subject.lineage:
         if subject.study_tables:
             made |= load(subject.study_tables)(study, cells, {**made, "longer": tested})
         for name in subject.collected:
@@ -232,7 +235,7 @@ def _write_study_store(
     dataset["outcome"].attrs.update(
         flag_values=list(range(len(OUTCOMES))), flag_meanings=" ".join(OUTCOMES)
     )
-    dataset.attrs.update(title=study.title, study=study.name)
+    dataset.attrs.update(study=study.name, **({"seal": stamp()} if stamp() else {}))
     beside = path.with_name(f".{path.name}")
     for folder in (beside, path):
         shutil.rmtree(folder, ignore_errors=True)
@@ -240,3 +243,4 @@ def _write_study_store(
         warnings.filterwarnings("ignore", "Consolidated metadata")
         dataset.to_zarr(beside, zarr_format=3, consolidated=True)
     beside.rename(path)
+    note_written(path)

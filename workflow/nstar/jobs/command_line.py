@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 
 
 def parser(
-    description: str | None, job: bool = False, device: bool = False
+    description: str | None, job: bool = False, device: bool = False, seal: bool = False
 ) -> argparse.ArgumentParser:
     """Return a parser with the flags that several scripts have.
 
@@ -19,8 +20,8 @@ def parser(
     ----------
     description : str
         First line of the help; the docstring of the script.
-    job, device : bool
-        Whether the script takes ``--job`` or ``--device``.
+    job, device, seal : bool
+        Whether the script takes ``--job``, ``--device`` or ``--seal``.
     """
     arguments = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -35,6 +36,13 @@ def parser(
             required=True,
             metavar="FILE",
             help="what to make: a file of results/jobs/, which the workflow writes",
+        )
+    if seal:
+        arguments.add_argument(
+            "--seal",
+            type=lambda path: Path(path).stem,
+            metavar="FILE",
+            help="the seal to write, in seals/ of the study (default: one with the name of the job)",
         )
     if device:
         arguments.add_argument(
@@ -51,9 +59,8 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     except NstarError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        advice = "free space or change who may write there, then run again: what is done is kept"
-        print(f"error: {error}; {advice}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"error: {machine_fault(error, verb='used')}", file=sys.stderr)
         sys.exit(1)
 
 

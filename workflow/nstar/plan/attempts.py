@@ -6,7 +6,9 @@ another attempt does not remove.
 """
 
 import contextlib
+import hashlib
 import pickle
+import shlex
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 
 from nstar.cells.naming import curve_name
 from nstar.cells.paths import checkpoint_digest
+from nstar.errors import ArtifactError
+from nstar.faults import reading
 from nstar.plan.jobs import Job
 
 MOST_FRUITLESS = 3
@@ -147,7 +151,12 @@ def _where(job: Job, results: Path | str, checkpoints: list[str]) -> str:
 
 
 def _step(path: Path) -> int | None:
-    """Return the step of a checkpoint, or None if it cannot be read.
+    """Return the step of a checkpoint, or None if it cannot be read."""
+    return _fields(path).get("step")
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """Return the fields of a checkpoint but for its tensors; none if it cannot be read.
 
     The process that submits jobs imports no torch, and tensors may be larger than the memory of a login
     node. So only the pickled structure of the file is read, and no class in it is made.
@@ -156,9 +165,29 @@ def _step(path: Path) -> int | None:
         with zipfile.ZipFile(path) as archive:
             (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
             with archive.open(name) as pickled:
-                return _Structure(pickled).load()["step"]
+                return dict(_Structure(pickled).load())
     except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, ValueError, KeyError, TypeError):
-        return None
+        return {}
+
+
+def check_checkpoint(path: Path) -> None:
+    """Check that a checkpoint is whole, and that it is the one that its name says.
+
+    Raises
+    ------
+    ArtifactError
+        If it is damaged, or was renamed or exchanged: then training does not use it either.
+    """
+    repair = f"training starts again without it; remove it: rm {shlex.quote(str(path))}"
+    with reading(path, "checkpoint"), path.open("rb") as file:
+        sealed = file.read(hashlib.sha256().digest_size)
+        found = hashlib.file_digest(file, "sha256").digest()
+    if found != sealed:
+        raise ArtifactError(f"checkpoint {path} is damaged; {repair}")
+    if _fields(path).get("name") != path.name:
+        raise ArtifactError(
+            f"checkpoint {path} is of another run than its name says, or of an older version; {repair}"
+        )
 
 
 class _Structure(pickle.Unpickler):

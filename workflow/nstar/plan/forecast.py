@@ -15,9 +15,11 @@ from nstar.cells import (
     training_specification,
     value_of,
 )
-from nstar.cells.paths import STORE_SUFFIX
+from nstar.cells.paths import STORE_SUFFIX, study_folder
 from nstar.errors import ArtifactError
+from nstar.files import is_there
 from nstar.plan.costs import data_bytes, device_kind, planned_device
+from nstar.plan.derived import derived_steps, why_report_is_stale
 from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
 from nstar.plan.states import CellState
@@ -55,6 +57,8 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
         ``partial``, replicates are missing; ``stale``. Of several the last one that holds. Cells for
         extrapolation stand in entries of their own, with their ``role``; what serves both roles of a cell
         is counted there.
+        ``stale_steps`` are the steps whose tables, figures and pages, in ``folder``, a run makes again,
+        and why; ``stale_report`` says why the report is not that of these files.
         ``whole_study`` has the fields of `nstar.plan.whole_study.WholeCost`, one entry per strategy.
     """
     states = {(state.role, state.cell): state for state in plan.cells}
@@ -99,6 +103,7 @@ def forecast(plan: Plan, planned: PlannedJobs) -> dict[str, Any]:
             **_old_stores(plan),
             "unit": f"{'core' if device_kind(device) == 'cpu' else 'GPU'}-hours",
         },
+        **_derived(plan),
         "jobs": [
             {
                 "rule": job.rule,
@@ -185,6 +190,26 @@ def _old_stores(plan: Plan) -> dict[str, int]:
     return {"old_stores": len(old), "old_bytes": sum(old)}
 
 
+OLD_LAYOUT = (
+    *("tables", "figures", "config.json"),
+    *("findings.html", "answers.html", "methods.html"),
+)
+"""What lay in the results folder itself before each study had a folder of its own."""
+
+
+def _derived(plan: Plan) -> dict[str, Any]:
+    """Return which tables, figures and pages have to be made again, and which nobody uses any more."""
+    steps = derived_steps(plan)
+    return {
+        "folder": str(study_folder(plan.results, plan.study.name)),
+        "stale_steps": {step.name: step.stale for step in steps.values() if step.stale},
+        "stale_report": why_report_is_stale(plan.study, plan.results, steps),
+        "unused": [
+            str(plan.results / name) for name in OLD_LAYOUT if (plan.results / name).exists()
+        ],
+    }
+
+
 def _data(plan: Plan) -> list[dict[str, Any]]:
     """Return how many stores of data of each task and lengths are there, or needed: missing or stale."""
     missing = set(plan.missing_data)
@@ -198,7 +223,7 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
             seen.add(piece)
             key = (piece.task, piece.length_distribution, piece.length)
             row = counts.setdefault(key, {"cached": 0, "missing": 0, "stale": 0})
-            if Path(plan.stores.piece(piece)).exists():
+            if is_there(plan.stores.piece(piece)):
                 row["cached"] += 1
             elif piece in missing:
                 wanted = data_specification(plan.stores.tasks[piece.task], piece)
@@ -223,8 +248,9 @@ def _changed_recipes(stores: Iterable[Path], wanted: Mapping[str, Any]) -> str |
             made_from = read_header(path)["specification"]
         except ArtifactError:
             continue
-        if {**made_from, "recipes": None} == {**wanted, "recipes": None}:
-            return ", ".join(_changes(made_from["recipes"], wanted["recipes"]))
+        recipes = made_from.get("recipes")
+        if isinstance(recipes, dict) and {**made_from, "recipes": wanted["recipes"]} == wanted:
+            return ", ".join(_changes(recipes, wanted["recipes"]))
     return None
 
 

@@ -1,12 +1,12 @@
 """Forecasts as text, and their comparison with what a run took."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nstar.cells.naming import curve_name
+from nstar.files import is_there
 from nstar.plan.forecast import QUANTILES
 from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
@@ -59,6 +59,7 @@ def as_text(found: Mapping[str, Any]) -> str:
             f"{totals['disk_bytes'] / 2**20:.3g} MiB"
         )
     lines += _over_the_cap(found)
+    lines += _derived(found)
     if totals["cells_missing"] and found["whole_study"]:
         lines += ["", *_whole_study(found)]
     return "\n".join(lines)
@@ -78,6 +79,30 @@ def _over_the_cap(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{len(too_long) - n_training} jobs of data or evaluation are expected to take longer than "
             f"jobs.most_minutes ({most}): they have no checkpoints, so raise it for a cluster"
+        )
+
+
+def _derived(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whether tables, figures, pages and report are those of the study."""
+    folder, stale = found["folder"], found["stale_steps"]
+    reasons = set(stale.values())
+    if not stale:
+        report = found["stale_report"]
+        yield f"tables, figures and pages in {folder} are up to date" + (
+            f"; the report is not: {report}" if report else ", and so is the report"
+        )
+    elif reasons == {"not made yet"}:
+        yield f"tables, figures and pages in {folder}: not made yet"
+    else:
+        other = any("another configuration" in why or "for study" in why for why in reasons)
+        yield (
+            f"tables in {folder} are {'of another study' if other else 'out of date'}; a run makes again:"
+        )
+        yield from (f"  {step}: {why}" for step, why in stale.items())
+    if found["unused"]:
+        yield (
+            f"{', '.join(found['unused'])}: of the layout before results/studies/, used by nothing; "
+            "they may be removed"
         )
 
 
@@ -164,10 +189,10 @@ def duration(seconds: float) -> str:
 def compare_with_truth(plan: Plan, planned: PlannedJobs) -> str | None:
     """Return how long the training of a plan was expected to take and took, or None if none is done."""
     paths = {work: plan.stores.cell(work.block, work.part) for work in planned.costs}
-    done = [work for work, path in paths.items() if Path(path).exists()]
+    done = [work for work, path in paths.items() if is_there(path)]
     if not done:
         return None
-    took = sum(read_header(paths[work])["provenance"]["wall_time_s"] for work in done)
+    took = sum(read_header(paths[work])["provenance"].get("wall_time_s", 0.0) for work in done)
     draws = np.sum([planned.seconds[work] for work in done], axis=0)
     low, middle, high = (float(np.quantile(draws, share)) for share in QUANTILES)
     within = "inside" if low <= took <= high else "outside"

@@ -25,7 +25,9 @@ def step_jobs(study: Study) -> dict[str, Job]:
         Without stores: Snakemake knows what a step reads and makes.
     """
     works = {
-        "write_config": {"study": study.model_dump(mode="json", context=EVERYTHING)},
+        "write_config": {
+            "study": study.model_dump(mode="json", context=EVERYTHING, exclude={"jobs", "device"})
+        },
         "write_methods": {
             "recipe": RECIPES["methods"],
             "study": study.model_dump(
@@ -34,7 +36,9 @@ def step_jobs(study: Study) -> dict[str, Job]:
         },
         "collect_results": {
             "recipe": RECIPES["tables"],
-            "study": study.model_dump(mode="json", exclude={"fit", "figures", "jobs", "device"}),
+            "study": study.model_dump(
+                mode="json", exclude={"title", "fit", "figures", "jobs", "device"}
+            ),
         },
     }
     for subject, step in study.subject.steps_of(study):

@@ -18,6 +18,7 @@ from nstar.cells import (
 from nstar.cells.paths import coordinates_of, encode, part_path, store_path
 from nstar.plan.work import EvaluationWork, Work
 from nstar.specification import digest
+from nstar.store.header import read_header
 from nstar.store.schemas import OWN_SETS
 from nstar.study import FRESH, Role, Study
 from nstar.subjects.registry import SUBJECTS
@@ -55,6 +56,8 @@ class Stores:
         self._cells: dict[Cell, tuple[str, dict[str, Any], str]] = {}
         self._data: dict[Slice, str] = {}
         self._first_parts: dict[tuple[str, Block], str] = {}
+        self.checksums: dict[str, str] = {}
+        """Checksums of the stores whose headers were read, by path."""
 
     def _of(self, cell: Cell) -> tuple[str, dict[str, Any], str]:
         """Return the digest of a cell, its coordinates, and the digest of its evaluation."""
@@ -99,6 +102,12 @@ class Stores:
             first = str(store_path(self.results, stage, {**coordinates, **own}, name))
             self._first_parts[stage, block] = first
         return part_path(first, part)
+
+    def summary(self, path: str) -> dict[str, Any]:
+        """Return the summary in the header of a store, and note the checksum beside it."""
+        header = read_header(path)
+        self.checksums[path] = str(header.get("checksum"))
+        return header["summary"]
 
     def data(self, works: Iterable[Work | EvaluationWork]) -> tuple[str, ...]:
         """Return the paths of the data that works read, each once."""

@@ -71,7 +71,7 @@ def tables_page() -> str:
     lines += [
         "## study.zarr",
         "",
-        "`results/tables/study.zarr` holds the numbers of `cells` on the axes model, task, length,",
+        "`tables/study.zarr` holds the numbers of `cells` on the axes model, task, length,",
         "budget, seed and learning_rate (NaN where the grid has no cell), and of `thresholds` as",
         "`threshold_seed_*` and `threshold_any_*`. Open it with `xarray.open_zarr`.",
     ]
@@ -80,7 +80,7 @@ def tables_page() -> str:
 
 FORMS = (
     "Each table is written twice, with the same rows and columns: as CSV for people, and as Parquet",
-    "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses them: it knows no",
+    "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses: it knows no",
     "type of a column that is empty, and not every reader takes `inf` for a number. Later steps read the",
     "Parquet file. A missing value is empty in CSV and null in Parquet.",
 )
@@ -94,7 +94,7 @@ ALONG = (
 
 
 def _table_lines(name: str, table: Table) -> list[str]:
-    lines = [f"### {name}", "", f"`results/tables/{name}.csv`: {table.meaning}", ""]
+    lines = [f"### {name}", "", f"`tables/{name}.csv`: {table.meaning}", ""]
     lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
     for key, column in table.columns.items():
         lines.append(f"| `{key}` | {column.dtype} | {column.unit} | {column.meaning} |")

@@ -16,8 +16,10 @@ from typing import Any
 import pandas as pd
 
 from nstar.cells.naming import stratum_name
+from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError, ConfigError, DataError
 from nstar.files import written_whole
+from nstar.plan.derived import derived_steps
 from nstar.plan.missing import Plan, make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
@@ -26,7 +28,7 @@ from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval
 from nstar.specification import RECIPES, digest
 from nstar.study import Study
 from nstar.subjects.demand.selection import SMALL_SET, checks_of, contradictions
-from nstar.tables import read_table
+from nstar.tables import read_table, read_tables
 from nstar.tables.selection import STRATUM, stratum_of
 
 
@@ -39,7 +41,7 @@ class Publication:
     tables : tuple of str
         Tables that are copied, by name.
     figures : mapping
-        Figures that are copied: name in ``docs/figures/`` -> name in ``results/figures/``.
+        Figures that are copied: name in ``docs/figures/`` -> name in ``figures/`` of the study.
     page : str or None
         Page whose generated sections are filled from the tables, and whose quotes have to occur in them.
     study_page : str or None
@@ -135,22 +137,22 @@ def publish(configuration: str, results: Path, root: Path) -> list[str]:
     publication = _publication_of(configuration)
     study = load_study(read_config(root / configuration))
     plan = _finished_plan(study, configuration, results)
-    sources = _sources_of(publication, study)
-    if missing := [source for source in sources.values() if not (results / source).is_file()]:
+    folder, sources = study_folder(results, study.name), _sources_of(publication, study)
+    if missing := [source for source in sources.values() if not (folder / source).is_file()]:
         raise ArtifactError(
-            f"{results} lacks {', '.join(missing)}; run: make run CONFIG={configuration}"
+            f"{folder} lacks {', '.join(missing)}; run: make run CONFIG={configuration}"
         )
-    provenance = _provenance_of(plan, configuration, results) | {
-        "files": {target: _checksum(results / source) for target, source in sources.items()}
+    provenance = _provenance_of(plan, configuration, folder) | {
+        "files": {target: _checksum(folder / source) for target, source in sources.items()}
     }
     texts = {f"{_data_folder(study)}/provenance.json": json.dumps(provenance, indent=2) + "\n"}
     if publication.page:
         page = (root / publication.page).read_text(encoding="utf-8")
-        tables = _read_tables(publication, results / "tables")
+        tables = _read_tables(publication, folder / "tables")
         texts[publication.page] = fill_sections(page, sections_of(tables))
     for target, source in sources.items():
         with written_whole(root / target) as temporary:
-            shutil.copyfile(results / source, temporary)
+            shutil.copyfile(folder / source, temporary)
     for target, text in texts.items():
         with written_whole(root / target) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -337,33 +339,21 @@ def _read_tables(publication: Publication, folder: Path) -> dict[str, pd.DataFra
 
 
 def _finished_plan(study: Study, configuration: str, results: Path) -> Plan:
-    """Return the plan of a study whose tables were made from all its cells, or say what is wrong."""
+    """Return the plan of a study whose sealed files are those of all its cells, or say what is wrong."""
     remedy = f"run: make run CONFIG={configuration}"
-    config = results / "config.json"
-    if not config.is_file():
-        raise ArtifactError(f"results folder {results} has no config.json; {remedy}")
-    made = load_study(json.loads(config.read_text()))
-    if study_digest(made) != study_digest(study):
-        raise ArtifactError(
-            f"{config} describes {made.name} with other options than {configuration}; {remedy}"
-        )
     plan = make_plan(study, results)
     if not plan.finished:
         raise ArtifactError(f"the run of {configuration} in {results} is not finished; {remedy}")
-    collected = _collected(results)["specification"]
-    if set(collected) != {plan.stores.training_digest(block.cell) for block in plan.blocks}:
-        raise ArtifactError(
-            f"the tables in {results} were made from other cells than {configuration} has; {remedy}"
-        )
+    for step in derived_steps(plan).values():
+        if step.stale:
+            raise ArtifactError(
+                f"what {step.name} makes of {configuration} in {results} is stale: {step.stale}; {remedy}"
+            )
     return plan
 
 
-def _collected(results: Path) -> pd.DataFrame:
-    return read_table(results / "tables/provenance.csv", "provenance")
-
-
-def _provenance_of(plan: Plan, configuration: str, results: Path) -> dict[str, Any]:
-    collected = _collected(results)
+def _provenance_of(plan: Plan, configuration: str, folder: Path) -> dict[str, Any]:
+    (collected,) = read_tables(folder, "provenance")
     return {
         "configuration": configuration,
         "digest": study_digest(plan.study),

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from nstar.files import written_whole
+from nstar.seals import note_written, stamp
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -23,9 +24,12 @@ def render_page(template: str, **values: Any) -> str:
 
 
 def write_page(page: str, path: Path) -> None:
-    """Write a page, whole or not at all."""
+    """Write a page, whole or not at all; it says in its head what it was made from."""
+    if stamp():
+        page = page.replace("<head>", f'<head>\n<meta name="nstar-seal" content="{stamp()}">', 1)
     with written_whole(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+    note_written(path)
 
 
 @cache

@@ -10,6 +10,8 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
+from nstar.seals import note_written, stamp
+
 SETTINGS = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so sizes are the same everywhere
     "font.size": 8,
@@ -128,8 +130,12 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     svg_path = stem_path.with_name(stem_path.name + ".svg")
     png_path = stem_path.with_name(stem_path.name + ".png")
     with matplotlib.style.context(["default", SETTINGS]):
-        figure.savefig(svg_path, format="svg", metadata={"Date": None})
-        figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata={"Software": None})
+        source = stamp() or None
+        figure.savefig(svg_path, format="svg", metadata={"Date": None, "Source": source})
+        metadata = {"Software": None} | ({"Source": source} if source else {})
+        figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata=metadata)
+    for path in (svg_path, png_path):
+        note_written(path)
     return svg_path, png_path
 
 

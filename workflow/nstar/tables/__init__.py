@@ -1,5 +1,6 @@
 """Which tables and columns are there, and how are they written and read?"""
 
+import io
 from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.seals import check_read, note_written, stamp
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables.cells import CELLS, LONGER, PROVENANCE, VERDICTS
 
@@ -53,48 +55,71 @@ def write_table(path: Path, name: str, table: "pd.DataFrame") -> None:
         wrong = sorted(set(table.columns) ^ set(columns))
         raise ArtifactError(f"table {name}: columns {', '.join(wrong)} missing or not documented")
     typed = table[list(columns)].astype({key: column.dtype for key, column in columns.items()})
-    with written_whole(path.with_suffix(".parquet")) as temporary:
-        typed.to_parquet(temporary, index=False)
-    with written_whole(path.with_suffix(".csv")) as temporary:
-        typed.to_csv(temporary, index=False)
+    typed.attrs = {"seal": stamp()} if stamp() else {}  # Parquet keeps them
+    for file in (path.with_suffix(".parquet"), path.with_suffix(".csv")):
+        with written_whole(file) as temporary:
+            if file.suffix == ".parquet":
+                typed.to_parquet(temporary, index=False)
+            else:
+                typed.to_csv(temporary, index=False)
+        note_written(file)
 
 
 def read_table(path: Path, name: str) -> "pd.DataFrame":
-    """Read a table back with the types it was written with.
+    """Read a table back with the types it was written with, and compare it with its seal.
 
     Raises
     ------
     ArtifactError
-        If the file is missing, or its columns are not those of the table.
+        If the file is missing, damaged, edited, or has other columns than the table; or if it lies in
+        the folder of a study and has no seal. See `nstar.seals.check_read`.
     """
-    import pandas as pd  # a plan reads names of tables alone
-
-    types = {key: column.dtype for key, column in TABLES[name].items()}
     if not path.is_file():
         raise ArtifactError(f"table {path} is missing; run the workflow to make it")
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-    else:
-        strings = {key: "str" for key, dtype in types.items() if dtype == "str"}
-        table = pd.read_csv(path, dtype=strings, keep_default_na=False, na_values=[""])
-    columns = columns_of(name, table)
-    if list(table.columns) != list(columns):
+    content = path.read_bytes()
+    check_read(path, content)
+    try:
+        table = _parse(content, path.suffix, name)
+        columns = columns_of(name, table)
+        if list(table.columns) != list(columns):
+            raise ArtifactError(
+                f"table {path} has other columns than {name} now has; remove it and run the workflow "
+                "again"
+            )
+        strings = [key for key, column in columns.items() if column.dtype == "str"]
+        table[strings] = table[strings].fillna("")
+        return table.astype({key: column.dtype for key, column in columns.items()})
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        OSError,
+        OverflowError,
+    ) as error:  # those of the parsers
+        reason = str(error).splitlines() or [type(error).__name__]
         raise ArtifactError(
-            f"table {path} has other columns than {name} now has; remove it and run the workflow again"
-        )
-    strings = [key for key, column in columns.items() if column.dtype == "str"]
-    table[strings] = table[strings].fillna("")
-    return table.astype({key: column.dtype for key, column in columns.items()})
+            f"table {path} is damaged ({reason[0]}); run the workflow, which makes it again"
+        ) from None
+
+
+def _parse(content: bytes, suffix: str, name: str) -> "pd.DataFrame":
+    """Return a table as its file has it; an error is one of the libraries."""
+    import pandas as pd  # a plan reads names of tables alone
+
+    if suffix == ".parquet":
+        return pd.read_parquet(io.BytesIO(content))
+    strings = {key: "str" for key, column in TABLES[name].items() if column.dtype == "str"}
+    return pd.read_csv(io.BytesIO(content), dtype=strings, keep_default_na=False, na_values=[""])
 
 
 def table_file(name: str) -> str:
-    """Return the file that a table is read from, relative to the results folder."""
+    """Return the file that a table is read from, relative to the folder of the study."""
     return f"tables/{name}.parquet"
 
 
-def read_tables(results: Path, *names: str) -> "tuple[pd.DataFrame, ...]":
-    """Read tables of a results folder by name; see `read_table`."""
-    return tuple(read_table(results / table_file(name), name) for name in names)
+def read_tables(folder: Path, *names: str) -> "tuple[pd.DataFrame, ...]":
+    """Read tables of the folder of a study by name; see `read_table`."""
+    return tuple(read_table(folder / table_file(name), name) for name in names)
 
 
 __all__ = [

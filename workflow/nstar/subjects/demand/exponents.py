@@ -12,6 +12,7 @@ import scipy
 import statsmodels
 
 from nstar.files import written_whole
+from nstar.seals import note_written
 from nstar.stats import (
     Demand,
     Difference,
@@ -90,6 +91,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
     with written_whole(tables / "fits.json") as temporary:
         temporary.write_text(json.dumps(make_card(cards), indent=2) + "\n")
+    note_written(tables / "fits.json")
 
 
 def words_of(job: Mapping[str, Any]) -> Words:
