@@ -86,8 +86,8 @@ def test_a_new_model_touches_its_files_and_the_registries(tmp_path):
     assert registries == {"kinds/__init__.py": 2, "models/__init__.py": 2}, "an import and an entry"
 
     study = tiny(models={"sum": {"kind": "sum", "width": 8}}, **{"training.max_steps": 20})
-    files = ("models/test_contract.py", "models/test_sizes.py", "training/test_step.py")
-    contract = [*(TESTS / name for name in files), "-k", "toy_sum"]
+    files = [f"models/{name}.py" for name in ("test_contract", "test_reading", "test_sizes")]
+    contract = [*(TESTS / name for name in (*files, "training/test_step.py")), "-k", "toy_sum"]
     line, (file, *names) = package.run_tests(contract, json.dumps(study), tmp_path / "results")
     assert " passed" in line and int(line.split()[0]) > 15, line
     assert file.startswith(str(tmp_path)) and names == ["sum", "parity"]
