@@ -14,7 +14,7 @@ added to it later, longer runs or weights that were not kept, is one more part:
     results/evaluations/... as cells
     results/tables, results/figures, results/findings.html, results/methods.html, results/report.html
 
-Only parts that are missing have a rule: what exists is input, and nothing can make it run again.
+Only parts that are missing have a rule. What exists is not even an input: no time stamp decides anything.
 """
 
 

@@ -23,8 +23,8 @@ import pandas as pd
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
 from nstar.report.text import pair_name, show_interval
-from nstar.store.archive import pairs_of
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.subjects.axis import axis_job
 from nstar.subjects.demand.along import cells_along
 from nstar.subjects.demand.exponents import analyse

@@ -1,22 +1,50 @@
 """Read every store of a results folder in full and compare it with its path; exit with 1 if any is bad.
 
-Names a command for each file that is damaged, moved, left over or foreign.
+With --repair, files that are damaged, misplaced, left over or foreign are set aside: they move to the
+folder damaged/ of the results folder, each with the reason beside it, and the next run makes anew what it
+needs. Nothing is removed. What the machine does not let be read is named, and stays.
 """
 
 import sys
+from pathlib import Path
 
 from nstar.jobs.command_line import parser, run
-from nstar.jobs.verification import verify_results
+from nstar.jobs.repair import set_aside
+from nstar.jobs.verification import results_of, verify_results
 
 
 def main(arguments=None):
-    """Parse the command line and verify."""
-    found = verify_results(parser(__doc__).parse_args(arguments).results)
-    for problem in found.problems:
-        print(problem)
-    print(f"{found.n_good} good stores, {len(found.problems)} bad files", end="")
-    print(f", {found.n_unfinished} being written" if found.n_unfinished else "")
-    sys.exit(1 if found.problems else 0)
+    """Parse the command line, verify and repair."""
+    flags = parser(__doc__)
+    flags.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="check these files alone, of whatever results folder",
+    )
+    flags.add_argument("--repair", action="store_true", help="set aside what is bad")
+    options = flags.parse_args(arguments)
+    by_folder = {} if options.files else {options.results: []}
+    for path in options.files:
+        by_folder.setdefault(results_of(path), []).append(path)
+    found = {results: verify_results(results, files) for results, files in by_folder.items()}
+    n_bad = 0
+    for results, verification in found.items():
+        for problem in verification.problems:
+            if options.repair and problem.is_repairable(is_named=bool(options.files)):
+                print(f"{problem.text}\n  set aside: {set_aside(results, problem)}")
+            else:
+                print(problem.text)
+                n_bad += 1
+    n_good, n_unfinished = (
+        sum(getattr(one, name) for one in found.values()) for name in ("n_good", "n_unfinished")
+    )
+    n_problems = sum(len(one.problems) for one in found.values())
+    print(f"{n_good} good stores, {n_problems} bad files", end="")
+    print(f", {n_problems - n_bad} of them set aside" if options.repair else "", end="")
+    print(f", {n_unfinished} being written" if n_unfinished else "")
+    sys.exit(1 if n_bad else 0)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 """Every room, and the other rooms that it imports; a row that allows more than it needs is wrong too."""
 
-LOOSE = {"columns", "errors", "files", "options", "processes", "progress", "seeds"}
+LOOSE = {"columns", "errors", "faults", "files", "options", "processes", "progress", "seeds"}
 LOOSE |= {"specification", "verdicts"}
 
 

@@ -17,7 +17,8 @@ from nstar.plan.missing import make_plan
 from nstar.plan.pruning import find_surplus
 from nstar.reading.check import load_study
 from nstar.seeds import Seed, seed_of
-from nstar.store.archive import pairs_of, read_store
+from nstar.store.archive import read_store
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import CELL
 from nstar.tables import read_table
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -12,8 +11,10 @@ from support.scripts import run_script
 from support.stores import make_stores
 from support.studies import tiny
 
-from nstar.errors import PathError
+from nstar.errors import MachineError
+from nstar.faults import repair_command
 from nstar.files import QUIET_S
+from nstar.jobs.repair import set_aside
 from nstar.jobs.verification import verify_results
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
@@ -54,10 +55,14 @@ def store(results, stage, *words):
 def problem(results, path):
     """Return what is said of the one bad file, after its repair was tried."""
     found = verify_results(results)
-    (line,) = found.problems
-    assert str(path) in line and f"rm '{path}'" in line and "\n" not in line
-    repair = line[line.rindex("rm '") :]
-    subprocess.run(repair, shell=True, check=True)
+    (problem,) = found.problems
+    line = problem.text
+    assert str(path) in line and "\n" not in line
+    if problem.is_damage:
+        assert repair_command(path) in line
+        aside = set_aside(results, problem)
+        assert aside == results / "damaged" / path.relative_to(results)
+        assert aside.with_name(f"{aside.name}.reason.txt").read_text() == f"{line}\n"
     return line
 
 
@@ -241,7 +246,7 @@ def test_a_part_of_a_block_with_other_replicates(results):
         moved(path, "seeds~0+1", "seeds~0+2")
     shutil.rmtree(results / "evaluations")
     found = verify_results(results).problems
-    assert len(found) == 2 and all("replicates" in line for line in found)
+    assert len(found) == 2 and all("replicates" in problem.text for problem in found)
 
 
 def test_a_store_of_the_last_version(results):
@@ -267,7 +272,7 @@ def test_partial_files(results):
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - quiet_s))
     found = verify_results(results)
     assert found.n_unfinished == 2
-    assert len(found.problems) == 2 and other in "".join(found.problems)
+    assert len(found.problems) == 2 and other in "".join(p.text for p in found.problems)
     path = results / "cells" / f".{other}.partial.{2 * QUIET_S}.zarr.zip"
     path.unlink()
     path = results / "cells" / f".{ended}.partial.0.zarr.zip"
@@ -292,7 +297,9 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(results, monkeypatch)
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # the rights of a folder do not bind root
-    with pytest.raises(PathError, match=r"model~lstm-.* cannot be listed: Permission denied"):
+    with pytest.raises(
+        MachineError, match=r"model~lstm-.* cannot be listed: Permission denied; ask"
+    ):
         verify_results(results)
 
 

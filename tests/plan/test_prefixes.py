@@ -303,5 +303,5 @@ def test_a_run_that_diverged_has_ended():
 def test_a_header_of_other_replicates_or_without_evidence_is_refused(damage):
     whole = learns_at(10, 8)
     part = part_of([0, 0], whole[:4], whole[:4], kept=[[80], [80]], states=[80, 80])
-    with pytest.raises(ArtifactError, match=r"store b .*; remove it and run again, .*: rm 'b'"):
+    with pytest.raises(ArtifactError, match=r"store b .*; set it aside and run again, .* -- b"):
         Prefix(BLOCK, "ab", [part, part | damage])

@@ -353,7 +353,7 @@ def test_training_and_pruning_name_checkpoints_alike(tmp_path, monkeypatch):
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"outputs": ["elsewhere"]}'])
 def test_an_unreadable_job_stops_before_anything_is_removed(text, results):
     (results / "jobs" / "train_cells-x.json").write_text(text)
-    with pytest.raises(ArtifactError, match=r"train_cells-x.json is no job of a run .*: rm '"):
+    with pytest.raises(ArtifactError, match=r"job .*train_cells-x.json is damaged .* --repair -- "):
         find_surplus([study()], results)
 
 

@@ -61,12 +61,12 @@ def test_a_file_that_does_not_hold_its_job_is_refused_by_name(text, tmp_path):
     path = job_file(tmp_path, "collect_results", {"study": {}})
     process = run_script("collect_results.py", "--job", broken(path, text), folder=tmp_path)
     assert process.returncode == 1
-    assert process.stderr.startswith(f"error: job {path} does not hold what its name says")
+    assert process.stderr.startswith(f"error: job {path} is damaged")
 
 
 def test_an_edited_job_is_refused(tmp_path):
     path = job_file(tmp_path, "train_cells", {"budget": 8})
-    with pytest.raises(ArtifactError, match="it was altered"):
+    with pytest.raises(ArtifactError, match="does not hold what its name says"):
         read_job_file(broken(path, path.read_text().replace("8", "9")))
 
 

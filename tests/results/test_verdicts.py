@@ -20,8 +20,9 @@ from nstar.cells import Cell, pool_of
 from nstar.jobs.collection import collect_results
 from nstar.jobs.networks import model_of
 from nstar.reading.check import load_study
-from nstar.store.archive import pairs_of, specification_of
+from nstar.store.archive import specification_of
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.store.view import view
 from nstar.study import FRESH
 from nstar.tables import read_table

@@ -5,16 +5,18 @@ import zipfile
 import numpy as np
 import pytest
 import xarray as xr
+from support.parts import PAIRS, name_of, weights_of, write_part
 
 from nstar.cells import Block
 from nstar.errors import ArtifactError
 from nstar.specification import digest
-from nstar.store.archive import check_replicates, read_store, specification_of, write_store
+from nstar.store.archive import read_store, specification_of, write_store
 from nstar.store.header import read_header
 from nstar.store.provenance import provenance
-from nstar.store.schemas import CELL, DATA, EVALUATION
+from nstar.store.replicates import check_replicates, pairs_of
+from nstar.store.schemas import CELL, DATA, EVALUATION, OWN_SETS
 
-SPECIFICATION = {"stage": "data", "length": 3, "seed": 0}
+SPECIFICATION = {"stage": "data", "length": 3, "seed": 0, "start": 0, "stop": 4}
 
 
 def sequences(offset=0):
@@ -36,26 +38,47 @@ def path(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("schema", [DATA, CELL, EVALUATION], ids=lambda schema: schema.stage)
-def test_round_trip_of_every_schema(schema, tmp_path):
-    sizes = {}
-    for variable in schema.variables.values():
+def numbers_of(variable, shape, generator):
+    """Return legal numbers of a variable."""
+    numbers = generator.random(shape) if variable.kinds == "f" else generator.integers(1, 9, shape)
+    return numbers.astype({"f": np.float32, "b": bool}.get(variable.kinds, np.int64))
+
+
+@pytest.mark.parametrize("schema", [DATA, EVALUATION], ids=lambda schema: schema.stage)
+def test_round_trip_of_every_variable(schema, tmp_path):
+    variables = {**schema.variables, **schema.optional}
+    sizes = {"sequence": 4, "stream": 3}
+    for variable in variables.values():
         for name in variable.dimensions:
             sizes.setdefault(name, len(sizes) + 2)
     generator = np.random.default_rng(0)
     written = xr.Dataset(
         {
-            name: (variable.dimensions, generator.random([sizes[d] for d in variable.dimensions]))
-            for name, variable in schema.variables.items()
+            name: (variable.dimensions, numbers_of(variable, shape, generator))
+            for name, variable in variables.items()
+            for shape in [[sizes[axis] for axis in variable.dimensions]]
         }
     )
+    summary = {}
+    if schema is EVALUATION:
+        steps = written["step"].values.tolist()
+        rows = [[*pair, step] for pair, step in zip(pairs_of(written), steps, strict=True)]
+        summary = {"rows": rows, "tests": [OWN_SETS, *written["tested_length"].values.tolist()]}
     path = tmp_path / f"{digest(SPECIFICATION)}.zarr.zip"
-    write_store(path, written, schema, SPECIFICATION, provenance(device="cpu"))
+    write_store(path, written, schema, SPECIFICATION, provenance(device="cpu"), summary)
     read = read_store(path, schema)
     xr.testing.assert_equal(read.reset_coords(), written)
     assert specification_of(read) == SPECIFICATION
-    for name in schema.variables:
+    for name in variables:
         assert read[name].attrs["long_name"] and read[name].attrs["units"]
+
+
+def test_round_trip_of_a_trained_cell(tmp_path):
+    path = write_part(name_of(tmp_path, 0), {PAIRS[0]: (0, 2), PAIRS[1]: (1, 4)})
+    read = read_store(path, CELL)
+    assert pairs_of(read) == PAIRS[:2]
+    np.testing.assert_array_equal(read["weights"][0], weights_of(PAIRS[0], 10))
+    assert all(read[name].attrs["units"] for name in CELL.variables)
 
 
 def test_same_content_has_the_same_bytes(path):
@@ -92,7 +115,7 @@ def test_missing_store(tmp_path):
 def test_truncated_store_is_refused_with_the_repair(path, share):
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    assert f"rm '{path}'" in refusal(path)
+    assert f"verify_results.py --repair -- {path}" in refusal(path)
 
 
 def test_flipped_bit_in_any_entry_is_refused(path):
@@ -145,7 +168,7 @@ def test_header_is_read_without_the_arrays(path):
     assert header["specification"] == SPECIFICATION
     assert header["provenance"] == {"device": "cpu"} and header["summary"] == {}
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(ArtifactError, match=r"damaged .* rm '"):
+    with pytest.raises(ArtifactError, match=r"damaged .* --repair -- "):
         read_header(path)
 
 

@@ -13,9 +13,9 @@ from nstar.store.view import view
 
 
 def write_longer(path, rows, lengths):
-    """Write a part of an evaluation at some lengths whose accuracies are length and step of its rows."""
+    """Write a part of an evaluation at some lengths whose accuracies tell length and step of its rows."""
     steps = np.array([step for _, step in rows], dtype=float)
-    accuracy = np.add.outer(steps, 100.0 * np.array(lengths))
+    accuracy = np.add.outer(steps, 100.0 * np.array(lengths)) / 1000
     by_state = np.repeat(accuracy[:, :, None], max(lengths), axis=2)
     dataset = xr.Dataset(
         {
@@ -90,7 +90,7 @@ def test_the_tests_of_each_length_are_found_among_the_parts(tmp_path):
     found = read_evaluations(paths, cut, [4, 6, 8])
     assert found["validation_loss"].values.tolist() == [40, 40, 40]
     assert found["tested_length"].values.tolist() == [4, 6, 8]
-    assert found["longer_token_accuracy"].values.tolist() == [[440, 640, 840]] * 3
+    assert found["longer_token_accuracy"].values.tolist() == [[0.440, 0.640, 0.840]] * 3
     by_state = found["longer_state_accuracy"].values
     assert by_state.shape == (3, 3, 8)
     assert (~np.isnan(by_state)).sum(-1).tolist() == [[4, 6, 8]] * 3

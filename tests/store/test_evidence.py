@@ -67,7 +67,9 @@ def followed(text):
 def test_a_header_that_holds_something_else_is_refused(field, change):
     summary = pack(*evidence())
     summary[field] = change(summary[field])
-    with pytest.raises(ArtifactError, match=r"store a.zarr.zip has a damaged header.*rm"):
+    with pytest.raises(
+        ArtifactError, match=r"store a.zarr.zip has a damaged header.*--repair -- a.zarr.zip"
+    ):
         unpack(summary, "a.zarr.zip")
 
 

@@ -87,5 +87,5 @@ def test_a_part_of_another_block_is_refused(tmp_path):
         write_part(name_of(tmp_path, 0), {PAIRS[0]: (0, 2)}),
         write_part(name_of(tmp_path, 1), {PAIRS[1]: (0, 2)}),
     ]
-    with pytest.raises(ArtifactError, match="is no part of the block"):
+    with pytest.raises(ArtifactError, match="is not a part of the block"):
         read_parts(paths)

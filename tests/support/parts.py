@@ -7,6 +7,7 @@ from nstar.specification import digest
 from nstar.store.archive import write_store
 from nstar.store.parts import read_parts
 from nstar.store.schemas import CELL
+from nstar.store.summaries import cell_summary
 from nstar.verdicts import QUANTITIES, SETS, Rule
 
 EVERY, N_PARAMETERS, N_POSITIONS = 10, 3, 2
@@ -86,7 +87,8 @@ def write_part(path, stretches, kept=None):
             "learning_rate": ("replicate", [rate for _, rate in pairs]),
         },
     )
-    write_store(path, dataset, CELL, SPECIFICATION, {"device": "cpu"})
+    summary = cell_summary(dataset) | {"rule": {}}
+    write_store(path, dataset, CELL, SPECIFICATION, {"device": "cpu"}, summary)
     return path
 
 

@@ -141,6 +141,7 @@ def write_header_only(path, specification, provenance=None, summary=None):
             ("summary", summary),
         )
     }
+    attributes |= {"stage": "any", "schema_version": 1, "digest": "0", "checksum": "0"}
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:

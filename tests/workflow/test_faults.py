@@ -92,7 +92,7 @@ def test_results_that_are_a_file(tmp_path):
     write_config(tmp_path, STUDY)
     (tmp_path / "results").write_text("not a folder")
     text = failed(tmp_path)
-    assert "results is no folder; move it away" in text
+    assert "results is not a folder; move it away" in text
     assert (tmp_path / "results").read_text() == "not a folder"
 
 
@@ -130,7 +130,7 @@ def test_store_of_another_origin_is_refused_and_made_again(finished, tmp_path):
     shutil.rmtree(folder / "results/evaluations")
     text = failed(folder)
     name = str(small.relative_to(folder))
-    assert f"store {name} was made from specification" in text and f"rm '{name}'" in text
+    assert f"store {name} was made from specification" in text and f"--repair -- '{name}'" in text
     kept = large.stat().st_mtime_ns
     Path(small).unlink()
     make_run(folder, STUDY, *STABLE_TABLES)

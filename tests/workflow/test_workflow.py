@@ -314,7 +314,7 @@ def test_damaged_cell_is_named_with_its_repair(folder, finished):
     text = failed.stdout + failed.stderr
     name = str(victim.relative_to(folder))
     assert failed.returncode == 1
-    assert f"error: store {name} is damaged" in text and f"rm '{name}'" in text
+    assert f"error: store {name} is damaged" in text and f"--repair -- '{name}'" in text
     victim.unlink()
     make_run(folder, EXTREMES, table)
     assert (folder / table).read_bytes() == (finished / table).read_bytes()

@@ -1,5 +1,6 @@
 """Columns of tables, those that many tables have, and variables of stores."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,11 +15,27 @@ class Column(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """Dimensions, long name and unit (``1`` for none) of a variable of a store."""
+    """Dimensions, long name and unit (``1`` for none) of a variable of a store, and its legal numbers.
+
+    `kinds` are those of NumPy's data types: ``f`` floats, ``iu`` whole numbers, ``b`` truth values.
+    """
 
     dimensions: tuple[str, ...]
     long_name: str
     units: str = "1"
+    kinds: str = "f"
+    least: float = -math.inf
+    most: float = math.inf
+
+
+def count(dimensions: tuple[str, ...], long_name: str, units: str = "1") -> Variable:
+    """Return a variable of whole numbers from 0 on."""
+    return Variable(dimensions, long_name, units, "iu", least=0)
+
+
+def share(dimensions: tuple[str, ...], long_name: str) -> Variable:
+    """Return a variable of shares, from 0 to 1."""
+    return Variable(dimensions, long_name, least=0.0, most=1.0)
 
 
 class Table(NamedTuple):

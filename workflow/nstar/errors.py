@@ -5,6 +5,7 @@ A message names the thing, its value, what is allowed and what to do.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class NstarError(Exception):
@@ -20,7 +21,30 @@ class PathError(NstarError):
 
 
 class ArtifactError(NstarError):
-    """A store that is missing, damaged, foreign, or made from another specification."""
+    """A file of a results folder that is missing, or that the study cannot use."""
+
+
+class DamageError(ArtifactError):
+    """A file whose content or type is wrong: damaged, foreign, oversized, a folder, a device.
+
+    Only these files are ever set aside; see `nstar.faults.damage`.
+    """
+
+    def __init__(self, message: str, path: Path):
+        super().__init__(message)
+        self.path = path
+
+
+class UnusableError(DamageError):
+    """A whole file that is of no use as it is. It is set aside only where a user names it."""
+
+
+class MachineError(NstarError):
+    """What the machine refuses: rights, space, memory, an answer of the disk. No file is to blame."""
+
+    def __init__(self, message: str, errno: int = 0):
+        super().__init__(message)
+        self.errno = errno
 
 
 class DataError(NstarError):
@@ -72,7 +96,7 @@ def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
     lines = [f"{subject} has {count}; nothing was started"]
     half = LONGEST_LINE // 2
-    for mistake in map(_visible, mistakes[:MOST_LINES]):
+    for mistake in map(visible, mistakes[:MOST_LINES]):
         long = len(mistake) > LONGEST_LINE
         lines.append(f"{mistake[:half]} ... {mistake[-half:]}" if long else mistake)
     if len(mistakes) > MOST_LINES:
@@ -80,14 +104,14 @@ def all_mistakes(subject: str, mistakes: list[str]) -> ConfigError:
     return ConfigError("\n  ".join(lines))
 
 
-def _visible(text: str) -> str:
-    r"""Return text with every character that a terminal does not print as it is, escaped.
+def visible(text: object) -> str:
+    r"""Return a text, or the text of a path, with every unprintable character escaped.
 
     Examples
     --------
-    >>> _visible("a" + chr(27) + "[31m" + chr(0x202E))
+    >>> visible("a" + chr(27) + "[31m" + chr(0x202E))
     'a\\x1b[31m\\u202e'
     """
     return "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in text
+        character if character.isprintable() else repr(character)[1:-1] for character in str(text)
     )

@@ -1,14 +1,17 @@
 """Files that are there whole or not at all, and what is left of them after a kill."""
 
+import errno
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nstar.errors import PathError
+from nstar.errors import PathError, visible
+from nstar.faults import damage, machine_fault, patiently, wrong_type
 from nstar.processes import is_running, this_process
 
 QUIET_S = 86_400
@@ -19,17 +22,71 @@ _PARTIAL = re.compile(r"\.([0-9a-f]{8}-\d+-\w+)\.partial\..+")
 
 @contextmanager
 def written_whole(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and move it there when the block ends without error."""
+    """Give a temporary path beside `path`, and move it there when the block ends without error.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be written; what lay at `path` is still there.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{this_process()}.partial.{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise machine_fault(error, path, "written") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what is left over is found by its name
+            temporary.unlink(missing_ok=True)
+
+
+def is_there(path: Path | str, what: str = "store") -> bool:
+    """Return whether a file lies at a path.
+
+    Raises
+    ------
+    DamageError
+        If something else lies there: a folder, a device, a link that leads nowhere.
+    MachineError
+        If the machine does not say.
+    """
+    try:
+        mode = patiently(lambda: os.stat(path)).st_mode
+    except FileNotFoundError:
+        if os.path.islink(path):
+            target = os.readlink(path)
+            raise damage(path, f"is a link to {target}, which is not there", what) from None
+        return False
+    except NotADirectoryError:
+        wrong = next(parent for parent in reversed(Path(path).parents) if not parent.is_dir())
+        raise damage(wrong, "is not a folder, and files belong below it", "file") from None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise damage(path, "is a link that leads to itself", what) from None
+        raise machine_fault(error, path) from None
+    if not stat.S_ISREG(mode):
+        raise wrong_type(path, mode, what)
+    return True
+
+
+def names_in(folder: Path | str) -> list[str]:
+    """Return the names in a folder, sorted; none where there is no such folder.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be listed.
+    """
+    try:
+        return sorted(patiently(lambda: os.listdir(folder)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise machine_fault(error, folder, "listed") from None
 
 
 def read_at_most(path: Path | str, n_bytes: int) -> bytes:
@@ -82,27 +139,56 @@ def time_in(folder: Path) -> float:
         return time.time()
 
 
-def list_files(results: Path, folders: Iterable[str], follow_links: bool = False) -> list[Path]:
-    """Return the files below some folders of a results folder, sorted.
+def check_folders(results: Path) -> None:
+    """Check that a results folder, and what lies directly in it, can be written to; they need not exist.
 
     Raises
     ------
     PathError
-        If it has none of the folders, so that it is no results folder, or if one cannot be listed.
+        If one is something else than a folder, or a link that leads nowhere.
+    """
+    for folder in (results, *(results / name for name in names_in(results) if "." not in name)):
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            raise PathError(
+                f"{visible(folder)} is not a folder; move it away, results are written there"
+            )
+
+
+def list_files(
+    results: Path, folders: Iterable[str], follow_links: bool = False, suffix: str = ".zip"
+) -> list[Path]:
+    """Return the files below some folders of a results folder, sorted.
+
+    A folder with the `suffix` of a file is listed in the place of what lies below it.
+
+    Raises
+    ------
+    PathError
+        If it has none of the folders, so that it is no results folder.
+    MachineError
+        If one cannot be listed.
     """
     there = [folder for folder in folders if (results / folder).is_dir()]
     if not there:
         raise PathError(
-            f"results folder {results} has none of the folders {', '.join(folders)}; name another with "
-            "--results, or run the workflow to make it"
+            f"results folder {visible(results)} has none of the folders {', '.join(folders)}; name "
+            "another with --results, or run the workflow to make it"
         )
 
     def refuse(error: OSError) -> None:
-        raise PathError(f"folder {error.filename} cannot be listed: {error.strerror}")
+        raise machine_fault(error, verb="listed") from None
 
-    return sorted(
-        Path(folder, name)
-        for start in there
-        for folder, _, names in os.walk(results / start, onerror=refuse, followlinks=follow_links)
-        for name in names
-    )
+    files, seen = [], set()
+    for start in there:
+        for folder, below, names in os.walk(
+            results / start, onerror=refuse, followlinks=follow_links
+        ):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:  # a link to a folder above
+                below.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            names += [name for name in below if name.endswith(suffix)]
+            below[:] = (name for name in below if not name.endswith(suffix))
+            files += (Path(folder, name) for name in names)
+    return sorted(files)

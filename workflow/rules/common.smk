@@ -5,6 +5,7 @@ Reads the configuration, the names of the files below results/ and headers of st
 
 import dataclasses
 import itertools
+import os
 import sys
 
 from snakemake.exceptions import WorkflowError
@@ -17,6 +18,7 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix
@@ -49,6 +51,8 @@ try:
     PLANNED = PLAN and plan_jobs(PLAN)
 except NstarError as error:
     raise SystemExit(f"error: {error}") from None  # without lines of the code
+except (OSError, MemoryError) as error:
+    raise SystemExit(f"error: {machine_fault(error)}") from None
 
 
 # Captions of the report read the configuration with all defaults, so that none repeats a default.
@@ -80,10 +84,17 @@ def save_jobs():
     try:
         for job in (*JOBS, *STEP_JOBS.values()):
             job.save("results")
-    except OSError as error:
-        raise WorkflowError(
-            f"{error}: nothing was started; free space or change who may write"
-        ) from None
+    except NstarError as error:
+        raise WorkflowError(f"{error}; nothing was started") from None
+
+
+def made_in_this_run(paths):
+    """Return the stores that rules of this run make: the inputs of a job.
+
+    A store that is there is no input: Snakemake removes what a job has made if an input of it has a later
+    time of change, as after a run on a machine whose clock is ahead, also where it is `ancient`.
+    """
+    return [path for path in paths if not os.path.exists(path)]
 
 
 def limit_retries():

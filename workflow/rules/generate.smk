@@ -10,7 +10,7 @@ for job in jobs_of("generate_data"):
         name:
             job.rule
         input:
-            job.inputs,
+            made_in_this_run(job.inputs),
         output:
             job.outputs,
         log:

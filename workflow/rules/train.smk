@@ -9,7 +9,7 @@ for job in jobs_of("train_cells"):
         name:
             job.rule
         input:
-            job.inputs,
+            made_in_this_run(job.inputs),
         output:
             job.outputs,
         log:

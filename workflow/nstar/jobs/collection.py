@@ -19,9 +19,9 @@ from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
 from nstar.plan.stores import Stores
 from nstar.seeds import Seed, streams_of
-from nstar.store.archive import pairs_of
 from nstar.store.evaluations import read_evaluations
 from nstar.store.parts import read_parts
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import EVALUATION
 from nstar.store.view import view
 from nstar.study import FRESH, Role, Study

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstar.errors import NstarError
+from nstar.faults import machine_fault
 
 
 def parser(
@@ -51,9 +52,8 @@ def run(main: Callable[[Sequence[str] | None], None]) -> None:
     except NstarError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
-        advice = "free space or change who may write there, then run again: what is done is kept"
-        print(f"error: {error}; {advice}", file=sys.stderr)
+    except (OSError, MemoryError) as error:
+        print(f"error: {machine_fault(error, verb='used')}", file=sys.stderr)
         sys.exit(1)
 
 

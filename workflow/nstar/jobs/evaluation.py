@@ -21,10 +21,11 @@ from nstar.models import StackedModel, lengthen
 from nstar.progress import Progress
 from nstar.seeds import Seed, read_seed, streams_of
 from nstar.specification import digest
-from nstar.store.archive import pairs_of, replicate_coordinates, specification_of, write_store
+from nstar.store.archive import specification_of, write_store
 from nstar.store.evaluations import ends_of, read_ends
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
+from nstar.store.replicates import pairs_of, replicate_coordinates
 from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
 from nstar.store.view import view
 from nstar.study import FRESH

@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from nstar.cells import Slice, data_specification, slice_of, table_slice
+from nstar.faults import reading
 from nstar.plan.stores import data_store
 from nstar.progress import Progress
-from nstar.store.archive import read_store, write_store
+from nstar.store.archive import read_store, specification_of, write_store
 from nstar.store.provenance import provenance
 from nstar.store.schemas import DATA
 from nstar.tasks import HELD_OUT, Supervision, Task, TruthTable, build_task
@@ -133,4 +134,29 @@ def read_sequences(
 def read_arrays(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return symbols, states and lengths of a store; the cells of one job read the same stores."""
     store = read_store(path, DATA)
+    check_sequences(path, store)
     return store["symbols"].values, store["states"].values, store["length"].values
+
+
+def check_sequences(path: Path | str, store: xr.Dataset) -> None:
+    """Check that symbols, states and lengths of a store are those of its task.
+
+    Raises
+    ------
+    DamageError
+        If one is outside of what the task knows.
+    """
+    with reading(path):
+        specification = specification_of(store)
+        task, length = build_task(specification["task"]), specification["length"]
+        if store.sizes["position"] != task.n_positions(length):
+            raise ValueError(
+                f"it has {store.sizes['position']} positions, not those of length {length}"
+            )
+        bounds = {"symbols": task.n_symbols - 1, "length": store.sizes["position"]}
+        if not task.real_valued:
+            bounds["states"] = task.n_states  # one more where none is asked for
+        for name, most in bounds.items():
+            largest = store[name].values.max(initial=0)
+            if largest > most:
+                raise ValueError(f"{name} reach {largest}; those of its task end at {most}")

@@ -17,12 +17,13 @@ from nstar.models import StackedModel
 from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
 from nstar.specification import canonical_json, digest
-from nstar.store.archive import pairs_of, seed_coordinates, write_store
-from nstar.store.evidence import pack
+from nstar.store.archive import write_store
 from nstar.store.header import read_header
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
+from nstar.store.replicates import pairs_of, seed_coordinates
 from nstar.store.schemas import CELL
+from nstar.store.summaries import cell_summary
 from nstar.training.device import describe_device
 from nstar.training.state import PackState, arrays_of, initial_state, join_states, stored_state
 from nstar.verdicts import Rule
@@ -157,7 +158,7 @@ class Part:
                 **({"differs": True} if (state.differs >= 0).any() else {}),
             ),
             summary={
-                **_summary(dataset),
+                **cell_summary(dataset),
                 "rule": self.rule.as_dict(),
                 "keep": self.keep_every,
             },
@@ -219,25 +220,3 @@ def _state_at(joined: xr.Dataset, row: int, step: int) -> list[np.ndarray]:
             )
         chosen += [joined[name].values[at.values] for name in names]
     return chosen
-
-
-def _summary(dataset: xr.Dataset) -> dict[str, Any]:
-    """Return what plans have to know of a part."""
-    evidence = [dataset[name].values for name in ("numbers", "first_evaluation", "n_evaluations")]
-    replicates = pairs_of(dataset)
-    kept: list[list[int]] = [[] for _ in replicates]
-    for row, step in zip(
-        dataset["kept_replicate"].values, dataset["kept_step"].values.tolist(), strict=True
-    ):
-        kept[row].append(step)
-    _, first, n = evidence
-    ends = int(dataset["evaluate_every"]) * (first + n)
-    states: list[int | None] = [None] * len(replicates)
-    for row in dataset["state_replicate"].values:
-        states[row] = int(ends[row])
-    return {
-        **pack(*evidence),
-        "replicates": [list(pair) for pair in replicates],
-        "kept": [sorted(steps) for steps in kept],
-        "states": states,
-    }

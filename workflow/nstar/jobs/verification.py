@@ -1,4 +1,4 @@
-"""Whether every store of a results folder is whole, and what its path says."""
+"""Whether every store of a results folder is whole, and what its path says; repair of what is not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,45 @@ import xarray as xr
 
 from nstar.cells import Block, Cell
 from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
-from nstar.errors import ArtifactError, NstarError
-from nstar.files import is_left_over, is_partial, list_files
+from nstar.errors import DamageError, NstarError, PathError, UnusableError, visible
+from nstar.faults import damage, orphan, other_version, reading
+from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
+from nstar.jobs.generation import check_sequences
 from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress
 from nstar.seeds import read_seed, seed_text
-from nstar.store.archive import check_replicates, pairs_of, read_store, specification_of
+from nstar.store.archive import read_store, specification_of
 from nstar.store.header import read_header
+from nstar.store.replicates import check_replicates, pairs_of
 from nstar.store.schemas import CELL, DATA, EVALUATION
 
 SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a file.
+
+    Attributes
+    ----------
+    path : Path
+        The file to be moved away, where one is.
+    text : str
+        One line: what is wrong, and what to do.
+    is_damage : bool
+        Whether the file is to be set aside, and not the machine or another file mended.
+    is_named_only : bool
+        Whether it is set aside only where a user names it: a whole store that is of no use.
+    """
+
+    path: Path
+    text: str
+    is_damage: bool
+    is_named_only: bool = False
+
+    def is_repairable(self, is_named: bool) -> bool:
+        """Return whether the file is to be set aside, where a user has named it or not."""
+        return self.is_damage and (is_named or not self.is_named_only)
 
 
 @dataclass(frozen=True)
@@ -31,21 +60,23 @@ class Verification:
         Stores that are what they should be.
     n_unfinished : int
         Partial files that a process may still be writing.
-    problems : tuple of str
-        One line for each other file: what is wrong, and the command that repairs it.
+    problems : tuple of Problem
+        One for each other file.
     """
 
     n_good: int
     n_unfinished: int
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
-def verify_results(results: Path) -> Verification:
+def verify_results(results: Path, files: Sequence[Path] = ()) -> Verification:
     """Read every store of a results folder in full, and compare it with its path.
 
     Parameters
     ----------
     results : Path
+    files : sequence of Path
+        Those to read, below `results`; all by default.
 
     Returns
     -------
@@ -54,16 +85,20 @@ def verify_results(results: Path) -> Verification:
     Raises
     ------
     PathError
-        If `results` is no results folder, or cannot be listed.
+        If `results` is no results folder.
+    MachineError
+        If a folder cannot be listed.
 
     Notes
     -----
-    Of a store are checked: checksums, schema, and digest of the specification (`read_store`); its
-    place, every coordinate of which follows from the specification; its replicates; of a further part,
-    that those before it are there and that it leaves no evaluation out; of an evaluation, that the
-    trained cell which it names lies at the same coordinates.
+    Of a store are checked: sizes and types before they are unpacked, checksums, schema, ranges, its
+    header against its arrays, and the digest of the specification (`read_store`); its place, every
+    coordinate of which follows from the specification; its replicates; of data, what its task knows; of a
+    further part, that those before it are there and that it leaves no evaluation out; of an evaluation,
+    that the trained cell which it names lies at the same coordinates.
     """
-    files = list_files(results, STAGES, follow_links=True)
+    check_folders(results)
+    files = files or list_files(results, STAGES, follow_links=True)
     progress = Progress("files", len(files), "verify")
     n_good, n_unfinished, problems = 0, 0, []
     for done, path in enumerate(files, start=1):
@@ -78,41 +113,66 @@ def verify_results(results: Path) -> Verification:
     return Verification(n_good, n_unfinished, tuple(problems))
 
 
-def _problem(results: Path, path: Path) -> str | None:
-    """Return one line about what is wrong with a file and what to do, or None."""
+def results_of(path: Path) -> Path:
+    """Return the results folder that a path lies in.
+
+    Raises
+    ------
+    PathError
+        If none of its folders is one.
+    """
+    for folder in path.parents:
+        if any((folder / stage).is_dir() for stage in STAGES):
+            return folder
+    raise PathError(
+        f"{visible(path)} lies in no results folder: none of its folders has {', '.join(STAGES)}; name "
+        "files as they stand in the message"
+    )
+
+
+def _problem(results: Path, path: Path) -> Problem | None:
+    """Return what is wrong with a file and what to do, or None."""
     try:
         _check(results, path)
     except NstarError as error:
-        text, repair = " ".join(str(error).splitlines()), f"rm '{path}'"
-        return text if repair in text else f"{text}; remove it: {repair}"
+        text = " ".join(visible(line) for line in str(error).splitlines())
+        if isinstance(error, DamageError):
+            return Problem(error.path, text, True, isinstance(error, UnusableError))
+        return Problem(path, text, False)
     return None
 
 
 def _check(results: Path, path: Path) -> None:
+    folder = path.relative_to(results).parts[0]
+    if folder in ("checkpoints", "jobs"):
+        if not is_there(path, what=folder.removesuffix("s")):
+            raise PathError(f"{path} is not there")
+        return
     if is_partial(path):
-        raise ArtifactError(f"file {path} is a partial store that a killed process has left")
+        raise damage(path, "is a partial store that a killed process has left", "file", False)
     try:
         stage, coordinates, digest, part = parse_store_path(path.relative_to(results))
-    except NstarError as error:
-        raise ArtifactError(f"file {path} does not belong there: {error}") from None
+    except PathError as error:
+        raise damage(path, f"does not belong there: {error}", "file", False) from None
     if "-" not in coordinates.get("model", coordinates["task"]):
-        raise ArtifactError(f"store {path} is of nstar 0.1, which this version does not read")
+        raise other_version(path, "is of nstar 0.1, which this version does not read")
     store = read_store(path, SCHEMAS[stage])
     specification = specification_of(store)
     before = [store_path(results, stage, coordinates, digest, number) for number in range(part)]
-    for lacking in (other for other in before if not other.is_file()):
-        raise ArtifactError(
-            f"store {path} is a further part of {lacking}, which is missing; run the workflow, which "
-            f"makes it, or remove the further part: rm '{path}'"
-        )
+    for lacking in (other for other in before if not is_there(other)):
+        raise orphan(path, f"is a further part of {lacking}")
     if stage == "evaluations":
         _check_evaluation(results, path, coordinates, specification, store)
         return
     replicates = [coordinates.get(name, ()) for name in ("seeds", "learning_rates")]
-    _check_coordinates(path, coordinates, coordinates_of(specification, *replicates))
-    if stage == "cells" and part == 0:
+    with reading(path):
+        wanted = coordinates_of(specification, *replicates)
+    _check_coordinates(path, coordinates, wanted)
+    if stage == "data":
+        check_sequences(path, store)
+    elif part == 0:
         check_replicates(path, store, _block(coordinates))
-    elif stage == "cells":
+    else:
         _check_part(path, _block(coordinates), before)
 
 
@@ -121,9 +181,10 @@ def _check_coordinates(
 ) -> None:
     for name, value in coordinates.items():
         if value != wanted[name]:
-            raise ArtifactError(
-                f"store {path} was made for {name} {wanted[name]}, not for the {value} of its path: it "
-                "was moved or copied by hand"
+            raise damage(
+                path,
+                f"was made for {name} {wanted[name]}, not for the {value} of its path: it was moved or "
+                "copied by hand",
             )
 
 
@@ -138,10 +199,11 @@ def _check_part(path: Path, block: Block, before: Sequence[Path]) -> None:
         pair = read_seed(seed), rate
         reached = int(known[prefix.replicates.index(pair)])
         if n and first > reached:
-            raise ArtifactError(
-                f"store {path} goes on with seed {seed_text(pair[0])}, learning rate {rate} from its "
-                f"evaluation {first + 1}, but the parts before it end at evaluation {reached}: a part in "
-                "between is lost"
+            raise damage(
+                path,
+                f"goes on with seed {seed_text(pair[0])}, learning rate {rate} from its evaluation "
+                f"{first + 1}, but the parts before it end at evaluation {reached}: a part in between is "
+                "lost",
             )
 
 
@@ -154,15 +216,12 @@ def _check_evaluation(
 ) -> None:
     """Check that the trained cell is there, and that the replicates are of the block of the path."""
     trained = store_path(results, "cells", coordinates, str(specification.get("training")))
-    if not trained.is_file():
-        raise ArtifactError(
-            f"store {path} evaluates the trained cell {trained}, which is missing; run the "
-            f"workflow, which trains it, or remove the evaluation: rm '{path}'"
-        )
+    if not is_there(trained):
+        raise orphan(path, f"evaluates the trained cell {trained}")
     foreign = [pair for pair in pairs_of(store) if pair not in _block(coordinates).replicates]
     if foreign:
-        raise ArtifactError(
-            f"store {path} holds the replicates {foreign}, which are none of those that its path says"
+        raise damage(
+            path, f"holds the replicates {foreign}, which are none of those that its path says"
         )
 
 

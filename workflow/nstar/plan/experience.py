@@ -1,6 +1,7 @@
 """Training time learnt from the wall times of finished stores."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from nstar.cells.paths import STORE_SUFFIX, decode, encode, segment
-from nstar.errors import ArtifactError
+from nstar.errors import ArtifactError, PathError
 from nstar.kinds import read_options
 from nstar.plan.costs import guess_seconds, model_size, training_flops
 from nstar.seeds import numpy_generator
-from nstar.store.header import read_header
+from nstar.store.header import of_header, read_header
 from nstar.study import Study
 from nstar.tasks import build_task
 
@@ -49,15 +50,14 @@ def read_experience(study: Study, results: Path, device: str) -> list[Experience
     found = []
     for name in {segment(model.specification()): None for model in study.models.values()}:
         for path in _sample(results / "cells" / encode({"model": name})):
-            try:
+            with suppress(ArtifactError, PathError):  # whoever needs this store says so
                 header = read_header(path)
-            except ArtifactError:
-                continue  # whoever needs this store says so
-            made_on = header["provenance"].get("device")
-            if made_on == device or (device == "gpu" and made_on != "cpu"):
-                coordinates = decode(path.relative_to(results))
-                n = len(coordinates["seeds"]) * len(coordinates["learning_rates"])
-                found.append(_experience(header, n, device))
+                made_on = header["provenance"].get("device")
+                if made_on == device or (device == "gpu" and made_on != "cpu"):
+                    coordinates = decode(path.relative_to(results))
+                    n = len(coordinates["seeds"]) * len(coordinates["learning_rates"])
+                    with of_header(path):
+                        found.append(_experience(header, n, device))
     return found
 
 
@@ -66,7 +66,8 @@ def _sample(folder: Path) -> list[Path]:
     curves = sorted(folder.glob("task~*/supervision~*/length_distribution~*/length~*"))
     chosen = []
     for curve in _spread(curves, LARGEST_SAMPLE):
-        cells = sorted(curve.glob("budget~*"), key=lambda path: int(path.name.split("~")[1]))
+        cells = [path for path in curve.glob("budget~*") if path.name.split("~")[1].isdecimal()]
+        cells.sort(key=lambda path: int(path.name.split("~")[1]))
         share = max(1, LARGEST_SAMPLE // max(1, len(curves)))
         for cell in _spread(cells, share):
             stores = cell.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")

@@ -17,6 +17,7 @@ from nstar.cells import (
 )
 from nstar.cells.paths import STORE_SUFFIX
 from nstar.errors import ArtifactError
+from nstar.files import is_there
 from nstar.plan.costs import data_bytes, device_kind, planned_device
 from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
@@ -198,7 +199,7 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
             seen.add(piece)
             key = (piece.task, piece.length_distribution, piece.length)
             row = counts.setdefault(key, {"cached": 0, "missing": 0, "stale": 0})
-            if Path(plan.stores.piece(piece)).exists():
+            if is_there(plan.stores.piece(piece)):
                 row["cached"] += 1
             elif piece in missing:
                 wanted = data_specification(plan.stores.tasks[piece.task], piece)
@@ -223,8 +224,9 @@ def _changed_recipes(stores: Iterable[Path], wanted: Mapping[str, Any]) -> str |
             made_from = read_header(path)["specification"]
         except ArtifactError:
             continue
-        if {**made_from, "recipes": None} == {**wanted, "recipes": None}:
-            return ", ".join(_changes(made_from["recipes"], wanted["recipes"]))
+        recipes = made_from.get("recipes")
+        if isinstance(recipes, dict) and {**made_from, "recipes": wanted["recipes"]} == wanted:
+            return ", ".join(_changes(recipes, wanted["recipes"]))
     return None
 
 

@@ -1,12 +1,12 @@
 """Forecasts as text, and their comparison with what a run took."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nstar.cells.naming import curve_name
+from nstar.files import is_there
 from nstar.plan.forecast import QUANTILES
 from nstar.plan.jobs import PlannedJobs
 from nstar.plan.missing import Plan
@@ -164,10 +164,10 @@ def duration(seconds: float) -> str:
 def compare_with_truth(plan: Plan, planned: PlannedJobs) -> str | None:
     """Return how long the training of a plan was expected to take and took, or None if none is done."""
     paths = {work: plan.stores.cell(work.block, work.part) for work in planned.costs}
-    done = [work for work, path in paths.items() if Path(path).exists()]
+    done = [work for work, path in paths.items() if is_there(path)]
     if not done:
         return None
-    took = sum(read_header(paths[work])["provenance"]["wall_time_s"] for work in done)
+    took = sum(read_header(paths[work])["provenance"].get("wall_time_s", 0.0) for work in done)
     draws = np.sum([planned.seconds[work] for work in done], axis=0)
     low, middle, high = (float(np.quantile(draws, share)) for share in QUANTILES)
     within = "inside" if low <= took <= high else "outside"

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nstar.errors import ArtifactError
-from nstar.files import read_at_most, written_whole
+from nstar.errors import ArtifactError, visible
+from nstar.faults import reading
+from nstar.files import is_there, read_at_most, written_whole
 from nstar.specification import DIGEST_LENGTH
 
 LARGEST_JOB = 2**26
@@ -38,7 +39,7 @@ def job_path(results: Path | str, name: str) -> Path:
 def save_job(results: Path | str, name: str, fields: Mapping[str, Any]) -> None:
     """Write the file of a job, whose ``work`` says what to make, unless it is there."""
     path = job_path(results, name)
-    if not path.exists():
+    if not is_there(path, "job"):
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(fields, allow_nan=False))
 
@@ -49,24 +50,23 @@ def read_job_file(path: Path | str) -> dict[str, Any]:
     Raises
     ------
     ArtifactError
-        If the file is missing, or does not hold the job that its name says.
+        If the file is missing.
+    DamageError
+        If it does not hold the job that its name says.
+    MachineError
+        If it cannot be read.
     """
     path = Path(path)
-    try:
+    if not is_there(path, "job"):
+        raise ArtifactError(
+            f"job {visible(path)} is missing; run the workflow, which writes the files of its jobs"
+        )
+    with reading(path, "job"):
         fields = json.loads(read_at_most(path, LARGEST_JOB))
         verb, _, digest = path.stem.rpartition("-")
-        if digest and job_name(verb, fields["work"]) == path.stem:
-            return fields
-    except FileNotFoundError:
-        raise ArtifactError(
-            f"job {path} is missing; run the workflow, which writes the files of its jobs"
-        ) from None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise ArtifactError(
-        f"job {path} does not hold what its name says: it was altered, or is no job of the workflow; "
-        "remove it and run the workflow, which writes the files of its jobs"
-    )
+        if not digest or job_name(verb, fields["work"]) != path.stem:
+            raise ValueError("it does not hold what its name says")
+    return fields
 
 
 def read_work(path: Path | str, verb: str) -> dict[str, Any]:

@@ -5,14 +5,13 @@ a listing of files and their headers answer the whole question of caching. `nsta
 what is missing into jobs.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nstar.cells import Block, Cell, Slice, cells_of, curves_of, sorted_cells, value_of
-from nstar.errors import PathError
+from nstar.files import check_folders, is_there
 from nstar.plan.states import CellState, evaluations_of, state_of
 from nstar.plan.stores import Stores, data_of
 from nstar.plan.work import EvaluationWork, Work
@@ -115,12 +114,13 @@ def make_plan(study: Study, results: Path | str) -> Plan:
     Raises
     ------
     PathError
-        If `results` is a file.
-    ArtifactError
-        If the header of a store of the study is damaged.
+        If `results`, or a folder in it, is something else.
+    DamageError
+        If the header of a store of the study is damaged, or something else lies in its place.
+    MachineError
+        If the machine does not say what is there.
     """
-    if Path(results).exists() and not Path(results).is_dir():
-        raise PathError(f"{results} is no folder; move it away, results are written there")
+    check_folders(Path(results))
     stores = Stores(study, Path(results))
     found: dict[Cell, CellState] = {}
     n_round, searching = 1, False
@@ -226,6 +226,6 @@ def _missing_data(
             if piece not in seen:
                 seen.add(piece)
                 path = stores.piece(piece)
-                if path not in paths and not os.path.exists(path):
+                if path not in paths and not is_there(path):
                     paths.add(path)
                     yield piece

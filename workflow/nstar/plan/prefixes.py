@@ -6,13 +6,13 @@ at which its own rule ends the run. Headers say all that is needed to judge; no 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from nstar.cells import Block
-from nstar.errors import ArtifactError
 from nstar.plan.work import Replicate, Stretch
-from nstar.seeds import read_seed
 from nstar.store.evidence import unpack
+from nstar.store.header import checked_seed, of_header
 from nstar.store.joint import Joint
 from nstar.verdicts import OUTCOMES, Rule, first_published_pass, verdicts
 
@@ -82,21 +82,21 @@ class Prefix:
         self.numbers = self.joint.join(numbers)
 
     def _rows(self, part: int, path: str, summary: Mapping[str, Any]) -> list[int]:
-        """Return which replicates of the block those of a part are."""
-        try:
-            if part == 0:
-                rows = list(range(len(self.replicates)))
-            else:
-                pairs = [(read_seed(seed), rate) for seed, rate in summary["replicates"]]
-                rows = [self.replicates.index(pair) for pair in pairs]
+        """Return which replicates of the block those of a part are, of a header in order."""
+        with of_header(path):
+            pairs = [(checked_seed(seed), rate) for seed, rate in summary["replicates"]]
+            foreign = set(pairs) - set(self.replicates)
+            if foreign or len(set(pairs)) < len(pairs) or (part == 0 and pairs != self.replicates):
+                raise ValueError("it is of other replicates than its path says")
+            rows = [self.replicates.index(pair) for pair in pairs]
             sizes = {len(rows), *(len(summary[name]) for name in ("n", "kept", "states"))}
             if len(sizes) != 1:
                 raise ValueError(f"lists of {sorted(sizes)} replicates")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(
-                f"store {path} has a damaged header, or is of other replicates than its path says "
-                f"({error}); remove it and run again, only this store is made anew: rm '{path}'"
-            ) from None
+            steps = [*chain.from_iterable(summary["kept"]), *summary["states"]]
+            if any(step is not None and type(step) is not int for step in steps):
+                raise ValueError("steps that are not whole numbers")
+            if not isinstance(summary["rule"], dict):
+                raise ValueError("a rule that is none")
         return rows
 
     def judge(self, every: int, rule: Rule, keep_every: int | None) -> list[Judged]:

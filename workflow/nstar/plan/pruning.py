@@ -16,7 +16,8 @@ from pathlib import Path
 
 from nstar.cells import Block, slices_of
 from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_path
-from nstar.errors import ArtifactError, PathError
+from nstar.errors import PathError, visible
+from nstar.faults import machine_fault, reading
 from nstar.files import is_left_over, is_partial, list_files, time_in
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.steps import step_jobs
@@ -139,7 +140,7 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
 
     Raises
     ------
-    ArtifactError
+    MachineError
         If one cannot be removed; those before it are gone.
     """
     for part in surplus:
@@ -150,10 +151,7 @@ def remove(surplus: Iterable[Surplus], results: Path) -> None:
                     break
                 folder.rmdir()
         except OSError as error:
-            raise ArtifactError(
-                f"{part.path} cannot be removed ({error.strerror}), those before it are; change its "
-                "rights and run again"
-            ) from None
+            raise machine_fault(error, part.path, "removed, those before it are") from None
 
 
 def find_lock(results: Path) -> Path | None:
@@ -173,7 +171,7 @@ def as_text(surplus: Sequence[Surplus]) -> str:
     results/jobs/a.json
     jobs: 1 file, 1,200 bytes
     """
-    lines = [str(part.path) for part in surplus]
+    lines = [visible(part.path) for part in surplus]
     for kind in (*FOLDERS, PARTIAL):
         if of_kind := [part for part in surplus if part.kind == kind]:
             lines.append(f"{kind}: {total(of_kind)}")
@@ -232,14 +230,9 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 def _read_job(path: Path) -> dict[str, set[str]]:
     """Return which stores a job reads and makes (``inputs``, ``outputs``), below the results folder."""
-    try:
+    with reading(path, "job"):
         job = json.loads(path.read_text())
         return {name: set(map(_below_results, job[name])) for name in ("inputs", "outputs")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(
-            f"file {path} is no job of a run ({error}); nothing was removed; remove it yourself: "
-            f"rm '{path}'"
-        ) from None
 
 
 def _below_results(store: str) -> str:

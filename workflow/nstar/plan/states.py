@@ -1,18 +1,20 @@
 """What is there of one cell: what a study reads of its blocks, and what they lack by its rule."""
 
 import itertools
-import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from nstar.cells import Block, Cell, product_blocks, tested_lengths
 from nstar.cells.paths import STORE_SUFFIX, decode
+from nstar.errors import PathError
+from nstar.files import is_there, names_in
 from nstar.plan.prefixes import Prefix
 from nstar.plan.stores import Stores
 from nstar.plan.work import EvaluationWork, Replicate, Work
-from nstar.seeds import read_seed, seed_text, streams_of
-from nstar.store.header import read_header
+from nstar.seeds import seed_text, streams_of
+from nstar.store.header import evaluated_rows, read_header
 from nstar.store.schemas import OWN_SETS
 from nstar.study import Role
 
@@ -117,9 +119,7 @@ def _blocks_there(
 ) -> list["_BlockThere"]:
     """Return blocks that are there: that of all wanted replicates, and those with what it lacks."""
     whole = product_blocks(cell, wanted)
-    there = [
-        _BlockThere(stores, block, role) for block in whole if os.path.exists(stores.cell(block))
-    ]
+    there = [_BlockThere(stores, block, role) for block in whole if is_there(stores.cell(block))]
     if len(there) < len(whole) or any(one.lacks(pair) for one in there for pair in one.judged):
         blocks = _blocks_on_disk(stores, cell)
         others = (block for block in blocks if block not in whole and block.replicates & wanted)
@@ -169,20 +169,19 @@ class _BlockThere:
 def _parts_there(block: Block, path_of: Callable[[Block, int], str]) -> list[str]:
     """Return the paths of the parts of a block that are there, up to the first that is not."""
     paths = map(path_of, itertools.repeat(block), itertools.count())
-    return list(itertools.takewhile(os.path.exists, paths))
+    return list(itertools.takewhile(is_there, paths))
 
 
 def _blocks_on_disk(stores: Stores, cell: Cell) -> list[Block]:
     """Return the blocks of a cell that are there, the largest first."""
-    folder = stores.folder(cell)
-    if not folder.is_dir():
-        return []
+    folder, name = stores.folder(cell), f"{stores.training_digest(cell)}{STORE_SUFFIX}"
     blocks = []
-    for path in folder.glob(
-        f"seeds~*/learning_rates~*/{stores.training_digest(cell)}{STORE_SUFFIX}"
-    ):
-        found = decode(path.relative_to(folder))
-        blocks.append(Block(cell, found["seeds"], found["learning_rates"]))
+    for seeds in names_in(folder):
+        for rates in names_in(folder / seeds):
+            if is_there(folder / seeds / rates / name):
+                with suppress(PathError):  # a folder of a name that nstar does not give
+                    found = decode(f"{seeds}/{rates}")
+                    blocks.append(Block(cell, found["seeds"], found["learning_rates"]))
 
     def rank(block: Block) -> tuple:
         return -len(block.replicates), [*map(streams_of, block.seeds)], block.learning_rates
@@ -202,9 +201,8 @@ def evaluations_of(
     paths = _parts_there(block, stores.evaluation)
     part_of: dict[tuple, int] = {}
     for part, path in enumerate(paths):
-        summary = read_header(path)["summary"]
-        for (seed, rate, step), test in itertools.product(summary["rows"], summary["tests"]):
-            part_of.setdefault((read_seed(seed), rate, step, test), part)
+        for row, test in evaluated_rows(read_header(path)["summary"], path):
+            part_of.setdefault((*row, test), part)
     ends = {
         pair: step
         for reading in state.finished

@@ -80,7 +80,7 @@ def tables_page() -> str:
 
 FORMS = (
     "Each table is written twice, with the same rows and columns: as CSV for people, and as Parquet",
-    "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses them: it knows no",
+    "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses: it knows no",
     "type of a column that is empty, and not every reader takes `inf` for a number. Later steps read the",
     "Parquet file. A missing value is empty in CSV and null in Parquet.",
 )

@@ -6,24 +6,25 @@ other change of it by the SHA-256 in its header.
 """
 
 import hashlib
-import itertools
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 import zarr
 from zarr.core.buffer import default_buffer_prototype
 
 from nstar.errors import ArtifactError
+from nstar.faults import damage, other_version, patiently
 from nstar.files import written_whole
-from nstar.seeds import AnySeed, Seed, seed_of, streams_of
 from nstar.specification import canonical_json, digest
-from nstar.store.header import ENTRY, UNREADABLE
+from nstar.store.arrays import check_ranges, read_arrays
+from nstar.store.entries import open_entries
+from nstar.store.header import ENTRY, LARGEST_HEADER, attributes_of
 from nstar.store.schemas import Schema
+from nstar.store.summaries import check_summary, sizes_of
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -84,6 +85,8 @@ def write_store(
 def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
     """Read an artifact into memory and check that it is what its name says.
 
+    No more memory is taken than a store of its header may need; see `nstar.store.arrays`.
+
     Returns
     -------
     xarray.Dataset
@@ -92,93 +95,47 @@ def read_store(path: Path | str, schema: Schema) -> xr.Dataset:
     Raises
     ------
     ArtifactError
-        If the file is missing, damaged, of another stage or schema version, or if its content was
-        made from another specification than its name says. The message names the repair.
+        If the file is missing.
+    DamageError
+        If it is damaged, of another stage or schema version, or if its content was made from another
+        specification than its name says, or is not what its header says. The message names the repair.
+    MachineError
+        If it cannot be read.
     """
     path = Path(path)
-    repair = f"remove it and run again, only this store is made anew: rm '{path}'"
-    if not path.is_file():
-        raise ArtifactError(f"store {path} is missing; run the workflow again to make it")
-    try:
-        dataset = _load(path)
-        attributes = dict(dataset.attrs)
-        found = (attributes["stage"], attributes["schema_version"], attributes["digest"])
-        made_from = digest(json.loads(attributes["specification"]))
-    except UNREADABLE as error:
-        raise ArtifactError(f"store {path} is damaged ({error}); {repair}") from None
-    if found[:2] != (schema.stage, schema.version):
-        raise ArtifactError(
-            f"store {path} is of stage {found[0]!r}, schema version {found[1]}; wanted is stage "
-            f"{schema.stage!r}, schema version {schema.version}; {repair}"
-        )
-    named = path.name.startswith((f"{found[2]}.", f"{found[2]}-"))  # a later part has a number
-    if not (named and made_from == found[2]):
-        raise ArtifactError(
-            f"store {path} was made from specification {made_from}, not the one it is named after; "
-            f"{repair}"
-        )
-    _check_schema(path, dataset, schema)
+    return patiently(lambda: _read(path, schema))
+
+
+def _read(path: Path, schema: Schema) -> xr.Dataset:
+    with open_entries(path) as entries:
+        header = attributes_of(entries)
+        _check_origin(path, header, schema)
+        sizes = sizes_of(schema, header["specification"], header["summary"])
+        root = {ENTRY: entries.read(ENTRY, LARGEST_HEADER)}
+        content = root | read_arrays(entries, schema, sizes, path.stat().st_size)
+        if header["checksum"] != _checksum(content):
+            raise ValueError("its content is not that of its checksum")
+        dataset = _decode(content)
+        check_ranges(dataset, schema)
+        check_summary(dataset, schema, header["summary"])
     return dataset
 
 
-def pairs_of(dataset: xr.Dataset) -> list[tuple[AnySeed, float]]:
-    """Return seed and learning rate of each replicate of a store."""
-    seeds = dataset["seed"].values.tolist()
-    if "streams" in dataset:
-        seeds = list(itertools.starmap(seed_of, dataset["streams"].values.tolist()))
-    return list(zip(seeds, dataset["learning_rate"].values.tolist(), strict=True))
-
-
-def seed_coordinates(
-    pairs: Sequence[tuple[AnySeed, float]], seeds: Iterable[AnySeed]
-) -> dict[str, tuple]:
-    """Return the coordinates of replicates: the inverse of `pairs_of`.
-
-    Parameters
-    ----------
-    pairs : sequence of tuple
-        Seed and learning rate of each.
-    seeds : iterable of seeds
-        Those of the block: where one of them has streams of its own, all parts of the block have
-        ``streams``.
-    """
-    streams = np.array([streams_of(seed) for seed, _ in pairs])
-    found = {
-        "seed": ("replicate", streams[:, 0]),
-        "learning_rate": ("replicate", np.array([rate for _, rate in pairs])),
-    }
-    if any(isinstance(seed, Seed) for seed in seeds):
-        found["streams"] = (("replicate", "stream"), streams)
-    return found
-
-
-def replicate_coordinates(dataset: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Return the coordinates that say which replicates a store, or what was made of it, holds."""
-    names = ("seed", "learning_rate", "streams")
-    return {name: dataset[name] for name in names if name in dataset}
-
-
-def check_replicates(path: Path | str, dataset: xr.Dataset, block: Any) -> None:
-    """Check that a store holds the replicates that its path says, in their order.
-
-    Parameters
-    ----------
-    path : path
-    dataset : xarray.Dataset
-        With coordinates ``seed`` and ``learning_rate``.
-    block : object with ``seeds`` and ``learning_rates``
-
-    Raises
-    ------
-    ArtifactError
-        If it holds others: the file was moved or copied by hand.
-    """
-    wanted = [(seed, rate) for seed in block.seeds for rate in block.learning_rates]
-    found = pairs_of(dataset)
-    if found != wanted:
-        raise ArtifactError(
-            f"store {path} holds the replicates {found}, not the {wanted} that its path says; remove "
-            f"it and run again, only this store is made anew: rm '{path}'"
+def _check_origin(path: Path, header: Mapping[str, Any], schema: Schema) -> None:
+    """Check that a store is of a stage, and made from the specification that its name says."""
+    wanted = schema.stage, schema.version
+    if (header["stage"], header["schema_version"]) != wanted:
+        problem = (
+            f"is of stage {header['stage']!r}, schema version {header['schema_version']}; wanted is "
+            f"stage {schema.stage!r}, schema version {schema.version}"
+        )
+        other = damage if header["stage"] != schema.stage else other_version
+        raise other(path, problem)
+    made_from = digest(header["specification"])
+    named = path.name.startswith((f"{made_from}.", f"{made_from}-"))  # a later part has a number
+    if not (named and made_from == header["digest"]):
+        raise damage(
+            path, f"was made from specification {made_from}, not the one it is named after"
         )
 
 
@@ -187,16 +144,19 @@ def specification_of(dataset: xr.Dataset) -> dict[str, Any]:
     return json.loads(dataset.attrs["specification"])
 
 
-def _load(path: Path) -> xr.Dataset:
-    """Read every byte through the checksums of the zip file and of the store, then decode."""
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    if json.loads(entries[ENTRY])["attributes"]["checksum"] != _checksum(entries):
-        raise ValueError("its content is not that of its checksum")
+def _decode(entries: Mapping[str, bytes]) -> xr.Dataset:
+    """Return the arrays of a store; what other conventions see in attributes is not decoded."""
     prototype = default_buffer_prototype()
     buffers = {name: prototype.buffer.from_bytes(content) for name, content in entries.items()}
     memory = zarr.storage.MemoryStore(store_dict=buffers)
-    return xr.open_zarr(memory, zarr_format=3, consolidated=False, chunks=None).load()
+    return xr.open_zarr(
+        memory,
+        zarr_format=3,
+        consolidated=False,
+        chunks=None,
+        decode_times=False,
+        decode_timedelta=False,
+    ).load()
 
 
 def _checksum(entries: Mapping[str, bytes]) -> str:

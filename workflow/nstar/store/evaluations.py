@@ -8,10 +8,12 @@ import numpy as np
 import xarray as xr
 
 from nstar.errors import ArtifactError
-from nstar.seeds import read_seed, seed_text
-from nstar.store.archive import pairs_of, read_store
-from nstar.store.header import read_header
+from nstar.seeds import seed_text
+from nstar.store.archive import read_store
+from nstar.store.header import evaluated_rows, read_header
+from nstar.store.replicates import pairs_of
 from nstar.store.schemas import EVALUATION, LONGER, OWN_SETS
+from nstar.store.summaries import tests_of
 
 
 def read_evaluations(
@@ -38,7 +40,7 @@ def read_evaluations(
     for number, part in enumerate(parts):
         steps = part["step"].values.tolist()
         for i, (pair, step) in enumerate(zip(pairs_of(part), steps, strict=True)):
-            for test in _tests_of(part):
+            for test in tests_of(part):
                 places.setdefault((*pair, step, test), (number, i))
     own, *longer = (_rows_of(places, trained, test, paths[0]) for test in (OWN_SETS, *lengths))
     n_moments = max(parts[number].sizes.get("moment", 0) for number, _ in own)
@@ -60,12 +62,6 @@ def read_evaluations(
 
 
 _LONGER_AXES = ("tested", "state")
-
-
-def _tests_of(part: xr.Dataset) -> list[int]:
-    """Return what a part of an evaluation tests its runs on: lengths, and the own sets."""
-    own = [OWN_SETS] if "validation_loss" in part else []
-    return own + (part["tested_length"].values.tolist() if "tested_length" in part else [])
 
 
 def _rows_of(
@@ -118,13 +114,8 @@ def ends_of(trained: xr.Dataset) -> list[list]:
 
 def read_ends(paths: Sequence[Path | str]) -> list[list]:
     """Return seed, learning rate, step and test of what parts of an evaluation hold, by their headers."""
-    summaries = [read_header(path)["summary"] for path in paths]
-    return [
-        [read_seed(seed), *others, test]
-        for summary in summaries
-        for seed, *others in summary["rows"]
-        for test in summary["tests"]
-    ]
+    rows = (evaluated_rows(read_header(path)["summary"], path) for path in paths)
+    return [[*row, test] for part in rows for row, test in part]
 
 
 def with_moments(measured: xr.Dataset, n_moments: int) -> xr.Dataset:

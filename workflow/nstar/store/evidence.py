@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from nstar.errors import ArtifactError
+from nstar.store.header import of_header
 from nstar.verdicts import QUANTITIES, SETS
 
 _OF_AN_EVALUATION = (len(SETS), len(QUANTITIES))
+
+MOST_EVALUATIONS = 2**23
+"""Replicates of a part, times the last evaluation of one; their evidence takes 0.8 GB."""
 
 
 def pack(numbers: np.ndarray, first: np.ndarray, n: np.ndarray) -> dict[str, Any]:
@@ -62,26 +65,29 @@ def unpack(
 
     Raises
     ------
-    ArtifactError
+    DamageError
         If the header lacks the evidence, or holds something else in its place.
     """
-    try:
-        first, n = (_counts(summary[name]) for name in ("first", "n"))
-        if len(first) != len(n):
-            raise ValueError(f"{len(first)} first evaluations of {len(n)} replicates")
-        size = 4 * sum(summary["n"]) * int(np.prod(_OF_AN_EVALUATION))
-        reader = zlib.decompressobj()
-        packed = base64.b64decode(summary["numbers"], validate=True)
-        content = reader.decompress(packed, size + 1)
-        if len(content) != size or not reader.eof or reader.unused_data:
-            raise ValueError(
-                f"the evidence of {sum(summary['n'])} evaluations has not {size} bytes"
-            )
-    except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
-        raise ArtifactError(
-            f"store {path} has a damaged header ({error}); remove it and run again, only this store "
-            f"is made anew: rm '{path}'"
-        ) from None
+    with of_header(path):
+        return unpacked(summary)
+
+
+def unpacked(summary: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what `unpack` does; what it raises is as different as what may stand in a header."""
+    first, n = (_counts(summary[name]) for name in ("first", "n"))
+    if len(first) != len(n):
+        raise ValueError(f"{len(first)} first evaluations of {len(n)} replicates")
+    total = sum(summary["n"])
+    size = 4 * total * int(np.prod(_OF_AN_EVALUATION))
+    packed = base64.b64decode(summary["numbers"], validate=True)
+    # Bytes do not bound these: equal numbers shrink to almost nothing, and each replicate is filled up.
+    last = int((first + n).max(initial=0))
+    if len(n) * last > MOST_EVALUATIONS:
+        raise ValueError(f"{len(n)} replicates of {last} evaluations are too many for a store")
+    reader = zlib.decompressobj()
+    content = reader.decompress(packed, size + 1)
+    if len(content) != size or not reader.eof or reader.unused_data:
+        raise ValueError(f"the evidence of {total} evaluations has not {size} bytes")
     rows = np.moveaxis(np.frombuffer(content, "<f4").reshape(*_OF_AN_EVALUATION, -1), -1, 0)
     numbers = np.full((len(n), n.max(initial=0), *_OF_AN_EVALUATION), np.nan, np.float32)
     numbers[np.arange(numbers.shape[1]) < n[:, None]] = rows
@@ -91,5 +97,5 @@ def unpack(
 def _counts(values: Any) -> np.ndarray:
     """Return a list of whole numbers of at least 0 as an array."""
     if not isinstance(values, list) or not all(type(v) is int and v >= 0 for v in values):
-        raise ValueError(f"{values!r} is not a list of counts")
+        raise ValueError(f"{values!r:.80} is not a list of counts")
     return np.array(values, dtype=np.int64)

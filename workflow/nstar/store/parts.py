@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from nstar.errors import ArtifactError
+from nstar.faults import damage
 from nstar.seeds import AnySeed
-from nstar.store.archive import pairs_of, read_store, replicate_coordinates
+from nstar.store.archive import read_store
 from nstar.store.joint import Joint
+from nstar.store.replicates import pairs_of, replicate_coordinates
 from nstar.store.schemas import CELL
 
 _ROWS, _KEPT = (
@@ -63,9 +64,8 @@ def read_parts(
         if part.attrs["digest"] != parts[0].attrs["digest"] or not set(pairs_of(part)) <= set(
             places
         ):
-            raise ArtifactError(
-                f"store {path} is no part of the block of {paths[0]}: it was moved or copied by hand; "
-                f"remove it: rm '{path}'"
+            raise damage(
+                path, f"is not a part of the block of {paths[0]}: it was moved or copied by hand"
             )
         rows_of.append([places[pair] for pair in pairs_of(part)])
     dataset = _join_evaluations(parts, rows_of)

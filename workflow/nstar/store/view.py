@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from nstar.errors import ArtifactError
-from nstar.store.archive import replicate_coordinates
+from nstar.store.replicates import replicate_coordinates
 from nstar.verdicts import (
     LEARNT,
     MEASURES,

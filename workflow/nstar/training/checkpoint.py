@@ -4,12 +4,15 @@ import dataclasses
 import hashlib
 import io
 import logging
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from nstar.files import written_whole
+from nstar.faults import UNREADABLE, is_of_machine, machine_fault, patiently
+from nstar.files import is_there, written_whole
 from nstar.training.evidence import Evidence
 from nstar.training.optimiser import AdamState
 from nstar.training.state import PackState
@@ -39,14 +42,20 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
     """Return the state, or None where there is no checkpoint that can be read.
 
     A damaged checkpoint costs time and no result: training starts again, and the log says so.
+
+    Raises
+    ------
+    DamageError
+        If something else than a file lies in its place.
+    MachineError
+        If the machine does not let it be read: it may be whole.
     """
-    if not path.exists():
+    if not is_there(path, "checkpoint"):
         return None
-    content = path.read_bytes()
-    if hashlib.sha256(content[DIGEST_BYTES:]).digest() != content[:DIGEST_BYTES]:
+    fields = _fields(path)
+    if fields is None:
         logger.warning("checkpoint %s is damaged; training starts again", path)
         return None
-    fields = torch.load(io.BytesIO(content[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
     fields.pop("step", None)
     known = set(fields) == _names(PackState)
     if not (known and all(set(fields[name]) == _names(cls) for name, cls in PARTS.items())):
@@ -59,6 +68,29 @@ def load_checkpoint(path: Path, device: torch.device) -> PackState | None:
         else:
             fields[name] = _map(value, torch.Tensor, lambda tensor: tensor.numpy())
     return PackState(**fields | {name: cls(**fields[name]) for name, cls in PARTS.items()})
+
+
+def _fields(path: Path) -> dict[str, Any] | None:
+    """Return what a checkpoint holds, or None where it is not what was written."""
+    try:
+        if not patiently(lambda: _is_whole(path)):
+            return None
+        with path.open("rb") as file:
+            file.seek(DIGEST_BYTES)
+            content = io.BytesIO(file.read())
+        fields = torch.load(content, map_location="cpu", weights_only=True)
+        return fields if isinstance(fields, dict) else None
+    except (MemoryError, pickle.UnpicklingError, *UNREADABLE) as error:
+        if is_of_machine(error):
+            raise machine_fault(error, path) from None
+        return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a checkpoint is what its digest says; takes no memory, whatever its size."""
+    with path.open("rb") as file:
+        wanted = file.read(DIGEST_BYTES)
+        return hashlib.file_digest(file, "sha256").digest() == wanted
 
 
 def _names(cls: type) -> set[str]:

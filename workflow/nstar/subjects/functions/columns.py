@@ -12,6 +12,7 @@ from nstar.columns import (
     Column,
     Table,
     Variable,
+    count,
 )
 
 _REPLICATE: Mapping[str, Column] = {
@@ -305,7 +306,7 @@ _OF_MOMENT = ("replicate", "moment")
 _OF_STEP = ("replicate", "moment", "perturbation")
 
 VARIABLES = {
-    "measured_step": Variable(_OF_MOMENT, "optimiser steps before the measures", "steps"),
+    "measured_step": Variable(_OF_MOMENT, "optimiser steps before the measures", "steps", "iu"),
     "parameter_norm": Variable(_OF_MOMENT, "norm of all parameters but positions"),
     "blowup": Variable(_OF_MOMENT, "LayerNorm blow-up of the theory, mean over inputs"),
     "squared_blowup": Variable(_OF_MOMENT, "its square, mean over inputs"),
@@ -316,7 +317,7 @@ VARIABLES = {
     "target_sensitivity": Variable(_OF_REPLICATE, "average sensitivity of the function taught"),
     "degree_weight": Variable((*_OF_MOMENT, "degree"), "Fourier weight by degree"),
     "target_degree_weight": Variable(("replicate", "degree"), "that of the function taught"),
-    "perturbation_kind": Variable(("perturbation",), "kind of the steps in weight space, a code"),
+    "perturbation_kind": count(("perturbation",), "kind of the steps in weight space, a code"),
     "perturbation_size": Variable(("perturbation",), "their size"),
     "radius": Variable(_OF_STEP, "mean length of the steps"),
     "sharpness": Variable(_OF_STEP, "mean squared change of the output"),
@@ -326,10 +327,13 @@ VARIABLES = {
     "training_sharpness": Variable(_OF_STEP, "sharpness on the training set"),
     "training_sharpness_error": Variable(_OF_STEP, "its standard error"),
     "sensitivity_profile": Variable(
-        (*_OF_MOMENT, "cut", "sensitivity"), "inputs by sensitivity of the outputs, cut", "inputs"
+        (*_OF_MOMENT, "cut", "sensitivity"),
+        "inputs by sensitivity of the outputs, cut",
+        "inputs",
+        "iuf",
     ),
     "target_sensitivity_profile": Variable(
-        ("replicate", "sensitivity"), "that of the function taught", "inputs"
+        ("replicate", "sensitivity"), "that of the function taught", "inputs", "iuf"
     ),
 }
 """What an evaluation adds to its store."""

@@ -21,8 +21,8 @@ from nstar.measures.truth_table import outputs, truth_table
 from nstar.models import StackedModel
 from nstar.options import EVERYTHING
 from nstar.seeds import derive_seed, numpy_generator, streams_of
-from nstar.store.archive import pairs_of
 from nstar.store.evaluations import with_moments
+from nstar.store.replicates import pairs_of
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.subjects.functions.options import FunctionMeasures
 from nstar.tasks import Task

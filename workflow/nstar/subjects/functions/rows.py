@@ -6,7 +6,7 @@ import xarray as xr
 
 from nstar.measures.sensitivity import random_profile
 from nstar.seeds import streams_of
-from nstar.store.archive import pairs_of
+from nstar.store.replicates import pairs_of
 from nstar.study import Study
 from nstar.subjects.functions.columns import CUTS, PERTURBATIONS
 from nstar.tables import TABLES, columns_of
