@@ -20,6 +20,7 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.processes import this_process
 from nstar.reading.check import load_study
+from nstar.store.leases import Holder
 
 CHANGES = {
     "models": {"lstm": {"kind": "lstm", "width": 8}},
@@ -321,6 +322,13 @@ def test_the_script_names_every_bad_store(results):
     assert last == "28 good stores, 2 bad files, 1 being written"
     assert [line.split()[1] for line in lines] == [str(path) for path in bad]
     assert process.stderr.startswith("verify: 31 files in ") and "\r" not in process.stderr
+    repaired = verify("--repair", "--", *bad)
+    assert repaired.returncode == 0 and repaired.stdout.endswith(
+        "0 good stores, 2 bad files, 2 of them set aside\n"
+    )
+    aside = [results / "damaged" / path.relative_to(results) for path in bad]
+    assert all(path.is_file() for path in aside) and not any(path.exists() for path in bad)
+    assert "is damaged" in aside[0].with_name(f"{aside[0].name}.reason.txt").read_text()
 
 
 def test_the_script_refuses_wrong_arguments(tmp_path):
@@ -329,3 +337,13 @@ def test_the_script_refuses_wrong_arguments(tmp_path):
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: results folder ") and "name another with --results" in line
     assert verify("--remove").returncode == 2
+
+
+def test_the_script_leaves_alone_what_a_job_makes(results):
+    path = store(results, "data")
+    path.write_bytes(b"")
+    with Holder(results, [path]):
+        process = verify("--repair", "--results", results)
+    assert process.returncode == 1 and path.exists()
+    assert f"left alone, for it is being made by process {os.getpid()} on " in process.stdout
+    assert verify("--repair", "--results", results).returncode == 0 and not path.exists()

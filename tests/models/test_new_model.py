@@ -85,7 +85,9 @@ def test_a_new_model_touches_its_files_and_the_registries(tmp_path):
     assert len(new) == 2
     assert registries == {"kinds/__init__.py": 2, "models/__init__.py": 2}, "an import and an entry"
 
-    contract = [TESTS / f"models/{name}.py" for name in ("test_contract", "test_sizes")]
+    contract = [
+        TESTS / f"models/{name}.py" for name in ("test_contract", "test_reading", "test_sizes")
+    ]
     line = package.run_tests(*contract, TESTS / "training/test_step.py", "-k", "toy_sum")
     assert " passed" in line and int(line.split()[0]) > 15, line
 

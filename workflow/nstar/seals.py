@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nstar.errors import ArtifactError
+from nstar.faults import machine_fault, reading
 from nstar.files import written_whole
 from nstar.specification import canonical_json, digest
 
@@ -175,11 +176,17 @@ def read_seals(folder: Path) -> list[Seal]:
 def read_seal(path: Path) -> Seal | None:
     """Return a seal, or None where it is missing, damaged, or has been renamed."""
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
+        text = path.read_bytes()
+    except FileNotFoundError:  # it may have been removed since the folder was read
+        return None
+    except OSError as error:
+        raise machine_fault(error, path) from None
+    try:
+        content: dict[str, Any] = json.loads(text)
         checksum = content.pop("checksum")
         seal = Seal(**content)
         is_whole = digest(content) == checksum and seal.name == path.stem
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return seal if is_whole else None
 
@@ -190,7 +197,7 @@ def checksum(path: Path) -> str | None:
     None if there is neither a file nor a folder.
     """
     if path.is_file():
-        with path.open("rb") as file:
+        with reading(path, "file"), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     if not path.is_dir():
         return None

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nstar.kinds.size import tested_at_once
 from nstar.models import StackedModel
-from nstar.models.stacked import Parameters
+from nstar.models.stacked import Memory, Parameters
 
 MOST_AT_ONCE, LEAST_AT_ONCE = 512, 16
 ENTRIES_AT_ONCE = 2**18
@@ -208,10 +208,11 @@ def decode(
         part = slice(start, start + at_once)
         read, targets = tokens[rows, part].clone(), labels[rows, part]
         answers = torch.full_like(targets, -1)
-        reader = model.reader(parameters)
+        memory: Memory = {}
         for i in range(targets.shape[-1]):
             at = read_from + i
-            logits = reader.read(read[..., at if i else 0 : at + 1])  # (R, B, C)
+            more = read[..., at if i else 0 : at + 1]
+            logits = model.read(parameters, more, memory)  # (R, B, C)
             answers[..., i] = logits.argmax(-1) if logits.shape[-1] > 1 else logits[..., 0] > 0.5
             unknown = unknown + torch.where(logits.isfinite().all((1, 2)), 0.0, torch.nan)
             if at + 1 < length:

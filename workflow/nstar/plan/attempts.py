@@ -17,6 +17,7 @@ from typing import Any
 from nstar.cells.naming import curve_name
 from nstar.cells.paths import checkpoint_digest
 from nstar.errors import ArtifactError
+from nstar.faults import reading
 from nstar.plan.jobs import Job
 
 MOST_FRUITLESS = 3
@@ -178,7 +179,7 @@ def check_checkpoint(path: Path) -> None:
         If it is damaged, or was renamed or exchanged: then training does not use it either.
     """
     repair = f"training starts again without it; remove it: rm {shlex.quote(str(path))}"
-    with path.open("rb") as file:
+    with reading(path, "checkpoint"), path.open("rb") as file:
         sealed = file.read(hashlib.sha256().digest_size)
         found = hashlib.file_digest(file, "sha256").digest()
     if found != sealed:

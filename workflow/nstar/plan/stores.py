@@ -65,7 +65,10 @@ class Stores:
             specification = of_budget(self._curve(cell), cell.budget)
             name = digest(specification)
             evaluation = evaluation_specification(
-                name, self.evaluation_options, self.measured_every
+                name,
+                self.evaluation_options,
+                self.measured_every,
+                self.study.models[cell.model].reading,
             )
             self._cells[cell] = name, coordinates_of(specification), digest(evaluation)
         return self._cells[cell]

@@ -83,6 +83,8 @@ def sizes_of(
 
 def _check_cell(dataset: xr.Dataset, summary: Mapping[str, Any]) -> None:
     own = cell_summary(dataset)
+    if not isinstance(summary["rule"], dict):
+        raise ValueError("the rule in its header is none")
     for name in ("first", "n", "replicates", "kept", "states"):
         if _as_json(own[name]) != summary[name]:
             raise ValueError(f"{name} in its header is not that of its arrays")
