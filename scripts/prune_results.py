@@ -1,4 +1,4 @@
-"""List the files of a results folder that no given study needs; with --remove, remove them then.
+"""List the files of a results folder that no given study needs; with --remove, then remove them.
 
 These are stores, checkpoints, files of jobs, and partial files and leases that a kill has left. What a
 job at work needs is left alone, whatever its study. Reads configurations, names of files, files of jobs,
@@ -43,8 +43,7 @@ def main(arguments=None):
         print(f"at work, so that what it needs is left alone: {sight}")
     found = find_surplus(studies, options.results, [sight.lease for sight in holders])
     surplus = [part for part in found if part.age_s >= options.older_than]
-    if len(surplus) < len(found):
-        young = [part for part in found if part not in surplus]
+    if young := [part for part in found if part.age_s < options.older_than]:
         print(f"too young to be listed, see --older-than: {total(young)}")
     if not surplus:
         print("nothing to remove")

@@ -4,7 +4,8 @@ Names what repairs each file that is damaged, edited, moved, left over, stale or
 
 With --repair, stores that are damaged, misplaced, left over or foreign are set aside: they move to the
 folder damaged/ of the results folder, each with the reason beside it, and the next run makes anew what it
-needs. Nothing is removed. What the machine does not let be read is named, and stays.
+needs. Nothing is removed. What the machine does not let be read is named, and stays; so does what a job
+at work is making.
 """
 
 import sys
@@ -14,6 +15,7 @@ from nstar.jobs.command_line import parser, run
 from nstar.jobs.derived_files import check_derived
 from nstar.jobs.repair import set_aside
 from nstar.jobs.verification import results_of, verify_results
+from nstar.store.leases import holders_at_work
 
 
 def main(arguments=None):
@@ -34,8 +36,12 @@ def main(arguments=None):
     found = {results: verify_results(results, files) for results, files in by_folder.items()}
     n_bad = 0
     for results, verification in found.items():
+        makers = makers_of(results) if options.repair and verification.problems else {}
         for problem in verification.problems:
-            if options.repair and problem.is_repairable(is_named=bool(options.files)):
+            if maker := makers.get(problem.path):
+                print(f"{problem.text}\n  left alone, for it is being made by {maker}")
+                n_bad += 1
+            elif options.repair and problem.is_repairable(is_named=bool(options.files)):
                 print(f"{problem.text}\n  set aside: {set_aside(results, problem)}")
             else:
                 print(problem.text)
@@ -54,6 +60,13 @@ def main(arguments=None):
     print(f", {n_derived} other good files" if n_derived else "", end="")
     print(f", {n_unfinished} being written" if n_unfinished else "")
     sys.exit(1 if n_bad else 0)
+
+
+def makers_of(results):
+    """Return the jobs at work, by the paths of the stores that they make."""
+    return {
+        results / store: sight for sight in holders_at_work(results) for store in sight.lease.stores
+    }
 
 
 if __name__ == "__main__":

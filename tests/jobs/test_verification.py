@@ -20,6 +20,7 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.processes import this_process
 from nstar.reading.check import load_study
+from nstar.store.leases import Holder
 
 CHANGES = {
     "models": {"lstm": {"kind": "lstm", "width": 8}},
@@ -336,3 +337,13 @@ def test_the_script_refuses_wrong_arguments(tmp_path):
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: results folder ") and "name another with --results" in line
     assert verify("--remove").returncode == 2
+
+
+def test_the_script_leaves_alone_what_a_job_makes(results):
+    path = store(results, "data")
+    path.write_bytes(b"")
+    with Holder(results, [path]):
+        process = verify("--repair", "--results", results)
+    assert process.returncode == 1 and path.exists()
+    assert f"left alone, for it is being made by process {os.getpid()} on " in process.stdout
+    assert verify("--repair", "--results", results).returncode == 0 and not path.exists()

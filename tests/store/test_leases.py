@@ -183,7 +183,7 @@ def test_a_holder_lives_through_a_full_disk(results, monkeypatch):
     with Holder(results, []) as holder:
         with monkeypatch.context() as patched:
             full = OSError(errno.ENOSPC, "No space left on device")
-            patched.setattr(leases, "written_whole", lambda path: (_ for _ in ()).throw(full))
+            patched.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(full))
             counted = holder._counter
             while holder._counter < counted + 2:
                 time.sleep(0.005)

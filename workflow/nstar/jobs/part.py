@@ -77,11 +77,15 @@ class Part:
         if not self.path().is_file():
             return False
         summary = read_header(self.path())["summary"]
-        made = {name: summary.get(name) for name in ("rule", "keep", "replicates")}
-        wanted = [list(pair) for pair in self.work.replicates]
-        return canonical_json(made) == canonical_json(
-            {"rule": self.rule.as_dict(), "keep": self.keep_every, "replicates": wanted}
-        )
+        wanted = {"replicates": [list(pair) for pair in self.work.replicates], **self._made_by}
+        made = {name: summary.get(name) for name in wanted}
+        return canonical_json(made) == canonical_json(wanted)
+
+    @property
+    def _made_by(self) -> dict[str, Any]:
+        """What decides where runs end and which weights are kept."""
+        made_by = {"rule": self.rule.as_dict(), "keep": self.keep_every}
+        return made_by | ({"keep_end_of": self.keep_end_of} if self.keep_end_of else {})
 
     @cached_property
     def checkpoint(self) -> Path:
@@ -92,13 +96,10 @@ class Part:
         another one.
         """
         work = {
-            "rule": self.rule.as_dict(),
-            "keep": self.keep_every,
+            **self._made_by,
             "stretches": [stretch.as_dict() for stretch in self.work.stretches],
             "before": [read_header(path)["summary"]["numbers"] for path in self._before],
         }
-        if self.keep_end_of:
-            work["keep_end_of"] = self.keep_end_of
         device = f"{describe_device(self.device)} {digest(work)}"
         return checkpoint_path(self.results, self.path(), device)
 
@@ -157,11 +158,7 @@ class Part:
                 called=self.called,
                 **({"differs": True} if (state.differs >= 0).any() else {}),
             ),
-            summary={
-                **cell_summary(dataset),
-                "rule": self.rule.as_dict(),
-                "keep": self.keep_every,
-            },
+            summary={**cell_summary(dataset), **self._made_by},
         )
 
     def _check_replay(self, state: PackState) -> None:

@@ -15,6 +15,11 @@ Width = Annotated[
 """At least 2: MKL rounds a product with one column otherwise in a pack of one than in larger ones."""
 
 
+Depth = Annotated[
+    PositiveInt, AtMost(1000, "a plan counts, and a step launches, every layer by itself")
+]
+
+
 def width_field(meaning: str) -> Any:
     """Return the field of a width, the size of what its meaning says."""
     return Field(
@@ -75,7 +80,7 @@ class HeadedKind(ModelKind):
     """A model whose width is shared out to heads."""
 
     width: Width = width_field("the residual stream")
-    depth: PositiveInt = depth_field("number of layers")
+    depth: Depth = depth_field("number of layers")
     heads: PositiveInt = Field(description="heads, a divisor of the width; heads")
 
     @model_validator(mode="after")

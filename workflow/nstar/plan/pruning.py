@@ -4,6 +4,7 @@ Names of files are read, the files of jobs, and the headers of stores that the s
 nstar's is never listed, and nothing that a job at work needs.
 """
 
+import contextlib
 import itertools
 import json
 import math
@@ -111,22 +112,26 @@ def find_surplus(
     awaited = missing.union(made, *(jobs[path]["outputs"] for path in making | at_work))
     training = {checkpoint_digest("", store) for store in awaited}
     holders = {f"{lease.process}.json" for lease in leases}
+    files_of_jobs = making | steps | at_work
 
     def is_needed(path: Path, kind: str) -> bool:
         if kind == "leases":
-            return (path.readlink().name if path.is_symlink() else path.name) in holders
+            return os.path.basename(os.path.realpath(path)) in holders
         if kind == "checkpoints":
             return path.name.partition("-")[0] in training
-        return path in making | steps | at_work or str(path.relative_to(results)) in needed
+        return path in files_of_jobs or str(path.relative_to(results)) in needed
 
-    now = time_in(results)
-    return [_surplus(kind, path, now) for path, kind in kinds.items() if not is_needed(path, kind)]
+    unneeded = ((kind, path) for path, kind in kinds.items() if not is_needed(path, kind))
+    return list(_with_size_and_age(unneeded, time_in(results)))
 
 
-def _surplus(kind: str, path: Path, now: float) -> Surplus:
-    status = path.lstat()
-    age_s = math.inf if kind == PARTIAL else now - status.st_mtime
-    return Surplus(kind, path, status.st_size, age_s)
+def _with_size_and_age(files: Iterable[tuple[str, Path]], now: float) -> Iterator[Surplus]:
+    """Yield the files that are still there; a job at work removes some of its own at any time."""
+    for kind, path in files:
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            age_s = math.inf if kind == PARTIAL else now - status.st_mtime
+            yield Surplus(kind, path, status.st_size, age_s)
 
 
 def _may_work(job: Mapping[str, set[str]], made: set[str], results: Path) -> bool:

@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nstar.errors import MachineError
+from nstar.faults import patiently
 from nstar.files import is_partial, read_at_most, written_whole
 from nstar.processes import is_running, number_of, this_process
 
@@ -38,7 +40,7 @@ STILL_S = 120.0
 
 A client of a network file system may see what others have renamed a minute late."""
 
-_MOST_BYTES, _MOST_READS = 2**20, 3
+_MOST_BYTES = 2**20
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -76,23 +78,13 @@ def read_lease(path: Path) -> Lease | None:
 
     What cannot be read of it is left out: its counter then stands still.
     """
-    text = b""
-    for _ in range(_MOST_READS):
-        try:
-            text = read_at_most(path, _MOST_BYTES)
-            break
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            break
-        except OSError as error:
-            if error.errno != errno.ESTALE:  # its holder has replaced it while it was read
-                raise
     try:
-        fields = json.loads(text)
+        fields = json.loads(patiently(lambda: read_at_most(path, _MOST_BYTES)))
         stores, counter = tuple(map(str, fields["stores"])), int(fields["counter"])
         return Lease(path.stem, str(fields["host"]), fields["scheduled_as"], stores, counter)
-    except (ValueError, TypeError, KeyError):
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError, RecursionError):
         return Lease(path.stem, "an unknown machine", None, (), 0)
 
 
@@ -266,7 +258,7 @@ class Holder:
 
     def _keep_counting(self) -> None:
         while not self._ended.wait(HEARTBEAT_S):
-            with contextlib.suppress(OSError):  # of a full disk the next checkpoint tells
+            with contextlib.suppress(MachineError):  # of a full disk the next checkpoint tells
                 self._count()
 
     def _count(self) -> None:
