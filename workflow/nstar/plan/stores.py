@@ -86,7 +86,7 @@ class Stores:
 
     def folder(self, cell: Cell) -> Path:
         """Return the folder of the blocks of a trained cell."""
-        return self.results / "cells" / encode(self._of(cell)[1])
+        return Path(self.results, "cells", encode(self._of(cell)[1]))
 
     def cell(self, block: Block, part: int = 0) -> str:
         """Return the path of a part of the trained replicates of a block."""
