@@ -63,6 +63,8 @@ $(VENV)/installed-slurm: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[slurm]'
 	touch $@
 
-$(VENV)/installed-test: $(VENV)/installed
+# Everything at once: pip builds the package and looks at all others each time.
+$(VENV)/installed-test: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,slurm]'
-	touch $@
+	touch $(VENV)/installed $(VENV)/installed-slurm $@

@@ -1,8 +1,7 @@
-"""Attention and decoding: what linear attention saves of a training step, and a cache of greedy decoding.
+"""What linear attention saves of a training step.
 
 ``python benchmarks/attention.py`` compares, in one process and one after the other, a training step with
-softmax, sparse and linear attention, and greedy decoding that keeps keys and values, or states, with one
-that reads all again. It prints times and their ratios; only the ratios mean anything.
+softmax, sparse and linear attention. It prints times and their ratios; only the ratios mean anything.
 """
 
 import argparse
@@ -12,7 +11,6 @@ from collections.abc import Callable
 import torch
 
 from nstar.models import StackedModel, build_model
-from nstar.models.stacked import Reader
 
 ATTENTION = {
     "softmax": None,
@@ -47,20 +45,6 @@ def step(model: StackedModel, length: int) -> Callable[[], object]:
     return lambda: torch.autograd.grad(model.forward(views, tokens).square().mean(), values)
 
 
-def decoding(model: StackedModel, length: int, cached: bool) -> Callable[[], object]:
-    """Return greedy decoding of eight texts from their first token on."""
-    views = model.views(model.initialise([0]))
-
-    @torch.no_grad()
-    def run() -> None:
-        reader = model.reader(views) if cached else Reader(model, views)
-        said = torch.zeros(1, 8, 1, dtype=torch.int64)
-        for _ in range(length):
-            said = reader.read(said).argmax(-1, keepdim=True)
-
-    return run
-
-
 def main(arguments=None) -> None:
     """Parse the command line, measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -76,14 +60,6 @@ def main(arguments=None) -> None:
         }
         shown = (f"{name} {t:.3f} ({t / taken['softmax']:.2f})" for name, t in taken.items())
         print(f"L = {length}: {', '.join(shown)}")
-    length = min(options.lengths)
-    print(f"greedy decoding of {length} tokens; seconds, and reading all again over keeping")
-    for name in ATTENTION:
-        model = model_of(name, length)
-        kept, again = (
-            seconds(decoding(model, length, cached), options.repeats) for cached in (True, False)
-        )
-        print(f"{name}: {kept:.3f}, {again:.3f} ({again / kept:.1f})")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ WATCH_MEMORY = "memory or full_gpu"
 
 TESTS = {
     "cuda": {
-        "test_cuda": ("tests/training/test_cuda.py", "-k", f"not ({WATCH_MEMORY})"),
+        "test_cuda": ("tests/training/test_cuda.py", "-m", "", "-k", f"not ({WATCH_MEMORY})"),
         "test_memory": ("tests/training/test_cuda.py", "-k", WATCH_MEMORY),
     },
     "cpu": {
@@ -41,7 +41,8 @@ TESTS = {
         "test_memory": ("tests/training/test_launch.py", "-k", "planned_memory"),
     },
 }
-"""Arguments of pytest in the two stages of tests, by device; a CPU runs tests that do not need a GPU."""
+"""Arguments of pytest in the two stages of tests, by device: all tests for CUDA, the long ones too; a CPU
+runs tests that do not need a GPU."""
 
 N_TEST_PROCESSES = 6
 

@@ -20,6 +20,7 @@ NO_COMPILER = pytest.StashKey[str]()
 LONGEST = (
     *("test_slurm.py", "test_coverage.py", "test_studies.py"),
     *("test_kills.py", "test_workflow.py", "test_faults.py"),
+    *("test_loop.py", "test_two_studies.py", "test_gpu_check.py"),
 )
 """Files that take half a minute or more, in the order in which they begin; the first mostly waits."""
 

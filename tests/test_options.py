@@ -1,11 +1,15 @@
 """Options as specifications hold them."""
 
+import io
 from typing import Annotated
 
-from pydantic import Field
+import pandas as pd
+import pytest
+from pandas._libs.parsers import STR_NA_VALUES
+from pydantic import Field, TypeAdapter, ValidationError
 
 from nstar.kinds import TransformerOptions
-from nstar.options import EVERYTHING, LATER, Options
+from nstar.options import EVERYTHING, LATER, MISREAD, Name, Options
 
 
 class Part(Options):
@@ -38,3 +42,17 @@ def test_a_transformer_without_later_options_has_the_specification_it_always_had
     chosen = given | {"perceptron_width": 8, "embedding": "concatenated", "initialisation": "torch"}
     found = TransformerOptions.model_validate(chosen).model_dump(mode="json")
     assert {key: found[key] for key in chosen} == chosen
+
+
+@pytest.mark.parametrize("name", sorted({*STR_NA_VALUES, *MISREAD, "1e5", "-inf", "Infinity"}))
+def test_no_name_is_lost_when_a_table_is_read(name):
+    """Among the names that are refused is all that pandas takes for missing."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(Name).validate_python(name)
+
+
+def test_names_beside_those_that_are_refused_come_back_as_they_are():
+    names = [f"{name}_1" for name in MISREAD] + ["e5", "x10", "nano", "info"]
+    for name in names:
+        table = pd.DataFrame({"model": [TypeAdapter(Name).validate_python(name)] * 3})
+        assert pd.read_csv(io.StringIO(table.to_csv(index=False)))["model"].tolist() == [name] * 3

@@ -5,7 +5,7 @@ hours. While it looks, Snakemake's own list of jobs is empty, and Ctrl-C at such
 them. That is rare where looks are minutes apart, and common here, so an interrupted run first lets a look
 end. Only the main process is started this way; everything else in it is the plugin's own.
 
-What runs beside it, tables and figures, runs with the interpreter ``LOCAL_PYTHON``.
+Tables and figures, which are made beside it, use the interpreter ``LOCAL_PYTHON``.
 """
 
 import os

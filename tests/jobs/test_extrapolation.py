@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.stores import finish
+from support.stores import make_stores
 from support.studies import changed, study_in, tiny
 
 from nstar.jobs.collection import collect_results
@@ -19,13 +19,15 @@ DEMAND = tiny(
     **{
         "models": {"lstm": {"kind": "lstm", "width": 16}},
         "grid.0": {"lengths": [6], "budgets": [4, 40]},
-        "training.max_steps": 240,
+        "replicates.learning_rates": [0.03],
+        "training.max_steps": 160,
         "training.patience": 2,
     }
 )
 """Runs of one curve; success ends some of them, and patience others."""
 
-BOTH = changed(DEMAND, grid=[*DEMAND["grid"], {"role": "extrapolation", "lengths": [6]}])
+LONGER = {"role": "extrapolation", "lengths": [6], "budgets": [4, 40]}
+BOTH = changed(DEMAND, grid=[*DEMAND["grid"], LONGER])
 ALL_STEPS = changed(DEMAND, **{"training.patience": None, "training.stop_on_success": False})
 
 
@@ -50,24 +52,24 @@ def made(tmp_path_factory):
         for raw in raws:
             study = load_study(raw)
             plan = make_plan(study, RESULTS)
-            finish(study, RESULTS)
-        left = make_plan(study, RESULTS)
-        found[name] = tables_of(study), plan, left
+            make_stores(planned := plan_jobs(plan), RESULTS)  # one run of the workflow
+        found[name] = tables_of(study), make_plan(study, RESULTS)
+        found[f"works of {name}"] = list(planned.costs)
     patch.undo()
     return found
 
 
 @pytest.mark.parametrize("name", ["both", "afterwards", "before"])
 def test_networks_for_extrapolation_are_those_of_all_steps_and_count_for_no_demand(made, name):
-    tables, demand, (whole, _, _) = made[name][0], made["demand"][0], made["all_steps"]
-    assert {"learnt"} < set(demand["cells"]["outcome"])
-    assert (demand["cells"]["n_steps"] < 240).any()
+    tables, demand, whole = (made[study][0] for study in (name, "demand", "all_steps"))
+    ended = demand["cells"].query("n_steps < 160")["outcome"]
+    assert {"learnt", "not_generalised"} == set(ended), "by success, and by patience"
     for table in demand.keys() - {"longer"}:
         pd.testing.assert_frame_equal(tables[table], demand[table])
     own = tables["longer"]["role"] == "extrapolation"
     pd.testing.assert_frame_equal(tables["longer"][~own].reset_index(drop=True), demand["longer"])
-    longer = whole["longer"].query("budget == 40").assign(role="extrapolation")
-    assert (longer["n_steps"] == 240).all()
+    longer = whole["longer"].assign(role="extrapolation")
+    assert (longer["n_steps"] == 160).all()
     pd.testing.assert_frame_equal(
         tables["longer"][own].reset_index(drop=True), longer.reset_index(drop=True)
     )
@@ -75,15 +77,12 @@ def test_networks_for_extrapolation_are_those_of_all_steps_and_count_for_no_dema
 
 @pytest.mark.parametrize("name", ["both", "afterwards", "before"])
 def test_nothing_is_left_to_make(made, name):
-    _, _, left = made[name]
+    _, left = made[name]
     assert left.finished and not plan_jobs(left).every
 
 
 def test_a_run_for_both_roles_is_made_once(made):
-    _, plan, _ = made["both"]
-    works = {work.role: work for work in plan_jobs(plan).costs}
-    assert works["demand"].cell.budget == 4
-    assert works["extrapolation"].cell.budget == 40
-    _, afterwards, _ = made["afterwards"]
-    (work,) = plan_jobs(afterwards).costs
-    assert (work.part, work.kinds) == (1, {"continue"})
+    works = made["works of both"]
+    assert [(work.role, work.part) for work in works] == 2 * [("extrapolation", 0)]
+    works = made["works of afterwards"]
+    assert [(work.part, work.kinds) for work in works] == 2 * [(1, {"continue"})]

@@ -193,7 +193,8 @@ def test_tables_have_the_seeds_of_the_streams(crossed, monkeypatch):
     thresholds = read_table(study_in(".") / Path("tables/thresholds.csv"), "thresholds")
     assert set(thresholds.loc[thresholds["rule"] == "seed", "seed"]) == {*range(8)}
     store = xr.open_zarr(study_in(".") / "tables/study.zarr")
-    assert store.sizes["seed"] == 8 and "data_seed" in store
+    assert store.sizes["replicate"] == len(cells) and {*range(8)} == {*store["seed"].values}
+    assert "data_seed" in store
 
 
 def test_tables_of_seeds_are_as_before(plain, monkeypatch):

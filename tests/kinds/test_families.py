@@ -56,13 +56,13 @@ def test_a_family_of_one_model_is_a_family_along_any_axis():
 
 
 def test_differences_are_options_with_the_value_of_each_model_whatever_its_kind():
-    models = models_of(a=LSTM | {"family": "f"}, b=TRANSFORMER, c=LSTM | {"width": 4})
+    models = models_of(a=LSTM | {"family": "g"}, b=TRANSFORMER, c=LSTM | {"width": 4})
     found = differences(models.values())
     assert found["width"] == [8, 8, 4]
     assert found["kind"] == ["lstm", "transformer", "lstm"]
     assert found["depth"] == [None, 2, None]
     assert "family" not in found and "weight_decay" not in found
-    assert not differences(models_of(a=LSTM | {"family": "f"}, b=LSTM).values())
+    assert not differences(models_of(a=LSTM | {"family": "g"}, b=LSTM).values())
 
 
 def test_a_renamed_family_has_the_stores_it_had(tmp_path):

@@ -69,14 +69,13 @@ def test_replicates_say_what_they_have_learnt():
 
 def test_no_token_is_read_after_all_have_ended():
     model = Recites(11, SEPARATOR, [dict.fromkeys(QUESTIONS, (3, END))])
-    widths, reader = [], model.reader({})
+    widths, plain = [], model.read
 
-    def counted(tokens, plain=reader.read):
+    def counted(parameters, tokens, memory):
         widths.append(tokens.shape[2])
-        return plain(tokens)
+        return plain(parameters, tokens, memory)
 
-    reader.read = counted
-    model.reader = lambda parameters: reader
+    model.read = counted
     answer(model, {}, read(*QUESTIONS), torch.tensor([0]), SHORTEST, SEPARATOR, END)
     assert sum(widths) == len("8 9 10 <sep> 3".split())
     assert widths[0] == SHORTEST + 1
@@ -86,23 +85,17 @@ def test_no_token_is_read_after_all_have_ended():
 @pytest.mark.parametrize("at_once", [1, 100])
 def test_a_replicate_with_an_output_that_is_no_number_is_not_known(value, at_once, monkeypatch):
     """In any part of its texts: here, the last question alone."""
-    monkeypatch.setattr(answers, "LARGEST_READER", at_once * LENGTH * Recites.width)
+    monkeypatch.setattr(answers, "LARGEST_MEMORY", at_once * LENGTH * Recites.width)
     model = Recites(11, SEPARATOR, [dict.fromkeys(QUESTIONS, (3, END))] * 3)
-    plain = model.reader
+    plain = model.read
 
-    def broken(parameters):
-        reader = plain(parameters)
+    def broken(parameters, tokens, memory):
+        logits, text = plain(parameters, tokens, memory), memory["tokens"]
+        is_last = (text[1, :, 0] == QUESTIONS[-1][0]) & (text.shape[2] > 4)
+        logits[1, is_last, 5] = value
+        return logits
 
-        def read_on(tokens, plain=reader.read):
-            logits = plain(tokens)
-            is_last = (reader.tokens[1, :, 0] == QUESTIONS[-1][0]) & (reader.tokens.shape[2] > 4)
-            logits[1, is_last, 5] = value
-            return logits
-
-        reader.read = read_on
-        return reader
-
-    model.reader = broken
+    model.read = broken
     rows = torch.zeros(3, dtype=torch.int64)
     _, known = answer(model, {}, read(*QUESTIONS), rows, SHORTEST, SEPARATOR, END)
     assert known.tolist() == [True, False, True]
@@ -170,7 +163,7 @@ def test_answers_do_not_depend_on_the_texts_beside_them(real, at_once, monkeypat
     whole = answers_of(model, parameters, tokens)
     order = torch.randperm(13, generator=torch.Generator().manual_seed(1))
     assert torch.equal(answers_of(model, parameters, tokens[:, order]), whole[:, order])
-    monkeypatch.setattr(answers, "LARGEST_READER", at_once * LENGTH * model.width)
+    monkeypatch.setattr(answers, "LARGEST_MEMORY", at_once * LENGTH * model.width)
     assert torch.equal(answers_of(model, parameters, tokens), whole)
 
 

@@ -110,6 +110,26 @@ def test_it_is_plain_decoding(name, shortest, monkeypatch):
     assert (forced.sequence_accuracy < found.sequence_accuracy).all()
 
 
+CAUSAL = {name: one for name, one in VARIANTS.items() if one.get("causal", True)}
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_accuracies_are_those_of_a_model_that_reads_all_again(name, monkeypatch):
+    """Also in pieces of another size, the last one of a single sequence."""
+    shortest = LONGEST if name.startswith("encoder_decoder") else SHORTEST
+    model = build_model(CAUSAL[name], n_symbols=4, n_classes=3, n_positions=2 * LONGEST)
+    parameters = model.views(4 * model.initialise([2, 6, 7]))
+    tokens, labels = chain(*sequences(21, shortest=shortest), shortest)
+    found = vars(decode(model, parameters, tokens, labels, SETS))
+    assert 0 < found["token_accuracy"].min() and found["sequence_accuracy"].max() < 1
+    in_pieces = vars(decode(model, parameters, tokens, labels, SETS, at_once=4))
+    monkeypatch.setattr(type(model), "read", StackedModel.read)
+    again = vars(decode(model, parameters, tokens, labels, SETS))
+    for measure, values in found.items():
+        for other in (in_pieces, again):
+            assert torch.equal(values.nan_to_num(2), other[measure].nan_to_num(2)), measure
+
+
 def decode_plainly(model, parameters, symbols):
     """Return the answers to one sequence: read, append what is most likely, read again."""
     read, answers = [*symbols.tolist(), SEPARATOR], []

@@ -23,7 +23,7 @@ UNUSUAL = {
     "name": "mine",
     "title": "Mine",
     "models": {
-        "t": {
+        "gazer": {
             **{"kind": "transformer", "width": 16, "depth": 2, "heads": 2, "dropout": 0.1},
             **{"positions": "rotary", "norm": "post", "activation": "relu"},
         },
@@ -173,7 +173,7 @@ def test_the_opposite_values_are_told_as_they_are():
     study = changed(
         UNUSUAL,
         **{
-            "models.t": {"kind": "transformer", "width": 16, "depth": 2, "heads": 2},
+            "models.gazer": {"kind": "transformer", "width": 16, "depth": 2, "heads": 2},
             "training.optimiser": {"decoupled": False, "gradient_clip": 1.5},
             "training.schedule": {},
             "training.success": {"measure": "loss", "threshold": 1e-4},

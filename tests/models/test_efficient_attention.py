@@ -6,7 +6,6 @@ import math
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
-from support.variants import VARIANTS
 
 from nstar.kinds import read_options
 from nstar.kinds.transformer import AttentionOptions
@@ -262,47 +261,3 @@ def test_attention_without_sense_is_refused(changes, message):
 
 def test_attention_that_is_not_named_is_softmax():
     assert type(build_attention(None, 9)) is SoftmaxAttention
-
-
-# Reading on
-
-CAUSAL = {
-    name: options
-    for name, options in VARIANTS.items()
-    if options["kind"] != "encoder_decoder" and options.get("causal", True)
-} | {"transformer_concatenated": VARIANTS["transformer_sensitivity"] | {"causal": True}}
-
-
-def test_readers_of_all_positions_and_attentions_are_tested():
-    transformers = [one for one in CAUSAL.values() if one["kind"] == "transformer"]
-    positions = {one.get("positions", "learned") for one in transformers}
-    kinds = {(one.get("attention") or {"kind": "softmax"})["kind"] for one in transformers}
-    assert positions == {"learned", "sinusoidal", "rotary", "none"}
-    assert kinds == {"softmax", "sparse", "linear"}
-
-
-@pytest.mark.parametrize("options", CAUSAL.values(), ids=CAUSAL)
-@pytest.mark.parametrize("pieces", [(9,), (1,) * 9, (3, 1, 4, 1), (66, 1, 3), (1, 70, 59)], ids=str)
-def test_reading_on_is_reading_all(options, pieces):
-    """A reader gives after each piece what a pass over all that was read gives."""
-    length = sum(pieces)
-    model = build_model(options, n_symbols=5, n_classes=4, n_positions=length)
-    parameters = model.views(model.initialise([0, 1]))
-    tokens = tokens_of(2, 3, length)
-    with torch.no_grad():
-        wanted = model.forward(parameters, tokens)
-        reader = model.reader(parameters)
-        for piece, stop in zip(
-            tokens.split(pieces, dim=2), itertools.accumulate(pieces), strict=True
-        ):
-            found = reader.read(piece)
-            torch.testing.assert_close(found, wanted[:, :, stop - 1], rtol=1e-4, atol=1e-5)
-
-
-def test_readers_do_not_share_what_they_have_read():
-    model = build_model(SMALL, n_symbols=5, n_classes=4, n_positions=9)
-    parameters = model.views(model.initialise([0]))
-    tokens = tokens_of(1, 3, 9)
-    first, second = model.reader(parameters), model.reader(parameters)
-    first.read(tokens[..., :5])
-    torch.testing.assert_close(second.read(tokens), model.forward(parameters, tokens)[:, :, -1])

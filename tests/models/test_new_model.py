@@ -85,10 +85,9 @@ def test_a_new_model_touches_its_files_and_the_registries(tmp_path):
     assert len(new) == 2
     assert registries == {"kinds/__init__.py": 2, "models/__init__.py": 2}, "an import and an entry"
 
-    contract = [TESTS / f"models/{name}.py" for name in ("test_contract", "test_sizes")]
-    line = package.run_tests(*contract, TESTS / "training/test_step.py", "-k", "toy_sum")
-    assert " passed" in line and int(line.split()[0]) > 15, line
-
     study = tiny(models={"sum": {"kind": "sum", "width": 8}}, **{"training.max_steps": 20})
-    file, *names = package.train(json.dumps(study), tmp_path / "results")
+    files = [f"models/{name}.py" for name in ("test_contract", "test_reading", "test_sizes")]
+    contract = [*(TESTS / name for name in (*files, "training/test_step.py")), "-k", "toy_sum"]
+    line, (file, *names) = package.run_tests(contract, json.dumps(study), tmp_path / "results")
+    assert " passed" in line and int(line.split()[0]) > 15, line
     assert file.startswith(str(tmp_path)) and names == ["sum", "parity"]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from support.packs import CPU, labelled, rules
 from support.pairwise import every_variant_with
 from support.tokens import labels_for, length_read, tokens_for
-from support.variants import VARIANTS
+from support.variants import VARIANTS, of_each_kind
 from torch.utils import flop_counter
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -143,10 +143,17 @@ def test_operations(options, n_symbols, sequences):
     assert size.step_flops == pytest.approx(step, rel=tolerance, abs=0)
 
 
-@every_variant
 @pytest.mark.parametrize(
-    ("width", "n_symbols", "length", "batch_size"),
-    [(24, 3, 8, 16), (24, 4, 70, 32), (24, 40, 16, 32), (120, 40, 16, 32)],
+    ("options", "width", "n_symbols", "length", "batch_size"),
+    [
+        *(
+            pytest.param(options, *shape, id="-".join(map(str, (name, *shape))))
+            for shape in ((24, 4, 70, 32), (120, 40, 16, 32))
+            for name, options in SOME.items()
+        ),
+        *of_each_kind(SOME, 24, 3, 8, 16),
+        *of_each_kind(SOME, 24, 40, 16, 32),
+    ],
 )
 def test_memory(options, width, n_symbols, length, batch_size):
     """Of a trial step, of two steps, which need no more than one, and of scoring.

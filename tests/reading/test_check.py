@@ -49,10 +49,10 @@ def test_range_of_budgets():
         ({"models.lstm.width": 0}, "models.lstm.width: 0: must be at least 2"),
         ({"models.lstm.width": 1}, "models.lstm.width: 1: must be at least 2"),
         ({"models.9x": {"kind": "lstm", "width": 8}}, "models.9x: '9x'"),
-        ({"models.t": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4"),
+        ({"models.seeing": {"kind": "transformer", "width": 8, "depth": 1, "heads": 3}}, "1, 2, 4"),
         (
             {
-                "models.t": {
+                "models.seeing": {
                     "kind": "transformer",
                     "width": 6,
                     "depth": 1,
@@ -104,12 +104,12 @@ def test_range_of_budgets():
             "data.shortest_length 2; make it larger",
         ),
         (
-            {"grid.0.supervisions": ["aligned", "chain_of_thought"], "models.t": AHEAD},
-            "grid.0.supervisions: chain_of_thought with model t, which is not causal",
+            {"grid.0.supervisions": ["aligned", "chain_of_thought"], "models.seeing": AHEAD},
+            "grid.0.supervisions: chain_of_thought with model seeing, which is not causal",
         ),
         (
-            {"grid.0.length_distributions": ["short_to_long"], "models.t": AHEAD},
-            "grid.0.length_distributions: short_to_long with model t, which is not causal",
+            {"grid.0.length_distributions": ["short_to_long"], "models.seeing": AHEAD},
+            "grid.0.length_distributions: short_to_long with model seeing, which is not causal",
         ),
         (
             {"grid.0.supervisions": ["aligned", "chain_of_thought"], "models.e": CHAINED},
@@ -230,9 +230,9 @@ def test_a_cut_range_ends_with_all_there_is(distribution, available):
 
 
 def test_what_the_refusals_name_is_legal_elsewhere():
-    load_study(tiny(**{"models.t": AHEAD}))
-    load_study(tiny(**{"models.t": AHEAD, "grid.0.supervisions": ["outcome"]}))
-    seeing = {"models.t": AHEAD | {"causal": True}, "grid.0.length_distributions": ["uniform"]}
+    load_study(tiny(**{"models.seeing": AHEAD}))
+    load_study(tiny(**{"models.seeing": AHEAD, "grid.0.supervisions": ["outcome"]}))
+    seeing = {"models.seeing": AHEAD | {"causal": True}, "grid.0.length_distributions": ["uniform"]}
     load_study(tiny(**seeing, **{"grid.0.supervisions": ["chain_of_thought"]}))
     load_study(tiny(**{"models.e": CHAINED, "grid.0.supervisions": ["chain_of_thought"]}))
     load_study(tiny(**{"training.success.at": "final", "training.stop_on_success": False}))

@@ -3,15 +3,18 @@
 import copy
 import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
 import yaml
+from support.refusals import JARGON
 from support.scripts import run_script
 from support.studies import TINY, changed, tiny
 from support.workflow import snakemake
 
 from nstar.errors import LONGEST_LINE, ConfigError
+from nstar.options import MISREAD
 from nstar.reading.check import load_study
 from nstar.reading.file import LARGEST_FILE, read_config
 
@@ -178,8 +181,50 @@ CONTRADICTIONS = [
     (tiny(**{"grid.0.lengths": [10**9]}), "attention over twice that length"),
     (
         tiny(**{"grid.0.lengths": [*range(20, 1020)], "grid.0.budgets": [*range(1, 900)]}),
-        "grid: 7192000 replicates",
+        "grid: 1798000 cells; at most 100000, because planning alone would take minutes",
     ),
+    (
+        tiny(
+            **{
+                "evaluation.test_lengths": [*range(6, 1006)],
+                "grid.0.lengths": [*range(10, 1000)],
+                "grid.0.budgets": [2],
+            }
+        ),
+        "evaluation.test_lengths: 1000 lengths for each of 7920 replicates; at most 5000000 tests",
+    ),
+    (
+        tiny(**{"training.max_steps": 10**9, "training.evaluate_every": 1}),
+        "training.evaluate_every: 1: up to 4000000000 evaluations of the 4 replicates of a cell; at most",
+    ),
+    *(
+        (
+            tiny(**{key: name}),
+            f"readers of tables take this name for {what}; use another, as {name}_1",
+        )
+        for name, what in MISREAD.items()
+        for key in ["name"]
+    ),
+    (tiny(**{"models.nan": TINY["models"]["lstm"]}), "models.nan: 'nan': readers of tables take"),
+    (tiny(**{"tasks.inf": TINY["tasks"]["parity"]}), "tasks.inf: 'inf': readers of tables take"),
+    (tiny(**{"models.lstm.width": [8, 8.0]}), "models.lstm.width.1: 8.0: must be a whole number"),
+    (
+        tiny(**{"models.lstm.width": [[8], [16]]}),
+        "models.lstm.width.1: [16]: must be a whole number",
+    ),
+    (tiny(**{"models.lstm.width": [True, 8]}), "models.lstm.width.0: true: must be a whole number"),
+    (
+        model(**HEADS | {"depth": 10**6}),
+        "models.m.depth: 1000000: must be at most 1000, because a plan",
+    ),
+    (tiny(data={"test_share": 5e-324}), "data.test_share: 5e-324: must be at least 1e-09, because"),
+    (tiny(figures={"width_inches": 0.5}), "figures.width_inches: 0.5: must be at least 3, because"),
+    (tiny(figures={"dots_per_inch": 1}), "figures.dots_per_inch: 1: must be at least 20, because"),
+    (
+        tiny(**{"fit.bootstrap_replicates": 10**9}),
+        "must be at most 100000, because each is a study",
+    ),
+    (tiny(jobs={"most_minutes": 10**9}), "must be at most 525600, because that is a year"),
     (tiny(**{"tasks.parity.modulus": 1}), "tasks.parity.modulus: 1: must be at least 2"),
     (tiny(**{"tasks.parity.modulus": 10**40}), "tasks.parity.modulus"),
     (
@@ -314,7 +359,13 @@ CHANGED_LINES = [  # a line of the text, what stands there instead, words of the
     (TITLE, "title: 1.5", "title: 1.5: must be text"),
     (TITLE, "title: 2026-01-01", "title: 2026-01-01 would be read as a date"),
     (TITLE, "title: parity: how much data", "line HERE: 'title: parity: how much data'"),
-    (TITLE, "title: &a [*a]", "title: [[[[[[[...]]]]]]]: must be text"),
+    (TITLE, "title: &a [*a]", "line HERE: an alias of this block stands inside of it"),
+    (TITLE, "title: &a {<<: *a}", "line HERE: an alias of this block stands inside of it"),
+    (
+        TITLE,
+        f"title: {'[' * 40}{']' * 40}",
+        "line HERE: blocks or brackets are nested more than 30",
+    ),
     (TITLE, f"title: {'[' * 5000}", "nested too deeply"),
     (
         TITLE,
@@ -389,6 +440,12 @@ NEEDS = "is empty; it needs name, title, models, tasks, grid, replicates, traini
 LAUGHS = "\n".join(
     ["a0: &a0 [ha]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 20))]
 )
+MERGES = "\n".join(
+    [
+        "a0: &a0 {ha: 1}",
+        *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 9)),
+    ]
+)
 WHOLE_TEXTS = [
     ("", NEEDS),
     ("# name: x\n", NEEDS),
@@ -402,10 +459,17 @@ WHOLE_TEXTS = [
         "line 1: it is not text in UTF-8",
     ),
     (TEXT.encode("utf-16"), "it is not text in UTF-8"),
-    (f"{TEXT}\n{LAUGHS}", "a19: unknown key"),
+    (
+        f"{TEXT}\n{LAUGHS}",
+        "aliases and '<<' make 1129312 values of what is written; at most 1000000",
+    ),
+    (
+        f"{TEXT}\n{MERGES}",
+        "aliases and '<<' make 1793611 values of what is written; at most 1000000",
+    ),
     (f"{TEXT}\n? {'x' * 90_000}\n: 1\n", "xxx: unknown key"),
     ("".join(f"k{i}: 1\n" for i in range(9000)), "... and 8977 more"),
-    (f"{TEXT}#{'x' * LARGEST_FILE}", f"at most {LARGEST_FILE} are read"),
+    (f"{TEXT}#{'x' * LARGEST_FILE}", f"has more than {LARGEST_FILE} bytes; no more are read"),
 ]
 
 
@@ -446,12 +510,6 @@ WRITTEN = {
 def mutations(group):
     """Return name, study or text, and words of the refusal of all mutations of a group."""
     return WRITTEN[group] if group in WRITTEN else list(mutations_of(*NODES[group]))
-
-
-JARGON = re.compile(
-    r"pydantic|https?:|Traceback|input should|validation error|<class|type=|[a-z]+_type|tag:yaml|"
-    r"Error\b|\bdict|\btuple|None|True|False|<block|<stream|NaN"
-)
 
 
 def write(folder, text):
@@ -597,3 +655,26 @@ def test_legal_values_of_every_spelling(tmp_path):
     assert study.replicates.learning_rates == (1e-3, 2e-3, 0.5, 1.0, 4e-4, 5.0)
     assert study.training.max_steps == 3000 and study.training.patience is None
     assert study.training.optimiser.decoupled is False and study.title == "010"
+
+
+# Files that have no end, and pipes.
+def test_a_device_is_read_to_a_bound(tmp_path):
+    finished = plan_study(tmp_path, "--configfile", "/dev/zero")
+    assert_refused(
+        tmp_path, finished, f"/dev/zero has more than {LARGEST_FILE} bytes; no more are read"
+    )
+
+
+def test_a_pipe_is_read_as_a_file_is(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=[TEXT])
+    writer.start()
+    assert load_study(read_config(tmp_path / "pipe")) == load_study(DEFAULT)
+    writer.join()
+
+
+def test_a_pipe_into_which_nobody_writes_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr("nstar.files.SILENT_S", 0.1)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"pipe cannot be read: nothing came from it for 0.1 s"):
+        read_config(tmp_path / "pipe")

@@ -1,10 +1,13 @@
 """Stores: round trip, same bytes for same content, and refusal of what is damaged or foreign."""
 
+import re
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from support.parts import PAIRS, name_of, weights_of, write_part
 
 from nstar.cells import Block
@@ -229,3 +232,17 @@ def test_dataset_that_does_not_follow_the_schema_is_not_written(tmp_path):
     with pytest.raises(ArtifactError, match="symbols has dimensions"):
         write_store(path, sequences().transpose(), DATA, SPECIFICATION, {})
     assert not path.exists()
+
+
+def test_a_store_opens_with_xarray_alone(path):
+    """In the way that the page of tables shows; the path alone is taken for a folder."""
+    page = (Path(__file__).parents[2] / "docs/reference/tables.md").read_text()
+    (code,) = re.findall(r"```python\n([^`]*zip::[^`]*)```", page)
+    with pytest.raises(zarr.errors.GroupNotFoundError):
+        xr.open_zarr(path, consolidated=False)
+    names = {"path": path}
+    exec(code, names)
+    expected = read_store(path, DATA)
+    for name, variable in expected.variables.items():
+        assert names["store"][name].dtype == variable.dtype
+        np.testing.assert_array_equal(names["store"][name], variable)

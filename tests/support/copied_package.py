@@ -79,23 +79,38 @@ class CopiedPackage:
         assert finished.returncode == 0, finished.stdout + finished.stderr
         return finished.stdout + finished.stderr
 
-    def run_tests(self, *arguments):
-        """Run tests against the copy; return the line that counts them."""
-        settings = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={TESTS.parent}"]
-        return self.run("-m", "pytest", *settings, *arguments, cwd=TESTS.parent).splitlines()[-1]
+    def run_tests(self, tests, study, folder):
+        """Run tests against the copy, and then train a study, in one process.
 
-    def train(self, study, folder):
-        """Train a study, and return the kinds of outcomes in its table of cells."""
-        script = (
-            "import json, sys; from pathlib import Path; import nstar;"
-            "from support.stores import make_stores;"
-            "from nstar.jobs.collection import collect_results;"
-            "from nstar.plan.jobs import plan_jobs; from nstar.plan.missing import make_plan;"
-            "from nstar.reading.check import load_study; from nstar.tables import read_table;"
-            "study, results = load_study(json.loads(sys.argv[1])), Path(sys.argv[2]);"
-            "make_stores(plan_jobs(make_plan(study, results)), results);"
-            "collect_results({'study': study.model_dump(mode='json')}, results);"
-            "cells = read_table(results / 'studies' / study.name / 'tables/cells.parquet', 'cells');"
-            "print(nstar.__file__, *cells['model'].unique(), *cells['task'].unique())"
-        )
-        return self.run("-c", script, study, str(folder)).split()
+        Returns
+        -------
+        tuple of str, list of str
+            The line that counts the tests; the file of the copy and the names in its table of cells.
+        """
+        settings = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={TESTS.parent}"]
+        arguments = [study, str(folder), *settings, *map(str, tests)]
+        *_, line, made = self.run(
+            "-c", TESTS_AND_TRAINING, *arguments, cwd=TESTS.parent
+        ).splitlines()
+        return line, made.split()
+
+
+TESTS_AND_TRAINING = """
+import sys; from pathlib import Path
+import pytest
+study, results, *arguments = sys.argv[1:]
+failed = pytest.main(arguments)
+if failed:
+    sys.exit(failed)
+import json; import nstar
+from support.stores import make_stores
+from nstar.jobs.collection import collect_results
+from nstar.plan.jobs import plan_jobs; from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study; from nstar.tables import read_table
+study, results = load_study(json.loads(study)), Path(results)
+make_stores(plan_jobs(make_plan(study, results)), results)
+collect_results({"study": study.model_dump(mode="json")}, results)
+tables = results / "studies" / study.name / "tables"
+cells = read_table(tables / "cells.parquet", "cells")
+print(nstar.__file__, *cells["model"].unique(), *cells["task"].unique())
+"""

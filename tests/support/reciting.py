@@ -21,25 +21,17 @@ class Recites:
         self.separator = separator
         self.sayings = sayings
 
-    def reader(self, parameters):
-        return _Recital(self)
-
-
-class _Recital:
-    def __init__(self, model):
-        self.model = model
-        self.tokens = torch.zeros(0)
-
-    def read(self, tokens):
+    def read(self, parameters, tokens, memory):
         """Return logits (R, B, V), 1 for the token that is said, 0 for others."""
-        self.tokens = torch.cat([self.tokens, tokens], dim=2) if len(self.tokens) else tokens
-        rows = zip(self.model.sayings, self.tokens.tolist(), strict=True)
+        before = [memory["tokens"]] if memory else []
+        memory["tokens"] = torch.cat([*before, tokens], dim=2)
+        rows = zip(self.sayings, memory["tokens"].tolist(), strict=True)
         said = [[self._say(sayings, text) for text in texts] for sayings, texts in rows]
-        return torch.nn.functional.one_hot(torch.tensor(said), self.model.n_symbols).float()
+        return torch.nn.functional.one_hot(torch.tensor(said), self.n_symbols).float()
 
     def _say(self, sayings, text):
-        if self.model.separator not in text:
+        if self.separator not in text:
             return 0
-        end = text.index(self.model.separator)
+        end = text.index(self.separator)
         saying = sayings[tuple(text[:end])]
         return saying[min(len(text) - end - 1, len(saying) - 1)]

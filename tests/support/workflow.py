@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import yaml
@@ -59,6 +60,8 @@ def start_snakemake(folder, *arguments, streams, leads=False, **environment):
         args=(command, folder, interpreter(), os.environ | environment, streams, leads),
     )
     process.start()
+    while leads and process.is_alive() and os.getpgid(process.pid) != process.pid:
+        time.sleep(0.01)
     return process
 
 

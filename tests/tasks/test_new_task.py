@@ -51,9 +51,8 @@ def test_a_new_task_touches_its_file_and_the_registry(tmp_path):
     assert package.changed.pop("tasks/automata/latch.py")
     assert package.changed == {registry: 2}, "an import and an entry"
 
-    line = package.run_tests(TESTS / "tasks/test_contract.py", "-k", "latch")
-    assert " passed" in line and int(line.split()[0]) > 5, line
-
     study = tiny(tasks={"latch": {"kind": "latch"}}, **{"training.max_steps": 20})
-    file, *names = package.train(json.dumps(study), tmp_path / "results")
+    contract = [TESTS / "tasks/test_contract.py", "-k", "latch"]
+    line, (file, *names) = package.run_tests(contract, json.dumps(study), tmp_path / "results")
+    assert " passed" in line and int(line.split()[0]) > 5, line
     assert file.startswith(str(tmp_path)) and names[-1] == "latch"

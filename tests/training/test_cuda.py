@@ -16,7 +16,7 @@ from support.packs import CPU, assert_same, curve, data_for, final, model_for, r
 from support.stores import tampered
 from support.studies import tiny
 from support.tokens import first_output, labels_for, tokens_for
-from support.variants import VARIANTS
+from support.variants import VARIANTS, of_each_kind
 
 from nstar.errors import DeviceError, StoppedError
 from nstar.jobs import part
@@ -80,9 +80,7 @@ LARGEST_ERROR = 1e-3
 gpu = pytest.mark.gpu
 every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 wide_models = pytest.mark.parametrize("options", WIDE.values(), ids=WIDE)
-every_run = pytest.mark.parametrize(
-    "options", [*VARIANTS.values(), DROPOUT], ids=[*VARIANTS, "dropout"]
-)
+every_run = pytest.mark.parametrize("options", of_each_kind(VARIANTS | {"dropout": DROPOUT}))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,5 +1,6 @@
 """Kills: whatever is killed, and when, running again gives the tables of an undisturbed run."""
 
+import contextlib
 import itertools
 import os
 import random
@@ -190,18 +191,19 @@ def run_and_kill(folder, victim, delay):
     process.join(delay)
     if process.exitcode is not None:
         return process.exitcode == 0, None
-    main = psutil.Process(process.pid)
-    jobs = jobs_of(main)
-    outlive: list[psutil.Process] | None = []
-    if victim == "everything":
-        os.killpg(process.pid, signal.SIGKILL)
-    elif victim == "snakemake":
-        main.kill()
-        outlive = jobs  # as orphans, also beside the run that comes next
-    elif jobs:
-        kill(random.choice(jobs))
-    else:
-        outlive = None
+    outlive: list[psutil.Process] | None = None
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has just ended
+        main = psutil.Process(process.pid)
+        jobs = jobs_of(main)
+        if victim == "everything":
+            os.killpg(process.pid, signal.SIGKILL)
+            outlive = []
+        elif victim == "snakemake":
+            main.kill()
+            outlive = jobs  # as orphans, also beside the run that comes next
+        elif jobs:
+            kill(random.choice(jobs))
+            outlive = []
     process.join()
     return process.exitcode == 0, outlive
 

@@ -285,15 +285,11 @@ def test_refits_of_the_tutorial_run(finished):
 def test_study_store_opens_with_names_and_units(finished, recwarn):
     store = xr.open_zarr(finished / "results/studies/tiny/tables/study.zarr", chunks=None)
     assert not [str(warning.message) for warning in recwarn.list]
-    axes = ("model", "task", "supervision", "length_distribution", "length", "budget")
-    axes += ("seed", "learning_rate")
-    assert store["outcome"].dims == axes
     for name, variable in store.variables.items():
         assert variable.attrs["long_name"] and variable.attrs["units"], name
     cells = read_table(finished / "results/studies/tiny/tables/cells.csv", "cells")
-    row = cells[cells["outcome"] == "learnt"].iloc[0]
-    found = store["validation_loss"].sel({axis: row[axis] for axis in axes}).item()
-    assert found == row["validation_loss"]
+    assert store.sizes["replicate"] == len(cells)
+    assert (store["learning_rate"].values == cells["learning_rate"]).all()
 
 
 def test_every_number_leads_back_to_its_store(finished):

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import select
 import stat
 import tempfile
 import time
@@ -16,6 +17,9 @@ from nstar.processes import is_running, this_process
 
 QUIET_S = 86_400
 """A partial file of another machine that nobody has written to for so long is left over; seconds."""
+
+SILENT_S = 10
+"""How long a pipe may be silent before it is given up; seconds."""
 
 _PARTIAL = re.compile(r"\.([0-9a-f]{8}-\d+-\w+)\.partial\..+")
 
@@ -96,14 +100,27 @@ def read_at_most(path: Path | str, n_bytes: int) -> bytes:
     ------
     ValueError
         If it holds more than `n_bytes`.
+    TimeoutError
+        If it is a pipe or a terminal from which nothing comes for `SILENT_S`.
     OSError
         If it cannot be read.
     """
-    with open(path, "rb") as file:
-        content = file.read(n_bytes + 1)
-    if len(content) > n_bytes:
-        raise ValueError(f"{path} holds more than {n_bytes} bytes")
-    return content
+    with open(path, "rb", buffering=0, opener=_at_once) as file:
+        content, waiting = bytearray(), select.poll()
+        waiting.register(file, select.POLLIN)
+        while len(content) <= n_bytes:
+            if not waiting.poll(1000 * SILENT_S):
+                raise TimeoutError(errno.ETIMEDOUT, f"nothing came from it for {SILENT_S} s")
+            part = file.read(n_bytes + 1 - len(content))
+            if not part:
+                return bytes(content)
+            content += part
+    raise ValueError(f"{path} holds more than {n_bytes} bytes")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a pipe that nobody writes into does not block."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def is_partial(path: Path) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Union
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -80,6 +81,25 @@ class AtMost:
             raise ValueError(f"at most {self.bound} entries, because {self.reason}")
         if isinstance(value, int | float) and self.bound < value < math.inf:
             raise ValueError(f"must be at most {self.bound}, because {self.reason}")
+        return value
+
+
+@dataclass(frozen=True)
+class AtLeast:
+    """Lower bound of a number, with the reason for its message."""
+
+    bound: float
+    reason: str
+
+    def __get_pydantic_core_schema__(self, source, handler):
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema, handler):
+        return handler(schema) | {"minimum": self.bound}
+
+    def _check(self, value):
+        if isinstance(value, int | float) and -math.inf < value < self.bound:
+            raise ValueError(f"must be at least {self.bound}, because {self.reason}")
         return value
 
 
@@ -161,12 +181,30 @@ NonNegativeInt = Annotated[StrictInt, Field(ge=0), Countable]
 LONGEST_NAME = 64
 """Characters of a name."""
 
+MISREAD = {
+    **dict.fromkeys(("na", "nan", "nil", "none", "null", "missing"), "a missing value"),
+    **dict.fromkeys(("inf", "infinity"), "a number"),
+    **dict.fromkeys(("f", "false", "no", "off", "on", "t", "true", "yes"), "true or false"),
+    "epoch": "a date",
+}
+"""Names that a reader of YAML or CSV takes for something else, and for what."""
+
+
+def _refuse_misread(name: str) -> str:
+    if name in MISREAD:
+        raise ValueError(
+            f"readers of tables take this name for {MISREAD[name]}; use another, as {name}_1"
+        )
+    return name
+
+
 Name = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=LONGEST_NAME),
     Visible("small letters, digits and _"),
+    AfterValidator(_refuse_misread),
 ]
-"""A name that a user gives: it becomes a segment of paths and a label of figures."""
+"""A name that a user gives: it becomes a segment of paths, a label of figures, and a word of tables."""
 
 Title = Annotated[
     str,

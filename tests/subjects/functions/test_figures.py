@@ -72,7 +72,10 @@ CASES = {
     "final alone": lambda: everything(steps=[4000]),
     "no perturbation": lambda: everything() | {"sharpness": make_measured()["sharpness"].iloc[:0]},
     "eight": lambda: everything(
-        tasks=["parity", "first"], models=[f"model_with_a_long_name_{i}" for i in range(8)]
+        models=[f"model_with_a_long_name_{i}" for i in range(8)],
+        tasks=["parity", "first"],
+        lengths=[4, 22],
+        seeds=[1, 2],
     ),
 }
 
@@ -97,7 +100,9 @@ def test_every_figure_survives_every_case_without_warning(case, drawing):
 
 @pytest.mark.parametrize("drawing", DRAWINGS)
 def test_saving_twice_gives_the_same_bytes(drawing, tmp_path):
-    tables = everything(models=["transformer"], tasks=["parity", "first"])
+    tables = everything(
+        models=["transformer"], tasks=["parity", "first"], lengths=[4, 22], seeds=[1, 2]
+    )
     first, second = (
         save(DRAWINGS[drawing](tables), tmp_path / name, 60) for name in ("once", "twice")
     )

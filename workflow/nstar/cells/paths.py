@@ -75,9 +75,11 @@ def encode(coordinates: Mapping[str, Coordinate]) -> PurePosixPath:
     >>> str(encode({"model": "lstm", "length": 8, "learning_rates": (0.001, 0.003)}))
     'model~lstm/length~8/learning_rates~0.001+0.003'
     """
-    return PurePosixPath(
-        *(f"{key}~{_encode_value(key, value)}" for key, value in coordinates.items())
-    )
+    return PurePosixPath(_encoded(coordinates))
+
+
+def _encoded(coordinates: Mapping[str, Coordinate]) -> str:
+    return "/".join(f"{key}~{_encode_value(key, value)}" for key, value in coordinates.items())
 
 
 def decode(path: PurePosixPath | str) -> dict[str, Coordinate]:
@@ -150,8 +152,7 @@ def store_path(
     part: int = 0,
 ) -> Path:
     """Return the path of a part of the store of a stage (``data``, ``cells`` or ``evaluations``)."""
-    first = Path(results) / stage / encode(coordinates) / f"{digest}{STORE_SUFFIX}"
-    return Path(part_path(str(first), part))
+    return Path(results, stage, _encoded(coordinates), part_path(f"{digest}{STORE_SUFFIX}", part))
 
 
 def part_path(first: str, part: int) -> str:

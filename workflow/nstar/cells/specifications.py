@@ -113,7 +113,10 @@ def source_of(task: Task) -> Cell:
 
 
 def evaluation_specification(
-    training: str, options: Mapping[str, Any], keep_every: int | None = None
+    training: str,
+    options: Mapping[str, Any],
+    keep_every: int | None = None,
+    reading: int = 1,
 ) -> dict[str, Any]:
     """Return what an evaluation depends on.
 
@@ -125,6 +128,8 @@ def evaluation_specification(
         The block ``evaluation`` of the configuration.
     keep_every : int, optional
         Distance of the snapshots, where these are measured too; steps.
+    reading : int
+        That of the kind of the model; 1 leaves no trace.
     """
     found = {
         "stage": "evaluation",
@@ -132,7 +137,9 @@ def evaluation_specification(
         "training": training,
         "evaluation": dict(options),
     }
-    return found if keep_every is None else found | {"snapshot_every": keep_every}
+    if keep_every is not None:
+        found["snapshot_every"] = keep_every
+    return found if reading == 1 else found | {"reading": reading}
 
 
 def data_specification(task_options: dict[str, Any], piece: Slice) -> dict[str, Any]:

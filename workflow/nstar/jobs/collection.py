@@ -12,6 +12,7 @@ import xarray as xr
 
 from nstar.cells import Block, batch_size, pool_of, share_seen, tested_lengths
 from nstar.cells.paths import encode, study_folder
+from nstar.columns import Column
 from nstar.errors import ArtifactError
 from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
@@ -28,8 +29,7 @@ from nstar.store.view import view
 from nstar.study import FRESH, Role, Study
 from nstar.subjects.axis import BUDGET
 from nstar.subjects.subject import load
-from nstar.tables import CELLS, PROVENANCE, TABLES, columns_of, write_table
-from nstar.tables.selection import CURVE, REPLICATE
+from nstar.tables import CELLS, PROVENANCE, columns_of, write_table
 from nstar.tables.verdicts import verdict_table
 from nstar.verdicts import MEASURES, OUTCOMES, UNDECIDED, UNDECIDED_NOT_FITTED
 
@@ -83,7 +83,7 @@ def collect_results(job: Mapping[str, Any], results: Path) -> None:
         for name in subject.collected:
             write_table(tables / f"{name}.csv", name, made[name])
     thresholds = made.get("thresholds") if study.axis is BUDGET else None  # others name families
-    _write_study_store(tables / "study.zarr", study, cells, thresholds)
+    write_study_store(tables / "study.zarr", study, cells, thresholds)
 
 
 def _readings(plan: Plan) -> Iterator[tuple[Role, Reading]]:
@@ -207,35 +207,30 @@ def _sources(joined: xr.Dataset) -> Iterator[dict[str, Any]]:
         }
 
 
-def _write_study_store(
+def write_study_store(
     path: Path, study: Study, cells: pd.DataFrame, thresholds: pd.DataFrame | None
 ) -> None:
-    """Write the tables as one labelled store on the axes of the grid."""
-    numbers = [
-        name
-        for name, column in columns_of("cells", cells).items()
-        if column.dtype in ("float64", "int64", "Int64") and name not in REPLICATE
-    ]
-    coded = cells.assign(outcome=cells["outcome"].map({name: i for i, name in enumerate(OUTCOMES)}))
-    dataset = (
-        coded.set_index(REPLICATE)[["outcome", "diverged", *numbers]].astype("float64").to_xarray()
-    )
-    brackets = ["n_star", "lower", "upper"]
-    rules = {"seed": [*CURVE, "seed"], "any": CURVE} if thresholds is not None else {}
-    for rule, axes in rules.items():
-        part = thresholds.loc[thresholds["rule"] == rule, [*axes, *brackets]]
-        part = part.astype({"seed": "int64"} if "seed" in axes else {})
-        array = part.set_index(axes).astype("float64").to_xarray()
-        dataset = dataset.merge(
-            array.rename({name: f"threshold_{rule}_{name}" for name in brackets}), join="outer"
-        )
-    for name, variable in dataset.variables.items():
-        column = CELLS.get(name) or TABLES["thresholds"][name.split("_", 2)[2]]
-        variable.attrs.update(long_name=column.meaning, units=column.unit)
-    dataset["outcome"].attrs.update(
-        flag_values=list(range(len(OUTCOMES))), flag_meanings=" ".join(OUTCOMES)
-    )
-    dataset.attrs.update(study=study.name, **({"seal": stamp()} if stamp() else {}))
+    """Write tables as one labelled store: rows are a dimension, columns are variables along it.
+
+    It grows with the rows, whatever the grid is. All data types are of the core of Zarr 3, so that every
+    reader opens them: words are whole numbers with ``flag_values`` and ``flag_meanings``.
+
+    Parameters
+    ----------
+    path : Path
+    study : Study
+    cells : DataFrame
+        Its rows are the dimension ``replicate``.
+    thresholds : DataFrame or None
+        Its rows are the dimension ``threshold``, and ``threshold_`` is put before its columns.
+    """
+    variables = _variables("cells", cells, "replicate")
+    if thresholds is not None:
+        found = _variables("thresholds", thresholds, "threshold")
+        variables |= {f"threshold_{name}": variable for name, variable in found.items()}
+    dataset = xr.Dataset(variables, attrs={"study": study.name})
+    if stamp():
+        dataset.attrs["seal"] = stamp()
     beside = path.with_name(f".{path.name}")
     for folder in (beside, path):
         shutil.rmtree(folder, ignore_errors=True)
@@ -244,3 +239,30 @@ def _write_study_store(
         dataset.to_zarr(beside, zarr_format=3, consolidated=True)
     beside.rename(path)
     note_written(path)
+
+
+_LEFT_OUT = ("specification", "store", "evaluation_store")
+"""Columns of cells that name files, a long text for each row."""
+
+
+def _variables(name: str, table: pd.DataFrame, dimension: str) -> dict[str, xr.Variable]:
+    """Return the columns of a table as variables along a dimension, with the types of the columns."""
+    return {
+        key: _variable(key, column, table[key], dimension)
+        for key, column in columns_of(name, table).items()
+        if key not in _LEFT_OUT
+    }
+
+
+def _variable(name: str, column: Column, values: pd.Series, dimension: str) -> xr.Variable:
+    attributes = {"long_name": column.meaning, "units": column.unit}
+    if column.dtype == "str":
+        words = list(dict.fromkeys([*(OUTCOMES if name.endswith("outcome") else ()), *values]))
+        attributes |= {"flag_values": [*range(len(words))], "flag_meanings": " ".join(words)}
+        array = values.map({word: i for i, word in enumerate(words)}).to_numpy("int16")
+    elif column.dtype == "Int64":
+        array = values.astype("Int64").fillna(-1).to_numpy("int64")
+        attributes["_FillValue"] = -1
+    else:
+        array = values.to_numpy(column.dtype)
+    return xr.Variable(dimension, array, attributes)

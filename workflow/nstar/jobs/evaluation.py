@@ -69,12 +69,15 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
         rule = Rule(**fields.get("rule", job["rule"]))
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
         trained = _without(trained, read_ends(fields["evaluated"]), fields["tests"])
-        training = digest(specification_of(trained))
+        specification = specification_of(trained)
+        reading = model_of(specification).options.reading
         write_store(
             fields["output"],
             _evaluate(trained, fields, job["evaluation"], results, device),
             EVALUATION,
-            evaluation_specification(training, job["evaluation"], job["keep_every"]),
+            evaluation_specification(
+                digest(specification), job["evaluation"], job["keep_every"], reading
+            ),
             provenance(device=describe_device(device)),
             summary={"rows": ends_of(trained), "tests": fields["tests"]},
         )

@@ -15,6 +15,11 @@ Width = Annotated[
 """At least 2: MKL rounds a product with one column otherwise in a pack of one than in larger ones."""
 
 
+Depth = Annotated[
+    PositiveInt, AtMost(1000, "a plan counts, and a step launches, every layer by itself")
+]
+
+
 def width_field(meaning: str) -> Any:
     """Return the field of a width, the size of what its meaning says."""
     return Field(
@@ -48,6 +53,10 @@ class ModelKind(Options):
     """Small options by a name, one for each choice within the kind: tests run over all of them. Odd sizes
     meet padding and remainders."""
 
+    reading: ClassVar[int] = 1
+    """How `StackedModel.read` computes. Raised where a change of it can change answers, so that the
+    evaluations of the kind are computed again."""
+
     family: Annotated[Name | None, LATER] = Field(
         None,
         description="family of models that differ in width alone or in depth alone, a list names its "
@@ -71,7 +80,7 @@ class HeadedKind(ModelKind):
     """A model whose width is shared out to heads."""
 
     width: Width = width_field("the residual stream")
-    depth: PositiveInt = depth_field("number of layers")
+    depth: Depth = depth_field("number of layers")
     heads: PositiveInt = Field(description="heads, a divisor of the width; heads")
 
     @model_validator(mode="after")

@@ -23,6 +23,8 @@ class DeltaNetOptions(HeadedKind):
         "deltanet_positive": {"width": 10, "depth": 1, "heads": 1, "negative_eigenvalues": False},
     }
 
+    reading: ClassVar = 2
+
     kind: Literal["deltanet"] = Field(description="DeltaNet; no unit")
     negative_eigenvalues: bool = Field(
         strict=True,

@@ -5,9 +5,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from nstar.kinds.base import HeadedKind, Width, check_halves, depth_field
+from nstar.kinds.base import Depth, HeadedKind, Width, check_halves, depth_field
 from nstar.kinds.size import Flops, Shape, Size, product, total_size
-from nstar.options import PositiveInt
 
 
 class EncoderDecoderOptions(HeadedKind):
@@ -18,8 +17,10 @@ class EncoderDecoderOptions(HeadedKind):
         "encoder_decoder_narrow": {"width": 10, "depth": 1, "heads": 1, "perceptron_width": 7},
     }
 
+    reading: ClassVar = 2
+
     kind: Literal["encoder_decoder"] = Field(description="encoder-decoder transformer; no unit")
-    depth: PositiveInt = depth_field("layers of the encoder, as many as of the decoder")
+    depth: Depth = depth_field("layers of the encoder, as many as of the decoder")
     perceptron_width: Width | None = Field(
         None, description="F, hidden units of a perceptron; null: 4 times the width; units"
     )

@@ -161,7 +161,8 @@ def linear_recurrence_size(
 
     For its gradient a position holds, of all symbols, a gradient spread over V places, ``V D``, the
     state and two indices per block; gathered, matrices and their gradients, ``2 D b``, and ``2 D``.
-    Normalisation adds ``2 D``. Forward, it holds state and indices, or the matrices and ``2 D``.
+    Normalisation adds ``2 D``. Forward, it holds state and indices; gathered, first the matrices and the
+    state, then the state twice beside the logits.
     """
     n, n_symbols, n_classes = shape.n_rows, shape.n_symbols, shape.n_classes
     n_parameters = width * n_features + n_symbols * width + width + (width + 1) * n_classes
@@ -177,7 +178,8 @@ def linear_recurrence_size(
         forward = n * (width + indices) + shape.batch_size * n_symbols * width
         training = n * ((n_symbols + 1) * width + indices)
     else:
-        forward = n * (block_size + 2) * width
+        beside_logits = n * (block_size + 1) * width - 2 * n * n_classes
+        forward = max(beside_logits, 2 * n * width)
         training = n * (2 * block_size + 2) * width
     training += 2 * n * width * normalise
     return total_size(

@@ -1,6 +1,6 @@
 """Loss and accuracy of a pack on labelled sequences, per position and per sequence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nstar.kinds.size import tested_at_once
 from nstar.models import StackedModel
-from nstar.models.stacked import Parameters
+from nstar.models.stacked import Memory, Parameters
 
 MOST_AT_ONCE, LEAST_AT_ONCE = 512, 16
 ENTRIES_AT_ONCE = 2**18
@@ -127,14 +127,22 @@ def tally(
     """
     n_sequences, read_from = tokens.shape[1], tokens.shape[2] - labels.shape[2]
     at_once = at_once or sequences_at_once(model, tokens)
+
+    def pieces():
+        for start in range(0, n_sequences, at_once):
+            part = slice(start, start + at_once)
+            targets = labels[rows, part]
+            logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
+            yield *compare(logits, targets), targets >= 0
+
+    return _sum_up(pieces(), not labels.is_floating_point())
+
+
+def _sum_up(pieces: Iterable[tuple[Tensor, Tensor, Tensor]], has_accuracy: bool) -> Tally:
+    """Add up losses, which labels are right, and which are asked for, each of shape (R, B, T')."""
     loss = right = n_labels = 0.0
     of_sequences: list[list[Tensor]] = [[], [], [], []]
-    for start in range(0, n_sequences, at_once):
-        part = slice(start, start + at_once)
-        targets = labels[rows, part]
-        logits = model.forward(parameters, tokens[rows, part], read_from)  # (R, B, T', C)
-        losses, correct = compare(logits, targets)
-        asked = targets >= 0
+    for losses, correct, asked in pieces:
         sums = losses.double(), correct.double(), asked.double()
         loss, right, n_labels = (
             total + one.sum(1) for total, one in zip((loss, right, n_labels), sums, strict=True)
@@ -143,7 +151,20 @@ def tally(
         for rows_of, one in zip(of_sequences, (*(one.sum(2) for one in sums), whole), strict=True):
             rows_of.append(one)
     joined = (torch.cat(parts, dim=1) for parts in of_sequences)
-    return Tally(loss, right, n_labels, *joined, not labels.is_floating_point())
+    return Tally(loss, right, n_labels, *joined, has_accuracy)
+
+
+def _accuracies(sums: Tally) -> dict[str, Tensor]:
+    """Return the accuracies by name; NaN where a loss is not finite: argmax of NaN is a guess."""
+    known = sums.position_loss.isfinite().all(1) & sums.has_accuracy
+    unknown = torch.where(known, 0.0, torch.nan)
+    right, n_labels = sums.position_right, sums.position_labels
+    n_sequences = sums.sequence_whole.shape[1]
+    return {
+        "token_accuracy": right.sum(1) / n_labels.sum(1) + unknown,
+        "sequence_accuracy": sums.sequence_whole.sum(1) / n_sequences + unknown,
+        "position_accuracy": right / n_labels + unknown[:, None],
+    }
 
 
 def score(
@@ -156,15 +177,9 @@ def score(
 ) -> Score:
     """Score every replicate of a pack on its own set; arguments as for `tally`."""
     sums = tally(model, parameters, tokens, labels, rows, at_once)
-    loss, right, n_labels = sums.position_loss, sums.position_right, sums.position_labels
-    known = loss.isfinite().all(1) & sums.has_accuracy  # argmax of NaN is a guess
-    unknown = torch.where(known, 0.0, torch.nan)
+    loss, n_labels = sums.position_loss, sums.position_labels
     return Score(
-        loss=loss.sum(1) / n_labels.sum(1),
-        token_accuracy=right.sum(1) / n_labels.sum(1) + unknown,
-        sequence_accuracy=sums.sequence_whole.sum(1) / tokens.shape[1] + unknown,
-        position_loss=loss / n_labels,
-        position_accuracy=right / n_labels + unknown[:, None],
+        loss=loss.sum(1) / n_labels.sum(1), position_loss=loss / n_labels, **_accuracies(sums)
     )
 
 
@@ -203,30 +218,26 @@ def decode(
     """
     n_sequences, length = tokens.shape[1:]
     read_from, at_once = length - labels.shape[2], at_once or sequences_at_once(model, tokens)
-    right = whole = n_labels = unknown = 0.0
-    for start in range(0, n_sequences, at_once):
-        part = slice(start, start + at_once)
-        read, targets = tokens[rows, part].clone(), labels[rows, part]
-        answers = torch.full_like(targets, -1)
-        reader = model.reader(parameters)
-        for i in range(targets.shape[-1]):
-            at = read_from + i
-            logits = reader.read(read[..., at if i else 0 : at + 1])  # (R, B, C)
-            answers[..., i] = logits.argmax(-1) if logits.shape[-1] > 1 else logits[..., 0] > 0.5
-            unknown = unknown + torch.where(logits.isfinite().all((1, 2)), 0.0, torch.nan)
-            if at + 1 < length:
-                goes_on = (targets[..., i] >= 0) & (targets[..., i + 1] >= 0)
-                read[..., at + 1] = torch.where(goes_on, answers[..., i], read[..., at + 1])
-        asked, correct = targets >= 0, answers == targets
-        right = right + correct.double().sum(1)
-        whole = whole + (correct | ~asked).all(-1).double().sum(1)
-        n_labels = n_labels + asked.double().sum(1)
-    unknown = torch.as_tensor(unknown)
-    return Decoded(
-        right.sum(1) / n_labels.sum(1) + unknown,
-        whole / n_sequences + unknown,
-        right / n_labels + unknown[:, None],
-    )
+
+    def pieces():
+        for start in range(0, n_sequences, at_once):
+            part = slice(start, start + at_once)
+            read, targets = tokens[rows, part].clone(), labels[rows, part]
+            answers, unknown = torch.full_like(targets, -1), torch.zeros_like(targets).float()
+            memory: Memory = {}
+            for i in range(targets.shape[-1]):
+                at = read_from + i
+                more = read[..., at if i else 0 : at + 1]
+                logits = model.read(parameters, more, memory)  # (R, B, C)
+                one_class = logits.shape[-1] == 1
+                answers[..., i] = logits[..., 0] > 0.5 if one_class else logits.argmax(-1)
+                unknown[..., i] = torch.where(logits.isfinite().all(-1), 0.0, torch.nan)
+                if at + 1 < length:
+                    goes_on = (targets[..., i] >= 0) & (targets[..., i + 1] >= 0)
+                    read[..., at + 1] = torch.where(goes_on, answers[..., i], read[..., at + 1])
+            yield unknown, answers == targets, targets >= 0
+
+    return Decoded(**_accuracies(_sum_up(pieces(), has_accuracy=True)))
 
 
 Result = TypeVar("Result", Score, Decoded)

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from nstar.models import StackedModel
-from nstar.models.stacked import Parameters
+from nstar.models.stacked import Memory, Parameters
 
-LARGEST_READER = 2**21
+LARGEST_MEMORY = 2**21
 """Positions times width that are read together, for each replicate; it depends on nothing else."""
 
 
@@ -49,7 +49,7 @@ def answer(
     A row ends by itself: what it holds does not depend on its neighbours.
     """
     n_texts, length = tokens.shape[1:]
-    at_once = max(1, LARGEST_READER // (length * model.width))
+    at_once = max(1, LARGEST_MEMORY // (length * model.width))
     parts = [
         _answer_part(
             model, parameters, tokens[rows, start : start + at_once], read_from, separator, end
@@ -76,8 +76,8 @@ def _answer_part(
     texts = torch.nn.functional.pad(question, (0, 1))
     ended = torch.zeros_like(question_ends, dtype=torch.bool)
     known = torch.ones(len(read), dtype=torch.bool, device=read.device)
-    reader = model.reader(parameters)
-    logits = reader.read(texts[..., : read_from + 1])  # (R, B, C)
+    memory: Memory = {}
+    logits = model.read(parameters, texts[..., : read_from + 1], memory)  # (R, B, C)
     for place in range(read_from + 1, length + 1):
         known &= (logits.isfinite().all(-1) | ended).all(-1)
         inside = place <= question_ends
@@ -86,5 +86,5 @@ def _answer_part(
         ended |= ~inside & (said == end)
         if place == length or ended.all():
             break
-        logits = reader.read(texts[..., place : place + 1])
+        logits = model.read(parameters, texts[..., place : place + 1], memory)
     return texts, known

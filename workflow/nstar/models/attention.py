@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nstar.kinds.size import CHUNK
 from nstar.kinds.transformer import AttentionKind, default_block_size
-from nstar.models.stacked import elementwise, in_float32
+from nstar.models.stacked import Memory, elementwise, in_float32
 
 MOST_AT_ONCE = 2**16 - 1
 """Sequences times heads that attention takes at once. Torch's CUDA kernels lay them along an axis of the
@@ -26,8 +26,25 @@ FEATURE_MAPS = {
     "exp": torch.exp,
 }
 
-Memory = dict[str, Tensor]
-"""What attention keeps of the positions that were read, to read on; empty at first."""
+
+class Growing:
+    """Positions (n, H, T, d) to which more are added, with room for them, so that few copy the rest."""
+
+    def __init__(self):
+        self.length = 0
+        self.buffer: Tensor | None = None
+
+    def append(self, part: Tensor) -> Tensor:
+        """Return all positions (n, H, T, d), the last of which are those of a part (n, H, t, d)."""
+        start, stop = self.length, self.length + part.shape[2]
+        if self.buffer is None or stop > self.buffer.shape[2]:
+            larger = part.new_empty(*part.shape[:2], 2 * stop, part.shape[3])
+            if self.buffer is not None:
+                larger[:, :, :start] = self.buffer[:, :, :start]
+            self.buffer = larger
+        self.buffer[:, :, start:stop] = part
+        self.length = stop
+        return self.buffer[:, :, :stop]
 
 
 class SoftmaxAttention:
@@ -57,12 +74,14 @@ class SoftmaxAttention:
         Parameters
         ----------
         query, key, value : Tensor, shape (n, H, T, d)
-        memory : dict of str to Tensor
-            Of one layer; changed in place.
+        memory : dict
+            Of one layer, empty at first; changed in place.
         """
-        for name, part in (("key", key), ("value", value)):
-            memory[name] = torch.cat([memory[name], part], dim=2) if name in memory else part
-        return self.mix(query, memory["key"], memory["value"])
+        keys, values = (
+            memory.setdefault(name, Growing()).append(part)
+            for name, part in (("key", key), ("value", value))
+        )
+        return self.mix(query, keys, values)
 
 
 class SparseAttention(SoftmaxAttention):
@@ -212,8 +231,8 @@ def attend_to_past(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def _past(n_queries: int, n_keys: int, device: torch.device) -> Tensor:
-    every = torch.ones(n_keys, n_keys, dtype=torch.bool, device=device)
-    return every.tril()[n_keys - n_queries :]
+    every = torch.ones(n_queries, n_keys, dtype=torch.bool, device=device)
+    return every.tril(n_keys - n_queries)
 
 
 @functools.lru_cache(maxsize=16)

@@ -7,6 +7,7 @@ from torch import Tensor
 from nstar.kinds.size import CHUNK
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -104,17 +105,34 @@ class DeltaNet(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
+        return self._logits(parameters, tokens, read_from)
+
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; `delta_rule` says what is kept of each layer."""
+        return self._logits(parameters, tokens, tokens.shape[2] - 1, memory)[:, :, 0]
+
+    def _logits(
+        self,
+        parameters: Parameters,
+        tokens: Tensor,
+        read_from: int,
+        memory: Memory | None = None,
+    ) -> Tensor:
+        """Return logits (R, B, T - read_from, C) after tokens that follow those in memory."""
         stream = embed(parameters["token_embedding"], tokens)  # (R, B, T, D)
         for i in range(self.options.depth):
-            first = read_from if i == self.options.depth - 1 else 0
-            stream = self._layer(parameters, f"layer{i}", stream, first)
+            name, first = f"layer{i}", read_from if i == self.options.depth - 1 else 0
+            kept = None if memory is None else memory.setdefault(name, {})
+            stream = self._layer(parameters, name, stream, first, kept)
         hidden = layer_norm(parameters, "final_norm", stream.flatten(1, 2))
         return classify(parameters, hidden).view(*stream.shape[:3], self.n_classes)
 
-    def _layer(self, parameters: Parameters, name: str, stream: Tensor, first: int) -> Tensor:
+    def _layer(
+        self, parameters: Parameters, name: str, stream: Tensor, first: int, memory: Memory | None
+    ) -> Tensor:
         """Return the positions of the stream (R, B, T, D) from the first on, after a layer."""
         normed = layer_norm(parameters, f"{name}.delta_norm", stream.flatten(1, 2))
-        mixed = self._delta(parameters, name, normed.view(stream.shape), first)
+        mixed = self._delta(parameters, name, normed.view(stream.shape), first, memory)
         stream = stream[:, :, first:]
         rows = stream.flatten(1, 2) + linear(parameters, f"{name}.delta_out", mixed)
         normed = layer_norm(parameters, f"{name}.perceptron_norm", rows)
@@ -122,7 +140,9 @@ class DeltaNet(StackedModel):
         rows = rows + linear(parameters, f"{name}.perceptron_out", hidden)
         return rows.view(stream.shape)
 
-    def _delta(self, parameters: Parameters, name: str, inputs: Tensor, first: int) -> Tensor:
+    def _delta(
+        self, parameters: Parameters, name: str, inputs: Tensor, first: int, memory: Memory | None
+    ) -> Tensor:
         """Return what the heads read from the inputs (R, B, T, D): (R, B (T - first), D)."""
         n_replicates, batch, length, width = inputs.shape
         rows, rows_read = inputs.flatten(1, 2), inputs[:, :, first:].flatten(1, 2)
@@ -142,6 +162,7 @@ class DeltaNet(StackedModel):
             by_head(key, length),
             by_head(value, length),
             by_head(beta, length),
+            memory,
         )
         read = read.unflatten(0, (-1, self.options.heads)).transpose(
             1, 2
@@ -186,7 +207,9 @@ class DeltaNet(StackedModel):
 
 
 @in_float32
-def delta_rule(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tensor:
+def delta_rule(
+    query: Tensor, key: Tensor, value: Tensor, beta: Tensor, memory: Memory | None = None
+) -> Tensor:
     """Return what queries read from the memories that keys and values have written.
 
     Parameters
@@ -195,6 +218,9 @@ def delta_rule(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tenso
         Of the last T' of T positions.
     key, value : Tensor, shape (n, T, d)
     beta : Tensor, shape (n, T, 1)
+    memory : dict, optional
+        Of the positions before, empty where there are none; changed in place. It holds the chunk at hand,
+        which is computed anew with every position that joins it, and S^T before it.
 
     Returns
     -------
@@ -212,15 +238,21 @@ def delta_rule(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tenso
     ----------
     Yang et al. (2024), arXiv:2406.06484, section 3 (chunkwise form).
     """
+    memory = {} if memory is None else memory
+    if memory:
+        chunk = zip(memory["chunk"], (key, value, beta), strict=True)
+        key, value, beta = (torch.cat(parts, dim=1) for parts in chunk)
+    state = memory.get("state")  # S^T, (n, d, d); None where it is zero
     length = key.shape[1]
     first = length - query.shape[1]
-    memory = None  # S^T, (n, d, d); None where it is zero
     read = []
     for start in range(0, length, CHUNK):
-        keys, values, betas = (part[:, start : start + CHUNK] for part in (key, value, beta))
+        memory["chunk"] = [part[:, start : start + CHUNK] for part in (key, value, beta)]
+        memory["state"] = state
+        keys, values, betas = memory["chunk"]
         stop = start + keys.shape[1]
-        if memory is not None:
-            values = torch.baddbmm(values, keys, memory, alpha=-1)
+        if state is not None:
+            values = torch.baddbmm(values, keys, state, alpha=-1)
         system = (betas * keys) @ keys.mT  # what counts of it lies below the diagonal
         # Transposed, since LAPACK takes the transpose of a row-major matrix without a copy.
         corrections = torch.linalg.solve_triangular(
@@ -230,10 +262,10 @@ def delta_rule(query: Tensor, key: Tensor, value: Tensor, beta: Tensor) -> Tenso
             begin = max(start, first)
             queries = query[:, begin - first : stop - first]
             seen = torch.bmm(queries, keys.mT).tril(begin - start) @ corrections
-            read.append(seen if memory is None else torch.baddbmm(seen, queries, memory))
+            read.append(seen if state is None else torch.baddbmm(seen, queries, state))
         if stop < length:
             written = keys.mT @ corrections
-            memory = written if memory is None else memory + written
+            state = written if state is None else state + written
     return torch.cat(read, dim=1)
 
 

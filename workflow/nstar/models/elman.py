@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -16,6 +17,7 @@ from nstar.models.stacked import (
     naive_linear,
     read_out,
     step_inputs,
+    step_weight,
 )
 
 aten = torch.ops.aten
@@ -68,10 +70,19 @@ class Elman(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs, weight = step_inputs(parameters, "input", at_least_two(tokens))
-        weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
-        hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        hidden = _Recurrence.apply(_weight(parameters), inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    @in_float32
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; the hidden state is kept."""
+        if not memory:
+            memory |= {"weight": 2 * _weight(parameters), "hidden": None}
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        states = _recur(memory["weight"], inputs, memory["hidden"])
+        memory["hidden"] = states[-1, :, : self.width]
+        return read_out(parameters, memory["hidden"][None], tokens.shape[1])[:, :, 0]
 
     def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
         """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
@@ -81,6 +92,29 @@ class Elman(StackedModel):
             hidden = (naive_linear(values, "input", x) + hidden @ values["recurrence"]).tanh()
             states.append(hidden)
         return naive_linear(values, "head", torch.stack(states, dim=1))
+
+
+def _weight(parameters: Parameters) -> Tensor:
+    """Return the weight (R, D, D + n) of the state before and of the inputs."""
+    return torch.cat([parameters["recurrence"].mT, step_weight(parameters, "input")], dim=-1)
+
+
+def _recur(doubled: Tensor, inputs: Tensor, hidden: Tensor | None = None) -> Tensor:
+    """Return states, with the inputs below them (T + 1, R, D + n, B), from a hidden one (R, D, B) on.
+
+    It is 0 where left out. The weight is doubled; see `_Recurrence`.
+    """
+    length, n_replicates, n_inputs, batch = inputs.shape
+    width = doubled.shape[1]
+    states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
+    states[0, :, :width] = 0 if hidden is None else hidden
+    states[:-1, :, width:] = inputs
+    step, rows = aligned_steps((1, n_replicates, width, batch), inputs)
+    for t in range(length):
+        torch.bmm(doubled, states[t], out=step[0])
+        rows.sigmoid_().mul_(2).sub_(1)
+        states[t + 1, :, :width] = step[0]
+    return states
 
 
 class _Recurrence(torch.autograd.Function):
@@ -93,19 +127,9 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, weight: Tensor, inputs: Tensor) -> Tensor:
-        length, n_replicates, n_inputs, batch = inputs.shape
-        width = weight.shape[1]
-        states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
-        states[0, :, :width] = 0
-        states[:-1, :, width:] = inputs
-        step, rows = aligned_steps((1, n_replicates, width, batch), inputs)
-        doubled = 2 * weight
-        for t in range(length):
-            torch.bmm(doubled, states[t], out=step[0])
-            rows.sigmoid_().mul_(2).sub_(1)
-            states[t + 1, :, :width] = step[0]
+        states = _recur(2 * weight, inputs)
         ctx.save_for_backward(weight, states)
-        return states[1:, :, :width]
+        return states[1:, :, : weight.shape[1]]
 
     @staticmethod
     def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nstar.kinds.encoder_decoder import EncoderDecoderOptions
-from nstar.models.attention import attend, attend_to_past
+from nstar.models.attention import SoftmaxAttention, attend, attend_to_past
 from nstar.models.layers import (
     Norm,
     beside_positions,
@@ -17,6 +17,7 @@ from nstar.models.layers import (
 )
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -137,6 +138,19 @@ class EncoderDecoder(StackedModel):
         logits = classify(parameters, self._hidden(parameters, tokens, read_from))
         return logits.unflatten(1, (tokens.shape[1], -1))
 
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; keys and values are kept.
+
+        The first tokens are all symbols and the separator at least.
+        """
+        if not memory:
+            n_encoded = self._place_of_separator(tokens)
+            memory["encoded"] = self._encode(parameters, tokens[..., :n_encoded], layer_norm)
+            tokens = tokens[..., n_encoded:]
+        last = tokens.shape[2] - 1
+        hidden = self._decode(parameters, tokens, memory["encoded"], last, layer_norm, memory)
+        return classify(parameters, hidden)
+
     def norm_inputs(
         self, parameters: Parameters, tokens: Tensor, read_from: int
     ) -> dict[str, Tensor]:
@@ -203,21 +217,37 @@ class EncoderDecoder(StackedModel):
         return norm(parameters, "encoder_norm", stream.flatten(1, 2)).view(stream.shape)
 
     def _decode(
-        self, parameters: Parameters, tokens: Tensor, encoded: Tensor, read_from: int, norm: Norm
+        self,
+        parameters: Parameters,
+        tokens: Tensor,
+        encoded: Tensor,
+        read_from: int,
+        norm: Norm,
+        memory: Memory | None = None,
     ) -> Tensor:
-        """Return what the decoder makes of tokens (R, B, m), from a position on: (R, B m', D)."""
-        stream = self._embedded(parameters, "decoder", tokens)
+        """Return what the decoder makes of tokens (R, B, m), from a position on: (R, B m', D).
+
+        With a memory, the tokens follow those that are in it.
+        """
+        start = 0
+        if memory is not None:
+            start = memory.get("n_read", 0)
+            memory["n_read"] = start + tokens.shape[2]
+        stream = self._embedded(parameters, "decoder", tokens, start)
         for i in range(self.options.depth):
             name, first = f"decoder{i}", read_from if i == self.options.depth - 1 else 0
-            stream = self._look_around(parameters, name, stream, first, True, norm)
-            stream = self._look_across(parameters, name, stream, encoded, norm)
+            kept = None if memory is None else memory.setdefault(name, {})
+            stream = self._look_around(parameters, name, stream, first, True, norm, kept)
+            stream = self._look_across(parameters, name, stream, encoded, norm, kept)
             stream = self._perceive(parameters, name, stream, norm)
         return norm(parameters, "decoder_norm", stream.flatten(1, 2))
 
-    def _embedded(self, parameters: Parameters, part: str, tokens: Tensor) -> Tensor:
+    def _embedded(
+        self, parameters: Parameters, part: str, tokens: Tensor, start: int = 0
+    ) -> Tensor:
         """Return the stream (R, B, T, D) of the encoder or decoder before its first layer."""
         embedded = embed(parameters["token_embedding"], tokens)
-        return beside_positions(embedded, parameters[f"{part}_position_embedding"])
+        return beside_positions(embedded, parameters[f"{part}_position_embedding"][:, start:])
 
     def _look_around(
         self,
@@ -227,21 +257,34 @@ class EncoderDecoder(StackedModel):
         first: int,
         causal: bool,
         norm: Norm,
+        memory: Memory | None = None,
     ) -> Tensor:
         """Return positions of the stream (R, B, T, D) from the first on, after attention to itself."""
         projection = f"{name}.query_key_value"
         projected = query_key_value(parameters, projection, stream, self.options.heads, first)
-        mixed = (attend_to_past if causal else attend)(*projected)
+        if memory is not None:
+            mixed = SoftmaxAttention().read(*projected, memory)
+        else:
+            mixed = (attend_to_past if causal else attend)(*projected)
         return self._add(parameters, f"{name}.attention", stream[:, :, first:], mixed, norm)
 
     def _look_across(
-        self, parameters: Parameters, name: str, stream: Tensor, encoded: Tensor, norm: Norm
+        self,
+        parameters: Parameters,
+        name: str,
+        stream: Tensor,
+        encoded: Tensor,
+        norm: Norm,
+        memory: Memory | None = None,
     ) -> Tensor:
         """Return the stream (R, B, m, D) after attention to what the encoder made, (R, B, n, D)."""
         projection = f"{name}.cross_query_key_value"
         (query,) = project(parameters, projection, stream, self.options.heads, range(1))
-        key, value = project(parameters, projection, encoded, self.options.heads, range(1, 3))
-        mixed = attend(query, key, value)
+        memory = {} if memory is None else memory
+        if "encoded" not in memory:
+            kept = project(parameters, projection, encoded, self.options.heads, range(1, 3))
+            memory["encoded"] = kept
+        mixed = attend(query, *memory["encoded"])
         return self._add(parameters, f"{name}.cross_attention", stream, mixed, norm)
 
     def _add(

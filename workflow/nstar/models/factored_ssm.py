@@ -12,17 +12,18 @@ from torch.nn.functional import pad
 from nstar.models.linear_rnn import (
     recur_naively,
     root_mean_square,
+    states_read_out,
     tangential,
     without_normalisation,
 )
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
     embed,
     in_float32,
-    linear,
     linear_specs,
 )
 
@@ -100,27 +101,46 @@ class FactoredSSM(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        n_replicates, batch, length = tokens.shape
-        from_input, from_state, out_of = (
-            parameters[f"{part}_factor"] for part in ("input", "state", "output")
+        states = self._states(
+            parameters, self._coefficients(parameters), parameters["initial_state"], tokens
         )
-        if (
-            self.options.rank == 1
-        ):  # MKL computes a product with one column otherwise in a pack of one
-            from_input, from_state = pad(from_input, (0, 1)), pad(from_state, (0, 1))
-            out_of = pad(out_of, (0, 0, 0, 1))
-        table = torch.bmm(parameters["token_embedding"], from_input)  # (R, V, F)
-        states = _Recurrence.apply(
-            embed(table, tokens.transpose(1, 2)),
-            from_state,
-            out_of,
-            parameters["initial_state"],
+        return states_read_out(parameters, states[:, read_from:])
+
+    @in_float32
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; the state and the coefficients are kept."""
+        if not memory:
+            memory["coefficients"] = self._coefficients(parameters)
+            memory["state"] = parameters["initial_state"]
+        states = self._states(parameters, memory["coefficients"], memory["state"], tokens)
+        memory["state"] = states[:, -1]
+        return states_read_out(parameters, states[:, -1:])[:, :, 0]
+
+    def _factor(self, parameters: Parameters, part: str) -> Tensor:
+        """Return W_x, W_h2 or W_h1 of "input", "state" or "output"; a factor of 0 beside a single one.
+
+        MKL computes a product with one column otherwise in a pack of one.
+        """
+        factor = parameters[f"{part}_factor"]
+        if self.options.rank > 1:
+            return factor
+        return pad(factor, (0, 0, 0, 1) if part == "output" else (0, 1))
+
+    def _coefficients(self, parameters: Parameters) -> Tensor:
+        """Return ``W_x^T x`` of all symbols, (R, V, F)."""
+        return torch.bmm(parameters["token_embedding"], self._factor(parameters, "input"))
+
+    def _states(
+        self, parameters: Parameters, coefficients: Tensor, initial: Tensor, tokens: Tensor
+    ) -> Tensor:
+        """Return the states (R, T, B, D) that tokens lead to from initial ones (R, B or 1, D)."""
+        return _Recurrence.apply(
+            embed(coefficients, tokens.transpose(1, 2)),
+            self._factor(parameters, "state"),
+            self._factor(parameters, "output"),
+            initial,
             self.options.normalise != "never",
         )
-        n_read = length - read_from
-        read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)
-        logits = linear(parameters, "head", read)
-        return logits.view(n_replicates, n_read, batch, self.n_classes).transpose(1, 2)
 
     def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
         """Return A (B, D, D) of embedded symbols (B, D), by the formula."""
@@ -135,7 +155,7 @@ class FactoredSSM(StackedModel):
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
-    Inputs: coefficients (R, T, B, F), W_h2 (R, D, F), W_h1 as (R, F, D), initial state (R, 1, D),
+    Inputs: coefficients (R, T, B, F), W_h2 (R, D, F), W_h1 as (R, F, D), initial state (R, B or 1, D),
     ``normalise``. Output: states (R, T, B, D). For normalisation, see `tangential`.
 
     Each product of a step goes to a tensor of its own, not to a stretch of a larger one: BLAS would

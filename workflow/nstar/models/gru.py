@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -16,6 +17,7 @@ from nstar.models.stacked import (
     naive_linear,
     read_out,
     step_inputs,
+    step_weight,
 )
 
 aten = torch.ops.aten
@@ -71,10 +73,19 @@ class GRU(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs, weight = step_inputs(parameters, "gates", at_least_two(tokens))
-        recurrence, bias = parameters["recurrence"].mT, parameters["candidate_bias"].mT
-        hidden = _Recurrence.apply(recurrence, weight, bias, inputs)  # (T, R, D, B)
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        hidden = _Recurrence.apply(*_weights(parameters), inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    @in_float32
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; the hidden state is kept."""
+        if not memory:
+            memory |= {"weights": _weights(parameters), "hidden": None}
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        states, *_ = _recur(*memory["weights"], inputs, memory["hidden"])
+        memory["hidden"] = states[-1]
+        return read_out(parameters, states[-1:], tokens.shape[1])[:, :, 0]
 
     def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
         """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
@@ -92,6 +103,46 @@ class GRU(StackedModel):
         return naive_linear(values, "head", torch.stack(states, dim=1))
 
 
+def _weights(parameters: Parameters) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the weights (R, 3 D, D) of the state before, (R, 3 D, n) of the inputs, and the bias."""
+    weight = step_weight(parameters, "gates")
+    return parameters["recurrence"].mT, weight, parameters["candidate_bias"].mT
+
+
+def _recur(
+    recurrence: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    inputs: Tensor,
+    hidden: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what `_Recurrence` keeps of all steps from a hidden state (R, D, B) on, 0 where left out.
+
+    These are states (T + 1, R, D, B), gates (T, R, 2 D, B), candidates and what the state before adds to
+    them (T, R, D, B).
+    """
+    length, n_replicates, _, batch = inputs.shape
+    width = recurrence.shape[2]
+    states = inputs.new_empty(length + 1, n_replicates, width, batch)
+    states[0] = 0 if hidden is None else hidden
+    gates, gate_rows = aligned_steps((length, n_replicates, 2 * width, batch), inputs)
+    candidate, candidate_rows = aligned_steps((length, n_replicates, width, batch), inputs)
+    recalled = inputs.new_empty(length, n_replicates, width, batch)  # U_n h + c_n
+    of_gates, of_candidate = recurrence.split([2 * width, width], dim=1)
+    for t in range(length):
+        torch.bmm(weight[:, : 2 * width], inputs[t], out=gates[t])
+        torch.bmm(weight[:, 2 * width :], inputs[t], out=candidate[t])
+        gates[t].baddbmm_(of_gates, states[t])
+        torch.baddbmm(bias, of_candidate, states[t], out=recalled[t])
+        gate_rows[t].sigmoid_()
+        reset, keep = gates[t].split(width, dim=1)
+        candidate[t].addcmul_(reset, recalled[t])
+        candidate_rows[t].mul_(2).sigmoid_().mul_(2).sub_(1)
+        change = states[t] - candidate[t]
+        torch.addcmul(candidate[t], keep, change, out=states[t + 1])
+    return states, gates, candidate, recalled
+
+
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
@@ -102,24 +153,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, recurrence: Tensor, weight: Tensor, bias: Tensor, inputs: Tensor) -> Tensor:
-        length, n_replicates, _, batch = inputs.shape
-        width = recurrence.shape[2]
-        states = inputs.new_zeros(length + 1, n_replicates, width, batch)
-        gates, gate_rows = aligned_steps((length, n_replicates, 2 * width, batch), inputs)
-        candidate, candidate_rows = aligned_steps((length, n_replicates, width, batch), inputs)
-        recalled = inputs.new_empty(length, n_replicates, width, batch)  # U_n h + c_n
-        of_gates, of_candidate = recurrence.split([2 * width, width], dim=1)
-        for t in range(length):
-            torch.bmm(weight[:, : 2 * width], inputs[t], out=gates[t])
-            torch.bmm(weight[:, 2 * width :], inputs[t], out=candidate[t])
-            gates[t].baddbmm_(of_gates, states[t])
-            torch.baddbmm(bias, of_candidate, states[t], out=recalled[t])
-            gate_rows[t].sigmoid_()
-            reset, keep = gates[t].split(width, dim=1)
-            candidate[t].addcmul_(reset, recalled[t])
-            candidate_rows[t].mul_(2).sigmoid_().mul_(2).sub_(1)
-            change = states[t] - candidate[t]
-            torch.addcmul(candidate[t], keep, change, out=states[t + 1])
+        states, gates, candidate, recalled = _recur(recurrence, weight, bias, inputs)
         ctx.save_for_backward(recurrence, weight, inputs, states, gates, candidate, recalled)
         return states[1:]
 

@@ -18,6 +18,7 @@ from nstar.kinds.linear_rnn import (
 )
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -110,23 +111,42 @@ class LinearRNN(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        n_replicates, batch, length = tokens.shape
-        weight = parameters[self.transition_spec.name].reshape(n_replicates, self.width, -1)
-        features = torch.bmm(parameters["token_embedding"], weight)
-        blocks = self.transition_blocks(features)  # (R, V, K, b, b)
-        initial = parameters["initial_state"].view(n_replicates, 1, -1, self.block_size)
-        if self.block_size > ELEMENTWISE_BLOCK and self.n_symbols <= LARGEST_TABLE:
-            table = blocks.permute(0, 2, 4, 1, 3).flatten(3)  # (R, K, j, V i)
-            states = _TableRecurrence.apply(
-                table, initial, tokens, self.options.normalise != "never"
-            )
-        else:
-            matrices = _gather(blocks, tokens)
-            states = _GatheredRecurrence.apply(matrices, initial, self.options.normalise != "never")
-        n_read = length - read_from
-        read = states[:, read_from:].reshape(n_replicates, n_read * batch, self.width)
-        logits = linear(parameters, "head", read)
-        return logits.view(n_replicates, n_read, batch, self.n_classes).transpose(1, 2)
+        transitions, initial = self._transitions(parameters), self._initial_state(parameters)
+        states = self._states(transitions, initial, tokens)
+        return states_read_out(parameters, states[:, read_from:].flatten(3))
+
+    @in_float32
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; the state and the matrices are kept."""
+        if not memory:
+            memory["transitions"] = self._transitions(parameters)
+            memory["state"] = self._initial_state(parameters)
+        states = self._states(memory["transitions"], memory["state"], tokens)
+        memory["state"] = states[:, -1]
+        return states_read_out(parameters, states[:, -1:].flatten(3))[:, :, 0]
+
+    @property
+    def _is_tabled(self) -> bool:
+        """Whether the matrices of all symbols are applied to each state."""
+        return self.block_size > ELEMENTWISE_BLOCK and self.n_symbols <= LARGEST_TABLE
+
+    def _initial_state(self, parameters: Parameters) -> Tensor:
+        """Return h_0 (R, 1, K, b)."""
+        return parameters["initial_state"].unflatten(2, (-1, self.block_size))
+
+    def _transitions(self, parameters: Parameters) -> Tensor:
+        """Return A of all symbols: a table (R, K, j, V i), or blocks (R, V, K, b, b)."""
+        embedding = parameters["token_embedding"]
+        weight = parameters[self.transition_spec.name].reshape(len(embedding), self.width, -1)
+        blocks = self.transition_blocks(torch.bmm(embedding, weight))
+        return blocks.permute(0, 2, 4, 1, 3).flatten(3) if self._is_tabled else blocks
+
+    def _states(self, transitions: Tensor, initial: Tensor, tokens: Tensor) -> Tensor:
+        """Return the states (R, T, B, K, b) that tokens lead to from initial ones (R, B or 1, K, b)."""
+        normalise = self.options.normalise != "never"
+        if self._is_tabled:
+            return _TableRecurrence.apply(transitions, initial, tokens, normalise)
+        return _GatheredRecurrence.apply(_gather(transitions, tokens), initial, normalise)
 
     @abstractmethod
     def naive_transition(self, values: Parameters, embedded: Tensor) -> Tensor:
@@ -281,8 +301,8 @@ class DiagonalSSM(LinearRNN):
 class _TableRecurrence(torch.autograd.Function):
     """The recurrence with the matrices of all symbols applied to each state.
 
-    Inputs: table (R, K, j, V i), initial state (R, 1, K, b), tokens (R, B, T), ``normalise``.
-    Output: states (R, T, B, K, b).
+    Inputs: table (R, K, j, V i), initial state (R, B or 1, K, b), tokens (R, B, T), ``normalise``.
+    Output: states (R, T, B, K, b). Backward takes one initial state for all sequences.
 
     Backward, the gradient of each step is spread over V places: its own in the place of its token,
     zeros in the others. The gradient of the table is then one product over all steps. For
@@ -299,7 +319,7 @@ class _TableRecurrence(torch.autograd.Function):
         first_rows = torch.arange(n_matrices * batch, device=tokens.device) * n_symbols
         rows = tokens + first_rows.view(n_matrices, 1, batch)
         states = table.new_empty(n_matrices, length + 1, batch, size)  # h_0 .. h_T
-        states[:, 0] = initial.reshape(n_matrices, 1, size)
+        states[:, 0] = initial.transpose(1, 2).flatten(0, 1)
         scales = table.new_empty(n_replicates, 1, length, batch, 1) if normalise else None
         candidates = table.new_empty(n_matrices, batch, n_symbols * size)
         chosen = table.new_empty(n_matrices * batch, size)
@@ -353,7 +373,7 @@ class _TableRecurrence(torch.autograd.Function):
 class _GatheredRecurrence(torch.autograd.Function):
     """The recurrence with one matrix per token.
 
-    Inputs: matrices (T, R, B, K, b, b), initial state (R, 1, K, b), ``normalise``.
+    Inputs: matrices (T, R, B, K, b, b), initial state (R, B or 1, K, b), ``normalise``.
     Output: states (R, T, B, K, b). For normalisation, see `tangential`.
     """
 
@@ -425,6 +445,12 @@ def _add_product(total: Tensor, matrices: Tensor, vectors: Tensor) -> Tensor:
     for j in range(size):
         total.addcmul_(matrices[..., j], vectors[..., j : j + 1])
     return total
+
+
+def states_read_out(parameters: Parameters, states: Tensor) -> Tensor:
+    """Return logits (R, B, T, C) of the states (R, T, B, D) of a linear recurrence."""
+    logits = linear(parameters, "head", states.flatten(1, 2))
+    return logits.unflatten(1, states.shape[1:3]).transpose(1, 2)
 
 
 def root_mean_square(states: Tensor, dim: tuple[int, ...], out: Tensor) -> Tensor:

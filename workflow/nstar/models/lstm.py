@@ -7,6 +7,7 @@ from torch import Tensor
 
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
     StackedModel,
@@ -16,6 +17,7 @@ from nstar.models.stacked import (
     naive_linear,
     read_out,
     step_inputs,
+    step_weight,
 )
 
 aten = torch.ops.aten
@@ -69,10 +71,19 @@ class LSTM(StackedModel):
         dropout: Dropout | None = None,
     ) -> Tensor:
         """Return logits (R, B, T - read_from, C); see `StackedModel.forward`."""
-        inputs, weight = step_inputs(parameters, "gates", at_least_two(tokens))
-        weight = torch.cat([parameters["recurrence"].mT, weight], dim=-1)
-        hidden = _Recurrence.apply(weight, inputs)  # (T, R, D, B)
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        hidden = _Recurrence.apply(_weight(parameters), inputs)  # (T, R, D, B)
         return read_out(parameters, hidden[read_from:], tokens.shape[1])
+
+    @in_float32
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; hidden and cell state are kept."""
+        if not memory:
+            memory |= {"weight": _doubled(_weight(parameters)), "hidden": None, "cell": None}
+        inputs = step_inputs(parameters, at_least_two(tokens))
+        states, _, cell, _ = _recur(memory["weight"], inputs, memory["hidden"], memory["cell"])
+        memory["hidden"], memory["cell"] = states[-1, :, : self.width], cell[-1]
+        return read_out(parameters, memory["hidden"][None], tokens.shape[1])[:, :, 0]
 
     def naive(self, values: Parameters, tokens: Tensor) -> Tensor:
         """Return logits (B, T, C) of one replicate by the formulas; see `StackedModel.naive`."""
@@ -87,6 +98,48 @@ class LSTM(StackedModel):
         return naive_linear(values, "head", torch.stack(states, dim=1))
 
 
+def _weight(parameters: Parameters) -> Tensor:
+    """Return the weight (R, 4 D, D + n) of the state before and of the inputs."""
+    return torch.cat([parameters["recurrence"].mT, step_weight(parameters, "gates")], dim=-1)
+
+
+def _doubled(weight: Tensor) -> Tensor:
+    """Return the weight (R, 4 D, D + n) with the rows of the update doubled; see `_Recurrence`."""
+    width = weight.shape[1] // 4
+    return torch.cat([weight[:, : 3 * width], 2 * weight[:, 3 * width :]], dim=1)
+
+
+def _recur(
+    doubled: Tensor, inputs: Tensor, hidden: Tensor | None = None, before: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what `_Recurrence` keeps of all steps from a hidden and a cell state (R, D, B) on.
+
+    These are states with the inputs below them (T + 1, R, D + n, B), gates (T, R, 4 D, B), cells and
+    their tanh (T, R, D, B). The first states are 0 where left out.
+    """
+    length, n_replicates, n_inputs, batch = inputs.shape
+    width = doubled.shape[1] // 4
+    states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
+    states[0, :, :width] = 0 if hidden is None else hidden
+    states[:-1, :, width:] = inputs
+    gates, gate_rows = aligned_steps((length, n_replicates, 4 * width, batch), inputs)
+    squashed, squashed_rows = aligned_steps((length, n_replicates, width, batch), inputs)
+    cell = inputs.new_empty(length, n_replicates, width, batch)
+    for t in range(length):
+        torch.bmm(doubled, states[t], out=gates[t])
+        gate_rows[t].sigmoid_()
+        into, keep, out, update = gates[t].split(width, dim=1)
+        update.mul_(2).sub_(1)
+        torch.mul(into, update, out=cell[t])
+        if before is not None:
+            cell[t].addcmul_(keep, before)
+        before = cell[t]
+        torch.mul(cell[t], 2, out=squashed[t])
+        squashed_rows[t].sigmoid_().mul_(2).sub_(1)
+        torch.mul(out, squashed[t], out=states[t + 1, :, :width])
+    return states, gates, cell, squashed
+
+
 class _Recurrence(torch.autograd.Function):
     """The recurrence over time with its gradient written out.
 
@@ -97,28 +150,9 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, weight: Tensor, inputs: Tensor) -> Tensor:
-        length, n_replicates, n_inputs, batch = inputs.shape
-        width = weight.shape[1] // 4
-        states = inputs.new_empty(length + 1, n_replicates, width + n_inputs, batch)
-        states[0, :, :width] = 0
-        states[:-1, :, width:] = inputs
-        gates, gate_rows = aligned_steps((length, n_replicates, 4 * width, batch), inputs)
-        squashed, squashed_rows = aligned_steps((length, n_replicates, width, batch), inputs)
-        cell = inputs.new_empty(length, n_replicates, width, batch)
-        doubled = torch.cat([weight[:, : 3 * width], 2 * weight[:, 3 * width :]], dim=1)
-        for t in range(length):
-            torch.bmm(doubled, states[t], out=gates[t])
-            gate_rows[t].sigmoid_()
-            into, keep, out, update = gates[t].split(width, dim=1)
-            update.mul_(2).sub_(1)
-            torch.mul(into, update, out=cell[t])
-            if t > 0:
-                cell[t].addcmul_(keep, cell[t - 1])
-            torch.mul(cell[t], 2, out=squashed[t])
-            squashed_rows[t].sigmoid_().mul_(2).sub_(1)
-            torch.mul(out, squashed[t], out=states[t + 1, :, :width])
+        states, gates, cell, squashed = _recur(_doubled(weight), inputs)
         ctx.save_for_backward(weight, states, gates, cell, squashed)
-        return states[1:, :, :width]
+        return states[1:, :, : weight.shape[1] // 4]
 
     @staticmethod
     def backward(ctx, hidden_gradient: Tensor) -> tuple[Tensor, Tensor | None]:

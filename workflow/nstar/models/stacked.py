@@ -12,7 +12,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from nstar.kinds import ModelKind
 from nstar.seeds import derive_seed, numpy_generator
 
 Parameters = Mapping[str, Tensor]
+
+Memory = dict[str, Any]
+"""What a model keeps of the tokens that it has read, to read on; empty at first: `StackedModel.read`."""
 
 # MKL may choose its kernels by the alignment of a matrix, and so by the slot of a replicate in the pack;
 # in this mode (conditional numerical reproducibility) it does not. It asks before its first operation.
@@ -179,9 +182,29 @@ class StackedModel(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no naive form")
 
-    def reader(self, parameters: Parameters) -> "Reader":
-        """Return a reader of this model; this one reads all again for every token."""
-        return Reader(self, parameters)
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return the logits after the last of some more tokens: for decoding, by a causal model.
+
+        This form keeps the tokens, and reads all of them again. A model that keeps the state of a
+        recurrence, or keys and values, does not have to.
+
+        Parameters
+        ----------
+        parameters : mapping of str to Tensor, each of shape (R, ...)
+        tokens : Tensor of int64, shape (R, B, t)
+            What follows the tokens read before, t at least 1.
+        memory : dict
+            What the model keeps of these, empty before the first ones; changed in place. It has no
+            gradients.
+
+        Returns
+        -------
+        Tensor of float32, shape (R, B, C)
+        """
+        before = [memory["tokens"]] if memory else []
+        memory["tokens"] = torch.cat([*before, tokens], dim=2)
+        last = memory["tokens"].shape[2] - 1
+        return self.forward(parameters, memory["tokens"], last)[:, :, 0]
 
     @property
     def n_parameters(self) -> int:
@@ -226,39 +249,6 @@ class StackedModel(ABC):
             views[spec.name] = part.view(flat.shape[0], *spec.shape)
             start += spec.size
         return views
-
-
-class Reader:
-    """Reads sequences on and on, and says what comes next: for decoding, where models are causal.
-
-    Parameters
-    ----------
-    model : StackedModel
-        A causal one.
-    parameters : mapping of str to Tensor, each of shape (R, ...)
-    """
-
-    def __init__(self, model: StackedModel, parameters: Parameters):
-        self.model = model
-        self.parameters = parameters
-        self.tokens: Tensor | None = None
-
-    def read(self, tokens: Tensor) -> Tensor:
-        """Return the logits after the last of some more tokens.
-
-        Parameters
-        ----------
-        tokens : Tensor of int64, shape (R, B, t)
-            What follows what was read before, t at least 1.
-
-        Returns
-        -------
-        Tensor of float32, shape (R, B, C)
-        """
-        before = [] if self.tokens is None else [self.tokens]
-        self.tokens = torch.cat([*before, tokens], dim=2)
-        last = self.tokens.shape[2] - 1
-        return self.model.forward(self.parameters, self.tokens, last)[:, :, 0]
 
 
 class Dropout:
@@ -359,34 +349,35 @@ def rms_norm(inputs: Tensor, epsilon: float) -> Tensor:
     return inputs * elementwise(torch.rsqrt, mean_square + epsilon)
 
 
-def step_inputs(parameters: Parameters, name: str, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a linear layer applies to each step of a recurrence, and the weight it does it with.
+def step_inputs(parameters: Parameters, tokens: Tensor) -> Tensor:
+    """Return what a linear layer reads in each step of a recurrence, (T, R, n, B) of tokens (R, B, T).
 
-    Parameters
-    ----------
-    parameters : mapping of str to Tensor
-    name : str
-        The linear layer between the embedding and the recurrence.
-    tokens : Tensor of int64, shape (R, B, T)
-
-    Returns
-    -------
-    inputs : Tensor, shape (T, R, n, B)
-        One column per sequence: the embedding of its token above a one for the bias, or, where the
-        alphabet is no larger than the embedding, a one in the row of its symbol.
-    weight : Tensor, shape (R, n_outputs, n)
-        Its product with the inputs is the layer's output: for small alphabets a table of the outputs
-        for all symbols, which costs nothing to make.
+    It has one column per sequence: the embedding of its token above a one for the bias, or, where the
+    alphabet is no larger than the embedding, a one in the row of its symbol.
     """
     table = parameters["token_embedding"]
-    if table.shape[1] <= table.shape[2]:
+    if _is_tabled(table):
         symbols = torch.arange(table.shape[1], device=tokens.device)[:, None]
         inputs = tokens.permute(2, 0, 1)[:, :, None] == symbols
-        return inputs.to(table.dtype), linear(parameters, name, table).mT
+        return inputs.to(table.dtype)
     embedded = embed(table, tokens).permute(2, 0, 3, 1)  # (T, R, D, B)
     ones = torch.ones_like(embedded[:, :, :1])
-    weight = torch.cat([parameters[f"{name}.weight"], parameters[f"{name}.bias"]], dim=1)
-    return torch.cat([embedded, ones], dim=2), weight.mT
+    return torch.cat([embedded, ones], dim=2)
+
+
+def step_weight(parameters: Parameters, name: str) -> Tensor:
+    """Return the weight (R, n_outputs, n) whose product with `step_inputs` is the output of a layer.
+
+    For small alphabets it is a table of the outputs for all symbols, which costs nothing to make.
+    """
+    table = parameters["token_embedding"]
+    if _is_tabled(table):
+        return linear(parameters, name, table).mT
+    return torch.cat([parameters[f"{name}.weight"], parameters[f"{name}.bias"]], dim=1).mT
+
+
+def _is_tabled(table: Tensor) -> bool:
+    return table.shape[1] <= table.shape[2]
 
 
 def at_least_two(tokens: Tensor) -> Tensor:

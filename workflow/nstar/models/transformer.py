@@ -12,7 +12,6 @@ from nstar.kinds.transformer import TransformerOptions
 from nstar.models.attention import (
     LEAST_WEIGHT,
     LinearAttention,
-    Memory,
     SparseAttention,
     attend,
     build_attention,
@@ -30,9 +29,9 @@ from nstar.models.layers import (
 )
 from nstar.models.stacked import (
     Dropout,
+    Memory,
     Parameters,
     ParameterSpec,
-    Reader,
     StackedModel,
     classify,
     embed,
@@ -205,9 +204,24 @@ class Transformer(StackedModel):
         n_read = tokens.shape[2] - read_from
         return logits.view(*tokens.shape[:2], n_read, self.n_classes)
 
-    def reader(self, parameters: Parameters) -> Reader:
-        """Return a reader that keeps keys and values, or states, of what it has read."""
-        return _CachedReader(self, parameters)
+    def read(self, parameters: Parameters, tokens: Tensor, memory: Memory) -> Tensor:
+        """Return logits (R, B, C) after the last token; keys and values, or states, are kept.
+
+        Where a position sees all others, everything is read again.
+        """
+        if not self.options.causal:
+            return super().read(parameters, tokens, memory)
+        start = memory.get("n_read", 0)
+        memory["n_read"] = start + tokens.shape[2]
+        stream = self._embedded(parameters, tokens, self.norm, start)
+        for i in range(self.options.depth):
+            name = f"layer{i}"
+            kept = memory.setdefault(name, {})
+            stream = self._layer(parameters, name, stream, 0, None, self.norm, kept, start)
+        hidden = stream[:, :, -1]
+        if self.options.norm == "pre":
+            hidden = self.norm(parameters, "final_norm", hidden)
+        return classify(parameters, hidden)
 
     def norm_inputs(
         self, parameters: Parameters, tokens: Tensor, read_from: int = 0
@@ -254,7 +268,9 @@ class Transformer(StackedModel):
         stop = start + tokens.shape[2]
         stream = embed(parameters["token_embedding"], tokens)
         if self.options.positions == "sinusoidal":
-            stream = stream + sinusoids(stop, self.width, stream.dtype, stream.device)[start:]
+            n_rows = max(stop, self.n_positions)  # the same table for every token that is read on
+            table = sinusoids(n_rows, self.width, stream.dtype, stream.device)
+            stream = stream + table[start:stop]
         if self.options.positions == "learned":
             table = parameters["position_embedding"][:, start:stop]
             if self.options.embedding == "concatenated":
@@ -311,7 +327,9 @@ class Transformer(StackedModel):
         query, key, value = query_key_value(parameters, name, inputs, self.options.heads, first)
         if self.options.positions == "rotary":
             dtype = parameters["token_embedding"].dtype  # the angles need all their digits
-            angles = rotary_angles(start + length, width // self.options.heads, dtype, query.device)
+            stop, head_width = start + length, width // self.options.heads
+            n_rows = max(stop, self.n_positions)
+            angles = rotary_angles(n_rows, head_width, dtype, query.device)[:stop]
             query, key = rotate(query, angles[start + first :]), rotate(key, angles[start:])
         if memory is not None:
             mixed = self.attention.read(query, key, value, memory)
@@ -387,28 +405,6 @@ class Transformer(StackedModel):
                     scores[:, i, j] = float("-inf")
             mixed.append(scores.softmax(-1) @ value)
         return torch.cat(mixed, dim=-1)
-
-
-class _CachedReader(Reader):
-    """A transformer that reads on: what its layers keep of the positions before is not computed again."""
-
-    def __init__(self, model: Transformer, parameters: Parameters):
-        super().__init__(model, parameters)
-        self.n_read = 0
-        self.memories: list[Memory] = [{} for _ in range(model.options.depth)]
-
-    def read(self, tokens: Tensor) -> Tensor:
-        """Return logits (R, B, C) after the last of some more tokens; see `Reader.read`."""
-        model, parameters, start = self.model, self.parameters, self.n_read
-        stream = model._embedded(parameters, tokens, model.norm, start)
-        for i, memory in enumerate(self.memories):
-            name = f"layer{i}"
-            stream = model._layer(parameters, name, stream, 0, None, model.norm, memory, start)
-        self.n_read += tokens.shape[2]
-        hidden = stream[:, :, -1]
-        if model.options.norm == "pre":
-            hidden = model.norm(parameters, "final_norm", hidden)
-        return classify(parameters, hidden)
 
 
 def _same(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:

@@ -125,12 +125,12 @@ def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> Evaluati
     if OWN_SETS in work.tests:
         every = training.snapshot_every
         n_snapshots = training.max_steps // every if every else 0
-        n_forward = _n_passes(study, cell, cell.length) * pool_of(study, cell).size("validation")
+        n_forward = _n_passes(study, cell) * pool_of(study, cell).size("validation")
         n_forward += (1 + n_snapshots) * study.evaluation.n_measured(cell.length)
     flops, longest, n_longer = n_forward * size.forward_flops, cell.length, 0
     for longest in filter(None, sorted(work.tests)):
         n_longer = study.evaluation.test_examples
-        passes = n_longer * _n_passes(study, cell, longest)
+        passes = n_longer * _n_passes(study, cell)
         flops += passes * _size(study, cell, longest).forward_flops
     n_held = max(pool_of(study, cell).size("validation"), n_longer)
     sets = 16 * len(work.data_seeds) * n_held * task.n_tokens(cell.supervision, longest)
@@ -149,14 +149,13 @@ def evaluation_cost(study: Study, work: EvaluationWork, device: str) -> Evaluati
     )
 
 
-def _n_passes(study: Study, cell: Cell, length: int) -> int:
-    """Return how often sequences of a length go through a network that is evaluated on them.
+def _n_passes(study: Study, cell: Cell) -> int:
+    """Return how often sequences go through a network that is evaluated on them.
 
-    A text is read once more token by token, a chain of thought by a pass for each of its states.
+    Texts and chains of thought are read once more token by token, for what the network itself answers.
     """
-    if not study.tasks[cell.task].extrapolates:
-        return 2
-    return 1 + length if cell.supervision == "chain_of_thought" else 1
+    answers = cell.supervision == "chain_of_thought" or not study.tasks[cell.task].extrapolates
+    return 2 if answers else 1
 
 
 def _size(study: Study, cell: Cell, length: int) -> Size:

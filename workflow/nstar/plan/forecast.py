@@ -1,6 +1,7 @@
 """What a run of a study would do and cost, as numbers and as text; and afterwards, how wrong that was."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -165,7 +166,7 @@ def _cost(planned: PlannedJobs, works: Iterable[Work]) -> dict[str, Any]:
     return {
         "steps": sum(cost.steps for cost in costs),
         "flops": float(sum(cost.flops for cost in costs)),
-        "training_s": [float(np.quantile(draws, share)) for share in QUANTILES],
+        "training_s": np.quantile(draws, QUANTILES).tolist(),
         "memory_bytes": max((cost.memory_bytes for cost in costs), default=0),
         "disk_bytes": sum(cost.disk_bytes for cost in costs),
     }
@@ -216,8 +217,11 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
     data_seeds = {streams_of(run).data: None for run in plan.study.replicates.runs}
     counts: dict[tuple[str, str, int], dict[str, int]] = {}
     seen: set[Slice] = set()
-    for state in plan.cells:
-        for piece in slices_of(plan.study, state.cell, data_seeds):
+    read = {
+        replace(state.cell, model="", supervision="aligned"): state.cell for state in plan.cells
+    }
+    for cell in read.values():  # all models read the same
+        for piece in slices_of(plan.study, cell, data_seeds):
             if piece in seen:
                 continue
             seen.add(piece)
@@ -237,6 +241,8 @@ def _data(plan: Plan) -> list[dict[str, Any]]:
 def _why_stale(plan: Plan, cell: Cell) -> str | None:
     """Return why a cell that was trained has to be trained again, or None if it never was."""
     folder = plan.stores.folder(cell)
+    if not folder.exists():
+        return None
     stores = folder.glob(f"seeds~*/learning_rates~*/*{STORE_SUFFIX}")
     return _changed_recipes(stores, training_specification(plan.study, cell))
 

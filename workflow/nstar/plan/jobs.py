@@ -181,7 +181,7 @@ def _once(works: Iterable[Any], path_of: Callable[[Block, int], str]) -> list[An
     for work in works:
         path = path_of(work.block, work.part)
         known = found.setdefault(path, work)
-        if work.role == "extrapolation" != known.role:
+        if known.role == "demand" and work.role == "extrapolation":
             found[path] = work
     return list(found.values())
 

@@ -229,7 +229,13 @@ def _missing_data(
     """Yield the data that blocks to be trained or evaluated read and that are not there, each once."""
     seen: set[Slice] = set()
     paths: set[str] = set()
+    read: set[tuple] = set()
     for work in (*works, *evaluations):
+        _, *place = vars(work.cell).values()  # all models of a place read the same
+        key = (*place, work.data_seeds, getattr(work, "tests", None))
+        if key in read:
+            continue
+        read.add(key)
         for piece in data_of(stores.study, work):
             if piece not in seen:
                 seen.add(piece)

@@ -65,7 +65,10 @@ class Stores:
             specification = of_budget(self._curve(cell), cell.budget)
             name = digest(specification)
             evaluation = evaluation_specification(
-                name, self.evaluation_options, self.measured_every
+                name,
+                self.evaluation_options,
+                self.measured_every,
+                self.study.models[cell.model].reading,
             )
             self._cells[cell] = name, coordinates_of(specification), digest(evaluation)
         return self._cells[cell]
@@ -83,7 +86,7 @@ class Stores:
 
     def folder(self, cell: Cell) -> Path:
         """Return the folder of the blocks of a trained cell."""
-        return self.results / "cells" / encode(self._of(cell)[1])
+        return Path(self.results, "cells", encode(self._of(cell)[1]))
 
     def cell(self, block: Block, part: int = 0) -> str:
         """Return the path of a part of the trained replicates of a block."""

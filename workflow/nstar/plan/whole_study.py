@@ -70,9 +70,8 @@ def whole_costs(study: Study, device: str) -> list[WholeCost]:
         return []
     replicates = study.replicates
     n = replicates.n_runs * len(replicates.learning_rates)
-    totals = np.zeros(
-        (len(STRATEGIES), 3)
-    )  # cells trained, cells that go on to the end, operations
+    # Cells that are trained, those of them that go on to the last step, and operations.
+    totals = np.zeros((len(STRATEGIES), 3))
 
     def cost(cell: Cell) -> float:
         block = Block(cell, replicates.runs, replicates.learning_rates)

@@ -29,7 +29,12 @@ def load_study(raw: Any) -> Study:
     """
     if not isinstance(raw, Mapping) or not raw:
         raise ConfigError(f"the configuration is empty; it needs {', '.join(REQUIRED_KEYS)}")
+    unreadable = [key for key in raw if isinstance(key, str) and not _is_unicode(key)]
+    raw = {
+        key: value for key, value in raw.items() if key not in unreadable
+    }  # else they end the check
     expanded, origins, problems = expand_families(raw)
+    problems += [f"{key}: unknown key; remove it" for key in unreadable]
     study, errors = None, []
     try:
         study = Study.model_validate(expanded)
@@ -44,6 +49,11 @@ def load_study(raw: Any) -> Study:
     if problems:
         raise all_mistakes("the configuration", problems)
     return study
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether text has no half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _follows(error: Mapping[str, Any]) -> bool:

@@ -21,6 +21,15 @@ MOST_REPLICATES = 1_000_000
 """Cells times seeds times learning rates. A plan of 400,000 in 4,000 cells takes seven seconds on one
 core; of a million in as many cells, minutes."""
 
+MOST_CELLS = 100_000
+"""A plan of 6,000 takes five seconds on one core."""
+
+MOST_TESTS = 5_000_000
+"""Rows of the table of tests at longer lengths, which is put together in memory."""
+
+MOST_EVALUATIONS = 10_000_000
+"""Of all replicates of a cell: the header of their store, which a plan reads, has 50 bytes of each."""
+
 
 def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong between fields: unknown names, budgets that a space cannot hold.
@@ -47,12 +56,26 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         yield from family_mistakes(parts["models"], raw["models"])
     replicates = parts.get("replicates")
     if {"grid", "models", "tasks", "replicates"} <= set(parts):
-        n_replicates = _n_replicates(**parts)
+        n_cells = _n_cells(**parts)
+        n_replicates = n_cells * replicates.n_runs * len(replicates.learning_rates)
+        if n_cells > MOST_CELLS:
+            yield (
+                f"grid: {n_cells} cells; at most {MOST_CELLS}, because planning alone would take "
+                "minutes; divide it into several studies"
+            )
+            return
         if n_replicates > MOST_REPLICATES:
             yield (
                 f"grid: {n_replicates} replicates (cells times replicates.{_what_runs(replicates)} times "
                 f"replicates.learning_rates); at most {MOST_REPLICATES}, because planning alone would "
                 f"take minutes; divide it into several studies"
+            )
+            return
+        n_lengths = len(parts["evaluation"].test_lengths) if "evaluation" in parts else 0
+        if n_replicates * n_lengths > MOST_TESTS:
+            yield (
+                f"evaluation.test_lengths: {n_lengths} lengths for each of {n_replicates} replicates; at "
+                f"most {MOST_TESTS} tests, because each is a row of the table longer; use fewer lengths"
             )
             return
     if {"grid", "tasks", "data"} <= set(parts):
@@ -86,6 +109,15 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
             f"values that take at most {LONGEST_SEGMENT} characters when joined by +"
         )
     training = parts.get("training")
+    if training is not None and replicates is not None:
+        n_runs = replicates.n_runs * len(replicates.learning_rates)
+        n_evaluations = n_runs * (training.max_steps // training.evaluate_every)
+        if n_evaluations > MOST_EVALUATIONS:
+            yield (
+                f"training.evaluate_every: {training.evaluate_every}: up to {n_evaluations} evaluations "
+                f"of the {n_runs} replicates of a cell; at most {MOST_EVALUATIONS}, because a plan reads "
+                "50 bytes of each; make it larger"
+            )
     if training is not None and training.evaluate_every > training.max_steps:
         yield (
             f"training.evaluate_every: {training.evaluate_every} is more than training.max_steps "
@@ -100,9 +132,9 @@ def contradictions(parts: Mapping[str, Any], raw: Mapping[str, Any]) -> Iterator
         )
 
 
-def _n_replicates(grid, models, tasks, replicates, **others) -> int:
-    """Return how many replicates the entries of a grid have; those in several entries count for each."""
-    n_cells = sum(
+def _n_cells(grid, models, tasks, **others) -> int:
+    """Return how many cells the entries of a grid have; those in several entries count for each."""
+    return sum(
         len(names_in(entry, "models", models))
         * len(names_in(entry, "tasks", tasks))
         * len(entry.supervisions)
@@ -111,7 +143,6 @@ def _n_replicates(grid, models, tasks, replicates, **others) -> int:
         * max(1, len(entry.listed_budgets))
         for entry in grid
     )
-    return n_cells * replicates.n_runs * len(replicates.learning_rates)
 
 
 def _what_runs(replicates: Replicates) -> str:

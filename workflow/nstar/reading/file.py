@@ -14,11 +14,18 @@ from typing import Any
 import yaml
 
 from nstar.errors import ConfigError, all_mistakes
+from nstar.files import read_at_most
 from nstar.reading.check import REQUIRED_KEYS
 from nstar.reading.messages import show
 
 LARGEST_FILE = 100_000
 """Bytes; PyYAML reads about as many in a second. The default study has 2,000."""
+
+MOST_VALUES = 1_000_000
+"""Values of a file after every alias is written out; checking them takes about two seconds."""
+
+MOST_LEVELS = 30
+"""Blocks and lists inside of each other; the deepest option of a study is at the seventh level."""
 
 STUDIES = Path(__file__).parents[2] / "studies"
 """Where the studies lie that come with nstar."""
@@ -44,6 +51,8 @@ _REMEDIES = {
     "cannot start any token": "text that begins with a special character belongs in quotes",
     "undefined alias": "the alias *name needs an anchor &name above it",
     "for merging": "'<<' takes a block, or an alias of one",
+    "expected '<document start>'": "the document ends above this line; all keys of the top level "
+    "begin in the column of the first one, and '...' ends a document; remove it",
     "single document": "'---' begins a second document; a configuration is one document, remove it",
 }
 """What to do, by words in an error of PyYAML."""
@@ -74,14 +83,18 @@ def read_config(path: Path | str) -> dict[str, Any]:
             raise ConfigError(
                 f"{subject} is no block of 'key: value' lines; begin with 'name: ...'"
             )
-        mistakes = [f"line {line}: {words}" for line, words in loader.traps(node)]
+        mistakes = [
+            f"line {line}: {words}" for line, words in (*outgrown(node), *loader.traps(node))
+        ]
         if mistakes:
             raise all_mistakes(subject, mistakes)
         return loader.construct_document(node)
     except yaml.YAMLError as error:
         raise all_mistakes(subject, [_syntax(text, error)]) from None
     except RecursionError:
-        raise all_mistakes(subject, ["blocks or brackets are nested too deeply"]) from None
+        raise all_mistakes(
+            subject, ["blocks or brackets are nested too deeply; no option lies so deep"]
+        ) from None
 
 
 def read_override(value: Any) -> Any:
@@ -103,6 +116,59 @@ def read_override(value: Any) -> Any:
     loader = _Loader("")
     tag = loader.resolve(yaml.ScalarNode, value, (True, False))
     return loader.construct_object(yaml.ScalarNode(tag, value))
+
+
+def outgrown(document: yaml.Node) -> list[tuple[int, str]]:
+    """Return line and words of what aliases, merge keys or brackets make too large, before it is made.
+
+    An alias costs a few bytes and stands for a whole block, which may hold aliases itself: nine lines of
+    nine aliases each stand for 400 million values.
+    """
+    extents: dict[
+        int, tuple[int, int] | None
+    ] = {}  # values and levels of a node; None: inside of it
+
+    def extent(node: yaml.Node) -> tuple[int, int]:
+        if id(node) not in extents:
+            extents[id(node)] = None
+            inner = [extent(child) for child in _children(node)]
+            n_values = 1 + sum(n for n, _ in inner)
+            n_levels = 1 + max((levels for _, levels in inner), default=0)
+            if n_values > MOST_VALUES:
+                raise _OutgrownError(
+                    node,
+                    f"aliases and '<<' make {n_values} values of what is written; at most {MOST_VALUES}, "
+                    "because each of them is checked; write less, or divide the study",
+                )
+            if n_levels > MOST_LEVELS:
+                raise _OutgrownError(
+                    node,
+                    f"blocks or brackets are nested more than {MOST_LEVELS} deep; no option lies so deep",
+                )
+            extents[id(node)] = n_values, n_levels
+        found = extents[id(node)]
+        if found is None:
+            raise _OutgrownError(
+                node, "an alias of this block stands inside of it; remove the alias"
+            )
+        return found
+
+    try:
+        extent(document)
+    except _OutgrownError as error:
+        node, words = error.args
+        return [(_line(node), words)]
+    return []
+
+
+class _OutgrownError(Exception):
+    """Ends the search for nodes that are too large at the first of them."""
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return node.value
+    return [part for pair in node.value for part in pair] if isinstance(node.value, list) else []
 
 
 class _Loader(yaml.SafeLoader):
@@ -167,12 +233,7 @@ _Loader.add_implicit_resolver(
 
 def _read_text(path: Path) -> str:
     try:
-        if (size := path.stat().st_size) > LARGEST_FILE:
-            raise ConfigError(
-                f"configuration {path} has {size} bytes; at most {LARGEST_FILE} are read, because more "
-                f"take seconds; a range {{smallest, largest, factor}} replaces a list of budgets"
-            )
-        content = path.read_bytes()
+        content = read_at_most(path, LARGEST_FILE)
         return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"configuration {path} does not exist{_alternatives(path)}") from None
@@ -182,6 +243,11 @@ def _read_text(path: Path) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         problem = f"line {line}: it is not text in UTF-8; save the file in this encoding"
         raise all_mistakes(f"configuration {path}", [problem]) from None
+    except ValueError:
+        raise ConfigError(
+            f"configuration {path} has more than {LARGEST_FILE} bytes; no more are read, because they "
+            "take seconds; a range {smallest, largest, factor} replaces a list of budgets"
+        ) from None
 
 
 def _alternatives(path: Path) -> str:

@@ -71,9 +71,7 @@ def tables_page() -> str:
     lines += [
         "## study.zarr",
         "",
-        "`tables/study.zarr` holds the numbers of `cells` on the axes model, task, length,",
-        "budget, seed and learning_rate (NaN where the grid has no cell), and of `thresholds` as",
-        "`threshold_seed_*` and `threshold_any_*`. Open it with `xarray.open_zarr`.",
+        *STORES,
     ]
     return "\n".join(lines) + "\n"
 
@@ -83,6 +81,42 @@ FORMS = (
     "(`cells.parquet` beside `cells.csv`), which keeps types. A reader of a CSV guesses: it knows no",
     "type of a column that is empty, and not every reader takes `inf` for a number. Later steps read the",
     "Parquet file. A missing value is empty in CSV and null in Parquet.",
+)
+
+STORES = (
+    "`tables/study.zarr` holds the columns of `cells` along the dimension `replicate`, and those",
+    "of `thresholds`, as `threshold_*`, along `threshold`: one place for each row. All types are of the",
+    "core of Zarr 3, which every reader knows: a word is a number, with its meaning in `flag_meanings`,",
+    "and a missing whole number is -1 (`_FillValue`). With words, and on the axes of the grid:",
+    "",
+    "```python",
+    "import numpy as np",
+    "import xarray as xr",
+    "",
+    'study = xr.open_zarr("tables/study.zarr")',
+    "words = {",
+    "    name: v.copy(data=np.array(v.flag_meanings.split())[v])",
+    "    for name, v in study.items()",
+    '    if "flag_meanings" in v.attrs',
+    "}",
+    'axes = ["model", "task", "supervision", "length_distribution", "length", "budget", "seed"]',
+    'rows = study.assign(words).set_index(replicate=[*axes, "learning_rate"])',
+    'grid = rows["validation_loss"].unstack("replicate")  # NaN where the grid has no cell',
+    "```",
+    "",
+    "## Stores of cells, evaluations and data",
+    "",
+    "Each `<digest>.zarr.zip` is a Zarr group in a zip file. Zarr and xarray take the path of one for a",
+    "folder and raise `GroupNotFoundError`; say that it is a zip file:",
+    "",
+    "```python",
+    "import xarray as xr",
+    "",
+    'store = xr.open_zarr(f"zip::{path}", consolidated=False)',
+    "```",
+    "",
+    "Its attributes hold the specification, and by what and where it was made. Only",
+    "`nstar.store.archive.read_store` compares the content with its checksum.",
 )
 
 ALONG = (

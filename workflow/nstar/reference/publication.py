@@ -86,6 +86,11 @@ PUBLICATIONS = {
         {"induction_bias_sharing_strict": "sharing"},
         study_page="docs/studies/induction_bias.md",
     ),
+    "workflow/studies/extrapolation_two_cores.yaml": Publication(
+        ("extrapolation", "horizons", "longer"),
+        {"induction_bias_positions": "positions_aligned_uniform"},
+        study_page="docs/studies/induction_bias.md",
+    ),
     "workflow/studies/sensitivity_two_cores.yaml": Publication(
         ("regressions", "shapes", "contrasts"),
         {"sensitivity_growth": "growth_outcome_fixed"},
@@ -359,8 +364,13 @@ def _provenance_of(plan: Plan, configuration: str, folder: Path) -> dict[str, An
         "digest": study_digest(plan.study),
         **{key: sorted(set(collected[key])) for key in ("commit", "device", "python", "torch")},
         "n_cells": len({state.cell for state in plan.cells}),
-        "n_replicates": sum(
-            len(reading.replicates) for state in plan.cells for reading in state.finished
+        "n_replicates": len(
+            {
+                (reading.block, replicate)
+                for state in plan.cells
+                for reading in state.finished
+                for replicate in reading.replicates
+            }
         ),
     }
 

@@ -103,6 +103,15 @@ def meaning_handles(
     return handles
 
 
+def look_handle(label: str, look: Look, size: float, **pen) -> Line2D:
+    """Return the legend entry of a model, task or length: a line, and a mark of a size in points.
+
+    Other keywords of `Line2D` replace what the look says, as ``linestyle="none"`` for a mark alone.
+    """
+    own = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
+    return Line2D([], [], label=label, markersize=size, **own | pen)
+
+
 def censored_handle(label: str, side: str) -> Line2D:
     """Return the legend entry of a mark that is "right"- or "left"-censored."""
     symbol = MarkerPath.make_compound_path(_OPEN_MARK, _ARROWS[side])

@@ -33,6 +33,9 @@ SETTINGS = {
     "svg.hashsalt": "nstar",  # ids of SVG elements do not change between runs
 }
 
+LONGEST_SIDE = 2**16 - 1
+"""Pixels; matplotlib draws no longer ones."""
+
 INK = "#333333"
 FAINT = "#d9d9d9"
 
@@ -132,11 +135,28 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     with matplotlib.style.context(["default", SETTINGS]):
         source = stamp() or None
         figure.savefig(svg_path, format="svg", metadata={"Date": None, "Source": source})
+        dots_per_inch = drawable(figure, dots_per_inch)
         metadata = {"Software": None} | ({"Source": source} if source else {})
         figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata=metadata)
     for path in (svg_path, png_path):
         note_written(path)
     return svg_path, png_path
+
+
+def drawable(figure: Figure, dots_per_inch: float) -> float:
+    """Return the resolution of a figure in pixels: as asked for, or the largest that can be drawn.
+
+    Figures grow with the number of models and tasks. A side has `LONGEST_SIDE` pixels at most, and all
+    pixels together take 512 MiB at most.
+
+    Examples
+    --------
+    >>> drawable(Figure((7, 6)), 150), drawable(Figure((7, 600)), 150)
+    (150, 109.225)
+    """
+    width, height = figure.get_size_inches()
+    largest = min(LONGEST_SIDE / max(width, height), (2**27 / (width * height)) ** 0.5)
+    return min(dots_per_inch, float(largest))
 
 
 def save_all(figures: Mapping[str, Figure], folder: Path, suffix: str, dots_per_inch: int) -> None:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticKnownError
 
 from nstar.options import (
     LATER,
+    AtLeast,
     AtMost,
     Countable,
     Few,
@@ -247,13 +248,18 @@ class Replicates(Options):
         return seed_of(data, self.streams.initialisation[0], self.streams.order[0])
 
 
+Share = Annotated[
+    OpenFraction, AtLeast(1e-9, "of the spaces that nstar divides, a smaller share holds nothing")
+]
+
+
 class Data(Options):
     """How the stream of sequences is split."""
 
     validation_examples: PositiveInt = Field(
         2000, description="largest size of the validation set; sequences"
     )
-    validation_share: OpenFraction = Field(
+    validation_share: Share = Field(
         0.1,
         description="largest share of the sequences of a length given to validation; fraction",
     )
@@ -262,7 +268,7 @@ class Data(Options):
         description="largest size of the confirmation set, which confirms what passes on the validation "
         "set, null for that of validation; sequences",
     )
-    confirmation_share: OpenFraction | None = Field(
+    confirmation_share: Share | None = Field(
         None,
         description="largest share of the sequences of a length given to confirmation, null for that of "
         "validation; fraction",
@@ -272,7 +278,7 @@ class Data(Options):
         description="largest size of the test set, which no rule reads, null for that of validation; "
         "sequences",
     )
-    test_share: OpenFraction | None = Field(
+    test_share: Share | None = Field(
         None,
         description="largest share of the sequences of a length given to the test set, null for that of "
         "validation; fraction",

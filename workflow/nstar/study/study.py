@@ -11,8 +11,8 @@ from pydantic import Field, StrictInt, model_validator
 from nstar.kinds import ModelOptions
 from nstar.options import (
     LATER,
+    AtLeast,
     AtMost,
-    Countable,
     Few,
     Name,
     NonNegativeFloat,
@@ -48,7 +48,9 @@ class Jobs(Options):
         description="curves that are expected to take longer are shared out to several jobs, but a "
         "cell is never divided; minutes",
     )
-    most_minutes: PositiveInt = Field(
+    most_minutes: Annotated[
+        PositiveInt, AtMost(525_600, "that is a year, and no scheduler grants more")
+    ] = Field(
         1440,
         description="longest time that a job asks a scheduler for, at most that of the partition; "
         "training that takes longer is resubmitted and goes on from its checkpoints; minutes",
@@ -78,9 +80,11 @@ class Fit(Options):
     """The scaling fits."""
 
     confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
-    bootstrap_replicates: Annotated[StrictInt, Field(ge=100), Countable] = Field(
-        500, description="studies drawn to check the intervals of each model; studies"
-    )
+    bootstrap_replicates: Annotated[
+        StrictInt,
+        Field(ge=100),
+        AtMost(100_000, "each is a study to fit; more take hours per model"),
+    ] = Field(500, description="studies drawn to check the intervals of each model; studies")
 
 
 _MOST_PIXELS = "matplotlib draws no figure of 65536 or more pixels in a direction"
@@ -89,11 +93,15 @@ _MOST_PIXELS = "matplotlib draws no figure of 65536 or more pixels in a directio
 class Figures(Options):
     """How figures look."""
 
-    width_inches: Annotated[PositiveFloat, AtMost(50, _MOST_PIXELS)] = Field(
-        7.0, description="width of a figure; inches"
-    )
-    dots_per_inch: Annotated[PositiveInt, AtMost(1200, _MOST_PIXELS)] = Field(
-        150, description="resolution of PNG files; 1 / inch"
+    width_inches: Annotated[
+        PositiveFloat, AtMost(50, _MOST_PIXELS), AtLeast(3, "panels have no room for their labels")
+    ] = Field(7.0, description="width of a figure; inches")
+    dots_per_inch: Annotated[
+        PositiveInt, AtMost(1200, _MOST_PIXELS), AtLeast(20, "letters have no pixels")
+    ] = Field(
+        150,
+        description="resolution of PNG files, or the largest with which a high figure can be drawn; "
+        "1 / inch",
     )
 
 

@@ -15,7 +15,7 @@ CURVE_PLACE = ["model", *PLACE]
 """The columns that name a curve, with the number of states of its task."""
 
 REPLICATE = [*CURVE, "budget", "seed", "learning_rate"]
-"""The columns that name a replicate: the dimensions of study.zarr."""
+"""The columns that name a replicate."""
 
 STRATUM = ["supervision", "length_distribution"]
 """What is fitted, drawn and read for itself: models are compared where they were asked for the same."""

@@ -31,7 +31,7 @@ from nstar.report.axes import (
     wrap_panels,
     write_note,
 )
-from nstar.report.marks import censored_handle, draw_bounds
+from nstar.report.marks import censored_handle, draw_bounds, look_handle
 from nstar.report.style import Look, model_looks, save_all, styled
 from nstar.tables import read_tables
 from nstar.tables.selection import STRATUM, of_measure, runs_by_width, stratum_of
@@ -368,7 +368,7 @@ def _exponent(row) -> str:
 def _family_handle(family: str, look: Look, n_unknown: int) -> Line2D:
     """Return the legend entry of a family, with how many sizes have nothing to draw."""
     label = f"{family} ({n_unknown} without D*)" if n_unknown else family
-    return mark_handle(label, color=look.colour, marker=look.marker, markersize=5)
+    return look_handle(label, look, 5, linestyle="none")
 
 
 def _meanings(rows: pd.DataFrame) -> list[Artist]:

@@ -21,7 +21,7 @@ from nstar.report.axes import (
     task_title,
     wrap_panels,
 )
-from nstar.report.marks import draw_marks, meaning_handles
+from nstar.report.marks import draw_marks, look_handle, meaning_handles
 from nstar.report.style import INK, Look, model_looks, styled
 from nstar.subjects.axis import BUDGET, Axis
 from nstar.subjects.demand.selection import of_task
@@ -168,7 +168,4 @@ def _set_axes(panels: list[Axes], marks: pd.DataFrame, axis: Axis) -> None:
 
 
 def _model_handle(model: str, look: Look, has_law: bool) -> Line2D:
-    line = look.line if has_law else "none"
-    return Line2D(
-        [], [], label=model, color=look.colour, marker=look.marker, markersize=5, linestyle=line
-    )
+    return look_handle(model, look, 5, linestyle=look.line if has_law else "none")

@@ -21,6 +21,7 @@ from nstar.report.axes import (
     task_title,
     wrap_panels,
 )
+from nstar.report.marks import look_handle
 from nstar.report.style import INK, Look, model_looks, styled
 from nstar.subjects.demand.longer import (
     READINGS,
@@ -119,19 +120,7 @@ def _draw_model(panel: Axes, rows: pd.DataFrame, look: Look, bottom: float) -> N
 
 
 def _legend_handles(looks: dict[str, Look], has_missing: bool) -> list[Line2D]:
-    handles = [
-        Line2D(
-            [],
-            [],
-            label=model,
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.line,
-            markersize=4,
-            markerfacecolor="none",
-        )
-        for model, look in looks.items()
-    ]
+    handles = [look_handle(model, look, 4, markerfacecolor="none") for model, look in looks.items()]
     if has_missing:
         handles.append(mark_handle("a seed without accuracy", marker="x", markersize=4, color=INK))
     return handles

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nstar.report.axes import mark_handle
+from nstar.report.marks import look_handle
 from nstar.report.style import INK, Look, length_looks, styled
 from nstar.subjects.axis import BUDGET, Axis
 from nstar.subjects.demand.figures.panels import length_shifts, make_budget_panels
@@ -67,10 +68,7 @@ def _draw_length(panel: Axes, rows: pd.DataFrame, look: Look, shift: float) -> N
 
 
 def _legend_handles(looks: dict, has_missing: bool, has_seeds: bool) -> list[Line2D]:
-    handles = [
-        Line2D([], [], label=f"n = {length}", color=look.colour, marker=look.marker, markersize=4)
-        for length, look in looks.items()
-    ]
+    handles = [look_handle(f"n = {length}", look, 4) for length, look in looks.items()]
     if has_seeds:
         handles.append(
             mark_handle("worst to best seed", marker="|", markersize=9, markeredgewidth=0.8)

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from nstar.report.axes import fix_ticks, mark_handle, round_ticks
+from nstar.report.marks import look_handle
 from nstar.report.style import INK, Look, length_looks, styled
 from nstar.report.text import show_interval
 from nstar.subjects.axis import BUDGET, Axis
@@ -168,10 +169,7 @@ def _write_notes(panel: Axes, notes: list[tuple[str, str | tuple]]) -> None:
 def _legend_handles(
     looks: dict[int, Look], runs: pd.DataFrame, curves: pd.DataFrame, exponents: pd.DataFrame
 ) -> list[Line2D]:
-    handles = [
-        Line2D([], [], label=f"n = {length}", color=look.colour, marker=look.marker, markersize=4)
-        for length, look in looks.items()
-    ]
+    handles = [look_handle(f"n = {length}", look, 4) for length, look in looks.items()]
     handles.append(Line2D([], [], label="median of seeds", color=INK, linewidth=1.0))
     if runs["stopped"].any():
         hollow = {"markerfacecolor": "white", "markeredgewidth": 0.6}

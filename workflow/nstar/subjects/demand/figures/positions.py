@@ -17,6 +17,7 @@ from nstar.report.axes import (
     task_title,
     wrap_panels,
 )
+from nstar.report.marks import look_handle
 from nstar.report.style import INK, Look, model_looks, styled
 from nstar.subjects.demand.longer import BY_LENGTH, READINGS
 
@@ -100,18 +101,7 @@ def _draw_model(panel: Axes, rows: pd.DataFrame, look: Look) -> None:
 
 
 def _legend_handles(looks: dict[str, Look]) -> list[Line2D]:
-    models = [
-        Line2D(
-            [],
-            [],
-            label=model,
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
-            markersize=0,
-        )
-        for model, look in looks.items()
-    ]
+    models = [look_handle(model, look, 0) for model, look in looks.items()]
     marks = {"trained length": "-", "chance": ":", "threshold of the horizon": "--"}
     return models + [
         Line2D([], [], label=label, color=INK, linewidth=0.6, linestyle=line)

@@ -19,7 +19,7 @@ from nstar.report.axes import (
     say_nothing,
     task_title,
 )
-from nstar.report.marks import censored_handle, draw_bounds
+from nstar.report.marks import censored_handle, draw_bounds, look_handle
 from nstar.report.style import FAINT, INK, Look, model_looks, styled
 from nstar.subjects.demand.columns import STUDY
 from nstar.subjects.demand.longer import first_tests
@@ -73,10 +73,7 @@ def draw_sharing(
         task: task_title(task, n_states)
         for task, n_states in rows.groupby("task", sort=False)["n_states"]
     }
-    models = [
-        mark_handle(model, color=look.colour, marker=look.marker, markersize=5)
-        for model, look in looks.items()
-    ]
+    models = [look_handle(model, look, 5, linestyle="none") for model, look in looks.items()]
     meanings = _meaning_handles(rows)
     row_inches = max(1.8, label_inches(tasks.values()))
     height_inches = len(tasks) * row_inches + label_inches(places.values())

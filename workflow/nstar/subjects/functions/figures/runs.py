@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from nstar.report.axes import fix_ticks, mark_handle, round_ticks
+from nstar.report.marks import look_handle
 from nstar.report.style import Look, model_looks
 
 SIZE = 2.8
@@ -33,18 +34,8 @@ def task_looks(measures: pd.DataFrame) -> dict[str, Look]:
 
 def task_handles(looks: dict[str, Look], lines: bool) -> list[Line2D]:
     """Return one legend entry for each task, with its line style where `lines` are drawn."""
-    return [
-        Line2D(
-            [],
-            [],
-            label=task,
-            color=look.colour,
-            marker=look.marker,
-            markersize=4,
-            linestyle=look.line if lines else "none",
-        )
-        for task, look in looks.items()
-    ]
+    line = {} if lines else {"linestyle": "none"}
+    return [look_handle(task, look, 4, **line) for task, look in looks.items()]
 
 
 def learnt_handles(learnt: pd.Series) -> list[Line2D]:
