@@ -184,9 +184,10 @@ def test_a_holder_lives_through_a_full_disk(results, monkeypatch):
         with monkeypatch.context() as patched:
             full = OSError(errno.ENOSPC, "No space left on device")
             patched.setattr(Path, "write_text", lambda *_, **__: (_ for _ in ()).throw(full))
-            counted = holder._counter
-            while holder._counter < counted + 2:
+            wanted, deadline = holder._counter + 2, time.monotonic() + 20
+            while holder._counter < wanted and time.monotonic() < deadline:
                 time.sleep(0.005)
+        assert holder._counter >= wanted
         counts_on(holder.path)
 
 
