@@ -18,7 +18,7 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
-from nstar.faults import machine_fault
+from nstar.files.faults import machine_fault
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
