@@ -27,12 +27,12 @@ import yaml
 
 from nstar.cells import training_specification
 from nstar.cells.paths import study_folder
+from nstar.files.seals import note_stores, note_written, sealing
 from nstar.plan.derived import derived_steps
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 from nstar.reading.file import read_config
-from nstar.seals import note_stores, note_written, sealing
 from nstar.store.evidence import pack
 from nstar.verdicts import QUANTITIES, SETS
 

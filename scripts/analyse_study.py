@@ -3,9 +3,9 @@
 --results names the folder of the study, results/studies/<name>.
 """
 
+from nstar.files.seals import sealing
 from nstar.jobs.command_line import parser, run
 from nstar.plan.job_files import read_work
-from nstar.seals import sealing
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
 

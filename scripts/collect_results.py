@@ -1,10 +1,10 @@
 """Collect the stores of a study into its tables, and seal them (rule collect_results)."""
 
 from nstar.cells.paths import study_folder
+from nstar.files.seals import sealing
 from nstar.jobs.collection import collect_results
 from nstar.jobs.command_line import parser, run
 from nstar.plan.job_files import read_work
-from nstar.seals import sealing
 
 
 def main(arguments=None):

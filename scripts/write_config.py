@@ -4,9 +4,9 @@ import json
 
 from nstar.cells.paths import study_folder
 from nstar.files import written_whole
+from nstar.files.seals import note_written, sealing
 from nstar.jobs.command_line import parser, run
 from nstar.plan.job_files import read_work
-from nstar.seals import note_written, sealing
 
 
 def main(arguments=None):

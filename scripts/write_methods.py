@@ -1,12 +1,12 @@
 """Write and seal how a study was made, as a page (rule write_methods)."""
 
 from nstar.cells.paths import study_folder
+from nstar.files.seals import sealing
 from nstar.jobs.command_line import parser, run
 from nstar.methods import write_methods
 from nstar.plan.job_files import read_work
 from nstar.reading.check import load_study
 from nstar.report.page import write_page
-from nstar.seals import sealing
 
 
 def main(arguments=None):

@@ -124,7 +124,7 @@ def timeless(monkeypatch):
         return made | ({"wall_time_s": 1.0} if "wall_time_s" in made else {})
 
     monkeypatch.setattr("nstar.jobs.part.provenance", provenance)
-    monkeypatch.setattr("nstar.faults.PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr("nstar.files.faults.PAUSES_S", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from support.stores import make_stores
 from support.studies import tiny
 
 from nstar.errors import MachineError
-from nstar.faults import repair_command
 from nstar.files import QUIET_S
+from nstar.files.faults import repair_command
+from nstar.files.processes import this_process
 from nstar.jobs.repair import set_aside
 from nstar.jobs.verification import verify_results
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
-from nstar.processes import this_process
 from nstar.reading.check import load_study
 from nstar.store.leases import Holder
 

@@ -120,7 +120,7 @@ def endless(text):
 @pytest.mark.parametrize("at_once", [1, 2, 100])
 def test_a_right_text_counts_whatever_stands_beside_it(order, at_once, monkeypatch):
     """Beside one that never ends, the generator of Feng et al. (2023) calls a right one wrong."""
-    monkeypatch.setattr(answers, "LARGEST_READER", at_once * 14 * Recites.width)
+    monkeypatch.setattr(answers, "LARGEST_MEMORY", at_once * 14 * Recites.width)
     texts = [MIXED[i] for i in order]
     ended = [f"{text} <eos>" for text in texts]
     some = [

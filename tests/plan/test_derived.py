@@ -9,6 +9,7 @@ from support.evidence import learns_at, make
 from support.sealed import seal_study
 from support.studies import changed, tiny
 
+from nstar.files.seals import note_written, sealing
 from nstar.jobs.derived_files import check_derived
 from nstar.plan.derived import derived_steps
 from nstar.plan.forecast import forecast
@@ -16,7 +17,6 @@ from nstar.plan.forecast_text import as_text
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
-from nstar.seals import note_written, sealing
 
 STUDY = tiny(title="A study")
 TEXTS = {"write_methods", "write_findings"}

@@ -17,12 +17,12 @@ from support.studies import changed, tiny
 from nstar.cells.paths import checkpoint_path, lease_path
 from nstar.errors import ArtifactError, PathError
 from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
+from nstar.files.processes import is_running, this_process
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
-from nstar.processes import is_running, this_process
 from nstar.reading.check import load_study
 from nstar.store.leases import Holder, read_lease
 
@@ -240,7 +240,7 @@ def old(path, age_s=2 * QUIET_S):
 
 def ended_process():
     """Return the name of a process of this machine that has ended."""
-    name = "from nstar.processes import this_process; print(this_process())"
+    name = "from nstar.files.processes import this_process; print(this_process())"
     process = subprocess.run([sys.executable, "-c", name], capture_output=True, text=True)
     assert is_running(process.stdout.strip()) is False
     return process.stdout.strip()

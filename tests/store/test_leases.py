@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nstar.processes import is_running, number_of, this_process
+from nstar.files.processes import is_running, number_of, this_process
 from nstar.store import leases
 from nstar.store.leases import HEARTBEAT_S, STILL_S, Holder, Watch, holders_at_work, read_lease
 
@@ -234,5 +234,5 @@ def test_processes_are_named_uniquely(other):
 
 def test_a_process_that_is_hidden_may_run(monkeypatch):
     machine = this_process().partition("-")[0]
-    monkeypatch.setattr("nstar.processes._start", lambda number: None)  # as with hidepid=2
+    monkeypatch.setattr("nstar.files.processes._start", lambda number: None)  # as with hidepid=2
     assert is_running(f"{machine}-{os.getppid()}-1") is None

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from nstar.cells.paths import study_folder
+from nstar.files.seals import note_stores, note_written, sealing
 from nstar.plan.derived import derived_steps
-from nstar.seals import note_stores, note_written, sealing
 
 
 def seal_study(plan):

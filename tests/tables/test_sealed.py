@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from nstar.errors import ArtifactError
-from nstar.seals import check_read, note_written, sealing, stamp
+from nstar.files.seals import check_read, note_written, sealing, stamp
 from nstar.tables import TABLES, read_table, write_table
 
 JOB = "fit_exponents-0123456789ab"

@@ -27,7 +27,7 @@ class ArtifactError(NstarError):
 class DamageError(ArtifactError):
     """A file whose content or type is wrong: damaged, foreign, oversized, a folder, a device.
 
-    Only these files are ever set aside; see `nstar.faults.damage`.
+    Only these files are ever set aside; see `nstar.files.faults.damage`.
     """
 
     def __init__(self, message: str, path: Path):

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import os
 import sys
+import time
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
@@ -18,7 +19,7 @@ from nstar.reading.check import load_study
 from nstar.reading.file import read_config, read_override
 from nstar.plan.costs import device_kind, planned_device
 from nstar.errors import NstarError
-from nstar.faults import machine_fault
+from nstar.files.faults import machine_fault
 from nstar.plan.forecast_text import compare_with_truth, next_round
 from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
@@ -140,15 +141,25 @@ def in_folder(names):
 
 
 def inputs_of(step):
-    """Return the tables that a step reads, and their seals, as far as they are made in this run.
+    """Return the tables that a step reads, and the seals of their makers.
 
-    Snakemake refuses an output that is older than any input, as it may be when the input was made by a
-    clock that was ahead. In a report all are listed, for its graph.
+    They say what comes first, also where Snakemake makes a table again because a run was killed. A table
+    that a clock ahead has made is left out, since Snakemake refuses an output that is older than any
+    input. Those of a step that need not run are `ancient`; those of a stale one are not, or Snakemake
+    would leave it out where it runs the maker.
     """
     makers = [other for other in STEPS.values() if {*other.makes} & {*step.reads}]
-    made = {name for maker in makers if maker.stale for name in maker.makes}
-    tables = in_folder(name for name in step.reads if REPORTING or name in made)
-    return [*tables, *(maker.seal for maker in makers if maker.stale)]
+    made = {
+        name for maker in makers if maker.stale for name in (*in_folder(maker.makes), maker.seal)
+    }
+    paths = [*in_folder(step.reads), *(maker.seal for maker in makers)]
+    listed = [path for path in paths if REPORTING or path in made or not is_ahead(path)]
+    return listed if step.stale else [ancient(path) for path in listed]
+
+
+def is_ahead(path):
+    """Whether a file has a time of change that is yet to come."""
+    return os.path.exists(path) and os.path.getmtime(path) > time.time()
 
 
 def step_message(step, message):

@@ -14,12 +14,12 @@ from nstar.cells import Block, batch_size, pool_of, share_seen, tested_lengths
 from nstar.cells.paths import encode, study_folder
 from nstar.columns import Column
 from nstar.errors import ArtifactError
+from nstar.files.seals import note_stores, note_written, stamp
 from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.states import Reading
 from nstar.plan.stores import Stores
-from nstar.seals import note_stores, note_written, stamp
 from nstar.seeds import Seed, streams_of
 from nstar.store.evaluations import read_evaluations
 from nstar.store.parts import read_parts

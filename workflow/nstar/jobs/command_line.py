@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nstar.errors import NstarError
-from nstar.faults import machine_fault
+from nstar.files.faults import machine_fault
 
 
 def parser(

@@ -7,12 +7,12 @@ from pathlib import Path
 from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError, NstarError
 from nstar.files import is_partial
+from nstar.files.seals import FOLDER, checksum, read_seal, read_seals, seal_path
 from nstar.plan.attempts import check_checkpoint
 from nstar.plan.derived import REPORT, compare, why_report_is_stale
 from nstar.plan.job_files import read_job_file
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
-from nstar.seals import FOLDER, checksum, read_seal, read_seals, seal_path
 from nstar.study import Study
 
 UNSEALED = (FOLDER, "logs", "benchmarks")

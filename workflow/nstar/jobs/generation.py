@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nstar.cells import Slice, data_specification, slice_of, table_slice
-from nstar.faults import reading
+from nstar.files.faults import reading
 from nstar.plan.stores import data_store
 from nstar.progress import Progress
 from nstar.store.archive import read_store, specification_of, write_store

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from nstar.errors import PathError
-from nstar.faults import machine_fault
 from nstar.files import written_whole
+from nstar.files.faults import machine_fault
 from nstar.jobs.verification import Problem
 
 DAMAGED = "damaged"

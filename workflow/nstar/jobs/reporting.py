@@ -7,9 +7,9 @@ from pathlib import Path
 from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.files.seals import note_read, note_written, sealing
 from nstar.plan.derived import REPORT, derived_steps, report_digest
 from nstar.plan.missing import make_plan
-from nstar.seals import note_read, note_written, sealing
 from nstar.study import Study
 
 POINTER = """<!DOCTYPE html>

@@ -10,8 +10,8 @@ import xarray as xr
 from nstar.cells import Block, Cell
 from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
 from nstar.errors import DamageError, NstarError, PathError, UnusableError, visible
-from nstar.faults import damage, orphan, other_version, reading
 from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
+from nstar.files.faults import damage, orphan, other_version, reading
 from nstar.jobs.generation import check_sequences
 from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress

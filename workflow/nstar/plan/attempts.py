@@ -17,7 +17,7 @@ from typing import Any
 from nstar.cells.naming import curve_name
 from nstar.cells.paths import checkpoint_digest
 from nstar.errors import ArtifactError
-from nstar.faults import reading
+from nstar.files.faults import reading
 from nstar.plan.jobs import Job
 
 MOST_FRUITLESS = 3

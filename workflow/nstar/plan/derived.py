@@ -1,9 +1,9 @@
 """Which files are made of the stores of a study, and which of them have to be made again.
 
-Tables, figures and pages lie in the folder of their study. Each step seals what it makes (`nstar.seals`);
-the name of the seal ends in the digest of the step's job, so the seal of another configuration is another
-file. A step is stale when it has no seal that fits the stores and the files. Snakemake, plans and
-`verify_results` ask the same function.
+Tables, figures and pages lie in the folder of their study. Each step seals what it makes
+(`nstar.files.seals`); the name of the seal ends in the digest of the step's job, so the seal of another
+configuration is another file. A step is stale when it has no seal that fits the stores and the files.
+Snakemake, plans and `verify_results` ask the same function.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,10 +14,10 @@ from pathlib import Path
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix
 from nstar.cells.paths import study_folder
+from nstar.files.seals import STORES, Seal, checksum, read_seals, seal_path
 from nstar.plan.jobs import Job
 from nstar.plan.missing import Plan
 from nstar.plan.steps import step_jobs
-from nstar.seals import STORES, Seal, checksum, read_seals, seal_path
 from nstar.specification import digest
 from nstar.study import Study
 from nstar.subjects.subject import Step

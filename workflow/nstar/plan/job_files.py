@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nstar.errors import ArtifactError, visible
-from nstar.faults import reading
 from nstar.files import is_there, read_at_most, written_whole
+from nstar.files.faults import reading
 from nstar.specification import DIGEST_LENGTH
 
 LARGEST_JOB = 2**26

@@ -18,8 +18,8 @@ from pathlib import Path
 from nstar.cells import Block, slices_of
 from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_path
 from nstar.errors import PathError, visible
-from nstar.faults import machine_fault, reading
 from nstar.files import is_left_over, is_partial, list_files, time_in
+from nstar.files.faults import machine_fault, reading
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.steps import step_jobs
 from nstar.seeds import streams_of

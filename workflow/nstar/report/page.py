@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from nstar.files import written_whole
-from nstar.seals import note_written, stamp
+from nstar.files.seals import note_written, stamp
 
 
 def render_page(template: str, **values: Any) -> str:

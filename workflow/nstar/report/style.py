@@ -10,7 +10,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
-from nstar.seals import note_written, stamp
+from nstar.files.seals import note_written, stamp
 
 SETTINGS = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so sizes are the same everywhere

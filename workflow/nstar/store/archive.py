@@ -17,8 +17,8 @@ import zarr
 from zarr.core.buffer import default_buffer_prototype
 
 from nstar.errors import ArtifactError
-from nstar.faults import damage, other_version, patiently
 from nstar.files import written_whole
+from nstar.files.faults import damage, other_version, patiently
 from nstar.specification import canonical_json, digest
 from nstar.store.arrays import check_ranges, read_arrays
 from nstar.store.entries import open_entries

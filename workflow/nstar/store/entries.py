@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nstar.errors import ArtifactError
-from nstar.faults import reading
 from nstar.files import is_there
+from nstar.files.faults import reading
 
 MOST_ENTRIES = 50_000
 """Entries of a store; chunks of arrays are so large that no store comes near."""

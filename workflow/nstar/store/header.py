@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from nstar.faults import damage, patiently
+from nstar.files.faults import damage, patiently
 from nstar.seeds import AnySeed, read_seed
 from nstar.store.entries import Entries, open_entries
 

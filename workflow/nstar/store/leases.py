@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstar.errors import MachineError
-from nstar.faults import patiently
 from nstar.files import is_partial, read_at_most, written_whole
-from nstar.processes import is_running, number_of, this_process
+from nstar.files.faults import patiently
+from nstar.files.processes import is_running, number_of, this_process
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Lease:
     Attributes
     ----------
     process : str
-        The holder; see `nstar.processes.this_process`.
+        The holder; see `nstar.files.processes.this_process`.
     host : str
         The name of its machine.
     scheduled_as : str or None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from nstar.faults import damage
+from nstar.files.faults import damage
 from nstar.seeds import AnySeed
 from nstar.store.archive import read_store
 from nstar.store.joint import Joint

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nstar.faults import damage
+from nstar.files.faults import damage
 from nstar.seeds import AnySeed, Seed, seed_of, streams_of
 
 

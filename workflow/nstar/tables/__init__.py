@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
-from nstar.seals import check_read, note_written, stamp
+from nstar.files.seals import check_read, note_written, stamp
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables.cells import CELLS, LONGER, PROVENANCE, VERDICTS
 
@@ -72,7 +72,7 @@ def read_table(path: Path, name: str) -> "pd.DataFrame":
     ------
     ArtifactError
         If the file is missing, damaged, edited, or has other columns than the table; or if it lies in
-        the folder of a study and has no seal. See `nstar.seals.check_read`.
+        the folder of a study and has no seal. See `nstar.files.seals.check_read`.
     """
     if not path.is_file():
         raise ArtifactError(f"table {path} is missing; run the workflow to make it")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from nstar.faults import UNREADABLE, is_of_machine, machine_fault, patiently
 from nstar.files import is_there, written_whole
+from nstar.files.faults import UNREADABLE, is_of_machine, machine_fault, patiently
 from nstar.training.evidence import Evidence
 from nstar.training.optimiser import AdamState
 from nstar.training.state import PackState

@@ -12,7 +12,7 @@ import scipy
 import statsmodels
 
 from nstar.files import written_whole
-from nstar.seals import note_written
+from nstar.files.seals import note_written
 from nstar.stats import (
     Demand,
     Difference,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nstar import faults, files
+from nstar import files
 from nstar.errors import DamageError, MachineError
-from nstar.faults import ADVICE, patiently, quoted, reading, repair_command
-from nstar.files import is_there, names_in, written_whole
+from nstar.files import faults, is_there, names_in, written_whole
+from nstar.files.faults import ADVICE, patiently, quoted, reading, repair_command
 
 OF_THE_MACHINE = (
     *("EACCES", "EPERM", "EMFILE", "ENFILE", "EIO", "ESTALE", "ENOSPC", "EDQUOT", "EROFS"),

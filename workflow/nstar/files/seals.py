@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from nstar.errors import ArtifactError
-from nstar.faults import machine_fault, reading
 from nstar.files import written_whole
+from nstar.files.faults import machine_fault, reading
 from nstar.specification import canonical_json, digest
 
 FOLDER = "seals"

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what is left of them after a kill."""
+"""How is a file written whole, and how is a reader sure that it is what was made?"""
 
 import errno
 import os
@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nstar.errors import PathError, visible
-from nstar.faults import damage, machine_fault, patiently, wrong_type
-from nstar.processes import is_running, this_process
+from nstar.files.faults import damage, machine_fault, patiently, wrong_type
+from nstar.files.processes import is_running, this_process
 
 QUIET_S = 86_400
 """A partial file of another machine that nobody has written to for so long is left over; seconds."""
