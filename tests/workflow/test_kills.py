@@ -61,6 +61,7 @@ MOMENTS = {
         ("everything", "after", f"results/evaluations/.*{STORE}"),
         ("a job", "after", f"results/evaluations/.*{STORE}"),
         ("everything", "before", r"results/studies/tiny/tables/study\.zarr$"),
+        ("everything", "before", "results/studies/tiny/seals/collect_results-"),
         ("a job", "after", r"results/studies/tiny/tables/exponents\.csv$"),
     ],
     "jobs live on": [
