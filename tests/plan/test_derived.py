@@ -9,6 +9,7 @@ from support.evidence import learns_at, make
 from support.sealed import seal_study
 from support.studies import changed, tiny
 
+from nstar.files import written_whole
 from nstar.files.seals import note_written, sealing
 from nstar.jobs.derived_files import check_derived
 from nstar.plan.derived import derived_steps
@@ -53,6 +54,16 @@ def flip_bit(path):
     content = bytearray(path.read_bytes() or b"\0")
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+WRITTEN = ("checkpoints/a.pt", "jobs/a.json", "studies/tiny/seals/a.json", "studies/tiny/a.html")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_file_that_is_being_written_is_no_problem(name, results):
+    with written_whole(results / name) as temporary:
+        temporary.write_text("half")
+        assert problems(results) == []
 
 
 def test_a_copy_without_any_memory_is_up_to_date(results, tmp_path):

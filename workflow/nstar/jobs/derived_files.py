@@ -43,9 +43,9 @@ def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
     """
     for folder in sorted((results / "studies").glob("*/")):
         yield from _check_study(results, folder)
-    for path in sorted((results / "checkpoints").glob("*.pt")):
+    for path in sorted((results / "checkpoints").glob("[!.]*.pt")):
         yield path, _message(check_checkpoint, path)
-    for path in sorted((results / "jobs").glob("*.json")):
+    for path in sorted((results / "jobs").glob("[!.]*.json")):
         yield path, _message(read_job_file, path)
 
 
@@ -59,7 +59,7 @@ def _message(check, path: Path) -> str | None:
 
 def _check_study(results: Path, folder: Path) -> Iterator[tuple[Path, str | None]]:
     sealed: dict[Path, set[str]] = {}
-    for path in sorted((folder / FOLDER).glob("*.json")):
+    for path in sorted((folder / FOLDER).glob("[!.]*.json")):
         seal = read_seal(path)
         if seal is None:
             yield path, f"seal {path} is damaged, or has been renamed; {AGAIN}"
