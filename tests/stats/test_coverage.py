@@ -103,7 +103,7 @@ def test_what_is_done_elsewhere_covers_less_or_is_biased(n_studies):
 
 
 @few_or_many
-@pytest.mark.parametrize("shared_scale", [0.0, 0.4])
+@pytest.mark.parametrize("shared_scale", [pytest.param(0.0, marks=pytest.mark.long), 0.4])
 def test_intervals_of_differences_cover(shared_scale, n_studies):
     """Of two models whose curves scatter around their laws, and of the exponent of each."""
     found = [assess_difference(seed, shared_scale) for seed in range(n_studies)]

@@ -73,11 +73,8 @@ MOMENTS = {
     "runs go on": [
         ("everything", "after", "results/checkpoints/"),
         ("everything", "before", f"results/cells/.*{SECOND_PART}"),
-        ("a job", "before", "results/checkpoints/"),
         ("a job", "after", f"results/cells/.*{SECOND_PART}"),
-        ("snakemake", "after", f"results/cells/.*{SECOND_PART}"),
         ("everything", "before", f"results/evaluations/.*{SECOND_PART}"),
-        ("a job", "after", f"results/evaluations/.*{SECOND_PART}"),
     ],
 }
 """The kills of a run, in turn: of whom, and before or after the first such file is moved to its place.
