@@ -134,7 +134,10 @@ def make_stores(plan):
         )
     for work in plan.missing_evaluations:
         rows = [[*pair, training.max_steps] for pair in work.replicates]
-        write_header(plan.stores.evaluation(work.block), summary={"rows": rows})
+        write_header(
+            plan.stores.evaluation(work.block),
+            summary={"rows": rows, "tests": list(work.tests)},
+        )
     for piece in plan.missing_data:
         write_header(plan.stores.piece(piece))
 
@@ -144,6 +147,8 @@ def write_header(path, **attributes):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = {name: json.dumps(value) for name, value in attributes.items()}
+    texts = {"specification": "{}", "provenance": "{}", "summary": "{}"} | texts
+    texts |= {"stage": "any", "schema_version": 1, "digest": "0", "checksum": "0"}
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("zarr.json", json.dumps({"attributes": texts}))
 

@@ -72,6 +72,11 @@ NAMES = (
 NAMES += ("ö", os.fsdecode(b"\xff\xfe"), "back\\slash\n", "~")
 
 
+def test_the_command_names_a_script_that_is_there():
+    script = repair_command("a.zarr.zip").split()[1]
+    assert script.endswith("scripts/verify_results.py") and Path(script).is_file()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_can_be_pasted_whatever_a_file_is_called(name, tmp_path):
     (tmp_path / name).touch()

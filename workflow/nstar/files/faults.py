@@ -194,7 +194,7 @@ _KINDS = (
 
 def repair_command(path: Path | str) -> str:
     """Return the command for a shell that checks a file and sets it aside if it is damaged."""
-    script = Path(__file__).parents[2] / "scripts" / "verify_results.py"
+    script = Path(__file__).parents[3] / "scripts" / "verify_results.py"
     words = [_from_here(sys.executable), _from_here(script), "--repair", "--", path]
     return " ".join(map(quoted, words))
 
