@@ -127,6 +127,7 @@ def make_stores(plan):
             provenance={"device": "cpu", "wall_time_s": 1.0},
             summary={
                 **pack(curve[:, None, None] + noise, np.zeros(n), np.full(n, n_evaluations)),
+                "replicates": [[part.seed, part.learning_rate] for part in work.stretches],
                 "kept": [[training.max_steps]] * n,
                 "states": [training.max_steps] * n,
                 "rule": training.rule.as_dict(),
