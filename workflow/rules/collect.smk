@@ -10,8 +10,7 @@ CONFIG = STEPS["write_config"]
 
 rule collect_results:
     input:
-        # Snakemake refuses outputs that are older than an input, and a clock may be ahead.
-        [path for path in [*CELL_STORES, *EVALUATION_STORES] if not os.path.exists(path)],
+        made_in_this_run([*CELL_STORES, *EVALUATION_STORES]),
     output:
         [report_table(name, "../report") for name in EVERY_STUDY],
         [
