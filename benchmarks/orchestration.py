@@ -11,14 +11,12 @@ costs beside its own work, from a run of small jobs one after the other.
 
 import argparse
 import csv
-import json
 import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +24,6 @@ import numpy as np
 import yaml
 
 from nstar.cells import training_specification
-from nstar.cells.paths import study_folder
-from nstar.files.seals import note_stores, note_written, sealing
-from nstar.plan.derived import derived_steps
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
@@ -37,6 +32,11 @@ from nstar.store.evidence import pack
 from nstar.verdicts import QUANTITIES, SETS
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from support.sealed import seal_study  # noqa: E402
+from support.studies import write_header_only  # noqa: E402
+
 N_BUDGETS, LENGTHS_PER_MODEL = 10, 100
 
 
@@ -121,7 +121,7 @@ def make_stores(plan):
         n = len(work.stretches)
         noise = 0.01 * generator.random((n, n_evaluations, len(SETS), len(QUANTITIES)))
         curve = 0.5 + 0.1 * np.arange(n_evaluations) / n_evaluations
-        write_header(
+        write_header_only(
             plan.stores.cell(work.block),
             specification=training_specification(plan.study, work.cell),
             provenance={"device": "cpu", "wall_time_s": 1.0},
@@ -135,38 +135,19 @@ def make_stores(plan):
         )
     for work in plan.missing_evaluations:
         rows = [[*pair, training.max_steps] for pair in work.replicates]
-        write_header(
+        write_header_only(
             plan.stores.evaluation(work.block),
+            {},
             summary={"rows": rows, "tests": list(work.tests)},
         )
     for piece in plan.missing_data:
-        write_header(plan.stores.piece(piece))
-
-
-def write_header(path, **attributes):
-    """Write a file with the header of a store."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    texts = {name: json.dumps(value) for name, value in attributes.items()}
-    texts = {"specification": "{}", "provenance": "{}", "summary": "{}"} | texts
-    texts |= {"stage": "any", "schema_version": 1, "digest": "0", "checksum": "0"}
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("zarr.json", json.dumps({"attributes": texts}))
+        write_header_only(plan.stores.piece(piece), {})
 
 
 def make_the_rest(folder):
     """Make empty tables, figures and pages, and seal them."""
     study = load_study(read_config(folder / "config.yaml"))
-    plan = make_plan(study, folder / "results")
-    of_study = study_folder(plan.results, study.name)
-    for step in derived_steps(plan).values():
-        with sealing(of_study, step.job.rule):
-            if step.name == "collect_results":
-                note_stores(plan.stores_digest)
-            for path in (of_study / name for name in step.makes):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.mkdir() if path.suffix == ".zarr" else path.touch()
-                note_written(path)
+    seal_study(make_plan(study, folder / "results"))
 
 
 def measure_jobs(folder, n_jobs):
