@@ -208,7 +208,7 @@ def test_doubtful_thresholds_are_left_out_with_their_whole_curve(tmp_path):
     made = fit(tmp_path, cells, thresholds=thresholds)
     n_curves = {"limited_by_steps": (5, 4), "near_space": (4, 4), "near_floor": (5, 4)}
 
-    assert set(made["robustness"]["left_out"]) == {*n_curves, "strict_rule"}
+    assert set(made["robustness"]["left_out"]) == {*n_curves, "no_lapse", "strict_rule"}
     for left_out, counts in n_curves.items():
         for model, n in zip(("transformer", "lstm"), counts, strict=True):
             where = {"kind": "exponent", "model": model, "quantity": "length"}

@@ -79,6 +79,13 @@ class Jobs(Options):
 class Fit(Options):
     """The scaling fits."""
 
+    MEANINGS: ClassVar = {
+        "lapse": {
+            "fitted": "some runs fail however large the budget; a weak penalty keeps their share small",
+            0: "no run fails but for want of budget",
+        },
+    }
+
     confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
     bootstrap_replicates: Annotated[
         StrictInt,
