@@ -48,6 +48,20 @@ def written_whole(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, where there is one.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise machine_fault(error, path, "removed") from None
+
+
 def partial_path(path: Path) -> Path:
     """Return where this process writes what it then moves to `path`."""
     return path.with_name(f".{this_process()}.partial.{path.name}")
