@@ -96,6 +96,24 @@ def is_there(path: Path | str, what: str = "store") -> bool:
     return True
 
 
+def is_folder(path: Path | str) -> bool:
+    """Return whether a path is that of a folder.
+
+    Raises
+    ------
+    MachineError
+        If the machine does not say; `os.path.isdir` says no then.
+    """
+    try:
+        return stat.S_ISDIR(patiently(lambda: os.stat(path)).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise machine_fault(error, path) from None
+
+
 def names_in(folder: Path | str) -> list[str]:
     """Return the names in a folder, sorted; none where there is no such folder.
 
@@ -201,9 +219,11 @@ def check_folders(results: Path) -> None:
     ------
     PathError
         If one is something else than a folder, or a link that leads nowhere.
+    MachineError
+        If the machine does not say.
     """
     for folder in (results, *(results / name for name in names_in(results) if "." not in name)):
-        if os.path.lexists(folder) and not os.path.isdir(folder):
+        if os.path.lexists(folder) and not is_folder(folder):
             raise PathError(
                 f"{visible(folder)} is not a folder; move it away, results are written there"
             )
