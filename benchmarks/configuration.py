@@ -6,13 +6,22 @@ texts among them. A plan has to refuse each at once.
 Run: ``python benchmarks/configuration.py``. Times are of the processor.
 """
 
+import argparse
+import runpy
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from nstar.errors import ConfigError
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+# By its path, since a benchmark has the name of its folder.
+MUTATIONS = runpy.run_path(str(ROOT / "tests/reading/test_mutations.py"))["MUTATIONS"]
 N_SHOWN = 10
 
 
@@ -25,12 +34,7 @@ def seconds_of(act: Callable[[], object]) -> float:
 
 def main() -> None:
     """Time every configuration once, the default one between them; print the slowest and their ratio."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from config.test_mutations import MUTATIONS
-
-    from nstar.errors import ConfigError
-    from nstar.reading.check import load_study
-    from nstar.reading.file import read_config
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
 
     def refuse(path: Path) -> None:
         try:
