@@ -191,7 +191,7 @@ ALL, NONE = [5, 5, 5, 5], [0, 0, 0, 0]
 @pytest.mark.parametrize(
     ("learnt_by_curve", "reason"),
     [
-        ({}, "Only 0 of 0 curves"),
+        ({}, "There is no run to fit a law to."),
         ({4: [0, 0, 5, 5]}, "length has one value, 1.386, in the 1 of 1 curves"),
         ({4: ALL, 8: ALL, 16: ALL}, "Only 0 of 3 curves"),
         ({4: NONE, 8: NONE, 16: NONE}, "Only 0 of 3 curves"),

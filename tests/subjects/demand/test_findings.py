@@ -56,7 +56,7 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
     row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4, "n_small_sets": 0}
-    row |= {"quantised": False, "p_value_holm": np.nan}
+    row |= {"quantised": False, "p_value_holm": np.nan, "n_tests": 12}
     return row | {"reason": ""} | ASKED | changes
 
 
@@ -215,11 +215,11 @@ def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
     assert "2 thresholds limited by steps, 0 near the size of the space" in words
 
 
-def test_exponents_without_doubtful_thresholds_stand_beside_all():
+def test_exponents_without_doubtful_curves_stand_beside_all():
     nothing = {"identified": False, "converged": False, "estimate": np.nan}
     without = [
         exponent("lstm", 0.5, -0.2, 1.2) | {"left_out": "near_space"},
-        exponent("lstm") | nothing | {"left_out": "near_space_lengths"},
+        exponent("lstm") | nothing | {"left_out": "near_floor"},
     ]
     rows = [exponent("lstm", 1.0, 0.5, 1.5)]
     words = section(page(exponents=rows, robustness=without), "Exponents of length without")
@@ -335,13 +335,16 @@ def test_a_quantised_fit_is_warned_about():
         (0.0132, "0.013 The interval excludes 0: at this size the study shows"),
         (
             0.0612,
-            "but not once the number of comparisons counts (p = 0.061): the study does not show",
+            "but not once the number of tests counts (p = 0.061 of 12): the study does not show",
         ),
     ],
 )
 def test_a_difference_is_stated_only_if_it_holds_for_the_number_of_pairs(p_value, expected):
     rows = [difference(0.9, 0.2, 1.6, p_value_holm=p_value)]
     assert expected in section(page(exponents=rows), "Differences")
+    rows = [exponent(p_value_holm=p_value)]
+    told = section(page(exponents=rows), "How fast demand grows")
+    assert expected.removeprefix("0.013 ") in told
 
 
 @pytest.mark.parametrize(

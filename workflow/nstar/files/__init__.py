@@ -34,7 +34,7 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         If it cannot be written; what lay at `path` is still there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{this_process()}.partial.{path.name}")
+    temporary = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -46,6 +46,11 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what is left over is found by its name
             temporary.unlink(missing_ok=True)
+
+
+def partial_path(path: Path) -> Path:
+    """Return where this process writes what it then moves to `path`."""
+    return path.with_name(f".{this_process()}.partial.{path.name}")
 
 
 def is_there(path: Path | str, what: str = "store") -> bool:
@@ -93,6 +98,25 @@ def names_in(folder: Path | str) -> list[str]:
         raise machine_fault(error, folder, "listed") from None
 
 
+def whole_in(folder: Path | str, suffix: str = "") -> list[Path]:
+    """Return the paths in a folder, sorted, without the temporary files of `written_whole`.
+
+    Parameters
+    ----------
+    folder : path
+        Need not exist.
+    suffix : str
+        How their names end.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be listed.
+    """
+    paths = (Path(folder, name) for name in names_in(folder) if name.endswith(suffix))
+    return [path for path in paths if not is_partial(path)]
+
+
 def read_at_most(path: Path | str, n_bytes: int) -> bytes:
     """Return the content of a file, reading no more than a byte beyond the bound, even of a device.
 
@@ -124,7 +148,7 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def is_partial(path: Path) -> bool:
-    """Return whether a file is the temporary file of `written_whole`."""
+    """Return whether a file has a name of `partial_path`."""
     return _PARTIAL.fullmatch(path.name) is not None
 
 

@@ -59,7 +59,7 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
     if not report.is_file():
         raise ArtifactError(f"report {report} is missing; make it: snakemake --report {report}")
     seal = report_digest(steps)
-    if f"{study.name} {seal}" not in report.read_text(encoding="utf-8"):
+    if f"{study.name} {seal}" not in report.read_text(encoding="utf-8", errors="replace"):
         raise ArtifactError(
             f"report {report} is of another study than {study.name}, or was made before its "
             f"configuration or a table changed; {again}"
@@ -70,9 +70,11 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
         os.replace(report, folder / "report.html")
         note_written(folder / "report.html")
     with written_whole(results / "report.html") as temporary:
-        target = f"studies/{study.name}/report.html"
-        temporary.write_text(
-            POINTER.format(target=target, name=study.name, title=html.escape(study.title)),
-            encoding="utf-8",
-        )
+        temporary.write_text(pointer_to(study.name, study.title), encoding="utf-8")
     return folder
+
+
+def pointer_to(name: str, title: str) -> str:
+    """Return the page ``report.html`` of the results folder, which leads to the report of a study."""
+    target = f"studies/{name}/report.html"
+    return POINTER.format(target=target, name=name, title=html.escape(title))

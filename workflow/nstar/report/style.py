@@ -10,6 +10,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
+from nstar.files import written_whole
 from nstar.files.seals import note_written, stamp
 
 SETTINGS = {
@@ -120,7 +121,7 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     figure : Figure
         What is written.
     stem_path : str or Path
-        Path without ending; its folder exists.
+        Path without ending; its folder is made.
     dots_per_inch : int
         Resolution of the PNG file.
 
@@ -134,10 +135,12 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     png_path = stem_path.with_name(stem_path.name + ".png")
     with matplotlib.style.context(["default", SETTINGS]):
         source = stamp() or None
-        figure.savefig(svg_path, format="svg", metadata={"Date": None, "Source": source})
+        with written_whole(svg_path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Source": source})
         dots_per_inch = drawable(figure, dots_per_inch)
         metadata = {"Software": None} | ({"Source": source} if source else {})
-        figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata=metadata)
+        with written_whole(png_path) as temporary:
+            figure.savefig(temporary, format="png", dpi=dots_per_inch, metadata=metadata)
     for path in (svg_path, png_path):
         note_written(path)
     return svg_path, png_path
@@ -160,6 +163,6 @@ def drawable(figure: Figure, dots_per_inch: float) -> float:
 
 
 def save_all(figures: Mapping[str, Figure], folder: Path, suffix: str, dots_per_inch: int) -> None:
-    """Write figures into a folder that exists, each as `save` does, by name and a common suffix."""
+    """Write figures into a folder, each as `save` does, by name and a common suffix."""
     for name, figure in figures.items():
         save(figure, folder / f"{name}{suffix}", dots_per_inch)

@@ -9,7 +9,8 @@ from importlib import import_module
 HOMES = {
     "bootstrap": ("BootstrapFit", "bootstrap_scaling"),
     "comparison": (
-        *("JointFit", "adjust_by_holm", "compare_coefficients", "compare_in_joint_fit"),
+        *("JointFit", "adjust_by_holm", "adjust_table", "compare_coefficients"),
+        "compare_in_joint_fit",
         *("compare_pairs", "fit_jointly"),
     ),
     "crossing": ("Crossing", "find_crossings", "fit_crossings"),

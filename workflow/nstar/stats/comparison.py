@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from nstar.stats.checks import check_confidence, check_labels
@@ -14,6 +15,7 @@ from nstar.stats.scaling import fit_scaling
 __all__ = [
     "JointFit",
     "adjust_by_holm",
+    "adjust_table",
     "compare_coefficients",
     "compare_in_joint_fit",
     "compare_pairs",
@@ -123,6 +125,35 @@ def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:
     factors = np.arange(len(p_values), 0, -1)
     adjusted[order] = np.maximum.accumulate(p_values[order] * factors)
     return np.minimum(adjusted, 1.0)
+
+
+def adjust_table(p_values: pd.Series, family: pd.Series | None = None) -> pd.DataFrame:
+    """Return the p values of a table adjusted by Holm, and for how many tests.
+
+    Parameters
+    ----------
+    p_values : Series of float
+        One per row; NaN where nothing is tested.
+    family : Series, optional
+        Rows with the same value are adjusted together; all rows where left out.
+
+    Returns
+    -------
+    DataFrame
+        `p_value_holm`, NaN where `p_values` is, and `n_tests`, the number of p values in the family.
+
+    Examples
+    --------
+    >>> adjust_table(pd.Series([0.5, np.nan, 0.125])).to_dict("list")
+    {'p_value_holm': [0.5, nan, 0.25], 'n_tests': [2, 2, 2]}
+    """
+    p_values = p_values.astype("float64")
+    family = pd.Series(0, index=p_values.index) if family is None else family
+    adjusted = pd.Series(np.nan, index=p_values.index)
+    for _, part in p_values.dropna().groupby(family):
+        adjusted[part.index] = adjust_by_holm(part.to_numpy())
+    n_tests = p_values.groupby(family).transform("count").astype("int64")
+    return pd.DataFrame({"p_value_holm": adjusted, "n_tests": n_tests})
 
 
 def fit_jointly(

@@ -100,11 +100,17 @@ EXPONENTS: Mapping[str, Column] = {
     "lower": Column("float64", "1", "lower end of the interval"),
     "upper": Column("float64", "1", "upper end of the interval"),
     "confidence": Column("float64", "1", "nominal coverage of the interval"),
-    "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "p_value": Column(
+        "float64", "1", "two-sided, of the exponent or difference being 0; empty for intercepts"
+    ),
     "p_value_holm": Column(
-        "float64",
+        "float64", "1", "`p_value` adjusted by Holm for the `n_tests` tests of the table"
+    ),
+    "n_tests": Column(
+        "int64",
         "1",
-        "`p_value` adjusted by Holm for the number of pairs of models with this quantity",
+        "p values in the table: exponents and differences of all strata; those of a fit that leaves "
+        "something out are counted by themselves",
     ),
     "degrees_of_freedom": Column("float64", "1", "of the t distribution behind the interval"),
     "n_used": Column("int64", "1", "runs in the fit: outcomes of a seed at a budget"),
@@ -161,10 +167,11 @@ ROBUSTNESS: Mapping[str, Column] = {
     "left_out": Column(
         "str",
         "1",
-        "what the fit leaves out: `limited_by_steps` and `near_space`, the thresholds so flagged; "
-        "`near_space_lengths`, every task and length at which some threshold is near the size of the "
-        "space; `strict_rule`, or `published_rule` where the study's own rule is the strict one: "
-        "nothing, but the same runs judged by the other rule, see `strict_outcome` of `cells`",
+        "what the fit leaves out: `limited_by_steps`, every curve with a threshold so flagged; "
+        "`near_space`, every task and length at which some threshold is near the size of the space; "
+        "`near_floor`, every curve with a threshold of at most 2; `strict_rule`, or `published_rule` "
+        "where the study's own rule is the strict one: nothing, but the same runs judged by the other "
+        "rule, see `strict_outcome` of `cells`",
     ),
     **EXPONENTS,
     "n_undecided": Column(
@@ -173,7 +180,7 @@ ROBUSTNESS: Mapping[str, Column] = {
         "replicates that the other rule would have trained on; they count as not learnt. 0 in other rows",
     ),
 }
-"""As `EXPONENTS`, for fits that leave doubtful thresholds out, and for another rule of success."""
+"""As `EXPONENTS`, for fits that leave doubtful curves out, and for another rule of success."""
 
 CHECKS: Mapping[str, Column] = {
     "supervision": SUPERVISION,

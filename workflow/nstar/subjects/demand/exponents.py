@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nstar.stats import (
     FormFit,
     ScalingFit,
     Words,
-    adjust_by_holm,
+    adjust_table,
     compare_coefficients,
     compare_forms,
     fit_demand,
@@ -33,7 +34,7 @@ from nstar.subjects.demand.checks import check_fits
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
-from nstar.subjects.demand.selection import near_space, runs_by_seed, small_sets
+from nstar.subjects.demand.selection import near_floor, near_space, runs_by_seed, small_sets
 from nstar.subjects.demand.thresholds import thresholds_by_seed
 from nstar.tables import columns_of, read_table, write_table
 from nstar.tables.selection import CURVE, PLACE, stratum_of
@@ -87,6 +88,8 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
             made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(columns_of(name, names)))  # there may be no rows
+        if "p_value" in table:
+            table = table.assign(**adjust_table(table["p_value"], table.get("left_out")))
         write_table(tables / f"{name}.csv", name, table)
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
     with written_whole(tables / "fits.json") as temporary:
@@ -194,22 +197,33 @@ def _fit_models(
     parts: Mapping[str, pd.DataFrame], confidence: float, words: Words
 ) -> dict[str, ScalingFit]:
     """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
-    return {
-        name: fit_scaling(**scaling_data(part), confidence=confidence, words=words)
-        for name, part in parts.items()
-    }
+    fits = {}
+    for name, part in parts.items():
+        fit = fit_scaling(**scaling_data(part), confidence=confidence, words=words)
+        if len(part) and not part["fitted"].any():
+            reason = f"All {len(part)} runs are left out: none fitted its training set."
+            fit = replace(fit, reason=reason)
+        fits[name] = fit
+    return fits
 
 
 def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return what is left of the thresholds without the doubtful ones, where there are such."""
-    near = near_space(thresholds)
-    places = pd.MultiIndex.from_frame(thresholds[["task", "length"]])
+    """Return what is left of the thresholds without the doubtful ones, where there are such.
+
+    Whole curves, or places, are left out.  Seeds that are chosen by their own outcome would not do:
+    those that happened to need little would be left at a length where others come near the space, and
+    demand would seem to grow faster than it does.
+    """
     doubtful = {
-        "limited_by_steps": thresholds["limited_by_steps"],
-        "near_space": near,
-        "near_space_lengths": pd.Series(places.isin(places[near]), index=thresholds.index),
+        "limited_by_steps": (thresholds["limited_by_steps"], CURVE),
+        "near_space": (near_space(thresholds), ["task", "length"]),
+        "near_floor": (near_floor(thresholds), CURVE),
     }
-    return {name: thresholds[~mask] for name, mask in doubtful.items() if mask.any()}
+    return {
+        name: thresholds[~mask.groupby([thresholds[key] for key in keys]).transform("any")]
+        for name, (mask, keys) in doubtful.items()
+        if mask.any()
+    }
 
 
 def _rows(
@@ -228,8 +242,6 @@ def _rows(
                 one, two = fits[first], fits[second]
                 found = compare_coefficients(one, two, quantity, confidence)
                 pairs.append(_difference_row(first, second, one, two, found))
-    for quantity in dict.fromkeys(row["quantity"] for row in pairs):
-        adjust_p_values([row for row in pairs if row["quantity"] == quantity])
     for row in rows + pairs:
         models = [row["model"], row["minus_model"]]
         part = thresholds[thresholds["model"].isin(models)]
@@ -242,12 +254,13 @@ def _rows(
 
 def _exponent_rows(name: str, fit: ScalingFit) -> list[dict[str, Any]]:
     """Return one row per coefficient of a model."""
-    unknown = {"p_value": np.nan, "p_value_holm": np.nan}
-    shared = {"kind": "exponent", "model": name, "minus_model": ""} | unknown
-    return [
+    shared = {"kind": "exponent", "model": name, "minus_model": ""}
+    rows = [
         {**shared, "quantity": coefficient.name, **row}
         for coefficient, row in zip(fit.coefficients, fit.rows(EXPONENTS), strict=True)
     ]
+    rows[0]["p_value"] = np.nan  # of an intercept, which nobody expects to be 0
+    return rows
 
 
 def _difference_row(
@@ -267,17 +280,6 @@ def _difference_row(
         "converged": one.converged and two.converged,
         **row,
     }
-
-
-def adjust_p_values(pairs: list[dict[str, Any]]) -> None:
-    """Add the p values of differences, all of one quantity, adjusted by Holm for their number."""
-    for row in pairs:
-        row["p_value_holm"] = np.nan
-    known = [row for row in pairs if np.isfinite(row["p_value"])]
-    if known:
-        adjusted = adjust_by_holm(np.array([row["p_value"] for row in known]))
-        for row, value in zip(known, adjusted, strict=True):
-            row["p_value_holm"] = float(value)
 
 
 def _fit_forms(runs: pd.DataFrame, confidence: float, words: Words) -> tuple[FormFit, ...]:

@@ -77,6 +77,11 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame, axis: Axis) -> str:
         reading += "Two values are a contrast: they do not test the power law. "
     if side == "includes":
         return reading + f"The interval includes 0: the study does not show that {grows['above']}."
+    if row.p_value_holm > 1 - row.confidence:
+        return (
+            f"{reading}The interval excludes 0, but not once the number of tests counts (p = "
+            f"{row.p_value_holm:.2g} of {row.n_tests}): the study does not show that {grows[side]}."
+        )
     return reading + f"The interval excludes 0: at this size the study shows that {grows[side]}."
 
 
@@ -108,8 +113,8 @@ def _read_difference(row: Any) -> str:
         return f"The interval includes 0: at this size the study does not show {claim}, or slower."
     if row.p_value_holm > 1 - row.confidence:
         return (
-            f"The interval excludes 0, but not once the number of comparisons counts (p = "
-            f"{row.p_value_holm:.2g}): the study does not show {claim}."
+            f"The interval excludes 0, but not once the number of tests counts (p = "
+            f"{row.p_value_holm:.2g} of {row.n_tests}): the study does not show {claim}."
         )
     return f"The interval excludes 0: at this size the study shows {claim}."
 
@@ -189,9 +194,9 @@ def _show_variance(row: Any) -> str:
 
 
 _LEFT_OUT = {
-    "limited_by_steps": "without thresholds limited by steps",
-    "near_space": "without thresholds near the size of the space",
-    "near_space_lengths": "without the lengths at which a threshold is near the size of the space",
+    "limited_by_steps": "without the curves with a threshold limited by steps",
+    "near_space": "without the lengths at which a threshold is near the size of the space",
+    "near_floor": "without the curves with a threshold of at most 2",
     "strict_rule": "by the strict rule",
     "published_rule": "by the published rule",
 }
@@ -202,7 +207,7 @@ def robustness_table(exponents: pd.DataFrame, robustness: pd.DataFrame) -> dict[
     tables = {"all": exponents} | dict(iter(robustness.groupby("left_out", sort=False)))
     columns, lines = [], {}
     for left_out, table in tables.items():
-        columns.append(_LEFT_OUT.get(left_out, "all thresholds"))
+        columns.append(_LEFT_OUT.get(left_out, "all curves"))
         for row in table[table["quantity"] == "length"].itertuples():
             name = pair_name(row)
             lines.setdefault(name, {})[columns[-1]] = show_interval(row)
