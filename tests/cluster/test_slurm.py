@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 import yaml
-from cluster.slurm import ACTIVE, LIMIT_MINUTES, Cluster, wait_until
+from cluster.slurm import LIMIT_MINUTES, Cluster, wait_until
 from support.forked_python import interpreter
 from support.studies import JOINED, changed, tiny
 from support.workflow import ROOT, STABLE_TABLES, make_run
@@ -43,7 +43,8 @@ STUDY = tiny(
 # A partition with a time limit; the option replaces the default resources of the profile.
 LIMITED = (
     *("--default-resources", "slurm_partition=limited", "mem_mb=2000", "runtime=5", "disk_mb=1000"),
-    *("--config", f"jobs={{most_minutes: {LIMIT_MINUTES}, checkpoint_seconds: 0.2}}"),
+    "--config",
+    f"jobs={{longest_minutes: 5, most_minutes: {LIMIT_MINUTES}, checkpoint_seconds: 0.2}}",
 )
 LONG_STUDY = changed(
     STUDY,
@@ -187,6 +188,8 @@ class LimitedRun:
         Snakemake.
     rule : str
         Start of the name of the rule of the job.
+    limit : int
+        Time that the late attempt had asked for; minutes.
     """
 
     def __init__(self, slurm: Cluster, folder: Path):
@@ -218,7 +221,8 @@ class LimitedRun:
             process = training_process(self.slurm, jobs[0]) if jobs else None
             if process:
                 os.kill(process, signal.SIGSTOP)
-                self.slurm.declare_late(jobs[0])
+                self.limit = minutes(jobs[0]["TimeLimit"])
+                self.slurm.declare_late(jobs[0])  # which changes its limit
                 return
 
 
@@ -330,8 +334,7 @@ def test_job_out_of_time_saves_its_work_and_gets_more_but_not_too_much(limited):
     last_words, _, _ = shown.partition("Logfile")
     assert "was stopped by SIGTERM" in last_words
     assert "its checkpoints are saved" in last_words
-    asked = minutes(late["TimeLimit"])
-    assert asked < minutes(last["TimeLimit"]) == LIMIT_MINUTES < 2 * asked
+    assert limited.limit < minutes(last["TimeLimit"]) == LIMIT_MINUTES < 2 * limited.limit
     assert late["MinMemoryNode"] == last["MinMemoryNode"]
 
 

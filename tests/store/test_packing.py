@@ -1,4 +1,4 @@
-"""Stores hold what xarray and zarr would write, to the last byte, and are read as they would read them."""
+"""Stores hold what xarray and zarr would write, to the last byte, and are read as they read them."""
 
 import json
 
@@ -21,7 +21,11 @@ DATASET = xr.Dataset(
         "all_missing": ("replicate", np.full(2, np.nan)),
         "halves": ("position", MISSING[0].astype(np.float16)),
         "zeros": (("position", "replicate"), np.zeros((3, 2), np.int16)),
-        "codes": ("replicate", np.array([1, 0]), {"flag_values": [0, 1], "flag_meanings": "no yes"}),
+        "codes": (
+            "replicate",
+            np.array([1, 0]),
+            {"flag_values": [0, 1], "flag_meanings": "no yes"},
+        ),
         "alone": ((), np.int64(7)),
         "none": (("nothing", "position"), np.zeros((0, 3))),
         "foreign": ("replicate", np.array([1, 2], ">i4")),

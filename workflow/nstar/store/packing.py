@@ -1,4 +1,4 @@
-"""A dataset as the entries of a Zarr hierarchy, and back: what xarray and zarr make, in a tenth of the time.
+"""A dataset as the entries of a Zarr hierarchy, and back: what xarray and zarr make, in less time.
 
 A store has some twenty small arrays, and zarr goes through its event loop for each of them. Only what a
 store may hold is written and read here: numbers in chunks that zstd packs (see `nstar.store.arrays`). Any
@@ -81,7 +81,8 @@ def _pack_array(name: str, variable: xr.Variable, coordinates: str) -> dict[str,
         "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
         "fill_value": "NaN" if floating else fill.item(),
         "codecs": [
-            {"name": "bytes"} | ({"configuration": {"endian": "little"}} if fill.itemsize > 1 else {}),
+            {"name": "bytes"}
+            | ({"configuration": {"endian": "little"}} if fill.itemsize > 1 else {}),
             {"name": "zstd", "configuration": {"level": 0, "checksum": False}},
         ],
         "attributes": attributes,
@@ -101,9 +102,7 @@ def _pack_array(name: str, variable: xr.Variable, coordinates: str) -> dict[str,
     return entries
 
 
-def _unpack_array(
-    name: str, array: Mapping[str, Any], entries: Mapping[str, bytes]
-) -> np.ndarray:
+def _unpack_array(name: str, array: Mapping[str, Any], entries: Mapping[str, bytes]) -> np.ndarray:
     """Return the numbers of an array of this name."""
     dtype, shape = np.dtype(array["data_type"]), array["shape"]
     chunk = array["chunk_grid"]["configuration"]["chunk_shape"]
@@ -130,5 +129,7 @@ def _places(shape, chunk) -> Iterator[tuple[str, tuple[slice, ...]]]:
     """Yield name and place of every chunk of an array."""
     counts = [-(-size // part) for size, part in zip(shape, chunk, strict=True)]
     for numbers in itertools.product(*map(range, counts)):
-        place = tuple(slice(n * part, (n + 1) * part) for n, part in zip(numbers, chunk, strict=True))
+        place = tuple(
+            slice(n * part, (n + 1) * part) for n, part in zip(numbers, chunk, strict=True)
+        )
         yield "/".join(["c", *map(str, numbers)]), place
