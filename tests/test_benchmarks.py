@@ -1,7 +1,5 @@
 """Every benchmark can be imported, and says what it measures when asked."""
 
-import contextlib
-import io
 import runpy
 import sys
 from pathlib import Path
@@ -19,10 +17,9 @@ def test_a_benchmark_can_be_imported(path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.stem)
-def test_a_command_shows_its_help(path, monkeypatch):
+def test_a_command_shows_its_help(path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "argv", [path.name, "--help"])
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(path), run_name="__main__")
-    assert ended.value.code == 0 and "usage" in shown.getvalue()
+    assert ended.value.code == 0 and "usage" in capsys.readouterr().out

@@ -54,7 +54,7 @@ def stand_in(step, folder):
         note_written(folder / name)
 
 
-def walk(study, results, run=run_job, analyse=stand_in):
+def walk(study, results, run=run_job, analyse=stand_in, most=None):
     """Run a study to its end, and return the names of the steps that were run.
 
     Parameters
@@ -66,12 +66,14 @@ def walk(study, results, run=run_job, analyse=stand_in):
     analyse : callable, optional
         Stands in for the steps of the analysis, which it is given with the folder of the study; None runs
         these.
+    most : int, optional
+        Steps after which the run is stopped.
     """
     for job in plan_jobs(make_plan(study, results)).every:
         job.save(results)
     finish(study, results, run)
     steps = derived_steps(make_plan(study, results)).values()
-    stale = [step for step in steps if step.stale]
+    stale = [step for step in steps if step.stale][:most]
     for step in steps:
         step.job.save(results)
     for step in stale:

@@ -48,6 +48,20 @@ def written_whole(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, where there is one.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise machine_fault(error, path, "removed") from None
+
+
 def partial_path(path: Path) -> Path:
     """Return where this process writes what it then moves to `path`."""
     return path.with_name(f".{this_process()}.partial.{path.name}")
@@ -80,6 +94,24 @@ def is_there(path: Path | str, what: str = "store") -> bool:
     if not stat.S_ISREG(mode):
         raise wrong_type(path, mode, what)
     return True
+
+
+def is_folder(path: Path | str) -> bool:
+    """Return whether a path is that of a folder.
+
+    Raises
+    ------
+    MachineError
+        If the machine does not say; `os.path.isdir` says no then.
+    """
+    try:
+        return stat.S_ISDIR(patiently(lambda: os.stat(path)).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise machine_fault(error, path) from None
 
 
 def names_in(folder: Path | str) -> list[str]:
@@ -187,9 +219,11 @@ def check_folders(results: Path) -> None:
     ------
     PathError
         If one is something else than a folder, or a link that leads nowhere.
+    MachineError
+        If the machine does not say.
     """
     for folder in (results, *(results / name for name in names_in(results) if "." not in name)):
-        if os.path.lexists(folder) and not os.path.isdir(folder):
+        if os.path.lexists(folder) and not is_folder(folder):
             raise PathError(
                 f"{visible(folder)} is not a folder; move it away, results are written there"
             )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from nstar.errors import ArtifactError
-from nstar.files import is_there, read_at_most, whole_in, written_whole
+from nstar.files import is_there, read_at_most, remove, whole_in, written_whole
 from nstar.files.faults import machine_fault, patiently, reading, wrong_type
 from nstar.specification import canonical_json, digest
 
@@ -93,7 +93,7 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
     before = [seal for seal in read_seals(folder) if seal.step == step]
     for path in whole_in(folder / FOLDER, ".json"):
         if path.name.startswith(f"{step}-"):
-            path.unlink(missing_ok=True)
+            remove(path)
     work = _Work(folder, Seal(folder.absolute().name, step, job_digest), [])
     token = _WORK.set(work)
     try:
@@ -104,7 +104,7 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
         work.seal.outputs[file.relative_to(folder).as_posix()] = str(checksum(file))
     for name_before in {name for seal in before for name in seal.outputs}:
         if name_before not in work.seal.outputs and (folder / name_before).is_file():
-            (folder / name_before).unlink()
+            remove(folder / name_before)
     content = asdict(work.seal) | {"name": name or Path(job).stem}
     with written_whole(seal_path(folder, content["name"])) as temporary:
         temporary.write_text(

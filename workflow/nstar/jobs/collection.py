@@ -245,6 +245,8 @@ def write_study_store(
         beside.rename(path)
     except OSError as error:
         raise machine_fault(error, path, "written") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)  # what is left over is found by its name
     note_written(path)
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
+from nstar.files import remove
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
@@ -83,7 +84,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
         )
         for path in fields["trained"]:
             for checkpoint in checkpoints_of(results, path):
-                checkpoint.unlink(missing_ok=True)
+                remove(checkpoint)
         progress.update(done)
     progress.finish()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.files.faults import machine_fault
 from nstar.files.seals import note_read, note_written, sealing
 from nstar.plan.derived import REPORT, derived_steps, report_digest
 from nstar.plan.missing import make_plan
@@ -67,7 +68,10 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
     with sealing(folder, f"{REPORT}-{seal}"):
         for step in steps.values():
             note_read(Path(step.seal))
-        os.replace(report, folder / "report.html")
+        try:
+            os.replace(report, folder / "report.html")
+        except OSError as error:
+            raise machine_fault(error, folder / "report.html", "written") from None
         note_written(folder / "report.html")
     with written_whole(results / "report.html") as temporary:
         temporary.write_text(pointer_to(study.name, study.title), encoding="utf-8")

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nstar.errors import DamageError, MachineError
-from nstar.files import is_there, partial_path, read_at_most, whole_in, written_whole
+from nstar.files import is_there, partial_path, read_at_most, remove, whole_in, written_whole
 from nstar.files.faults import damage, machine_fault, patiently, wrong_type
 from nstar.files.processes import is_name, is_running, number_of, this_process
 
@@ -235,7 +235,7 @@ class Holder:
         self._thread.join()
         for link in list(self._links):
             self.release(link)
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     def claim(self, link: Path) -> Sight | None:
         """Take the lease of a store, unless another process holds it that is not known to be gone.
@@ -274,7 +274,7 @@ class Holder:
             return False
         except OSError as error:
             if error.errno not in _NO_LINKS:
-                raise
+                raise machine_fault(error, link, "made") from None
             logger.warning("%s: this file system has no links, so other runs do not wait", error)
         return True
 
@@ -306,12 +306,14 @@ def _unlink(link: Path, holder: str) -> None:
     aside = partial_path(link)
     try:
         link.rename(aside)
+        if aside.readlink().name != holder:
+            with contextlib.suppress(FileExistsError):
+                link.symlink_to(aside.readlink())
     except FileNotFoundError:
         return
-    if aside.readlink().name != holder:
-        with contextlib.suppress(FileExistsError):
-            link.symlink_to(aside.readlink())
-    aside.unlink()
+    except OSError as error:
+        raise machine_fault(error, link, "removed") from None
+    remove(aside)
 
 
 def _scheduled_as() -> str | None:
