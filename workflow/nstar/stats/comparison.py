@@ -165,12 +165,13 @@ def fit_jointly(
     group,
     confidence: float = 0.95,
     run=None,
+    lapses: bool = True,
 ) -> JointFit:
     """Fit one law with interactions to several groups that share their scatter and lapse rate.
 
     Parameters
     ----------
-    budget, n_learnt, n_runs, curve, covariates, confidence, run
+    budget, n_learnt, n_runs, curve, covariates, confidence, run, lapses
         As `nstar.stats.fit_scaling`.
     group : array_like of str, shape (n,)
         Group (model) of each row; constant within a curve.
@@ -198,7 +199,7 @@ def fit_jointly(
         interactions[other] = member
         interactions |= {f"{name}:{other}": values * member for name, values in design.items()}
     outcomes = budget, n_learnt, n_runs, curve
-    fit = fit_scaling(*outcomes, design | interactions, confidence, run=run)
+    fit = fit_scaling(*outcomes, design | interactions, confidence, run=run, lapses=lapses)
     return JointFit(groups, tuple(design), fit)
 
 

@@ -36,6 +36,7 @@ def fit_scaling(
     scale_covariates: Mapping[str, np.ndarray] | None = None,
     words: Words = OF_DATA,
     run=None,
+    lapses: bool = True,
 ) -> ScalingFit:
     """Fit log N* as a linear function of covariates to the outcomes of runs.
 
@@ -64,6 +65,8 @@ def fit_scaling(
         the same curve and label are of one run, with ``n_runs = 1`` each.  Such a run is one
         observation, of the two budgets between which it first learnt.  Where left out, all rows
         are of different runs.
+    lapses : bool, optional
+        Whether a run may fail however large its budget, at a rate that is fitted; if not, none does.
 
     Returns
     -------
@@ -149,8 +152,8 @@ def fit_scaling(
         "n_bracketed": int(bracketed.sum()),
         "n_left_censored": int(((2 * learnt >= runs) & (runs > 0) & ~bracketed).sum()),
         "n_right_censored": int(((2 * learnt < runs) & ~bracketed).sum()),
-        "n_parameters": len(names) + scale_design.shape[1] + 2,  # tau and lapse rate
-        "method": METHOD,
+        "n_parameters": len(names) + scale_design.shape[1] + 1 + lapses,  # tau and lapse rate
+        "method": METHOD if lapses else METHOD.replace("with lapse rate", "without lapses"),
     }
     reason = why_not_identified(design[bracketed], names, shared["n_curves"], words)
     if reason:
@@ -158,7 +161,7 @@ def fit_scaling(
 
     orthonormal, back = orthonormalise(design)
     scale_design[:, 1:] -= scale_design[:, 1:].mean(axis=0)
-    model = SuccessModel(observations, orthonormal, scale_design)
+    model = SuccessModel(observations, orthonormal, scale_design, lapses)
     return _summarise(model, find_optimum(model), back, names, tuple(scale_covariates), shared)
 
 
@@ -214,7 +217,8 @@ def _summarise(
     p = model.n_coefficients
     estimates, errors = back @ optimum.params[:p], np.sqrt(np.diag(covariance))
     ends = t_interval(estimates, errors, shared["degrees_of_freedom"], shared["confidence"])
-    slopes, slope_errors = optimum.params[p + 1 : -2], spread.errors[p + 1 : -2]
+    of_slopes = slice(p + 1, p + model.scale_design.shape[1])
+    slopes, slope_errors = optimum.params[of_slopes], spread.errors[of_slopes]
     slope_ends = t_interval(slopes, slope_errors, np.inf, shared["confidence"])
     return ScalingFit(
         coefficients=tabulate(names, estimates, errors, *ends),

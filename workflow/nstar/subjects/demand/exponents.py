@@ -30,7 +30,7 @@ from nstar.stats import (
 )
 from nstar.subjects.axis import AXES
 from nstar.subjects.demand.along import judged_along, law_columns, outcomes_by
-from nstar.subjects.demand.checks import check_fits
+from nstar.subjects.demand.checks import check_fits, mark
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
@@ -47,7 +47,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold), ``fit``
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``fit``
         (options) and ``other_rule``, "strict" or "published".
     results : Path
 
@@ -60,7 +60,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.parquet", "thresholds")
     axis = AXES[job["axis"]["name"]]
-    runs = runs_by_seed(cells, job["success"]["measure"])
+    runs = runs_by_seed(cells)
     if axis.one_run:
         runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
@@ -88,7 +88,9 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
             made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(columns_of(name, names)))  # there may be no rows
-        if "p_value" in table:
+        if name == "checks":
+            table = mark(table, job["fit"]["confidence"])
+        elif "p_value" in table:
             table = table.assign(**adjust_table(table["p_value"], table.get("left_out")))
         write_table(tables / f"{name}.csv", name, table)
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
@@ -101,6 +103,11 @@ def words_of(job: Mapping[str, Any]) -> Words:
     """Return the words of the statistics for the axis of a job."""
     axis = AXES[job["axis"]["name"]]
     return Words(axis.symbol, axis.values)
+
+
+def fits_lapses(job: Mapping[str, Any]) -> bool:
+    """Return whether the lapse rate is fitted, as the option ``fit.lapse`` says; else it is 0."""
+    return job["fit"].get("lapse", "fitted") == "fitted"
 
 
 def analyse(
@@ -118,18 +125,19 @@ def analyse(
     job : mapping
         As `fit_exponents`.
     """
-    confidence = job["fit"]["confidence"]
+    confidence, lapses = job["fit"]["confidence"], fits_lapses(job)
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
     words = words_of(job)
-    fits = _fit_models(parts, confidence, words)
-    forms = {name: _fit_forms(part, confidence, words) for name, part in parts.items()}
+    fits = _fit_models(parts, confidence, words, lapses)
+    forms = {name: _fit_forms(part, confidence, words, lapses) for name, part in parts.items()}
     demands = {
-        name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
+        name: fit_demand(**outcomes(part), confidence=confidence, lapses=lapses)
+        for name, part in parts.items()
     }
     joint = None
     if len(parts) > 1:
         group = count_runs(runs)["model"]
-        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence)
+        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence, lapses=lapses)
     exponents = _rows(fits, thresholds, runs, confidence)
     checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job, words)
 
@@ -137,10 +145,17 @@ def analyse(
     for left_out, kept in _selections(thresholds).items():
         kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
         kept_fits[left_out] = _fit_models(
-            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence, words
+            {name: kept_runs[kept_runs["model"] == name] for name in parts},
+            confidence,
+            words,
+            lapses,
         )
         rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
         robustness += [{"left_out": left_out, "n_undecided": 0, **row} for row in rows]
+    left_out = "no_lapse" if lapses else "fitted_lapse"
+    kept_fits[left_out] = _fit_models(parts, confidence, words, not lapses)
+    rows = _rows(kept_fits[left_out], thresholds, runs, confidence)
+    robustness += [{"left_out": left_out, "n_undecided": 0, **row} for row in rows]
 
     tables = {
         "exponents": exponents,
@@ -182,9 +197,9 @@ def fit_other_rule(
     axis = AXES[job["axis"]["name"]]
     judged = cells.assign(outcome=outcomes_by(other, cells))
     undecided = cells[f"{other}_outcome"].isin([UNDECIDED, UNDECIDED_NOT_FITTED])
-    runs = runs_by_seed(judged, job["success"]["measure"])
+    runs = runs_by_seed(judged)
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
-    fits = _fit_models(parts, confidence, words_of(job))
+    fits = _fit_models(parts, confidence, words_of(job), fits_lapses(job))
     rows = _rows(fits, thresholds_by_seed(judged, thresholds, axis), runs, confidence)
     left_out = f"{other}_rule"
     for row in rows:
@@ -194,12 +209,13 @@ def fit_other_rule(
 
 
 def _fit_models(
-    parts: Mapping[str, pd.DataFrame], confidence: float, words: Words
+    parts: Mapping[str, pd.DataFrame], confidence: float, words: Words, lapses: bool
 ) -> dict[str, ScalingFit]:
     """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
     fits = {}
     for name, part in parts.items():
-        fit = fit_scaling(**scaling_data(part), confidence=confidence, words=words)
+        data = scaling_data(part)
+        fit = fit_scaling(**data, confidence=confidence, words=words, lapses=lapses)
         if len(part) and not part["fitted"].any():
             reason = f"All {len(part)} runs are left out: none fitted its training set."
             fit = replace(fit, reason=reason)
@@ -282,13 +298,15 @@ def _difference_row(
     }
 
 
-def _fit_forms(runs: pd.DataFrame, confidence: float, words: Words) -> tuple[FormFit, ...]:
+def _fit_forms(
+    runs: pd.DataFrame, confidence: float, words: Words, lapses: bool
+) -> tuple[FormFit, ...]:
     """Return the forms of the law in n of one model; none where n does not vary."""
     data = scaling_data(runs)
     if "length" not in data["covariates"]:
         return ()
     length = np.exp(data["covariates"].pop("length"))
-    return compare_forms(**data, length=length, confidence=confidence, words=words)
+    return compare_forms(**data, length=length, confidence=confidence, words=words, lapses=lapses)
 
 
 def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:

@@ -20,8 +20,10 @@ from nstar.subjects.demand.selection import checks_of, contradictions
 from nstar.verdicts import MEASURES
 
 CHECKS = {
-    "crossing": "score crossing",
+    "brackets": "brackets of seeds",
     "bootstrap": "bootstrap",
+    "seeds": "seeds drawn anew",
+    "influence": "without one curve",
     "scatter": "growing scatter",
     "joint": "joint fit",
     "paired": "paired curves",
@@ -122,10 +124,10 @@ def _read_difference(row: Any) -> str:
 def _doubt(row: Any, checks: pd.DataFrame) -> str:
     """Return a sentence on the checks that contradict a row, or "" where none does."""
     of_row = contradictions(checks_of(row, checks))
-    names = [f"{CHECKS[check.check]} {show_interval(check)}" for check in of_row.itertuples()]
+    names = [f"{CHECKS[check.check]} {_show_check(check)}" for check in of_row.itertuples()]
     if not names:
         return ""
-    return f" Doubtful, by a check: {'; '.join(names)}."
+    return f" Not explained by the law: {'; '.join(names)}."
 
 
 def _no_interval(row: Any) -> str:
@@ -146,9 +148,16 @@ def check_table(exponents: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]
 
 
 def _mark(check: Any) -> str:
-    """Return the value of a check, marked where it contradicts."""
-    marks = {"disagrees": " \u2021", "other conclusion": " \u2020"}
-    return show_interval(check) + marks.get(check.verdict, "")
+    """Return the value of a check, marked where the law does not explain it."""
+    mark = " \u2021" if check.verdict == "marked" else ""
+    return _show_check(check) + mark + (f" ({check.curve})" if check.curve else "")
+
+
+def _show_check(check: Any) -> str:
+    """Return the estimate of a check, with its interval if it has one."""
+    if math.isfinite(check.estimate) and not math.isfinite(check.lower):
+        return f"{check.estimate:.2f}".replace("-", "\u2212")
+    return show_interval(check)
 
 
 _FORMS = {"power": "power law", "exponential": "exponential", "broken_power": "broken power law"}
@@ -197,6 +206,8 @@ _LEFT_OUT = {
     "limited_by_steps": "without the curves with a threshold limited by steps",
     "near_space": "without the lengths at which a threshold is near the size of the space",
     "near_floor": "without the curves with a threshold of at most 2",
+    "no_lapse": "no run lapses",
+    "fitted_lapse": "with a fitted lapse rate",
     "strict_rule": "by the strict rule",
     "published_rule": "by the published rule",
 }
