@@ -13,6 +13,7 @@ import xarray as xr
 from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
 from nstar.files import remove
+from nstar.files.faults import machine_fault
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
@@ -83,7 +84,11 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
             summary={"rows": ends_of(trained), "tests": fields["tests"]},
         )
         for path in fields["trained"]:
-            for checkpoint in checkpoints_of(results, path):
+            try:
+                checkpoints = checkpoints_of(results, path)
+            except OSError as error:
+                raise machine_fault(error, verb="listed") from None
+            for checkpoint in checkpoints:
                 remove(checkpoint)
         progress.update(done)
     progress.finish()
