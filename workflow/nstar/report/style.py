@@ -10,6 +10,7 @@ import matplotlib.style
 import numpy as np
 from matplotlib.figure import Figure
 
+from nstar.files import written_whole
 from nstar.files.seals import note_written, stamp
 
 SETTINGS = {
@@ -113,14 +114,14 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Path, Path]:
-    """Write a figure as SVG and PNG, byte for byte the same for the same figure.
+    """Write a figure whole as SVG and PNG, byte for byte the same for the same figure.
 
     Parameters
     ----------
     figure : Figure
         What is written.
     stem_path : str or Path
-        Path without ending; its folder exists.
+        Path without ending; its folder is made.
     dots_per_inch : int
         Resolution of the PNG file.
 
@@ -134,10 +135,12 @@ def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Pat
     png_path = stem_path.with_name(stem_path.name + ".png")
     with matplotlib.style.context(["default", SETTINGS]):
         source = stamp() or None
-        figure.savefig(svg_path, format="svg", metadata={"Date": None, "Source": source})
+        with written_whole(svg_path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None, "Source": source})
         dots_per_inch = drawable(figure, dots_per_inch)
         metadata = {"Software": None} | ({"Source": source} if source else {})
-        figure.savefig(png_path, format="png", dpi=dots_per_inch, metadata=metadata)
+        with written_whole(png_path) as temporary:
+            figure.savefig(temporary, format="png", dpi=dots_per_inch, metadata=metadata)
     for path in (svg_path, png_path):
         note_written(path)
     return svg_path, png_path
