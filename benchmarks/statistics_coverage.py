@@ -2,7 +2,7 @@
 
 Prints for every scenario the share of nominal 95 % intervals that contain the true exponent of length,
 the bias and the median width: for the scaling fit, for its inverse information alone with normal and
-with t quantiles, for the check by score crossing, and for the usual least squares on the smallest budget
+with t quantiles, and for the usual least squares on the smallest budget
 of any seed, and on that of each seed, with censored ones left out.
 Then the same for the difference of two models that saw the same data, for demands of single curves, for
 exponents of learning curves, and for runs that are looked at at every evaluation, of which the steps to
@@ -21,14 +21,12 @@ from learning_curve_coverage import CURVES, assess_curve
 from passage_coverage import EXPONENT as STEP_EXPONENT
 from passage_coverage import PASSAGES, assess_passage_demand, assess_passages
 from scipy import stats
-from scipy.special import expit, logit
+from scipy.special import logit
 from statsmodels.api import OLS, add_constant
 
 from nstar.stats import (
     compare_coefficients,
     compare_pairs,
-    find_crossings,
-    fit_crossings,
     fit_demand,
     fit_scaling,
 )
@@ -40,7 +38,6 @@ LATTICE = (4, 8, 16, 32, 64)  # neighbouring lengths in the ratio of neighbourin
 OFF_LATTICE = (4, 6, 11, 19, 28)
 FOUR_MODULI = (2, 3, 5, 7)
 MODULUS_EXPONENT = 0.7
-THRESHOLD = float(logit(0.9))
 
 SCENARIOS = {
     "run noise": {},
@@ -114,8 +111,7 @@ def simulate_runs(
             size=(n_seeds, n_budgets)
         )
         lapsed = generator.random((n_seeds, n_budgets)) < lapse
-        accuracy = 0.2 + 0.8 * expit(2 * (log_budget - thresholds) + logit(0.875))
-        accuracy = np.where(lapsed, generator.uniform(0.2, 0.5, lapsed.shape), accuracy)
+        generator.random((n_seeds, n_budgets))  # once of scores: the studies stay what they were
         parts.append(
             pd.DataFrame(
                 {
@@ -125,7 +121,6 @@ def simulate_runs(
                     "seed": np.repeat(np.arange(n_seeds), n_budgets),
                     "budget": np.tile(np.exp(log_budget), n_seeds),
                     "learnt": ((log_budget >= thresholds) & ~lapsed).ravel(),
-                    "score": logit(accuracy).ravel(),
                     "log_demand": location,
                 }
             )
@@ -153,13 +148,6 @@ def covariates(rows):
     """Return ln n, and ln m where it varies."""
     names = ("length", "modulus") if rows["modulus"].nunique() > 1 else ("length",)
     return {name: np.log(rows[name].to_numpy(dtype=float)) for name in names}
-
-
-def fit_crossing(runs):
-    """Return the check by score crossing."""
-    curves = runs.drop_duplicates("curve")
-    crossings = find_crossings(runs["budget"], runs["score"], runs["curve"], THRESHOLD)
-    return fit_crossings(crossings, covariates(curves))
 
 
 def least_squares(runs, by):
@@ -199,8 +187,8 @@ def assess_study(seed, scenario):
     """Return estimate and interval of every method for one study."""
     runs = simulate_runs(seed, **scenario)
     fit = fit_scaling(**scaling_data(runs), confidence=CONFIDENCE)
-    rows = {"fit": fit.coefficient("length"), "crossing": fit_crossing(runs).coefficient("length")}
-    found = {name: (row.estimate, row.lower, row.upper) for name, row in rows.items()}
+    row = fit.coefficient("length")
+    found = {"fit": (row.estimate, row.lower, row.upper)}
     found |= without_dispersion(fit)
     for name, by in (("any", ["curve"]), ("seeds", ["curve", "seed"])):
         naive = least_squares(runs, by)
@@ -280,9 +268,7 @@ def main():
     seeds = range(options.studies)
     with ProcessPoolExecutor(options.processes) as pool:
         print("Exponent of length: coverage, bias, median width")
-        print(
-            "scenario | censored | fitted | scaling fit | crossing | z | t | any seed | each seed"
-        )
+        print("scenario | censored | fitted | scaling fit | z | t | any seed | each seed")
         for name, scenario in SCENARIOS.items():
             work = partial(assess_study, scenario=scenario)
             found, censored, _ = zip(*pool.map(work, seeds, chunksize=25), strict=True)

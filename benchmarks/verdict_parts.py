@@ -59,13 +59,12 @@ def judge(folder: Path, cells: pd.DataFrame, rule) -> dict[str, pd.DataFrame]:
 
 def exponents_of(study, cells: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the table of exponents."""
-    axis, success = axis_job(study), study.training.success
+    axis = axis_job(study)
     along = cells_along(axis, cells)
     thresholds = find_thresholds(study, along)
-    runs = runs_by_seed(along, success.measure)
+    runs = runs_by_seed(along)
     job = {
         "axis": axis,
-        "success": success.model_dump(mode="json"),
         "fit": study.fit.model_dump(mode="json") | {"bootstrap_replicates": 20},  # of a check alone
     }
     rows = []

@@ -2,17 +2,16 @@
 
 Names what repairs each file that is damaged, edited, moved, left over, stale or foreign.
 
-With --repair, stores that are damaged, misplaced, left over or foreign are set aside: they move to the
+With --repair, files that are damaged, misplaced, left over or foreign are set aside: they move to the
 folder damaged/ of the results folder, each with the reason beside it, and the next run makes anew what it
-needs. Nothing is removed. What the machine does not let be read is named, and stays; so does what a job
-at work is making.
+needs. Nothing is removed. What stays is named: tables, figures and pages that the next run makes anew in
+their place, what the machine does not let be read, and what a job at work is making.
 """
 
 import sys
 from pathlib import Path
 
 from nstar.jobs.command_line import parser, run
-from nstar.jobs.derived_files import check_derived
 from nstar.jobs.repair import set_aside
 from nstar.jobs.verification import results_of, verify_results
 from nstar.store.leases import holders_at_work
@@ -46,18 +45,14 @@ def main(arguments=None):
             else:
                 print(problem.text)
                 n_bad += 1
-    n_good, n_unfinished = (
-        sum(getattr(one, name) for one in found.values()) for name in ("n_good", "n_unfinished")
+    n_good, n_other, n_unfinished = (
+        sum(getattr(one, name) for one in found.values())
+        for name in ("n_good", "n_other", "n_unfinished")
     )
     n_problems = sum(len(one.problems) for one in found.values())
-    derived = [] if options.files else list(check_derived(options.results))
-    for problem in (problem for _, problem in derived if problem):
-        print(problem)
-        n_problems, n_bad = n_problems + 1, n_bad + 1
-    n_derived = sum(problem is None for _, problem in derived)
     print(f"{n_good} good stores, {n_problems} bad files", end="")
     print(f", {n_problems - n_bad} of them set aside" if options.repair else "", end="")
-    print(f", {n_derived} other good files" if n_derived else "", end="")
+    print(f", {n_other} other good files" if n_other else "", end="")
     print(f", {n_unfinished} being written" if n_unfinished else "")
     sys.exit(1 if n_bad else 0)
 

@@ -316,7 +316,7 @@ def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, 
         slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
     for job in jobs:
         rule = job["Comment"].removeprefix("rule_")
-        plan = json.loads((folder / f"results/jobs/{rule}.json").read_text())
+        plan = json.loads((folder / f"results/jobs/{rule}.json").read_text())["job"]
         asked = dict(field.split("=") for field in job["TRES"].split(","))
         assert job["TresPerJob"].endswith("gpu:1")
         assert int(asked["mem"].removesuffix("M")) >= plan["memory_bytes"] / 2**20

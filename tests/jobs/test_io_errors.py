@@ -1,183 +1,184 @@
 """Every call of the file system fails once; a later run gives the bytes of a run left alone."""
 
-import builtins
+import collections
+import contextlib
 import errno
-import hashlib
-import io
 import os
+import random
 import shutil
+import traceback
 from pathlib import Path
 
 import pytest
-from support.stores import make_stores
+from support.failing import CHANGES, ENDED, Failing
+from support.stores import run_job
 from support.studies import tiny
+from support.walk import report, run_step, stand_in
 
 import nstar.store.provenance
 from nstar.errors import MachineError, NstarError
 from nstar.files import is_partial
+from nstar.files.seals import checksum
+from nstar.plan.derived import derived_steps, why_report_is_stale
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
-STUDY = tiny(
-    models={"lstm": {"kind": "lstm", "width": 8}},
-    **{
-        "grid": [{"lengths": [4], "budgets": [2]}],
-        "training.max_steps": 20,
-        "replicates": {"seeds": [0], "learning_rates": [0.01]},
-    },
+STUDY = load_study(
+    tiny(
+        models={"lstm": {"kind": "lstm", "width": 8}},
+        **{
+            "grid": [{"lengths": [4], "budgets": [2]}],
+            "training.max_steps": 20,
+            "replicates": {"seeds": [0], "learning_rates": [0.01]},
+        },
+    )
 )
 FAILURES = (errno.ENOSPC, errno.EIO, errno.ESTALE, None)
 """What the call raises; None ends the process there."""
-ENDED = 77
+
+RESULTS = Path("results")
+BESIDE = ("checkpoints", "leases", "jobs")
+"""Folders of what jobs at work need; a second run has other jobs, of what is still missing."""
 
 
-class Failing:
-    """Counts the calls that concern files of a folder, and lets one of them fail.
-
-    These are `open`, writing to what is open for writing, and `fsync`, `replace`, `rename`, `unlink` and
-    `mkdir` of `os`.
-    """
-
-    def __init__(self, monkeypatch, folder, at=0, failure=None):
-        self.folder, self.at, self.failure, self.n = str(folder), at, failure, 0
-        for name in ("fsync", "replace", "rename", "unlink", "mkdir"):
-            monkeypatch.setattr(os, name, self._wrapped(getattr(os, name)))
-        opened = self._opening(io.open)
-        monkeypatch.setattr(io, "open", opened)
-        monkeypatch.setattr(builtins, "open", opened)
-
-    def _count(self, path):
-        self.n += 1
-        if self.n == self.at:
-            if self.failure is None:
-                os._exit(ENDED)
-            raise OSError(self.failure, os.strerror(self.failure), str(path))
-
-    def _concerns(self, path):
-        return isinstance(path, int) or os.fspath(path).startswith(self.folder)
-
-    def _wrapped(self, call):
-        def wrapped(path, *arguments, **options):
-            if self._concerns(path):
-                self._count(path)
-            return call(path, *arguments, **options)
-
-        return wrapped
-
-    def _opening(self, call):
-        def opening(path, mode="r", *arguments, **options):
-            if isinstance(path, int) or not self._concerns(path):
-                return call(path, mode, *arguments, **options)
-            self._count(path)
-            file = call(path, mode, *arguments, **options)
-            return file if mode in ("r", "rb") else _Written(file, lambda: self._count(path))
-
-        return opening
+def advance():
+    """Do what a run of the workflow would do next: a job, a step or the report; return its name."""
+    plan = make_plan(STUDY, RESULTS)
+    for stage in ("generation", "training", "evaluation"):
+        for job in getattr(plan_jobs(plan), stage):
+            job.save(RESULTS)
+            run_job(stage, job, RESULTS)
+            return job.rule
+    steps = derived_steps(plan)
+    for step in steps.values():
+        if step.stale:
+            step.job.save(RESULTS)
+            run_step(STUDY, step, RESULTS, stand_in)
+            return step.name
+    if why_report_is_stale(STUDY, RESULTS, steps):
+        report(STUDY, RESULTS)
+        return "report"
+    return ""
 
 
-class _Written:
-    """A file that tells of every call of `write`."""
-
-    def __init__(self, file, tell):
-        self._file, self._tell = file, tell
-
-    def write(self, content):
-        self._tell()
-        return self._file.write(content)
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self._file.close()
-
-
-def run(results):
-    planned = plan_jobs(make_plan(load_study(STUDY), results))
-    for job in planned.every:
-        job.save(results)
-    make_stores(planned, results)
-
-
-def stores_of(results):
-    """Return the digest of every store; nothing but partial files may lie beside them."""
-    files = [
-        path for stage in ("data", "cells", "evaluations") for path in (results / stage).rglob("*")
-    ]
+def files_in(results):
+    """Return the digest of every file but for partial ones and for those in `BESIDE`."""
+    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
     return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
-        if path.is_file() and not is_partial(path)
+        str(name): checksum(path)
+        for name, path in files.items()
+        if not (is_partial(path) or name.parts[0] in BESIDE)
+        and not any(is_partial(Path(part)) for part in name.parts)
     }
 
 
-@pytest.fixture
-def timeless(monkeypatch):
+@pytest.fixture(scope="module")
+def timeless():
     """Let stores say the same wall time whenever they are made, and retries come at once."""
 
     def provenance(**details):
         made = nstar.store.provenance.provenance(**details)
         return made | ({"wall_time_s": 1.0} if "wall_time_s" in made else {})
 
-    monkeypatch.setattr("nstar.jobs.part.provenance", provenance)
-    monkeypatch.setattr("nstar.files.faults.PAUSES_S", (0.0, 0.0))
-
-
-@pytest.fixture
-def left_alone(timeless, tmp_path):
-    """The stores of a run in which nothing fails, and the number of calls in it."""
     with pytest.MonkeyPatch.context() as patch:
-        calls = Failing(patch, tmp_path / "whole")
-        run(tmp_path / "whole")
-    return stores_of(tmp_path / "whole"), calls.n
+        patch.setattr("nstar.jobs.part.provenance", provenance)
+        patch.setattr("nstar.files.faults.PAUSES_S", (0.0, 0.0))
+        yield
 
 
-def fails_once(results, at, failure):
-    """Run with a failure; return whether it was noticed: an error by name, the end of the process."""
+@pytest.fixture(scope="module")
+def left_alone(timeless, tmp_path_factory):
+    """Return the folders before each piece of a run that is left alone, and the calls of each."""
+    folder, calls = tmp_path_factory.mktemp("alone"), []
+    with contextlib.chdir(folder):
+        RESULTS.mkdir()
+        while True:
+            shutil.copytree(RESULTS, f"before {len(calls)}", symlinks=True)
+            with pytest.MonkeyPatch.context() as patch:
+                noted = Failing(patch, RESULTS)
+                if not advance():
+                    return folder, calls
+            calls.append(noted.calls)
+
+
+def fails_once(at, failure):
+    """Advance with a failure; return whether it was noticed: an error by name, the end of the process."""
     if failure is None:
         process = os.fork()
         if process:
             status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
             assert status in (0, ENDED)
             return status == ENDED
-    with pytest.MonkeyPatch.context() as patch:
-        Failing(patch, results, at, failure)
+        status = 1
         try:
-            run(results)
-            noticed = False
-        except NstarError as error:
-            assert isinstance(error, MachineError) and str(results) in str(error), error
-            noticed = True
-    if failure is None:
-        os._exit(0)
+            advance_with(at, failure)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        os._exit(status)
+    try:
+        advance_with(at, failure)
+    except NstarError as error:
+        assert isinstance(error, MachineError) and str(RESULTS) in str(error), error
+        return True
+    return False
+
+
+def advance_with(at, failure):
+    with pytest.MonkeyPatch.context() as patch:
+        Failing(patch, RESULTS, at, failure)
+        advance()
+
+
+def check(left_alone, folder, points):
+    """Let calls fail, each in a folder of its own; return how many of the failures were noticed."""
+    alone, calls = left_alone
+    noticed, wanted = 0, {}
+    with contextlib.chdir(folder):
+        for piece, at, failure in points:
+            if piece not in wanted:
+                wanted[piece] = files_in(alone / f"before {piece + 1}")
+            shutil.copytree(alone / f"before {piece}", RESULTS, symlinks=True)
+            try:
+                noticed += fails_once(at, failure)
+                if files_in(RESULTS) != wanted[piece]:
+                    advance()
+                assert files_in(RESULTS) == wanted[piece]
+            except BaseException as error:
+                name = calls[piece][at - 1]
+                error.add_note(f"piece {piece}, call {at} ({name}), failure {failure}")
+                raise
+            finally:
+                shutil.rmtree(RESULTS)
     return noticed
 
 
-def check(folder, stores, points):
-    """Let the given calls fail, each in a run of its own; return how many failures were noticed."""
-    noticed = 0
-    for at, failure in points:
-        results = Path(folder) / "results"
-        noticed += fails_once(results, at, failure)
-        run(results)
-        assert stores_of(results) == stores, (at, failure)
-        shutil.rmtree(results)
-    return noticed
+def points_of(calls, every):
+    """Return the calls that fail: all that change names, and of each piece every so many others."""
+    for piece, names in enumerate(calls):
+        counts = collections.Counter()
+        for at, name in enumerate(names, start=1):
+            kind = name if name in ("open", "write", *CHANGES) else "look"
+            counts[kind] += 1
+            if counts[kind] % every.get(kind, 1) == 0:
+                alone = counts[kind] // every[kind] % len(FAILURES) if kind == "look" else None
+                yield from (
+                    (piece, at, failure) for i, failure in enumerate(FAILURES) if alone in (i, None)
+                )
 
 
-def test_a_call_that_fails_costs_no_store(left_alone, tmp_path):
-    stores, n_calls = left_alone
-    assert n_calls > 100
-    points = [(1 + i * n_calls // 6, FAILURES[i % len(FAILURES)]) for i in range(6)]
-    assert check(tmp_path, stores, points) >= 4
+def test_a_call_that_fails_costs_nothing(left_alone, tmp_path):
+    _, calls = left_alone
+    assert sum(map(len, calls)) > 5000
+    points = list(points_of(calls, {"write": 4, "look": 4}))
+    chosen = random.Random(0).sample(points, 12)
+    assert check(left_alone, tmp_path, chosen) >= 6
 
 
 @pytest.mark.long
-def test_every_call_fails_once(left_alone, tmp_path):
-    stores, n_calls = left_alone
-    points = [(at, failure) for at in range(1, n_calls + 1) for failure in FAILURES]
-    print(f"{check(tmp_path, stores, points)} of {len(points)} failures were noticed")
+def test_every_call_that_changes_something_fails_once(left_alone, tmp_path):
+    _, calls = left_alone
+    points = list(points_of(calls, {"write": 3, "look": 8}))
+    noticed = check(left_alone, tmp_path, points)
+    print(f"{noticed} of {len(points)} failures were noticed, of {sum(map(len, calls))} calls")

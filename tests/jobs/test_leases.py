@@ -13,6 +13,7 @@ import xarray as xr
 from support.studies import tiny
 
 from nstar.errors import StoppedError
+from nstar.files import whole_in
 from nstar.jobs import training
 from nstar.jobs.generation import generate_data
 from nstar.jobs.part import Part
@@ -203,4 +204,4 @@ def test_a_job_that_waits_can_be_stopped(job, other, tmp_path, monkeypatch):
     with pytest.raises(StoppedError, match="was stopped by SIGTERM while another job trained it"):
         train_cells(job.work, tmp_path, "cpu", 60.0, lambda: next(asked))
     assert time.monotonic() - began < 60
-    assert len(list((tmp_path / "leases").glob("*.json"))) == 1, "that of the other"
+    assert len(whole_in(tmp_path / "leases", ".json")) == 1, "that of the other"

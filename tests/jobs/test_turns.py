@@ -58,7 +58,9 @@ def test_files_that_another_process_makes_come_last(tmp_path, waits, caplog):
 
 
 def test_stores_that_another_run_has_made_stay_as_they_are(tmp_path, waits):
-    study = load_study(tiny(**{"models": {"lstm": {"kind": "lstm", "width": 4}}, "grid.0.lengths": [4]}))
+    study = load_study(
+        tiny(**{"models": {"lstm": {"kind": "lstm", "width": 4}}, "grid.0.lengths": [4]})
+    )
     jobs = plan_jobs(make_plan(study, tmp_path))
 
     def run_all(jobs):

@@ -243,11 +243,15 @@ def test_a_part_that_does_not_go_on_where_the_one_before_it_ends(results):
 def test_a_part_of_a_block_with_other_replicates(results):
     parts = longer(results)
     wrong = next(path for path in parts if "budget~2/" in str(path))
-    for path in [wrong, wrong.with_name(wrong.name.replace("-1.", "."))]:
+    second, first = (
         moved(path, "seeds~0+1", "seeds~0+2")
+        for path in (wrong, wrong.with_name(wrong.name.replace("-1.", ".")))
+    )
     shutil.rmtree(results / "evaluations")
-    found = verify_results(results).problems
-    assert len(found) == 2 and all("replicates" in problem.text for problem in found)
+    (found,) = verify_results(results).problems  # both parts say it of the first one
+    assert found.path == first and "replicates" in found.text
+    set_aside(results, found)
+    assert f"is a further part of {first}" in problem(results, second)
 
 
 def test_a_store_of_the_last_version(results):

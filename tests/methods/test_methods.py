@@ -294,6 +294,7 @@ NOT_TOLD = ("name", "figures", "jobs", "device")  # no number depends on them
 IDLE = {
     "training.schedule.final_factor": "there is no decay",
     "fit.bootstrap_replicates": "there are no fits of demand to check",
+    "fit.lapse": "there are no fits of demand",
     "evaluation.test_examples": "no task extrapolates",
     "evaluation.test_lengths": "no task extrapolates",
     "evaluation.horizon": "no task extrapolates, or nothing is asked of demand",

@@ -47,7 +47,7 @@ def stale(results, **changes):
 
 
 def problems(results):
-    return [problem for _, problem in check_derived(results) if problem]
+    return [problem.text for _, problem in check_derived(results) if problem]
 
 
 def flip_bit(path):
@@ -153,14 +153,15 @@ def test_a_seal_of_a_step_that_the_study_does_not_have_is_named(results):
     with sealing(results / "studies/tiny", "fit_widths-0123456789ab"):
         (results / "studies/tiny/tables/widths.csv").write_text("1")
         note_written(results / "studies/tiny/tables/widths.csv")
-    (problem,) = problems(results)
-    assert "fit_widths-0123456789ab.json is of a step that the study does not have" in problem
+    seal, table = problems(results)
+    assert "fit_widths-0123456789ab.json is of a step that the study does not have" in seal
+    assert "tables/widths.csv is of a step that the study does not have" in table
 
 
 def test_a_file_that_no_step_made_is_named(results):
     (results / "studies/tiny/tables/mine.csv").write_text("1")
     (problem,) = problems(results)
-    assert "mine.csv has no seal" in problem and "or remove it" in problem
+    assert "mine.csv was made by no step of this study" in problem and "--repair" in problem
 
 
 def test_tables_of_stores_that_were_made_anew_are_stale(results, monkeypatch):

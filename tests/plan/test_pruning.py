@@ -1,6 +1,5 @@
 """What no study needs is found and removed, and nothing else."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from nstar.files import QUIET_S, is_left_over, is_partial, written_whole
 from nstar.files.processes import is_running, this_process
 from nstar.jobs.generation import generate_data
 from nstar.jobs.training import train_cells
+from nstar.plan.job_files import read_job_file
 from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.plan.pruning import PARTIAL, find_surplus, remove
@@ -310,7 +310,7 @@ def test_what_a_missing_block_could_use_stays_on_any_device(results):
     (job,) = [
         path for path in (results / "jobs").glob("train_cells-lstm-parity-aligned-fixed-4-*.json")
     ]
-    outputs = json.loads(job.read_text())["outputs"]
+    outputs = read_job_file(job)["outputs"]
     first, *others = (path[path.rindex("cells/") :] for path in outputs)
     assert others
     (results / first).unlink()
@@ -369,7 +369,7 @@ def at_work(results, *words):
         for path in (results / "jobs").glob("train_cells-*.json")
         if all(word in path.name for word in words)
     )
-    job = json.loads(path.read_text())
+    job = read_job_file(path)
     holder = Holder(results, [results / below(store) for store in job["outputs"]])
     return holder, {below(store) for store in (*job["inputs"], *job["outputs"])}, path
 

@@ -90,7 +90,9 @@ def test_difference_with_an_unidentified_fit_is_not_identified():
     difference = compare_coefficients(fit_with(2.0, 0.3, 4), unidentified, "length")
 
     assert not difference.identified
-    assert difference.reason.startswith("The second fit has no interval for length: Only 0")
+    assert difference.reason.startswith(
+        "The second fit has no interval for length: There is no run"
+    )
     assert np.isnan([difference.estimate, difference.lower, difference.p_value]).all()
 
 

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from nstar.stats import (
     compare_forms,
     compare_shapes,
-    find_crossings,
     find_isolated_sharing,
     find_slope_range,
-    fit_crossings,
     fit_demand,
     fit_intervals,
     fit_learning_curve,
@@ -137,17 +135,6 @@ def test_ratios_of_estimates(x, x_error, y, y_error, degrees_of_freedom):
         assert np.isnan([found.estimate, found.lower, found.upper]).all()
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(BUDGETS), number, st.sampled_from(LENGTHS)), max_size=20))
-def test_crossings(rows):
-    budget, score, length = zip(*rows, strict=True) if rows else ((), (), ())
-    crossings = find_crossings(budget, score, length, 0.0)
-    for one in crossings:
-        assert one.log_lower <= one.log_upper
-    fit = fit_crossings(crossings, {"length": np.log([float(one.curve) for one in crossings])})
-    check(fit, ["intercept", "length"])
-
-
 bounds = st.tuples(st.floats(-5, 5), st.floats(0, 3), st.booleans(), st.booleans())
 
 
@@ -191,7 +178,7 @@ ALL, NONE = [5, 5, 5, 5], [0, 0, 0, 0]
 @pytest.mark.parametrize(
     ("learnt_by_curve", "reason"),
     [
-        ({}, "Only 0 of 0 curves"),
+        ({}, "There is no run to fit a law to."),
         ({4: [0, 0, 5, 5]}, "length has one value, 1.386, in the 1 of 1 curves"),
         ({4: ALL, 8: ALL, 16: ALL}, "Only 0 of 3 curves"),
         ({4: NONE, 8: NONE, 16: NONE}, "Only 0 of 3 curves"),

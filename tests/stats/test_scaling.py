@@ -129,6 +129,29 @@ def test_tied_counts_do_not_make_an_exponent_exact():
     assert 0.5 * normal < length.upper - length.lower < normal
 
 
+def test_a_curve_that_may_have_lapsed_or_missed_does_not_blow_the_interval_up():
+    """Above gaps between budgets 4 of 5 are a near miss or a lapse: the likelihood is flat there."""
+    budgets = [2, 4, 16, 32, 128, 256, 1024, 2048]
+    learnt = {
+        4: [0, 0, 3, 5, 5, 5, 5, 5],
+        8: [0, 0, 0, 5, 5, 5, 5, 5],
+        16: [0, 0, 0, 1, 5, 5, 5, 5],
+        32: [0, 0, 0, 0, 4, 5, 5, 5],
+        64: [0, 0, 0, 0, 4, 5, 5, 5],
+    }
+    length = np.repeat(list(learnt), 8)
+    fit = fit_scaling(
+        np.tile(budgets, 5),
+        np.concatenate(list(learnt.values())),
+        np.full(40, 5),
+        length,
+        {"length": np.log(length)},
+    )
+    alpha = fit.coefficient("length")
+    assert fit.dispersion == pytest.approx(0.38, abs=0.02)  # a mean of ratios is 12.8
+    assert (alpha.upper - alpha.lower) / 2 == pytest.approx(0.20, abs=0.01)  # and gives 1.15
+
+
 def test_a_curve_that_only_lapses_brackets_nothing():
     data = study(5)
     first = data["curve"] == 0
@@ -266,6 +289,20 @@ def test_proportional_covariates_are_not_identified():
     data["covariates"]["area"] = 2 * data["covariates"]["length"]
 
     assert "(rank 2)" in fit_scaling(**data).reason
+
+
+def test_nearly_proportional_covariates_are_not_identified():
+    """They would be told apart, by the rank, with coefficients of -+2e5."""
+    data = study(5)
+    noise = np.array([0.3, -1.1, 0.4, 0.9, -0.6])[data["curve"]]
+    length = data["covariates"]["length"]
+    data["covariates"]["area"] = area = length + 1e-6 * noise
+    reason = fit_scaling(**data).reason
+    assert reason.startswith("length and area are nearly collinear in the 5 curves")
+    number = float(reason.split("the condition number is ")[1].split(",")[0])
+    # Of two covariates it follows from their correlation, here the same at every budget.
+    distance = area - area.mean() - np.polyval(np.polyfit(length, area - area.mean(), 1), length)
+    assert number == pytest.approx(2 * length.std() / distance.std(), rel=0.1)
 
 
 def test_missing_numbers_are_left_out_and_counted():

@@ -96,7 +96,7 @@ def make_exponents(models=("transformer", "lstm"), **changes):
 def make_checks(exponents, verdict="agrees"):
     """Return one check of every row of the table of exponents."""
     keys = ["kind", "model", "minus_model", "quantity"]
-    return exponents[keys].assign(check="crossing", verdict=verdict)
+    return exponents[keys].assign(check="brackets", verdict=verdict)
 
 
 def make_demand(thresholds):

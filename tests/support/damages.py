@@ -65,6 +65,31 @@ def other_kind(path, rng):
     rng.choice(make)()
 
 
+def edited_number(path, rng):
+    """Change a digit of a text, as a person does who wants another number."""
+    content = bytearray(path.read_bytes())
+    places = [i for i, byte in enumerate(content) if 48 <= byte <= 57]
+    if not places:
+        return truncated(path, rng)
+    place = rng.choice(places)
+    content[place] = 48 + (content[place] - 47) % 10
+    path.write_bytes(content)
+
+
+def lost(path, rng):
+    path.unlink()
+
+
+def exchanged(path, rng):
+    """Let two files of a folder change their places."""
+    others = sorted(other for other in path.parent.iterdir() if other.is_file() and other != path)
+    if not others:
+        return path.unlink()
+    other, aside = rng.choice(others), path.with_name("aside")
+    for old, new in ((path, aside), (other, path), (aside, other)):
+        old.rename(new)
+
+
 def edited_header(path, rng):
     """Change something in the attributes, with the checksum that fits."""
 
@@ -157,5 +182,6 @@ def rewritten(path, edit, with_checksum=True):
 
 
 OF_ANY_FILE = (truncated, flipped_bit, zeroed_run, longer, foreign, other_kind)
+OF_DERIVED_FILES = (*OF_ANY_FILE, edited_number, lost, exchanged)
 OF_STORES = (*OF_ANY_FILE, swapped, foreign_zip, edited_header, edited_header)
 OF_STORES += (edited_description, edited_description, lost_entry)

@@ -28,10 +28,10 @@ TASKS = tuple(SHARPNESS)
 
 
 def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows as a table of that name, with its types; what is left out is empty."""
+    """Return rows as a table of that name, with its types; what is left out is empty, or 0."""
     types = {key: column.dtype for key, column in TABLES[name].items()}
-    words = {key: "" for key, dtype in types.items() if dtype == "str"}
-    return pd.DataFrame([words | row for row in rows], columns=list(types)).astype(types)
+    blanks = {key: {"str": "", "int64": 0}[d] for key, d in types.items() if d in ("str", "int64")}
+    return pd.DataFrame([blanks | row for row in rows], columns=list(types)).astype(types)
 
 
 def make_measured(

@@ -9,30 +9,33 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 
 
-def make_stores(planned, results):
-    """Run all jobs, each when what it reads is there, on the CPU."""
+def run_job(stage, job, results):
+    """Run a job on the CPU."""
+    if stage == "generation":
+        generate_data(job.work, results)
+    elif stage == "training":
+        train_cells(job.work, results, "cpu", 60.0)
+    else:
+        evaluate_cells(job.work, results, "cpu")
 
-    def train(work, results):
-        train_cells(work, results, "cpu", 60.0)
 
-    def evaluate(work, results):
-        evaluate_cells(work, results, "cpu")
-
-    stages = ("generation", generate_data), ("training", train), ("evaluation", evaluate)
-    waiting = [(make, job) for stage, make in stages for job in getattr(planned, stage)]
+def make_stores(planned, results, run=run_job):
+    """Run all jobs, each when what it reads is there."""
+    stages = ("generation", "training", "evaluation")
+    waiting = [(stage, job) for stage in stages for job in getattr(planned, stage)]
     while waiting:
         ready = [pair for pair in waiting if all(Path(path).exists() for path in pair[1].inputs)]
         assert ready, f"no job makes what {[job.rule for _, job in waiting]} read"
-        for make, job in ready:
-            make(job.work, results)
+        for stage, job in ready:
+            run(stage, job, results)
             assert all(Path(path).exists() for path in job.outputs), job.rule
         waiting = [pair for pair in waiting if pair not in ready]
 
 
-def finish(study, results):
+def finish(study, results, run=run_job):
     """Make all stores of a study, round after round of its search, and return its last plan."""
     while not (plan := make_plan(study, results)).finished:
-        make_stores(plan_jobs(plan), results)
+        make_stores(plan_jobs(plan), results, run)
     return plan
 
 

@@ -55,7 +55,7 @@ def test_a_report_is_sealed_and_refused_after_a_change(report, tmp_path):
     study, results = load_study(read_config(run / "config.yaml")), run / "results"
     folder = seal_report(study, results, run / "report.html")
     assert "url=studies/tiny/report.html" in (results / "report.html").read_text()
-    assert [problem for _, problem in check_derived(results) if problem] == []
+    assert [problem.text for _, problem in check_derived(results) if problem] == []
 
     text = (folder / "report.html").read_text()
     seal = re.search(r"nstar-seal.{1,20}tiny ([0-9a-f]{12})", text)[1]

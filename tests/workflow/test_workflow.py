@@ -13,8 +13,8 @@ import xarray as xr
 import yaml
 from support.studies import EXTREMES, JOINED, changed, tiny
 from support.workflow import (
-    ROOT,
     LAST_OF_TABLES,
+    ROOT,
     STABLE_TABLES,
     make_run,
     snakemake,

@@ -112,7 +112,7 @@ def test_differences_have_the_families_that_they_are_of():
     assert estimates["standard", "linear"] == pytest.approx(-1, abs=0.2)
 
 
-def test_differences_are_adjusted_for_the_pairs_of_families_of_one_exponent():
+def test_exponents_and_differences_are_tested():
     lengths, widths = (5, 10, 20, 40, 80), (4, 8, 16, 32, 64, 128, 256)
     needs = {"standard": lambda n: 10, "linear": lambda n: n, "sparse": lambda n: 6 * n**0.5}
     rows = [
@@ -120,11 +120,9 @@ def test_differences_are_adjusted_for_the_pairs_of_families_of_one_exponent():
     ]
     shared = {"measure": "chain", "threshold": 0.9, "covariate": "length", "quantity": "width"}
     found = chosen(exponents_of(rows), **shared)
-    of_pairs = found["minus_family"] != ""
-    assert found.loc[~of_pairs, ["p_value", "p_value_holm"]].isna().all(axis=None)
-    values = found.loc[of_pairs].sort_values("p_value")
-    raw, adjusted = values["p_value"].to_numpy(), values["p_value_holm"].to_numpy()
-    assert adjusted == pytest.approx(np.minimum(1, np.maximum.accumulate(raw * [3, 2, 1])))
+    p_values = found.set_index(["family", "minus_family"])["p_value"]
+    assert p_values["linear", ""] < 0.01 and p_values["standard", "linear"] < 0.01
+    assert p_values["standard", ""] > 0.5
 
 
 def test_locality_is_a_covariate_at_one_length():

@@ -63,8 +63,9 @@ def test_growth_is_claimed_only_where_the_interval_excludes_none():
 
 def test_a_difference_that_the_number_of_comparisons_explains_is_no_finding():
     text = page_of_two_families(p_value_holm=0.2)
-    assert "The interval excludes 0, but not once the number of comparisons counts." in text
+    assert "The interval excludes 0, but not once the number of tests counts." in text
     assert "grows faster" not in text and "0.2 The interval" in text
+    assert "It grows." not in text
 
 
 def test_what_is_not_identified_stands_with_its_reason_and_without_numbers():

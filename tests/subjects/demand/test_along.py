@@ -109,8 +109,7 @@ def test_the_least_number_of_steps_lies_between_two_evaluations():
 def test_a_run_is_one_observation_of_all_its_steps():
     study = load_study(STEPS)
     cells = cells_along(axis_job(study), make_cells([("lstm", 100, 0, "learnt", 40)]))
-    scores = {f"best_validation_{name}": 0.5 for name in MEASURES}
-    runs = runs_by_seed(cells.assign(**scores), "loss")
+    runs = runs_by_seed(cells)
     data = outcomes(runs.assign(run=runs["seed"]))
     assert data["budget"].tolist() == [20, 40, 60]
     assert data["n_learnt"].tolist() == [0, 1, 1]

@@ -56,7 +56,7 @@ def exponent(model="lstm", estimate=1.0, lower=0.5, upper=1.5, **changes):
     row |= {"estimate": estimate, "lower": lower, "upper": upper, "confidence": 0.95}
     row |= {"n_used": 6, "n_censored": 1, "n_curves": 3, "identified": True, "converged": True}
     row |= {"n_limited_by_steps": 2, "n_near_space": 0, "n_not_fitted": 4, "n_small_sets": 0}
-    row |= {"quantised": False, "p_value_holm": np.nan}
+    row |= {"lapse": 0.02, "quantised": False, "p_value_holm": np.nan, "n_tests": 12}
     return row | {"reason": ""} | ASKED | changes
 
 
@@ -65,9 +65,10 @@ def difference(estimate, lower, upper, **changes):
     return exponent("transformer", estimate, lower, upper, **pair, **changes)
 
 
-def check(model="lstm", name="crossing", verdict="agrees", **changes):
+def check(model="lstm", name="brackets", verdict="agrees", **changes):
     row = {key: exponent(model)[key] for key in ("kind", "model", "minus_model", "quantity")}
-    row |= {"check": name, "estimate": 1.1, "lower": 0.4, "upper": 1.8, "verdict": verdict}
+    row |= {"check": name, "estimate": 1.1, "lower": np.nan, "upper": np.nan, "verdict": verdict}
+    row |= {"shift": 0.1, "shift_error": 0.03, "p_value_holm": 0.004, "curve": ""}
     return row | ASKED | changes
 
 
@@ -82,7 +83,7 @@ FORMS = [form(), form(name="exponential", delta_aic=1.26), form(name="broken_pow
 def demand(model="lstm", length=4, estimate=48.2, censoring="interval", **changes):
     row = {"model": model, "task": "parity", "n_states": 2, "length": length}
     row |= {"estimate": estimate, "lower": 30.0, "upper": 77.0, "censoring": censoring}
-    return row | ASKED | changes
+    return row | {"reason": ""} | ASKED | changes
 
 
 BOUNDS = {
@@ -215,11 +216,11 @@ def test_an_exponent_is_told_over_the_range_studied_with_what_it_rests_on():
     assert "2 thresholds limited by steps, 0 near the size of the space" in words
 
 
-def test_exponents_without_doubtful_thresholds_stand_beside_all():
+def test_exponents_without_doubtful_curves_stand_beside_all():
     nothing = {"identified": False, "converged": False, "estimate": np.nan}
     without = [
         exponent("lstm", 0.5, -0.2, 1.2) | {"left_out": "near_space"},
-        exponent("lstm") | nothing | {"left_out": "near_space_lengths"},
+        exponent("lstm") | nothing | {"left_out": "near_floor"},
     ]
     rows = [exponent("lstm", 1.0, 0.5, 1.5)]
     words = section(page(exponents=rows, robustness=without), "Exponents of length without")
@@ -284,37 +285,39 @@ def test_the_table_of_demand_shows_what_half_of_the_seeds_need():
 
 
 def test_other_estimators_stand_beside_every_exponent():
-    checks = [check(), check(name="bootstrap", estimate=np.nan, verdict="no answer")]
+    seeds = check(name="seeds", lower=0.4, upper=1.8, verdict="not tested")
+    influence = check(name="influence", lower=0.4, upper=1.8, curve="lstm, parity, length 8")
+    checks = [check(), seeds, influence, check(name="bootstrap", estimate=np.nan)]
     words = section(page(checks=checks), "The same by other estimators")
 
-    assert "estimate score crossing bootstrap lstm length 1.00 [0.50, 1.50]" in words
-    assert "1.10 [0.40, 1.80] not identified" in words
-    assert "Doubtful" not in text(page(checks=checks))
+    assert "brackets of seeds bootstrap seeds drawn anew without one curve lstm length" in words
+    assert (
+        "1.00 [0.50, 1.50] 1.10 not identified 1.10 [0.40, 1.80] 1.10 [0.40, 1.80] (lstm," in words
+    )
+    assert "Not explained" not in text(page(checks=checks))
     assert "Contradicted: none" in text(page(checks=checks))
 
 
-@pytest.mark.parametrize(
-    ("verdict", "mark"), [("disagrees", "\u2021"), ("other conclusion", "\u2020")]
-)
-def test_an_estimator_that_contradicts_is_told_with_the_reading(verdict, mark):
-    markup = page(checks=[check(verdict=verdict, estimate=2.0, lower=1.6, upper=2.4)])
+def test_an_estimator_that_contradicts_is_told_with_the_reading():
+    markup = page(checks=[check(verdict="marked", estimate=-2.0, shift=-3.0)])
 
     reading = section(markup, "How fast demand grows")
-    assert "Doubtful, by a check: score crossing 2.00 [1.60, 2.40]." in reading
-    assert f"2.00 [1.60, 2.40] {mark}" in section(markup, "The same by other estimators")
+    assert "Not explained by the law: brackets of seeds \u22122.00." in reading
+    assert "\u22122.00 \u2021" in section(markup, "The same by other estimators")
     warning = section(markup, "Contradicted")
     assert "Contradicted: 1 check" in warning
     assert (
-        f"lstm, exponent in length: score crossing gives 2.00 [1.60, 2.40] ({verdict})" in warning
+        "lstm, exponent in length: brackets of seeds gives \u22122, a shift of \u22123" in warning
     )
+    assert "of which the law explains 0.03 (standard deviation; p = 0.004)" in warning
 
 
 def test_a_check_is_set_against_its_own_row_only():
-    checks = [check("gru", verdict="disagrees")]
+    checks = [check("gru", verdict="marked")]
     rows = [exponent("lstm"), exponent("gru")]
     markup = page(thresholds=[threshold(), threshold("gru")], exponents=rows, checks=checks)
 
-    assert text(markup).count("Doubtful") == 1
+    assert text(markup).count("Not explained") == 1
     assert "lstm length 1.00 [0.50, 1.50] \u2013 gru" in section(markup, "The same by other")
 
 
@@ -323,6 +326,17 @@ def test_forms_are_told_by_their_distance_and_the_bend():
     assert "lstm 0.0 1.3 0.0 (bend at n = 8.9)" in words
     open_forms = [form(identified=False), *FORMS[1:]]
     assert "lstm not identified 1.3" in section(page(forms=open_forms), "Form of the law")
+
+
+def test_a_fit_that_calls_many_runs_lapses_is_warned_about():
+    told = section(page(exponents=[exponent(lapse=0.47), exponent("gru")]), "Many lapses")
+    assert "Many lapses: 1 fit" in told and "lstm: 47%" in told
+
+
+def test_a_curve_whose_success_does_not_grow_is_named():
+    odd = demand(estimate=np.nan, censoring="unknown", reason="Success does not grow: it falls.")
+    told = section(page(demands=[odd, demand(length=8)]), "Not growing")
+    assert "Not growing: 1 curve" in told and "length 4" in told
 
 
 def test_a_quantised_fit_is_warned_about():
@@ -335,13 +349,16 @@ def test_a_quantised_fit_is_warned_about():
         (0.0132, "0.013 The interval excludes 0: at this size the study shows"),
         (
             0.0612,
-            "but not once the number of comparisons counts (p = 0.061): the study does not show",
+            "but not once the number of tests counts (p = 0.061 of 12): the study does not show",
         ),
     ],
 )
 def test_a_difference_is_stated_only_if_it_holds_for_the_number_of_pairs(p_value, expected):
     rows = [difference(0.9, 0.2, 1.6, p_value_holm=p_value)]
     assert expected in section(page(exponents=rows), "Differences")
+    rows = [exponent(p_value_holm=p_value)]
+    told = section(page(exponents=rows), "How fast demand grows")
+    assert expected.removeprefix("0.013 ") in told
 
 
 @pytest.mark.parametrize(
@@ -384,7 +401,7 @@ def test_what_fresh_batches_have_shown_of_the_validation_set_is_told():
 def test_a_clean_study_has_no_warnings():
     words = section(page(), "Warnings")
 
-    assert words.count(": none") == 13
+    assert words.count(": none") == 15
 
 
 def test_extrapolation_takes_the_largest_budget_and_counts_what_is_missing():
@@ -606,7 +623,7 @@ def full_page(axis):
             exponent("tcn", 1.0, np.nan, converged=False),
             difference(0.9, 0.2, 1.6, p_value_holm=0.01),
         ],
-        checks=[check(verdict="disagrees")],
+        checks=[check(verdict="marked")],
         robustness=[exponent(left_out="")],
         learning=[dict.fromkeys(LEARNING_EXPONENTS, np.nan) | curve | known | ASKED],
         sharing=[sharing_factor(), sharing_factor("unknown", **reason)],

@@ -170,7 +170,7 @@ def test_the_demand_of_half_of_the_seeds_has_its_interval(make, shown):
 def test_a_value_that_another_estimator_contradicts_is_doubted(make, shown):
     rows = make.exponents()
     checks = make.checks(rows)
-    checks.loc[checks["model"] == "lstm", "verdict"] = "disagrees"
+    checks.loc[checks["model"] == "lstm", "verdict"] = "marked"
     doubted = shown.texts(draw_exponents(rows, checks, 7.0))
     plain = shown.texts(draw_exponents(rows, make.checks(rows), 7.0))
 

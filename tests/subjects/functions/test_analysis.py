@@ -468,6 +468,10 @@ def test_tables_of_a_study_by_stratum(tmp_path):
     }
     regressions = found["regressions"]
     assert regressions["model"].drop_duplicates().tolist() == ["lstm", "transformer"]
+    slopes = regressions[regressions["coefficient"] != "intercept"].dropna(subset="p_value")
+    assert (regressions["n_tests"] == len(slopes)).all()
+    assert slopes["p_value_holm"].min() == pytest.approx(len(slopes) * slopes["p_value"].min())
+    assert regressions["p_value_holm"].count() == len(slopes)  # of no intercept
     assert set(regressions["supervision"]) == {"aligned", "outcome"}
     strata = regressions.groupby("supervision")["quantity"].unique()
     assert SHARPNESS in strata["aligned"] and "sharpness_sphere_1" in strata["aligned"]

@@ -34,7 +34,7 @@ def written_whole(path: Path | str) -> Iterator[Path]:
         If it cannot be written; what lay at `path` is still there.
     """
     path = Path(path)
-    temporary = path.with_name(f".{this_process()}.partial.{path.name}")
+    temporary = partial_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -46,6 +46,25 @@ def written_whole(path: Path | str) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # what is left over is found by its name
             temporary.unlink(missing_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, where there is one.
+
+    Raises
+    ------
+    MachineError
+        If it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise machine_fault(error, path, "removed") from None
+
+
+def partial_path(path: Path) -> Path:
+    """Return where this process writes what it then moves to `path`."""
+    return path.with_name(f".{this_process()}.partial.{path.name}")
 
 
 def is_there(path: Path | str, what: str = "store") -> bool:
@@ -77,6 +96,24 @@ def is_there(path: Path | str, what: str = "store") -> bool:
     return True
 
 
+def is_folder(path: Path | str) -> bool:
+    """Return whether a path is that of a folder.
+
+    Raises
+    ------
+    MachineError
+        If the machine does not say; `os.path.isdir` says no then.
+    """
+    try:
+        return stat.S_ISDIR(patiently(lambda: os.stat(path)).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise machine_fault(error, path) from None
+
+
 def names_in(folder: Path | str) -> list[str]:
     """Return the names in a folder, sorted; none where there is no such folder.
 
@@ -91,6 +128,25 @@ def names_in(folder: Path | str) -> list[str]:
         return []
     except OSError as error:
         raise machine_fault(error, folder, "listed") from None
+
+
+def whole_in(folder: Path | str, suffix: str = "") -> list[Path]:
+    """Return the paths in a folder, sorted, without the temporary files of `written_whole`.
+
+    Parameters
+    ----------
+    folder : path
+        Need not exist.
+    suffix : str
+        How their names end.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be listed.
+    """
+    paths = (Path(folder, name) for name in names_in(folder) if name.endswith(suffix))
+    return [path for path in paths if not is_partial(path)]
 
 
 def read_at_most(path: Path | str, n_bytes: int) -> bytes:
@@ -124,7 +180,7 @@ def _at_once(path: str, flags: int) -> int:
 
 
 def is_partial(path: Path) -> bool:
-    """Return whether a file is the temporary file of `written_whole`."""
+    """Return whether a file has a name of `partial_path`."""
     return _PARTIAL.fullmatch(path.name) is not None
 
 
@@ -163,9 +219,11 @@ def check_folders(results: Path) -> None:
     ------
     PathError
         If one is something else than a folder, or a link that leads nowhere.
+    MachineError
+        If the machine does not say.
     """
     for folder in (results, *(results / name for name in names_in(results) if "." not in name)):
-        if os.path.lexists(folder) and not os.path.isdir(folder):
+        if os.path.lexists(folder) and not is_folder(folder):
             raise PathError(
                 f"{visible(folder)} is not a folder; move it away, results are written there"
             )

@@ -176,10 +176,12 @@ def orphan(path: Path | str, problem: str, what: str = "store") -> UnusableError
     )
 
 
-def wrong_type(path: Path | str, mode: int, what: str = "store") -> DamageError:
-    """Return the error about a folder or a device in the place of a file."""
+def wrong_type(
+    path: Path | str, mode: int, what: str = "store", wanted: str = "a file"
+) -> DamageError:
+    """Return the error about a folder or a device in the place of a file, or of what else is wanted."""
     kind = next((kind for test, kind in _KINDS if test(mode)), "of no known kind")
-    return damage(path, f"is {kind}, not a file", what)
+    return damage(path, f"is {kind}, not {wanted}", what)
 
 
 _KINDS = (

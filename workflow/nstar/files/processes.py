@@ -6,6 +6,7 @@ given to a later process. A name also holds which of these counts its processes,
 
 import hashlib
 import os
+import re
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +18,17 @@ _BOOT, _CONTAINER = "/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"
 def this_process() -> str:
     """Return the name of this process, ``<machine>-<number>-<start>``."""
     return f"{_machine()}-{os.getpid()}-{_start(os.getpid())}"
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text is the name of a process.
+
+    Examples
+    --------
+    >>> is_name("0a1b2c3d-4711-998877"), is_name("a lease")
+    (True, False)
+    """
+    return re.fullmatch(r"[0-9a-f]{8}-\d+-\w+", text) is not None
 
 
 def number_of(process: str) -> str:

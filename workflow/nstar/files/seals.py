@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from nstar.errors import ArtifactError
-from nstar.files import written_whole
-from nstar.files.faults import machine_fault, reading
+from nstar.files import is_there, read_at_most, remove, whole_in, written_whole
+from nstar.files.faults import machine_fault, patiently, reading, wrong_type
 from nstar.specification import canonical_json, digest
 
 FOLDER = "seals"
 STORES = "stores"
 """The name under which a seal has the digest of all stores that a step read."""
+
+LARGEST_SEAL = 2**22
+"""Bytes of a seal that are read; one of 30,000 files has as many."""
 
 _NOT_CONTENT = ".snakemake_timestamp"
 
@@ -88,8 +91,9 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
     """
     step, _, job_digest = Path(job).stem.rpartition("-")
     before = [seal for seal in read_seals(folder) if seal.step == step]
-    for path in (folder / FOLDER).glob(f"{step}-*.json"):
-        path.unlink(missing_ok=True)
+    for path in whole_in(folder / FOLDER, ".json"):
+        if path.name.startswith(f"{step}-"):
+            remove(path)
     work = _Work(folder, Seal(folder.absolute().name, step, job_digest), [])
     token = _WORK.set(work)
     try:
@@ -100,7 +104,7 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
         work.seal.outputs[file.relative_to(folder).as_posix()] = str(checksum(file))
     for name_before in {name for seal in before for name in seal.outputs}:
         if name_before not in work.seal.outputs and (folder / name_before).is_file():
-            (folder / name_before).unlink()
+            remove(folder / name_before)
     content = asdict(work.seal) | {"name": name or Path(job).stem}
     with written_whole(seal_path(folder, content["name"])) as temporary:
         temporary.write_text(
@@ -168,24 +172,29 @@ def seal_path(folder: Path, name: str) -> Path:
 
 
 def read_seals(folder: Path) -> list[Seal]:
-    """Return the seals of the folder of a study, without those that are damaged."""
-    paths = sorted((folder / FOLDER).glob("*.json"))
-    return [seal for seal in map(read_seal, paths) if seal]
+    """Return the seals of the folder of a study, without those that are damaged.
+
+    Raises
+    ------
+    DamageError
+        If something else than a file lies in the place of one.
+    MachineError
+        If one cannot be read.
+    """
+    return [seal for seal in map(read_seal, whole_in(folder / FOLDER, ".json")) if seal]
 
 
 def read_seal(path: Path) -> Seal | None:
-    """Return a seal, or None where it is missing, damaged, or has been renamed."""
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:  # it may have been removed since the folder was read
+    """Return a seal, or None where it is missing, damaged, or has been renamed; see `read_seals`."""
+    if not is_there(path, "seal"):  # it may have been removed since the folder was read
         return None
-    except OSError as error:
-        raise machine_fault(error, path) from None
     try:
-        content: dict[str, Any] = json.loads(text)
+        content: dict[str, Any] = json.loads(patiently(lambda: read_at_most(path, LARGEST_SEAL)))
         checksum = content.pop("checksum")
         seal = Seal(**content)
         is_whole = digest(content) == checksum and seal.name == path.stem
+    except OSError as error:
+        raise machine_fault(error, path) from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return seal if is_whole else None
@@ -201,18 +210,42 @@ def fits(path: Path) -> bool:
 
 
 def checksum(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or of names and contents of all files of a folder.
+    """Return the SHA-256 of a file, or of names and contents of all files of a folder ``.zarr``.
 
-    None if there is neither a file nor a folder.
+    None if nothing lies there.
+
+    Raises
+    ------
+    DamageError
+        If something of another kind lies there: a folder, a device, a link that leads nowhere.
+    MachineError
+        If it cannot be read.
     """
-    if path.is_file():
-        with reading(path, "file"), path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if not path.is_dir():
+    if path.suffix == ".zarr":
+        return _checksum_of_folder(path)
+    if not is_there(path, "file"):
         return None
+    with reading(path, "file"):
+        return patiently(lambda: _checksum_of_file(path))
+
+
+def _checksum_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum_of_folder(path: Path) -> str | None:
+    if path.is_symlink() or not path.is_dir():
+        if os.path.lexists(path):
+            raise wrong_type(path, os.lstat(path).st_mode, "table", "a folder")
+        return None
+
+    def refuse(error: OSError) -> None:
+        raise machine_fault(error, verb="listed") from None
+
     files = sorted(
         Path(folder, name)
-        for folder, _, names in os.walk(path)
+        for folder, _, names in os.walk(path, onerror=refuse)
         for name in names
         if name != _NOT_CONTENT
     )

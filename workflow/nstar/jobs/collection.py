@@ -14,6 +14,8 @@ from nstar.cells import Block, batch_size, pool_of, share_seen, tested_lengths
 from nstar.cells.paths import encode, study_folder
 from nstar.columns import Column
 from nstar.errors import ArtifactError
+from nstar.files import is_left_over, partial_path
+from nstar.files.faults import machine_fault
 from nstar.files.seals import note_stores, note_written, stamp
 from nstar.jobs.judgements import judgement_rows
 from nstar.jobs.longer import BY_POSITION, longer_rows
@@ -231,13 +233,20 @@ def write_study_store(
     dataset = xr.Dataset(variables, attrs={"study": study.name})
     if stamp():
         dataset.attrs["seal"] = stamp()
-    beside = path.with_name(f".{path.name}")
-    for folder in (beside, path):
-        shutil.rmtree(folder, ignore_errors=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Consolidated metadata")
-        dataset.to_zarr(beside, zarr_format=3, consolidated=True)
-    beside.rename(path)
+    beside = partial_path(path)
+    left = [other for other in path.parent.glob(f".*.partial.{path.name}") if is_left_over(other)]
+    try:
+        for folder in (*left, path):
+            if folder.exists():
+                shutil.rmtree(folder)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Consolidated metadata")
+            dataset.to_zarr(beside, zarr_format=3, consolidated=True)
+        beside.rename(path)
+    except OSError as error:
+        raise machine_fault(error, path, "written") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)  # what is left over is found by its name
     note_written(path)
 
 

@@ -1,28 +1,44 @@
-"""Whether tables, figures, pages, reports, checkpoints and files of jobs are what was written."""
+"""Whether what is made of the stores, or lies beside them, is what was written."""
 
+import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError, NstarError
-from nstar.files import is_partial
-from nstar.files.seals import FOLDER, checksum, read_seal, read_seals, seal_path
+from nstar.files import (
+    is_left_over,
+    is_partial,
+    is_there,
+    list_files,
+    names_in,
+    read_at_most,
+    whole_in,
+)
+from nstar.files.faults import damage, reading, wrong_type
+from nstar.jobs.problems import Problem, as_problem, problem_of
+from nstar.jobs.reporting import pointer_to
+from nstar.jobs.sealed_files import AGAIN, LARGEST_CONFIG, check_study
 from nstar.plan.attempts import check_checkpoint
-from nstar.plan.derived import REPORT, compare, why_report_is_stale
 from nstar.plan.job_files import read_job_file
-from nstar.plan.missing import make_plan
-from nstar.reading.check import load_study
-from nstar.study import Study
+from nstar.store.leases import check_lease
 
-UNSEALED = (FOLDER, "logs", "benchmarks")
-"""Folders of a study whose files are in no seal."""
+STUDIES = "studies"
 
-AGAIN = "run the workflow of this study, which makes it again"
-REMOVE = "remove it and the files that it names"
+CHECKS: Mapping[str, tuple[str, Callable[[Path], object]]] = {
+    "checkpoints": (".pt", check_checkpoint),
+    "jobs": (".json", read_job_file),
+    "leases": ("", check_lease),
+}
+"""Folders whose files are checked one by one: how their names end, and how each is checked."""
+
+LARGEST_POINTER = 2**20
+"""Bytes of the page that points to the last report."""
 
 
-def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
+def check_derived(results: Path) -> Iterator[tuple[Path, Problem | None]]:
     """Yield each file that is made of the stores, or beside them, and what is wrong with it.
 
     Parameters
@@ -31,105 +47,65 @@ def check_derived(results: Path) -> Iterator[tuple[Path, str | None]]:
 
     Yields
     ------
-    tuple of Path and (str or None)
-        The text is one line: what is wrong, and what to do; None for a good file.
+    tuple of Path and (Problem or None)
+        None for a good file. Partial files that a process may still be writing are left out.
 
     Notes
     -----
-    Checked are the checksum of each seal, and those of the files that it names; that each file of a
-    study is in a seal; that every seal is that of the configuration in ``config.json``, and of the stores
-    if these are all there; that the report is that of the sealed files; that a checkpoint is whole and is
-    the one that its name says; that the file of a job holds what its name says.
+    Checked are the files of each study (`nstar.jobs.sealed_files.check_study`); that ``report.html``
+    points to the report of one; that a checkpoint is whole and is the one that its name says; that the
+    file of a job holds what its name says; that leases are leases.
+
+    What the next run of a study replaces is named and can stay where it is. Everything else that is wrong
+    is damage, which `nstar.jobs.repair` sets aside.
     """
-    for folder in sorted((results / "studies").glob("*/")):
-        yield from _check_study(results, folder)
-    for path in sorted((results / "checkpoints").glob("[!.]*.pt")):
-        yield path, _message(check_checkpoint, path)
-    for path in sorted((results / "jobs").glob("[!.]*.json")):
-        yield path, _message(read_job_file, path)
+    for folder, (suffix, check) in CHECKS.items():
+        for name in names_in(results / folder):
+            path = results / folder / name
+            if is_partial(path):
+                yield from _left_over(path)
+            elif name.endswith(suffix):
+                yield path, problem_of(path, check)
+    of_studies: dict[Path, list[Path]] = {}
+    there = (results / STUDIES).is_dir()
+    for path in list_files(results, [STUDIES], suffix=".zarr") if there else ():
+        name, *below = path.relative_to(results / STUDIES).parts
+        if is_partial(path):
+            yield from _left_over(path)
+        elif below:
+            of_studies.setdefault(results / STUDIES / name, []).append(path)
+        else:
+            yield path, problem_of(path, _refuse_file)
+    for folder, files in of_studies.items():
+        yield from check_study(results, folder, files)
+    if os.path.lexists(pointer := results / "report.html"):
+        yield pointer, problem_of(pointer, partial(_check_pointer, results))
 
 
-def _message(check, path: Path) -> str | None:
-    try:
-        check(path)
-    except NstarError as error:
-        return " ".join(str(error).splitlines())
-    return None
+def _left_over(path: Path) -> Iterator[tuple[Path, Problem]]:
+    """Yield a partial file that nobody writes any more."""
+    if is_left_over(path):
+        left = damage(path, "is a partial file that a killed process has left", "file", False)
+        yield path, as_problem(path, left)
 
 
-def _check_study(results: Path, folder: Path) -> Iterator[tuple[Path, str | None]]:
-    sealed: dict[Path, set[str]] = {}
-    for path in sorted((folder / FOLDER).glob("[!.]*.json")):
-        seal = read_seal(path)
-        if seal is None:
-            yield path, f"seal {path} is damaged, or has been renamed; {AGAIN}"
-            continue
-        yield path, None
-        for name, content in seal.outputs.items():
-            sealed.setdefault(folder / name, set()).add(content)
-    bad = set()
-    for path, contents in sorted(sealed.items()):
-        found = checksum(path)
-        if found in contents:
-            yield path, None
-            continue
-        bad.add(path.relative_to(folder).as_posix())
-        what = "was edited or damaged after it was made" if found else "is missing"
-        yield path, f"{path} {what}; {AGAIN}"
-    for path in _files_of(folder):
-        if not sealed.keys() & {path, *path.parents}:
-            yield (
-                path,
-                f"{path} has no seal: it is not known what it was made from; {AGAIN}, or remove it",
-            )
-    if "config.json" not in bad and (folder / "config.json") in sealed:
-        yield from _contradictions(results, folder, bad)
+def _refuse_file(path: Path) -> None:
+    raise wrong_type(path, os.lstat(path).st_mode, "study", "the folder of one")
 
 
-def _files_of(folder: Path) -> list[Path]:
-    """Return the files of a study that are to be sealed, those in folders that are outputs included."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and path.relative_to(folder).parts[0] not in UNSEALED
-        and not is_partial(path)
-    ]
+def _check_pointer(results: Path, path: Path) -> None:
+    is_there(path, "page")
+    with reading(path, "page"):
+        content = read_at_most(path, LARGEST_POINTER)
+    if content not in {page.encode() for page in _pointers(results)}:
+        raise ArtifactError(
+            f"{path} does not point to the report of a study as it was written; {AGAIN}"
+        )
 
 
-def _contradictions(results: Path, folder: Path, bad: set[str]) -> Iterator[tuple[Path, str]]:
-    """Yield which steps sealed files that fit neither the configuration nor the stores."""
-    config = folder / "config.json"
-    try:
-        study = load_study(json.loads(config.read_bytes()))
-    except (ValueError, NstarError) as error:
-        yield config, f"{config} is no configuration ({' '.join(str(error).split())}); {AGAIN}"
-        return
-    if study_folder(results, study.name) != folder:
-        yield config, f"{folder} holds study {study.name}: it was renamed or copied; {AGAIN}"
-        return
-    steps = compare(study, results, _stores_digest(study, results))
-    for step in steps.values():
-        is_told = not step.stale or step.stale == "not made yet" or bad & {*step.makes, *step.reads}
-        if not is_told and not step.stale.endswith(("is made again", "has no seal")):
-            yield (
-                Path(step.seal),
-                f"{folder}: what {step.name} makes is stale: {step.stale}; {AGAIN}",
-            )
-    for seal in read_seals(folder):
-        if seal.step not in {*steps, REPORT}:
-            path = seal_path(folder, seal.name)
-            yield path, f"seal {path} is of a step that the study does not have; {REMOVE}"
-    report = folder / f"{REPORT}.html"
-    stale = why_report_is_stale(study, results, steps)
-    if not bad and stale not in ("", "not made yet"):
-        yield report, f"{report} is stale: {stale}; {AGAIN}"
-
-
-def _stores_digest(study: Study, results: Path) -> str | None:
-    """Return the digest of the stores of a study, or None where they are not all there."""
-    try:
-        plan = make_plan(study, results)
-    except ArtifactError:  # told of the store itself
-        return None
-    return plan.stores_digest if plan.finished else None
+def _pointers(results: Path) -> Iterator[str]:
+    """Yield the pages that may point to the last report: one for each study."""
+    for folder in whole_in(results / STUDIES):
+        with contextlib.suppress(NstarError), reading(folder / "config.json"):
+            config = json.loads(read_at_most(folder / "config.json", LARGEST_CONFIG))
+            yield pointer_to(config["name"], config["title"])

@@ -13,7 +13,7 @@ import xarray as xr
 from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
 from nstar.errors import ArtifactError
-from nstar.files import is_there
+from nstar.files import is_there, remove
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
@@ -91,7 +91,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
             )
         for path in fields["trained"]:
             for checkpoint in checkpoints_of(results, path):
-                checkpoint.unlink(missing_ok=True)
+                remove(checkpoint)
         progress.update(done)
     progress.finish()
 

@@ -13,6 +13,7 @@ import xarray as xr
 from nstar.cells import of_budget
 from nstar.cells.paths import checkpoint_path, coordinates_of, lease_path, store_path
 from nstar.errors import ArtifactError
+from nstar.files import remove
 from nstar.models import StackedModel
 from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
@@ -177,7 +178,7 @@ class Part:
                 f"at step {step}"
             )
             if self.device.type == "cpu":
-                self.checkpoint.unlink(missing_ok=True)
+                remove(self.checkpoint)
                 raise ArtifactError(
                     f"{message}. Run it where the store was made, or remove the parts of this block, "
                     "which are then made anew"

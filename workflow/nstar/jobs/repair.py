@@ -8,7 +8,7 @@ from pathlib import Path
 from nstar.errors import PathError
 from nstar.files import written_whole
 from nstar.files.faults import machine_fault
-from nstar.jobs.verification import Problem
+from nstar.jobs.problems import Problem
 
 DAMAGED = "damaged"
 """The folder of results with files that were set aside, below it as they lay. It may be removed."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from nstar.cells.paths import study_folder
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
+from nstar.files.faults import machine_fault
 from nstar.files.seals import note_read, note_written, sealing
 from nstar.plan.derived import REPORT, derived_steps, report_digest
 from nstar.plan.missing import make_plan
@@ -59,7 +60,7 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
     if not report.is_file():
         raise ArtifactError(f"report {report} is missing; make it: snakemake --report {report}")
     seal = report_digest(steps)
-    if f"{study.name} {seal}" not in report.read_text(encoding="utf-8"):
+    if f"{study.name} {seal}" not in report.read_text(encoding="utf-8", errors="replace"):
         raise ArtifactError(
             f"report {report} is of another study than {study.name}, or was made before its "
             f"configuration or a table changed; {again}"
@@ -67,12 +68,17 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
     with sealing(folder, f"{REPORT}-{seal}"):
         for step in steps.values():
             note_read(Path(step.seal))
-        os.replace(report, folder / "report.html")
+        try:
+            os.replace(report, folder / "report.html")
+        except OSError as error:
+            raise machine_fault(error, folder / "report.html", "written") from None
         note_written(folder / "report.html")
     with written_whole(results / "report.html") as temporary:
-        target = f"studies/{study.name}/report.html"
-        temporary.write_text(
-            POINTER.format(target=target, name=study.name, title=html.escape(study.title)),
-            encoding="utf-8",
-        )
+        temporary.write_text(pointer_to(study.name, study.title), encoding="utf-8")
     return folder
+
+
+def pointer_to(name: str, title: str) -> str:
+    """Return the page ``report.html`` of the results folder, which leads to the report of a study."""
+    target = f"studies/{name}/report.html"
+    return POINTER.format(target=target, name=name, title=html.escape(title))

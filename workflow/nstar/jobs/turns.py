@@ -56,9 +56,7 @@ def in_turns(results: Path, paths: Sequence[Path]) -> Iterator[Path]:
                 time.sleep(LOOK_S)
 
 
-def make_sealed(
-    folder: Path, told: argparse.Namespace, make: Callable[[], None]
-) -> None:
+def make_sealed(folder: Path, told: argparse.Namespace, make: Callable[[], None]) -> None:
     """Make and seal what a step of a study makes, while no other process is at the same step.
 
     Parameters

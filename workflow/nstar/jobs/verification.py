@@ -1,7 +1,8 @@
-"""Whether every store of a results folder is whole, and what its path says; repair of what is not."""
+"""Whether every file of a results folder is whole, and what its path or its seal says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import xarray as xr
 
 from nstar.cells import Block, Cell
 from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
-from nstar.errors import DamageError, NstarError, PathError, UnusableError, visible
+from nstar.errors import PathError, visible
 from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
 from nstar.files.faults import damage, orphan, other_version, reading
+from nstar.jobs.derived_files import STUDIES, check_derived
 from nstar.jobs.generation import check_sequences
+from nstar.jobs.problems import Problem, problem_of
 from nstar.plan.prefixes import Prefix
 from nstar.progress import Progress
 from nstar.seeds import read_seed, seed_text
@@ -25,52 +28,27 @@ SCHEMAS = {"data": DATA, "cells": CELL, "evaluations": EVALUATION}
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is wrong with a file.
-
-    Attributes
-    ----------
-    path : Path
-        The file to be moved away, where one is.
-    text : str
-        One line: what is wrong, and what to do.
-    is_damage : bool
-        Whether the file is to be set aside, and not the machine or another file mended.
-    is_named_only : bool
-        Whether it is set aside only where a user names it: a whole store that is of no use.
-    """
-
-    path: Path
-    text: str
-    is_damage: bool
-    is_named_only: bool = False
-
-    def is_repairable(self, is_named: bool) -> bool:
-        """Return whether the file is to be set aside, where a user has named it or not."""
-        return self.is_damage and (is_named or not self.is_named_only)
-
-
-@dataclass(frozen=True)
 class Verification:
     """What was found in a results folder.
 
     Attributes
     ----------
-    n_good : int
-        Stores that are what they should be.
+    n_good, n_other : int
+        Stores, and other files, that are what they should be.
     n_unfinished : int
-        Partial files that a process may still be writing.
+        Partial stores that a process may still be writing.
     problems : tuple of Problem
         One for each other file.
     """
 
     n_good: int
+    n_other: int
     n_unfinished: int
     problems: tuple[Problem, ...]
 
 
 def verify_results(results: Path, files: Sequence[Path] = ()) -> Verification:
-    """Read every store of a results folder in full, and compare it with its path.
+    """Read every file of a results folder in full, and compare it with its path or its seal.
 
     Parameters
     ----------
@@ -85,7 +63,7 @@ def verify_results(results: Path, files: Sequence[Path] = ()) -> Verification:
     Raises
     ------
     PathError
-        If `results` is no results folder.
+        If `results` is no results folder, or a file that is named is not there, or is none of nstar.
     MachineError
         If a folder cannot be listed.
 
@@ -95,22 +73,50 @@ def verify_results(results: Path, files: Sequence[Path] = ()) -> Verification:
     header against its arrays, and the digest of the specification (`read_store`); its place, every
     coordinate of which follows from the specification; its replicates; of data, what its task knows; of a
     further part, that those before it are there and that it leaves no evaluation out; of an evaluation,
-    that the trained cell which it names lies at the same coordinates.
+    that the trained cell which it names lies at the same coordinates. Of other files: see
+    `nstar.jobs.derived_files.check_derived`.
     """
     check_folders(results)
-    files = files or list_files(results, STAGES, follow_links=True)
-    progress = Progress("files", len(files), "verify")
+    there = [stage for stage in STAGES if (results / stage).is_dir()]
+    if there or not (results / STUDIES).is_dir():
+        stores = list_files(results, STAGES, follow_links=True)
+    else:  # what was made of stores, without them
+        stores = []
+    if files:
+        stores = [path for path in files if path.relative_to(results).parts[0] in STAGES]
+    progress = Progress("files", len(stores), "verify")
     n_good, n_unfinished, problems = 0, 0, []
-    for done, path in enumerate(files, start=1):
+    for done, path in enumerate(stores, start=1):
         if is_partial(path) and not is_left_over(path):
             n_unfinished += 1
-        elif problem := _problem(results, path):
+        elif problem := problem_of(path, partial(_check, results)):
             problems.append(problem)
         else:
             n_good += 1
         progress.update(done)
     progress.finish()
-    return Verification(n_good, n_unfinished, tuple(problems))
+    others = set(files) - {*stores}
+    derived = list(check_derived(results)) if others or not files else []
+    if files:
+        derived = _of_files(derived, others)
+    n_other = sum(problem is None for _, problem in derived)
+    by_path: dict[Path, Problem] = {}
+    for problem in (*problems, *(problem for _, problem in derived if problem)):
+        by_path.setdefault(problem.path, problem)
+    return Verification(n_good, n_other, n_unfinished, tuple(by_path.values()))
+
+
+def _of_files(
+    derived: Sequence[tuple[Path, Problem | None]], files: set[Path]
+) -> list[tuple[Path, Problem | None]]:
+    """Return what was found of some files that are no stores."""
+    named = [{path, problem.path if problem else path} for path, problem in derived]
+    if unknown := files.difference(*named):
+        raise PathError(
+            f"{visible(min(unknown))} is not there, or is no file that is checked; name files as they "
+            "stand in the message"
+        )
+    return [pair for pair, paths in zip(derived, named, strict=True) if paths & files]
 
 
 def results_of(path: Path) -> Path:
@@ -122,32 +128,15 @@ def results_of(path: Path) -> Path:
         If none of its folders is one.
     """
     for folder in path.parents:
-        if any((folder / stage).is_dir() for stage in STAGES):
+        if any((folder / name).is_dir() for name in (*STAGES, STUDIES)):
             return folder
     raise PathError(
-        f"{visible(path)} lies in no results folder: none of its folders has {', '.join(STAGES)}; name "
-        "files as they stand in the message"
+        f"{visible(path)} lies in no results folder: none of its folders has {', '.join(STAGES)} or "
+        f"{STUDIES}; name files as they stand in the message"
     )
 
 
-def _problem(results: Path, path: Path) -> Problem | None:
-    """Return what is wrong with a file and what to do, or None."""
-    try:
-        _check(results, path)
-    except NstarError as error:
-        text = " ".join(visible(line) for line in str(error).splitlines())
-        if isinstance(error, DamageError):
-            return Problem(error.path, text, True, isinstance(error, UnusableError))
-        return Problem(path, text, False)
-    return None
-
-
 def _check(results: Path, path: Path) -> None:
-    folder = path.relative_to(results).parts[0]
-    if folder in ("checkpoints", "jobs"):
-        if not is_there(path, what=folder.removesuffix("s")):
-            raise PathError(f"{path} is not there")
-        return
     if is_partial(path):
         raise damage(path, "is a partial store that a killed process has left", "file", False)
     try:

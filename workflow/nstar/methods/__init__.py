@@ -66,7 +66,7 @@ def write_methods(study: Study) -> str:
             "fit": option_rows(
                 study.fit,
                 "fit.",
-                but=() if study.axis else {"fit.bootstrap_replicates"},
+                but=() if study.axis else {"fit.bootstrap_replicates", "fit.lapse"},
             ),
         },
     )

@@ -8,7 +8,6 @@ another attempt does not remove.
 import contextlib
 import hashlib
 import pickle
-import shlex
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any
 
 from nstar.cells.naming import curve_name
 from nstar.cells.paths import checkpoint_digest
-from nstar.errors import ArtifactError
-from nstar.files.faults import reading
+from nstar.files import is_there, whole_in
+from nstar.files.faults import UNREADABLE, damage, reading
 from nstar.plan.jobs import Job
 
 MOST_FRUITLESS = 3
@@ -91,9 +90,9 @@ class Retries(int):
 def list_checkpoints(results: Path | str) -> dict[str, int]:
     """Return the names of all checkpoints, each with the time of its last change in nanoseconds."""
     times = {}
-    for path in (Path(results) / "checkpoints").glob("*.pt"):
+    for path in whole_in(Path(results) / "checkpoints", ".pt"):
         with contextlib.suppress(FileNotFoundError):  # removed since the folder was read
-            times[path.name] = path.stat().st_mtime_ns
+            times[path.name] = path.lstat().st_mtime_ns
     return times
 
 
@@ -166,7 +165,7 @@ def _fields(path: Path) -> dict[str, Any]:
             (name,) = (name for name in archive.namelist() if name.endswith("/data.pkl"))
             with archive.open(name) as pickled:
                 return dict(_Structure(pickled).load())
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, ValueError, KeyError, TypeError):
+    except (pickle.UnpicklingError, *UNREADABLE):
         return {}
 
 
@@ -175,18 +174,25 @@ def check_checkpoint(path: Path) -> None:
 
     Raises
     ------
-    ArtifactError
+    DamageError
         If it is damaged, or was renamed or exchanged: then training does not use it either.
+    MachineError
+        If it cannot be read.
     """
-    repair = f"training starts again without it; remove it: rm {shlex.quote(str(path))}"
+    if not is_there(path, "checkpoint"):
+        return
     with reading(path, "checkpoint"), path.open("rb") as file:
         sealed = file.read(hashlib.sha256().digest_size)
         found = hashlib.file_digest(file, "sha256").digest()
     if found != sealed:
-        raise ArtifactError(f"checkpoint {path} is damaged; {repair}")
+        raise damage(path, "is damaged, and training starts again without it", "checkpoint", False)
     if _fields(path).get("name") != path.name:
-        raise ArtifactError(
-            f"checkpoint {path} is of another run than its name says, or of an older version; {repair}"
+        raise damage(
+            path,
+            "is of another run than its name says, or of an older version, and training starts again "
+            "without it",
+            "checkpoint",
+            False,
         )
 
 

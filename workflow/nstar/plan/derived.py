@@ -14,6 +14,7 @@ from pathlib import Path
 from nstar.cells import strata_of
 from nstar.cells.naming import stratum_name, stratum_suffix
 from nstar.cells.paths import study_folder
+from nstar.files import is_there
 from nstar.files.seals import STORES, Seal, checksum, read_seals, seal_path
 from nstar.plan.jobs import Job
 from nstar.plan.missing import Plan
@@ -102,6 +103,14 @@ def derived_steps(plan: Plan) -> dict[str, DerivedStep]:
     dict of str to DerivedStep
         In an order in which they can run.
 
+    Raises
+    ------
+    DamageError
+        If something of another kind lies in the place of a file or a seal: a folder, a device, a link
+        that leads nowhere.
+    MachineError
+        If a file cannot be read.
+
     Notes
     -----
     A step is up to date when one of its seals has the digest of its job, the checksums of the stores or
@@ -180,7 +189,7 @@ def _why(reasons: Iterable[str], makes: Sequence[str], folder: Path) -> str:
 def _new_seal(folder: Path, name: str) -> str:
     """Return the name of a seal that is to be made: one that is not there, so that its rule runs."""
     n, free = 1, name
-    while seal_path(folder, free).exists():
+    while is_there(seal_path(folder, free), "seal"):
         n += 1
         free = f"{name}-{n}"
     return free
@@ -203,7 +212,7 @@ def why_report_is_stale(study: Study, results: Path, steps: Mapping[str, Derived
     """
     folder = study_folder(results, study.name)
     own = [seal for seal in read_seals(folder) if seal.step == REPORT]
-    if not (folder / "report.html").exists():
+    if not is_there(folder / "report.html", "report"):
         return "not made yet"
     if any(step.stale for step in steps.values()):
         return "tables, figures or pages are made again"

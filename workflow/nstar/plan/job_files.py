@@ -5,16 +5,17 @@ that a step depends on may be longer. The name of a file ends in the digest of t
 edited or cut is noticed, and another job has another file.
 """
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nstar.errors import ArtifactError, visible
+from nstar.errors import ArtifactError, DamageError, visible
 from nstar.files import is_there, read_at_most, written_whole
-from nstar.files.faults import reading
-from nstar.specification import DIGEST_LENGTH
+from nstar.files.faults import patiently, reading
+from nstar.specification import DIGEST_LENGTH, digest
 
 LARGEST_JOB = 2**26
 """Bytes of a file that is read; a job of 200 blocks with 1,000 replicates each has 5,000,000."""
@@ -37,11 +38,16 @@ def job_path(results: Path | str, name: str) -> Path:
 
 
 def save_job(results: Path | str, name: str, fields: Mapping[str, Any]) -> None:
-    """Write the file of a job, whose ``work`` says what to make, unless it is there."""
+    """Write the file of a job, whose ``work`` says what to make, unless it is there and whole."""
     path = job_path(results, name)
-    if not is_there(path, "job"):
-        with written_whole(path) as temporary:
-            temporary.write_text(json.dumps(fields, allow_nan=False))
+    if is_there(path, "job"):
+        with contextlib.suppress(DamageError):
+            read_job_file(path)
+            return
+    fields = json.loads(json.dumps(fields, allow_nan=False))  # as it is read
+    content = {"checksum": digest(fields), "job": fields}
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(content))
 
 
 def read_job_file(path: Path | str) -> dict[str, Any]:
@@ -62,9 +68,12 @@ def read_job_file(path: Path | str) -> dict[str, Any]:
             f"job {visible(path)} is missing; run the workflow, which writes the files of its jobs"
         )
     with reading(path, "job"):
-        fields = json.loads(read_at_most(path, LARGEST_JOB))
-        verb, _, digest = path.stem.rpartition("-")
-        if not digest or job_name(verb, fields["work"]) != path.stem:
+        content = json.loads(patiently(lambda: read_at_most(path, LARGEST_JOB)))
+        is_plain = "work" in content  # as earlier versions wrote it
+        fields = content if is_plain else content["job"]
+        verb, _, made_from = path.stem.rpartition("-")
+        is_whole = is_plain or digest(fields) == content["checksum"]
+        if not (is_whole and made_from and job_name(verb, fields["work"]) == path.stem):
             raise ValueError("it does not hold what its name says")
     return fields
 

@@ -6,7 +6,6 @@ nstar's is never listed, and nothing that a job at work needs.
 
 import contextlib
 import itertools
-import json
 import math
 import os
 import re
@@ -20,6 +19,7 @@ from nstar.cells.paths import STAGES, checkpoint_digest, decode, parse_store_pat
 from nstar.errors import PathError, visible
 from nstar.files import is_left_over, is_partial, list_files, time_in
 from nstar.files.faults import machine_fault, reading
+from nstar.plan.job_files import read_job_file
 from nstar.plan.missing import Plan, make_plan
 from nstar.plan.steps import step_jobs
 from nstar.seeds import streams_of
@@ -234,8 +234,8 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 def _read_job(path: Path) -> dict[str, set[str]]:
     """Return which stores a job reads and makes (``inputs``, ``outputs``), below the results folder."""
+    job = read_job_file(path)
     with reading(path, "job"):
-        job = json.loads(path.read_text())
         return {name: set(map(_below_results, job[name])) for name in ("inputs", "outputs")}
 
 

@@ -255,7 +255,7 @@ def sections_of(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 def exponents_section(tables: Mapping[str, pd.DataFrame]) -> str:
     """Return a table in Markdown of exponents and differences.
 
-    ``?`` follows what a check contradicts, a dagger what rests on curves that small sets judged.
+    ``?`` follows what a check marks, a dagger what rests on curves that small sets judged.
     """
     lines = []
     for stratum, exponents in tables["exponents"].groupby(STRATUM, sort=False):

@@ -163,6 +163,6 @@ def drawable(figure: Figure, dots_per_inch: float) -> float:
 
 
 def save_all(figures: Mapping[str, Figure], folder: Path, suffix: str, dots_per_inch: int) -> None:
-    """Write figures into a folder that exists, each as `save` does, by name and a common suffix."""
+    """Write figures into a folder, each as `save` does, by name and a common suffix."""
     for name, figure in figures.items():
         save(figure, folder / f"{name}{suffix}", dots_per_inch)

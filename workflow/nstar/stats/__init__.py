@@ -7,12 +7,12 @@ to load, which who counts thresholds or draws a figure need not wait for.
 from importlib import import_module
 
 HOMES = {
-    "bootstrap": ("BootstrapFit", "bootstrap_scaling"),
+    "bootstrap": ("BootstrapFit", "bootstrap_scaling", "interval_of_draws"),
     "comparison": (
-        *("JointFit", "adjust_by_holm", "compare_coefficients", "compare_in_joint_fit"),
+        *("JointFit", "adjust_by_holm", "adjust_table", "compare_coefficients"),
+        "compare_in_joint_fit",
         *("compare_pairs", "fit_jointly"),
     ),
-    "crossing": ("Crossing", "find_crossings", "fit_crossings"),
     "demand": ("Demand", "fit_demand"),
     "design": ("Words",),
     "fieller": ("RatioOfEstimates", "ratio_of_estimates"),
@@ -25,6 +25,7 @@ HOMES = {
     "ratio": ("Ratio", "bracket_ratio", "describe_censored", "find_ratio"),
     "results": ("Coefficient", "Difference", "Result", "ScalingFit", "make_card"),
     "scaling": ("fit_scaling",),
+    "seeds": ("SeedChecks", "SeedOutcomes", "compare_shift"),
     "shapes": ("ShapeFit", "compare_shapes"),
     "sharing": ("SharingFactor", "bracket_sharing_factor", "find_sharing_factor"),
     "thresholds": ("Threshold", "find_threshold"),

@@ -1,7 +1,7 @@
 """The interval of a scaling fit, from studies drawn from its law again and again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,8 +102,28 @@ def bootstrap_scaling(
         )
     if n_replicates < 2:
         raise ValueError(f"n_replicates is {n_replicates}: at least 2 studies are needed")
+    if not fit.converged:
+        return replace(interval_of_draws(fit, []), n_replicates=n_replicates)
     observations = observe_complete(budget, n_learnt, n_runs, curve, covariates, run)
-    design, back = orthonormalise(curve_design(observations, covariates))
+    law = Law.of(fit, observations, curve_design(observations, covariates))
+    drawn = [
+        law.refit(draw)
+        for draw in draw_studies(observations, law.design, law.truth, fit, generator, n_replicates)
+    ]
+    return interval_of_draws(fit, drawn)
+
+
+def interval_of_draws(fit: ScalingFit, drawn: list[np.ndarray | None]) -> BootstrapFit:
+    """Return the studentised interval of a fit from drawn studies.
+
+    Parameters
+    ----------
+    fit : ScalingFit
+        The fit whose law was drawn from.
+    drawn : list of ndarray or None
+        Estimates and standard errors of each drawn study, shape (2, p); None where it has no fit.
+    """
+    n_replicates = len(drawn)
     names = [coefficient.name for coefficient in fit.coefficients]
     estimates = np.array([coefficient.estimate for coefficient in fit.coefficients])
     errors = np.array([coefficient.standard_error for coefficient in fit.coefficients])
@@ -113,18 +133,6 @@ def bootstrap_scaling(
     shared |= {"n_used": fit.n_used, "n_censored": fit.n_censored}
     if not np.isfinite(errors).all():
         return BootstrapFit(**unknown, n_failed=0, reason=fit.reason, **shared)
-
-    truth = np.r_[
-        np.linalg.solve(back, estimates),
-        np.log(fit.run_scale),
-        np.log(fit.curve_scale),
-        np.log(fit.lapse) - np.log1p(-fit.lapse),
-    ]
-    first_inverse = SuccessModel(observations, design).inverse_information(truth)
-    drawn = [
-        _refit(draw, design, back, truth, first_inverse, fit.confidence)
-        for draw in draw_studies(observations, design, truth, fit, generator, n_replicates)
-    ]
     drawn = np.array([pair for pair in drawn if pair is not None]).reshape(-1, 2, len(names))
     n_failed = n_replicates - len(drawn)
     if n_failed > n_replicates / 10:
@@ -144,28 +152,68 @@ def bootstrap_scaling(
     )
 
 
+@dataclass(frozen=True)
+class Law:
+    """A fitted law, from which studies are drawn and at which the ascents of their fits start.
+
+    Attributes
+    ----------
+    design, back : ndarray of float
+        Orthonormal design of the curves, and the way back; see `orthonormalise`.
+    truth : ndarray of float
+        The parameters of `SuccessModel` at the fit.
+    first_inverse : ndarray of float
+        Inverse information there.
+    confidence : float
+        Nominal coverage.
+    """
+
+    design: np.ndarray
+    back: np.ndarray
+    truth: np.ndarray
+    first_inverse: np.ndarray
+    confidence: float
+
+    @classmethod
+    def of(cls, fit: ScalingFit, observations: Observations, design: np.ndarray) -> "Law":
+        """Return the law of a converged fit with one scatter."""
+        design, back = orthonormalise(design)
+        truth = np.r_[
+            np.linalg.solve(back, [coefficient.estimate for coefficient in fit.coefficients]),
+            np.log(fit.run_scale),
+            np.log(fit.curve_scale),
+            [np.log(fit.lapse) - np.log1p(-fit.lapse)] if fit.lapse > 0 else [],
+        ]
+        model = SuccessModel(observations, design, lapses=fit.lapse > 0)
+        first_inverse = model.inverse_information(truth)
+        return cls(design, back, truth, first_inverse, fit.confidence)
+
+    def refit(self, observations: Observations, curves=slice(None)) -> np.ndarray | None:
+        """Return estimates and standard errors of other outcomes, shape (2, p); None without a fit.
+
+        `curves` names the rows of the design that the curves of `observations` have.
+        """
+        p, design = self.design.shape[1], self.design[curves]
+        degrees_of_freedom = int(observations.bracketed.sum()) - p
+        if degrees_of_freedom < 1:
+            return None
+        lapses = len(self.truth) > p + 2  # s, tau and the lapse rate
+        model = SuccessModel(observations, design, lapses=lapses)
+        optimum = find_optimum(model, [self.truth], self.first_inverse)
+        spread = measure_spread(model, optimum.params, degrees_of_freedom, self.confidence)
+        covariance = self.back @ spread.covariance @ self.back.T
+        if not (optimum.converged and np.isfinite(covariance).all()):
+            return None
+        return np.array([self.back @ optimum.params[:p], np.sqrt(np.diag(covariance))])
+
+
 def draw_studies(
     observations: Observations, design, truth, fit: ScalingFit, generator, n_replicates: int
 ):
     """Yield observations of studies drawn from the fitted law."""
     for _ in range(n_replicates):
-        location = design @ truth[:-3] + fit.curve_scale * generator.standard_normal(len(design))
+        location = design @ truth[: design.shape[1]] + fit.curve_scale * generator.standard_normal(
+            len(design)
+        )
         eta = (observations.log_budget - location[observations.curve]) / fit.run_scale
         yield observations.draw(eta, fit.lapse, generator)
-
-
-def _refit(observations: Observations, design, back, truth, first_inverse, confidence: float):
-    """Return estimates and standard errors of a drawn study, shape (2, p); None where it has none."""
-    degrees_of_freedom = int(observations.bracketed.sum()) - design.shape[1]
-    if degrees_of_freedom < 1:
-        return None
-    model = SuccessModel(observations, design)
-    optimum = find_optimum(model, [truth], first_inverse)
-    covariance = (
-        back
-        @ measure_spread(model, optimum.params, degrees_of_freedom, confidence).covariance
-        @ back.T
-    )
-    if not (optimum.converged and np.isfinite(covariance).all()):
-        return None
-    return back @ optimum.params[:-3], np.sqrt(np.diag(covariance))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from nstar.stats.checks import check_confidence, check_labels
@@ -14,6 +15,7 @@ from nstar.stats.scaling import fit_scaling
 __all__ = [
     "JointFit",
     "adjust_by_holm",
+    "adjust_table",
     "compare_coefficients",
     "compare_in_joint_fit",
     "compare_pairs",
@@ -125,6 +127,35 @@ def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:
     return np.minimum(adjusted, 1.0)
 
 
+def adjust_table(p_values: pd.Series, family: pd.Series | None = None) -> pd.DataFrame:
+    """Return the p values of a table adjusted by Holm, and for how many tests.
+
+    Parameters
+    ----------
+    p_values : Series of float
+        One per row; NaN where nothing is tested.
+    family : Series, optional
+        Rows with the same value are adjusted together; all rows where left out.
+
+    Returns
+    -------
+    DataFrame
+        `p_value_holm`, NaN where `p_values` is, and `n_tests`, the number of p values in the family.
+
+    Examples
+    --------
+    >>> adjust_table(pd.Series([0.5, np.nan, 0.125])).to_dict("list")
+    {'p_value_holm': [0.5, nan, 0.25], 'n_tests': [2, 2, 2]}
+    """
+    p_values = p_values.astype("float64")
+    family = pd.Series(0, index=p_values.index) if family is None else family
+    adjusted = pd.Series(np.nan, index=p_values.index)
+    for _, part in p_values.dropna().groupby(family):
+        adjusted[part.index] = adjust_by_holm(part.to_numpy())
+    n_tests = p_values.groupby(family).transform("count").astype("int64")
+    return pd.DataFrame({"p_value_holm": adjusted, "n_tests": n_tests})
+
+
 def fit_jointly(
     budget,
     n_learnt,
@@ -134,12 +165,13 @@ def fit_jointly(
     group,
     confidence: float = 0.95,
     run=None,
+    lapses: bool = True,
 ) -> JointFit:
     """Fit one law with interactions to several groups that share their scatter and lapse rate.
 
     Parameters
     ----------
-    budget, n_learnt, n_runs, curve, covariates, confidence, run
+    budget, n_learnt, n_runs, curve, covariates, confidence, run, lapses
         As `nstar.stats.fit_scaling`.
     group : array_like of str, shape (n,)
         Group (model) of each row; constant within a curve.
@@ -167,7 +199,7 @@ def fit_jointly(
         interactions[other] = member
         interactions |= {f"{name}:{other}": values * member for name, values in design.items()}
     outcomes = budget, n_learnt, n_runs, curve
-    fit = fit_scaling(*outcomes, design | interactions, confidence, run=run)
+    fit = fit_scaling(*outcomes, design | interactions, confidence, run=run, lapses=lapses)
     return JointFit(groups, tuple(design), fit)
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import minimize
-from scipy.special import expit, logit, logsumexp
+from scipy.optimize import isotonic_regression, minimize
+from scipy.special import expit, logit, logsumexp, xlogy
 from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.checks import check_confidence
@@ -28,6 +28,12 @@ LEAST_LOG_S, LOGIT_LAPSES = -8.0, (-12.0, 8.0)  # far beyond what the penalties 
 GRID_POINTS = 301
 GREATEST_SCORE = 1e-2  # of a search that ended inside its bounds
 LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
+LEAST_LIKELY_TO_GROW = 1e-3
+"""P value below which success of a curve counts as falling or alternating."""
+NOT_GROWING = (
+    "Success does not grow: it falls or alternates by more than chance (p < 0.001), so that half of the "
+    "runs learn at no one place."
+)
 UNKNOWN = {
     "estimate": np.nan,
     "lower": 0.0,
@@ -70,6 +76,8 @@ class Demand(Result):
         Nominal coverage of the interval.
     method : str
         The method in one line.
+    reason : str
+        Why success has no place where half of the runs learn; empty otherwise.
     """
 
     curve: object
@@ -87,6 +95,7 @@ class Demand(Result):
     n_starts_agreeing: int
     confidence: float
     method: str = METHOD
+    reason: str = ""
 
     @property
     def converged(self) -> bool:
@@ -130,7 +139,7 @@ class Demand(Result):
 
 
 def fit_demand(
-    budget, n_learnt, n_runs, curve, confidence: float = 0.95, run=None
+    budget, n_learnt, n_runs, curve, confidence: float = 0.95, run=None, lapses: bool = True
 ) -> tuple[Demand, ...]:
     """Find the demand of each of a set of curves that share the shape of their success.
 
@@ -142,6 +151,8 @@ def fit_demand(
         Nominal coverage of the intervals, in (0, 1).
     run : array_like, shape (n,), optional
         Labels of runs that were looked at at several budgets; see `nstar.stats.fit_scaling`.
+    lapses : bool, optional
+        Whether a run may fail however large its budget, at a rate that is fitted; if not, none does.
 
     Returns
     -------
@@ -163,6 +174,10 @@ def fit_demand(
     of a curve holds the ln N* whose log-likelihood, given s and the lapse rate, lies within
     chi2(1) / 2 of its best.  Where that holds however far from the budgets, the end is open.
 
+    Where success falls or alternates with the budget by more than chance, as a monotone regression
+    says (p < 0.001), a curve has no N*: it is "unknown", with a `reason`, and has no part in s and the
+    lapse rate, which would otherwise explain it by runs that lapse.
+
     A shallow enough s allows any N*. Where the outcomes do not bound s, as a single success beside
     curves without one does not, the search ends at a bound, and no demand is given.
 
@@ -178,9 +193,10 @@ def fit_demand(
     observations = observe(budget, n_learnt, n_runs, curve, run)
     if not observations.n_curves:
         return ()
-    shape, grid = _fit_shape_on_grid(observations)
+    shape, grid = _fit_shape_on_grid(observations, lapses)
     log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
     runs = observations.runs_of_curve
+    unexplained = _fall_or_alternate(observations)
     demands = (
         Demand(
             curve=label,
@@ -191,18 +207,43 @@ def fit_demand(
         )
         for c, label in enumerate(observations.labels)
     )
-    if shape.score_norm < GREATEST_SCORE:
-        return tuple(demands)
-    return tuple(replace(demand, **UNKNOWN) for demand in demands)
+    if not shape.score_norm < GREATEST_SCORE:
+        return tuple(replace(demand, **UNKNOWN) for demand in demands)
+    return tuple(
+        replace(demand, **UNKNOWN, reason=NOT_GROWING) if excluded else demand
+        for demand, excluded in zip(demands, unexplained, strict=True)
+    )
 
 
-def _fit_shape_on_grid(observations: Observations) -> tuple["_Shape", np.ndarray]:
+def _fall_or_alternate(observations: Observations) -> np.ndarray:
+    """Return the curves whose success no chance that grows with the budget explains, shape (C,).
+
+    The deviance of the best growing shares is held against chi-squared with one degree of freedom less
+    than there are budgets, which is its distribution at most.
+    """
+    found = np.zeros(observations.n_curves, dtype=bool)
+    if observations.sightings is not None:  # what a run has learnt, it keeps
+        return found
+    for number in range(observations.n_curves):
+        rows = (observations.curve == number) & (observations.n_runs > 0)
+        n_learnt, n_runs = observations.n_learnt[rows], observations.n_runs[rows]
+        if len(n_runs) > 1:
+            growing = isotonic_regression(n_learnt / n_runs, weights=n_runs).x
+            fallen = sum(
+                xlogy(count, count / n_runs) - xlogy(count, share)
+                for count, share in ((n_learnt, growing), (n_runs - n_learnt, 1 - growing))
+            )
+            found[number] = stats.chi2.sf(2 * fallen.sum(), len(n_runs) - 1) < LEAST_LIKELY_TO_GROW
+    return found
+
+
+def _fit_shape_on_grid(observations: Observations, lapses: bool) -> tuple["_Shape", np.ndarray]:
     """Return the shared shape, and candidates of ln N* as close as it asks for."""
     scale = observations.log_step
     most = GREATEST_SCALES * (np.ptp(observations.log_budget) + scale)
     for _ in range(MOST_GRIDS):
         grid = _location_grid(observations, scale)
-        shape = _fit_shape(observations, grid, min(most, GREATEST_GROWTH * scale))
+        shape = _fit_shape(observations, grid, min(most, GREATEST_GROWTH * scale), lapses)
         if shape.run_scale <= scale or scale >= most:
             break
         scale = min(2 * shape.run_scale, most)  # shallower than the grid was made for
@@ -244,7 +285,8 @@ def _evaluate(observations: Observations, grid, run_scale: float, lapse: float) 
     """Return the log-likelihood of each curve at its candidates, and its derivatives by row."""
     seen = observations.likelihood
     eta = (seen.log_budget[:, None] - grid[seen.curve]) / run_scale
-    log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), *seen.factors)
+    log_lapse = np.log(lapse) if lapse > 0 else -np.inf
+    log_probability, by_eta, by_log_lapse = success_terms(eta, log_lapse, *seen.factors)
     log_probability += seen.n_learnt[:, None] * np.log1p(-lapse)
     of_passages, by_log_s = seen.of_passages(np.full(len(grid), run_scale))
     log_likelihood = seen.sum_by_curve(log_probability) + of_passages[:, None]
@@ -263,16 +305,20 @@ class _Shape:
     n_starts_agreeing: int
 
 
-def _fit_shape(observations: Observations, grid: np.ndarray, greatest_s: float) -> _Shape:
+def _fit_shape(
+    observations: Observations, grid: np.ndarray, greatest_s: float, lapses: bool
+) -> _Shape:
     """Return the shared s and lapse rate with the highest integrated likelihood.
 
-    The search is bounded: on an outcome as good as flat an unbounded step has no scale.
+    The search is bounded: on an outcome as good as flat an unbounded step has no scale.  Where runs do
+    not lapse, nothing depends on the second parameter.
     """
-    bracketed, grid, seen = observations.bracketed, grid[:, ::2], observations.likelihood
+    bracketed = observations.bracketed & ~_fall_or_alternate(observations)
+    grid, seen = grid[:, ::2], observations.likelihood
     n_learnt = seen.n_learnt[bracketed[seen.curve]].sum()
 
     def objective(params):
-        run_scale, lapse = np.exp(params[0]), expit(params[1])
+        run_scale, lapse = np.exp(params[0]), expit(params[1]) * lapses
         terms = _evaluate(observations, grid, run_scale, lapse)
         integral = logsumexp(terms.log_likelihood, axis=1)
         weights = np.exp(terms.log_likelihood - integral[:, None]) * bracketed[:, None]
@@ -281,6 +327,7 @@ def _fit_shape(observations: Observations, grid: np.ndarray, greatest_s: float) 
         by_log_s = terms.passages_by_log_s[bracketed].sum()
         by_log_s -= (weights * terms.by_eta * terms.eta).sum()
         by_logit_lapse = (1 - lapse) * (weights * terms.by_log_lapse).sum() - lapse * n_learnt
+        by_logit_lapse *= lapses
         return (
             -(integral[bracketed].sum() + penalty),
             -(by_penalty + np.array([by_log_s, by_logit_lapse])),
@@ -299,7 +346,7 @@ def _fit_shape(observations: Observations, grid: np.ndarray, greatest_s: float) 
     covariance = np.linalg.pinv((information + information.T) / 2, hermitian=True)
     return _Shape(
         run_scale=float(np.exp(best.x[0])),
-        lapse=float(expit(best.x[1])),
+        lapse=float(expit(best.x[1])) * lapses,
         shape_covariance=tuple(tuple(map(float, row)) for row in covariance),
         score_norm=float(np.abs(best.jac).max()),
         n_starts=len(ends),

@@ -67,12 +67,17 @@ class Words(NamedTuple):
 
 OF_DATA = Words()
 
+GREATEST_CONDITION = 1000.0
+"""Standard errors are then hundreds of times those of each covariate alone."""
+
 
 def why_not_identified(
     design: np.ndarray, names: tuple[str, ...], n_curves: int, words: Words
 ) -> str:
     """Return a sentence on what the bracketed curves leave open, or "" when they suffice."""
     n_bracketed, n_coefficients = design.shape
+    if not n_curves:
+        return "There is no run to fit a law to."
     inside = f"{words.demand} inside their {words.values}"
     for name, column in zip(names[1:], design[:, 1:].T, strict=True):
         if n_bracketed and np.ptp(column) == 0:
@@ -91,7 +96,28 @@ def why_not_identified(
             f"The {n_bracketed} curves with {inside} vary in too few directions to "
             f"separate {n_coefficients} coefficients (rank {rank})."
         )
+    number = condition_number(design)
+    if number > GREATEST_CONDITION:
+        return (
+            f"{' and '.join(names[1:])} are nearly collinear in the {n_bracketed} curves with {inside}: "
+            f"the condition number is {number:.2g}, and above {GREATEST_CONDITION:g} their effects "
+            "cannot be told apart."
+        )
     return ""
+
+
+def condition_number(design: np.ndarray) -> float:
+    """Return the largest singular value of centred and scaled covariates over the smallest.
+
+    It is 1 where covariates are uncorrelated, and about twice the factor by which the standard error
+    of the worse of two covariates is larger than that of one alone (Belsley, Kuh and Welsch 1980,
+    Regression Diagnostics, section 3.2).
+    """
+    centred = design[:, 1:] - design[:, 1:].mean(axis=0)
+    if not centred.shape[1]:
+        return 1.0
+    values = np.linalg.svd(centred / np.linalg.norm(centred, axis=0), compute_uv=False)
+    return float(values[0] / values[-1])
 
 
 def orthonormalise(design: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -60,6 +60,7 @@ def compare_forms(
     confidence: float = 0.95,
     words: Words = OF_DATA,
     run=None,
+    lapses: bool = True,
 ) -> tuple[FormFit, ...]:
     """Fit a power law, an exponential and a broken power law in the length.
 
@@ -75,6 +76,8 @@ def compare_forms(
         Nominal coverage of the intervals, in (0, 1).
     words : Words, optional
         What `reason` calls the demand and the budgets; those of data where left out.
+    lapses : bool, optional
+        As in `fit_scaling`.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def compare_forms(
     outcomes = (budget, n_learnt, n_runs, curve)
 
     def fit(**own: np.ndarray) -> ScalingFit:
-        return fit_scaling(*outcomes, own | others, confidence, words=words, run=run)
+        return fit_scaling(*outcomes, own | others, confidence, words=words, run=run, lapses=lapses)
 
     broken, knot = _best_bend(fit, log_length, _knots(*outcomes, length))
     candidates = [

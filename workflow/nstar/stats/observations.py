@@ -298,7 +298,8 @@ def observe(budget, n_learnt, n_runs, curve, run=None) -> Observations:
     -------
     Observations
         Without the rows that hold a NaN, which are counted.  Rows with one curve and budget are
-        added up.
+        added up: each stands for other runs.  The same runs given twice are counted twice, since
+        nothing tells them from as many others with equal outcomes.
 
     Raises
     ------

@@ -189,6 +189,17 @@ class ScalingFit(Fit):
     method: str
 
     @property
+    def p_values(self) -> tuple[float, ...]:
+        """Two-sided, of each coefficient being 0, by the t distribution of its interval."""
+        errors = np.array([coefficient.standard_error for coefficient in self.coefficients])
+        estimates = np.array([coefficient.estimate for coefficient in self.coefficients])
+        degrees_of_freedom = max(
+            self.degrees_of_freedom, 1
+        )  # without an interval there is no error
+        p_values = 2 * scipy.stats.t.sf(np.abs(estimates / errors), degrees_of_freedom)
+        return tuple(map(float, p_values))
+
+    @property
     def n_censored(self) -> int:
         """Curves with N* outside their budgets."""
         return self.n_left_censored + self.n_right_censored

@@ -36,6 +36,7 @@ def fit_scaling(
     scale_covariates: Mapping[str, np.ndarray] | None = None,
     words: Words = OF_DATA,
     run=None,
+    lapses: bool = True,
 ) -> ScalingFit:
     """Fit log N* as a linear function of covariates to the outcomes of runs.
 
@@ -47,7 +48,8 @@ def fit_scaling(
         Runs that learnt, of those whose outcome says something about data: a run that did not
         fit even its training set belongs in neither.
     curve : array_like, shape (n,)
-        Labels; rows with the same label share a curve (one model, one task, one length).
+        Labels; rows with the same label share a curve (one model, one task, one length).  Rows with
+        the same curve and budget stand for different runs and are added up: give no row twice.
     covariates : Mapping of str to array_like of float, shape (n,)
         Covariates, constant within a curve; logarithms where a power law is meant.
     confidence : float, optional
@@ -63,6 +65,8 @@ def fit_scaling(
         the same curve and label are of one run, with ``n_runs = 1`` each.  Such a run is one
         observation, of the two budgets between which it first learnt.  Where left out, all rows
         are of different runs.
+    lapses : bool, optional
+        Whether a run may fail however large its budget, at a rate that is fitted; if not, none does.
 
     Returns
     -------
@@ -91,8 +95,11 @@ def fit_scaling(
        vanish or no two starts agree, estimates are reported with ``converged=False`` and without
        intervals.
     4. The covariance is the inverse information times the dispersion
-       q = sum_c (h_c^2 / i_c) / (C - p), with h_c and i_c the score and information of the
-       location of bracketed curve c, and intervals take t(C - p) quantiles (Knapp and Hartung).
+       q = C / (C - p) sum_c h_c^2 / sum_c i_c, with h_c and i_c the score and the observed
+       information of the location of bracketed curve c, and intervals take t(C - p) quantiles (Knapp
+       and Hartung).  It is a ratio of sums, since the ratio of a single curve has no bound: with a
+       lapse rate, a failure just above a gap between budgets may be a lapse or a near miss, and
+       the curvature of such a curve is close to 0.
        Where all curves are equally well known this is the interval of least squares on the
        curves, exact whatever tau is.  The inverse information alone covers too little with few
        curves and tau > 0, and too much with tau = 0.
@@ -145,8 +152,8 @@ def fit_scaling(
         "n_bracketed": int(bracketed.sum()),
         "n_left_censored": int(((2 * learnt >= runs) & (runs > 0) & ~bracketed).sum()),
         "n_right_censored": int(((2 * learnt < runs) & ~bracketed).sum()),
-        "n_parameters": len(names) + scale_design.shape[1] + 2,  # tau and lapse rate
-        "method": METHOD,
+        "n_parameters": len(names) + scale_design.shape[1] + 1 + lapses,  # tau and lapse rate
+        "method": METHOD if lapses else METHOD.replace("with lapse rate", "without lapses"),
     }
     reason = why_not_identified(design[bracketed], names, shared["n_curves"], words)
     if reason:
@@ -154,7 +161,7 @@ def fit_scaling(
 
     orthonormal, back = orthonormalise(design)
     scale_design[:, 1:] -= scale_design[:, 1:].mean(axis=0)
-    model = SuccessModel(observations, orthonormal, scale_design)
+    model = SuccessModel(observations, orthonormal, scale_design, lapses)
     return _summarise(model, find_optimum(model), back, names, tuple(scale_covariates), shared)
 
 
@@ -210,7 +217,8 @@ def _summarise(
     p = model.n_coefficients
     estimates, errors = back @ optimum.params[:p], np.sqrt(np.diag(covariance))
     ends = t_interval(estimates, errors, shared["degrees_of_freedom"], shared["confidence"])
-    slopes, slope_errors = optimum.params[p + 1 : -2], spread.errors[p + 1 : -2]
+    of_slopes = slice(p + 1, p + model.scale_design.shape[1])
+    slopes, slope_errors = optimum.params[of_slopes], spread.errors[of_slopes]
     slope_ends = t_interval(slopes, slope_errors, np.inf, shared["confidence"])
     return ScalingFit(
         coefficients=tabulate(names, estimates, errors, *ends),
@@ -258,9 +266,11 @@ def measure_spread(
     below, above = model.location_score(params, -step), model.location_score(params, step)
     location_information = (below - above) / (2 * step)
     # A curve that never succeeded is certain to lie on one side: it has no residual to speak of.
-    counted = model.observations.bracketed & (location_information > 0)
-    squares = score[counted] ** 2 / location_information[counted]
-    dispersion = float(squares.sum() / degrees_of_freedom)
+    counted = model.observations.bracketed
+    squares, known = (score[counted] ** 2).sum(), location_information[counted].sum()
+    dispersion = np.nan  # as all that follows from it, where the curves together bound no location
+    if known > 0:
+        dispersion = float(squares / known * counted.sum() / degrees_of_freedom)
 
     quantised = bool(2 * model.observations.separated.sum() > model.observations.bracketed.sum())
     # With this dispersion, t quantiles give the interval of normal quantiles without one.

@@ -50,13 +50,13 @@ def shape_penalty(s: float, lapse: float, log_step: float) -> tuple[float, np.nd
 
     See `SuccessModel`; `log_step` is the distance of two budgets in ln N.
     """
-    one, two = LAPSE_SHAPES
     deviation = np.log(s) - np.log(log_step / 3)
     spread = RUN_SCALE_SPREADS[int(deviation > 0)]
-    penalty = (
-        (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse) - (deviation / spread) ** 2 / 2
-    )
-    by_logit_lapse = (one - 1) * (1 - lapse) - (two - 1) * lapse
+    penalty, by_logit_lapse = -((deviation / spread) ** 2) / 2, 0.0
+    if lapse > 0:  # else it is fixed
+        one, two = LAPSE_SHAPES
+        penalty += (one - 1) * np.log(lapse) + (two - 1) * np.log1p(-lapse)
+        by_logit_lapse = (one - 1) * (1 - lapse) - (two - 1) * lapse
     return float(penalty), np.array([-deviation / spread**2, by_logit_lapse])
 
 
@@ -71,6 +71,8 @@ class SuccessModel:
         Mean design of the curves.
     scale_design : ndarray of float, shape (C, q), optional
         Design of ln s: a column of ones, then centred covariates; ones alone where left out.
+    lapses : bool, optional
+        Whether runs may lapse; if not, the lapse rate is 0 and no parameter.
 
     Notes
     -----
@@ -102,12 +104,14 @@ class SuccessModel:
         observations: Observations,
         design: np.ndarray,
         scale_design: np.ndarray | None = None,
+        lapses: bool = True,
     ):
         self.observations = observations
         self.outcomes = observations.likelihood
         self.design = design
         self.scale_design = np.ones((len(design), 1)) if scale_design is None else scale_design
         self.n_coefficients = design.shape[1]
+        self.lapses = lapses
         self._most_runs = observations.most_runs()
         self._run_density = observations.runs_per_log_budget()
 
@@ -118,7 +122,8 @@ class SuccessModel:
 
     def _bounded(self, params) -> np.ndarray:
         """Return (g, ln tau, logit lapse), no farther from 0 than a climb has any business."""
-        return np.clip(params[self.n_coefficients :], -FARTHEST, FARTHEST)
+        bounded = np.clip(params[self.n_coefficients :], -FARTHEST, FARTHEST)
+        return bounded if self.lapses else np.append(bounded, -np.inf)
 
     def log_likelihood(self, params) -> float:
         """Return the log-likelihood without the penalties."""
@@ -145,7 +150,7 @@ class SuccessModel:
         by_logit_lapse -= lapse * seen.n_learnt.sum()
         score = np.concatenate(
             [self.design.T @ self._by_location(terms), by_scale, [by_log_tau, by_logit_lapse]]
-        )
+        )[: len(params)]
         scatter = slice(self.n_coefficients, None)
         score[scatter] *= np.abs(params[scatter]) < FARTHEST  # beyond it the objective is flat
         return -float(terms["log_likelihood"].sum() + np.log(tau) + penalty), -score
@@ -176,7 +181,7 @@ class SuccessModel:
         log_s = np.log(self.observations.log_step / 3)
         flat = np.zeros(self.scale_design.shape[1] - 1)
         return [
-            np.r_[mean, log_s + run, flat, tau, -3.0]
+            np.r_[mean, log_s + run, flat, tau, [-3.0] * self.lapses]
             for run, tau in ((0, -1.2), (-1, 0), (0.7, -2))
         ]
 
@@ -196,7 +201,8 @@ class SuccessModel:
         location = (self.design @ params[: self.n_coefficients] + shift)[seen.curve]
         s = by_curve[seen.curve]
         eta = ((seen.log_budget - location)[:, None] - tau * nodes) / s[:, None]  # (n, nodes)
-        log_probability, by_eta, by_log_lapse = success_terms(eta, np.log(lapse), *seen.factors)
+        log_lapse = np.log(lapse) if lapse > 0 else -np.inf
+        log_probability, by_eta, by_log_lapse = success_terms(eta, log_lapse, *seen.factors)
         of_passages, passages_by_log_s = seen.of_passages(by_curve)
         joint = seen.sum_by_curve(log_probability) + log_weights  # (C, nodes)
         highest = joint.max(axis=1, keepdims=True)

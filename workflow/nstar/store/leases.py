@@ -22,10 +22,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nstar.errors import MachineError
-from nstar.files import is_partial, read_at_most, written_whole
-from nstar.files.faults import patiently
-from nstar.files.processes import is_running, number_of, this_process
+from nstar.errors import DamageError, MachineError
+from nstar.files import is_there, partial_path, read_at_most, remove, whole_in, written_whole
+from nstar.files.faults import damage, machine_fault, patiently, wrong_type
+from nstar.files.processes import is_name, is_running, number_of, this_process
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +74,41 @@ class Lease:
 
 
 def read_lease(path: Path) -> Lease | None:
-    """Return the lease in a file, or None if it is not there.
+    """Return the lease in a file, or None if there is none, or none with the name of a process.
 
     What cannot be read of it is left out: its counter then stands still.
     """
+    if not is_name(path.stem):
+        return None
     try:
+        is_there(path, "lease")
         fields = json.loads(patiently(lambda: read_at_most(path, _MOST_BYTES)))
         stores, counter = tuple(map(str, fields["stores"])), int(fields["counter"])
         return Lease(path.stem, str(fields["host"]), fields["scheduled_as"], stores, counter)
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return Lease(path.stem, "an unknown machine", None, (), 0)
+    except OSError as error:
+        raise machine_fault(error, path) from None
+    except (DamageError, ValueError, TypeError, KeyError, RecursionError):
+        return _unreadable(path)
+
+
+def check_lease(path: Path) -> None:
+    """Check that a file of the folder of leases is a lease, or a link to one.
+
+    Raises
+    ------
+    DamageError
+        If it is neither.
+    """
+    if path.is_symlink():
+        return
+    if is_there(path, "lease") and read_lease(path) in (None, _unreadable(path)):
+        raise damage(path, "is damaged, and holds nothing", "lease", False)
+
+
+def _unreadable(path: Path) -> Lease:
+    return Lease(path.stem, "an unknown machine", None, (), 0)
 
 
 @dataclass(frozen=True)
@@ -170,8 +193,8 @@ def holders_at_work(
     """
     watch, told = watch or Watch(), False
     while True:
-        files = [path for path in (results / FOLDER).glob("*.json") if not is_partial(path)]
-        sights = [sight for path in sorted(files) if (sight := watch.look(path))]
+        files = whole_in(results / FOLDER, ".json")
+        sights = [sight for path in files if (sight := watch.look(path))]
         running = [bool(is_running(sight.lease.process)) for sight in sights]
         pairs = list(zip(sights, running, strict=True))
         if all(runs or sight.advanced or sight.is_gone for sight, runs in pairs):
@@ -212,7 +235,7 @@ class Holder:
         self._thread.join()
         for link in list(self._links):
             self.release(link)
-        self.path.unlink(missing_ok=True)
+        remove(self.path)
 
     def claim(self, link: Path) -> Sight | None:
         """Take the lease of a store, unless another process holds it that is not known to be gone.
@@ -227,6 +250,10 @@ class Holder:
                 holder = link.readlink().name
             except FileNotFoundError:  # it has just been given back
                 continue
+            except OSError as error:
+                if error.errno != errno.EINVAL:
+                    raise machine_fault(error, link) from None
+                raise wrong_type(link, link.lstat().st_mode, "lease", "a link") from None
             if holder == self.path.name:
                 break
             sight = self._watch.look(link.with_name(holder))
@@ -247,7 +274,7 @@ class Holder:
             return False
         except OSError as error:
             if error.errno not in _NO_LINKS:
-                raise
+                raise machine_fault(error, link, "made") from None
             logger.warning("%s: this file system has no links, so other runs do not wait", error)
         return True
 
@@ -276,15 +303,17 @@ class Holder:
 
 def _unlink(link: Path, holder: str) -> None:
     """Remove the link of a holder; one of another holder, who may just have taken it over, stays."""
-    aside = link.with_name(f".{this_process()}.partial.{link.name}")
+    aside = partial_path(link)
     try:
         link.rename(aside)
+        if aside.readlink().name != holder:
+            with contextlib.suppress(FileExistsError):
+                link.symlink_to(aside.readlink())
     except FileNotFoundError:
         return
-    if aside.readlink().name != holder:
-        with contextlib.suppress(FileExistsError):
-            link.symlink_to(aside.readlink())
-    aside.unlink()
+    except OSError as error:
+        raise machine_fault(error, link, "removed") from None
+    remove(aside)
 
 
 def _scheduled_as() -> str | None:

@@ -79,12 +79,24 @@ class Jobs(Options):
 class Fit(Options):
     """The scaling fits."""
 
+    MEANINGS: ClassVar = {
+        "lapse": {
+            "fitted": "some runs fail however large the budget; a weak penalty keeps their share small",
+            0: "no run fails but for want of budget",
+        },
+    }
+
     confidence: OpenFraction = Field(0.95, description="coverage of all intervals; fraction")
     bootstrap_replicates: Annotated[
         StrictInt,
         Field(ge=100),
         AtMost(100_000, "each is a study to fit; more take hours per model"),
     ] = Field(500, description="studies drawn to check the intervals of each model; studies")
+    lapse: Annotated[Literal["fitted", 0], LATER] = Field(
+        "fitted",
+        description="share of runs that fail however large the budget: fitted, with a weak penalty that "
+        "keeps it small, or 0",
+    )
 
 
 _MOST_PIXELS = "matplotlib draws no figure of 65536 or more pixels in a direction"

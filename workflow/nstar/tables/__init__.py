@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from nstar.columns import Column, Table
 from nstar.errors import ArtifactError
-from nstar.files import written_whole
+from nstar.files import is_there, written_whole
+from nstar.files.faults import patiently, reading
 from nstar.files.seals import check_read, note_written, stamp
 from nstar.subjects.registry import SUBJECTS
 from nstar.tables.cells import CELLS, LONGER, PROVENANCE, VERDICTS
@@ -74,9 +75,10 @@ def read_table(path: Path, name: str) -> "pd.DataFrame":
         If the file is missing, damaged, edited, or has other columns than the table; or if it lies in
         the folder of a study and has no seal. See `nstar.files.seals.check_read`.
     """
-    if not path.is_file():
+    if not is_there(path, "table"):
         raise ArtifactError(f"table {path} is missing; run the workflow to make it")
-    content = path.read_bytes()
+    with reading(path, "table"):
+        content = patiently(path.read_bytes)
     check_read(path, content)
     try:
         table = _parse(content, path.suffix, name)

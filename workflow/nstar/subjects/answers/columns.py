@@ -124,13 +124,11 @@ WIDTH_EXPONENTS: Mapping[str, Column] = {
     "lower": Column("float64", "1", "lower end of the interval"),
     "upper": Column("float64", "1", "upper end of the interval"),
     "confidence": Column("float64", "1", "nominal coverage of the interval"),
-    "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "p_value": Column("float64", "1", "two-sided, of the exponent or difference being 0"),
     "p_value_holm": Column(
-        "float64",
-        "1",
-        "`p_value` adjusted by Holm for the pairs of families of one task, measure, threshold, quantity "
-        "and covariate",
+        "float64", "1", "`p_value` adjusted by Holm for the `n_tests` tests of the table"
     ),
+    "n_tests": Column("int64", "1", "p values in the table: those of exponents and of differences"),
     "slope_lower": Column(
         "float64",
         "1",

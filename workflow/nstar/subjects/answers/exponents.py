@@ -14,6 +14,7 @@ from nstar.stats import (
     ScalingFit,
     Threshold,
     Words,
+    adjust_table,
     compare_coefficients,
     find_slope_range,
     find_threshold,
@@ -21,7 +22,6 @@ from nstar.stats import (
 )
 from nstar.subjects.answers.columns import WIDTH_EXPONENTS, WIDTHS
 from nstar.subjects.axis import WIDTH
-from nstar.subjects.demand.exponents import adjust_p_values
 from nstar.subjects.demand.thresholds import thresholds_by_rule
 from nstar.tables import read_table, write_table
 from nstar.tables.selection import SIZE, STRATUM, of_measure, runs_by_width
@@ -68,6 +68,7 @@ def fit_widths(job: Mapping[str, Any], results: Path) -> None:
     widths = pd.DataFrame(find_widths(runs, job["thresholds"]), columns=list(WIDTHS))
     write_table(tables / "widths.csv", "widths", widths)
     exponents = pd.DataFrame(fit_exponents(runs, widths, job), columns=list(WIDTH_EXPONENTS))
+    exponents = exponents.assign(**adjust_table(exponents["p_value"]))
     write_table(tables / "width_exponents.csv", "width_exponents", exponents)
 
 
@@ -148,12 +149,8 @@ def fit_exponents(
                     kinds = job["tasks"][named["task"]], job["families"][family]
                     theory = THEORY.get(kinds, {}).get(quantity, np.nan)
                 yield _row(shared, fits[family], family=family, theory=theory, **slopes)
-            pairs = [
-                _difference(shared, fits, first, second, job["confidence"])
-                for first, second in itertools.combinations(fits, 2)
-            ]
-            adjust_p_values(pairs)
-            yield from pairs
+            for first, second in itertools.combinations(fits, 2):
+                yield _difference(shared, fits, first, second, job["confidence"])
 
 
 def _is_of_the_paper(runs: pd.DataFrame) -> bool:
@@ -226,8 +223,7 @@ def _slope_range(
 def _row(shared: Mapping[str, Any], fit: ScalingFit, **others: Any) -> dict[str, Any]:
     """Return the row of one exponent."""
     row = fit.row_of(shared["covariate"], WIDTH_EXPONENTS)
-    unknown = dict.fromkeys(("p_value", "p_value_holm"), np.nan)
-    return {**row, **shared, **unknown, "minus_family": "", **others}
+    return {**row, **shared, "minus_family": "", **others}
 
 
 def _difference(

@@ -188,6 +188,8 @@ def _reading(row: Any) -> str:
         "below": "It falls.",
         "includes": "Neither growth nor its absence is shown.",
     }[side_of_zero(row)]
+    if side_of_zero(row) != "includes" and row.p_value_holm > 1 - row.confidence:
+        growth = "The interval excludes 0, but not once the number of tests counts."
     if math.isnan(row.theory):
         return growth
     side = "holds" if row.lower <= row.theory <= row.upper else "excludes"
@@ -205,14 +207,14 @@ def _difference(row: Any) -> dict[str, str]:
 
 
 def _read_difference(row: Any) -> str:
-    """Return what the interval of a difference says once the number of comparisons counts."""
+    """Return what the interval of a difference says once the number of tests counts."""
     if not has_interval(row):
         return row.reason
     side = side_of_zero(row)
     if side == "includes":
         return "No difference is shown."
     if row.p_value_holm > 1 - row.confidence:
-        return "The interval excludes 0, but not once the number of comparisons counts."
+        return "The interval excludes 0, but not once the number of tests counts."
     return f"{row.family if side == 'above' else row.minus_family} grows faster."
 
 

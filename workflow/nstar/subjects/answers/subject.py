@@ -53,7 +53,7 @@ ANSWERS = Subject(
     option_meaning="what is measured of networks that answer questions; a study that has it is about "
     "the width that these need, and not about data",
     tables=TABLES,
-    recipes={"widths": 3, "figures": 3, "findings": 5},
+    recipes={"widths": 4, "figures": 3, "findings": 6},
     collected=("answers",),
     block_rows="nstar.subjects.answers.rows:answer_rows",
     steps=(

@@ -100,11 +100,17 @@ EXPONENTS: Mapping[str, Column] = {
     "lower": Column("float64", "1", "lower end of the interval"),
     "upper": Column("float64", "1", "upper end of the interval"),
     "confidence": Column("float64", "1", "nominal coverage of the interval"),
-    "p_value": Column("float64", "1", "two-sided, of a difference being 0; empty for exponents"),
+    "p_value": Column(
+        "float64", "1", "two-sided, of the exponent or difference being 0; empty for intercepts"
+    ),
     "p_value_holm": Column(
-        "float64",
+        "float64", "1", "`p_value` adjusted by Holm for the `n_tests` tests of the table"
+    ),
+    "n_tests": Column(
+        "int64",
         "1",
-        "`p_value` adjusted by Holm for the number of pairs of models with this quantity",
+        "p values in the table: exponents and differences of all strata; those of a fit that leaves "
+        "something out are counted by themselves",
     ),
     "degrees_of_freedom": Column("float64", "1", "of the t distribution behind the interval"),
     "n_used": Column("int64", "1", "runs in the fit: outcomes of a seed at a budget"),
@@ -161,10 +167,12 @@ ROBUSTNESS: Mapping[str, Column] = {
     "left_out": Column(
         "str",
         "1",
-        "what the fit leaves out: `limited_by_steps` and `near_space`, the thresholds so flagged; "
-        "`near_space_lengths`, every task and length at which some threshold is near the size of the "
-        "space; `strict_rule`, or `published_rule` where the study's own rule is the strict one: "
-        "nothing, but the same runs judged by the other rule, see `strict_outcome` of `cells`",
+        "what the fit leaves out: `limited_by_steps`, every curve with a threshold so flagged; "
+        "`near_space`, every task and length at which some threshold is near the size of the space; "
+        "`near_floor`, every curve with a threshold of at most 2; `no_lapse`, or `fitted_lapse` where "
+        "`fit.lapse` is 0: nothing, but the lapse rate is 0, or fitted; `strict_rule`, or "
+        "`published_rule` where the study's own rule is the strict one: nothing, but the same runs "
+        "judged by the other rule, see `strict_outcome` of `cells`",
     ),
     **EXPONENTS,
     "n_undecided": Column(
@@ -173,7 +181,7 @@ ROBUSTNESS: Mapping[str, Column] = {
         "replicates that the other rule would have trained on; they count as not learnt. 0 in other rows",
     ),
 }
-"""As `EXPONENTS`, for fits that leave doubtful thresholds out, and for another rule of success."""
+"""As `EXPONENTS`, for fits that leave doubtful curves out, and for another rule of success."""
 
 CHECKS: Mapping[str, Column] = {
     "supervision": SUPERVISION,
@@ -186,25 +194,45 @@ CHECKS: Mapping[str, Column] = {
     "check": Column(
         "str",
         "1",
-        "the other estimator: `crossing`, where the median score of the seeds passes the success "
-        "threshold, censored regression on the curves; `bootstrap`, studies drawn from the fitted "
-        "law; `scatter`, the same law with a scatter of runs that grows or shrinks with n; `joint`, all "
-        "models in one fit with one scatter; `paired`, differences of the curves "
-        "that saw the same sequences",
+        "the other estimator: `brackets`, a normal law of the brackets in which each seed first learnt; "
+        "`bootstrap`, studies drawn from the fitted law; `seeds`, the seeds of every place drawn anew, "
+        "all budgets and models of a seed together; `influence`, the fit without the `curve` that moves "
+        "it most; `scatter`, the same law with a scatter of runs that grows or shrinks with n; `joint`, "
+        "all models in one fit with one scatter; `paired`, differences of the curves that saw the same "
+        "sequences",
     ),
+    "curve": Column("str", "1", "the curve that `influence` leaves out; empty for other checks"),
     "estimate": EXPONENTS["estimate"],
     "standard_error": EXPONENTS["standard_error"],
     "lower": EXPONENTS["lower"],
     "upper": EXPONENTS["upper"],
     "confidence": EXPONENTS["confidence"],
-    "n_used": Column("int64", "1", "what the check rests on: runs, curves, or pairs of curves"),
+    "shift": Column(
+        "float64", "1", "this estimate minus that of the fit, of `brackets` and `influence`"
+    ),
+    "shift_error": Column(
+        "float64",
+        "1",
+        "standard deviation of the shift over studies drawn from the fitted law, in which both "
+        "estimators read the same outcomes",
+    ),
+    "p_value": Column(
+        "float64",
+        "1",
+        "two-sided, of such a shift under the fitted law; empty for checks that are not tested",
+    ),
+    "p_value_holm": Column(
+        "float64", "1", "`p_value` adjusted by Holm for the `n_tests` tests of the table"
+    ),
+    "n_tests": Column("int64", "1", "p values in the table, of all strata"),
+    "n_used": Column("int64", "1", "what the check rests on: runs, or pairs of curves"),
     "n_censored": Column("int64", "1", "curves, or pairs, that are censored"),
     "verdict": Column(
         "str",
         "1",
-        "`disagrees`: one of the two estimates lies outside of the other's interval; `other "
-        "conclusion`: only one of the intervals excludes 0; `agrees`; `no answer`: one of the two "
-        "has no interval",
+        "`marked`: `p_value_holm` is below one minus `confidence`, so that the law does not explain the "
+        "shift; `agrees`: it is not; `not tested`: another answer to read beside the fit; `no answer`: "
+        "one of the two has none",
     ),
     "reason": EXPONENTS["reason"],
     "method": EXPONENTS["method"],
@@ -275,6 +303,11 @@ DEMAND: Mapping[str, Column] = {
     ),
     "least_set": THRESHOLDS["least_set"],
     "method": EXPONENTS["method"],
+    "reason": Column(
+        "str",
+        "1",
+        "why there is no demand: success falls or alternates by more than chance; empty otherwise",
+    ),
 }
 """One row per curve: its demand, and how that depends on the number of seeds."""
 

@@ -33,9 +33,9 @@ def compare_curves(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``shortest_length`` (of `data`), ``success``
-        (measure and threshold), ``other_rule`` ("strict", "published" or "", where there is none),
-        ``over`` (what has to pass, by ``study`` and the other rule), ``confidence``, and ``training``
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``shortest_length`` (of `data`), ``other_rule``
+        ("strict", "published" or "", where there is none), ``over`` (what has to pass, by ``study`` and
+        the other rule), ``confidence``, ``lapse`` (of the fits), and ``training``
         (``max_steps``, ``evaluate_every``, ``decay`` of the learning rate, and ``at``, which
         evaluation decides).
     results : Path

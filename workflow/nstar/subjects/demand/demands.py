@@ -60,8 +60,7 @@ def demands_by_other_rule(
     Parameters
     ----------
     job : mapping
-        ``axis``, ``other_rule`` ("strict" or "published"), ``success`` (with its ``measure``) and
-        ``confidence``.
+        ``axis``, ``other_rule`` ("strict" or "published"), ``confidence`` and ``lapse``.
     cells : DataFrame
         One row per cell and replicate, along the axis.
     thresholds : DataFrame
@@ -106,11 +105,13 @@ def _demands_of(
         if row["rule"] == "any"
     ]
     brackets = pd.DataFrame(rows).merge(thresholds[[*CURVE_PLACE, "n_available"]], on=CURVE_PLACE)
-    runs = runs_by_seed(cells, job["success"]["measure"])
+    runs = runs_by_seed(cells)
     fits = [
         demand
         for _, part in runs.groupby([*law_columns(job["axis"]), "model"], sort=False)
-        for demand in stats.fit_demand(**outcomes(part), confidence=job["confidence"])
+        for demand in stats.fit_demand(
+            **outcomes(part), confidence=job["confidence"], lapses=job.get("lapse", "fitted") != 0
+        )
     ]
     demand = pd.DataFrame(
         [dict(zip(CURVE_PLACE, fit.curve, strict=True)) | fit.rows(DEMAND)[0] for fit in fits]

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nstar.stats import (
     FormFit,
     ScalingFit,
     Words,
-    adjust_by_holm,
+    adjust_table,
     compare_coefficients,
     compare_forms,
     fit_demand,
@@ -29,11 +30,11 @@ from nstar.stats import (
 )
 from nstar.subjects.axis import AXES
 from nstar.subjects.demand.along import judged_along, law_columns, outcomes_by
-from nstar.subjects.demand.checks import check_fits
+from nstar.subjects.demand.checks import check_fits, mark
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
 from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
-from nstar.subjects.demand.selection import near_space, runs_by_seed, small_sets
+from nstar.subjects.demand.selection import near_floor, near_space, runs_by_seed, small_sets
 from nstar.subjects.demand.thresholds import thresholds_by_seed
 from nstar.tables import columns_of, read_table, write_table
 from nstar.tables.selection import CURVE, PLACE, stratum_of
@@ -46,7 +47,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     Parameters
     ----------
     job : mapping
-        ``axis`` (see `nstar.subjects.axis.axis_job`), ``success`` (measure and threshold), ``fit``
+        ``axis`` (see `nstar.subjects.axis.axis_job`), ``fit``
         (options) and ``other_rule``, "strict" or "published".
     results : Path
 
@@ -59,7 +60,7 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
     cells = judged_along(job["axis"], read_table(tables / "cells.parquet", "cells"), results)
     thresholds = read_table(tables / "thresholds.parquet", "thresholds")
     axis = AXES[job["axis"]["name"]]
-    runs = runs_by_seed(cells, job["success"]["measure"])
+    runs = runs_by_seed(cells)
     if axis.one_run:
         runs["run"] = runs["seed"]
     thresholds = thresholds[thresholds["rule"] == "seed"]
@@ -87,6 +88,10 @@ def fit_exponents(job: Mapping[str, Any], results: Path) -> None:
             made.setdefault(name, []).extend(asked | row for row in rows)
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(columns_of(name, names)))  # there may be no rows
+        if name == "checks":
+            table = mark(table, job["fit"]["confidence"])
+        elif "p_value" in table:
+            table = table.assign(**adjust_table(table["p_value"], table.get("left_out")))
         write_table(tables / f"{name}.csv", name, table)
     cards["versions"] = {"scipy": scipy.__version__, "statsmodels": statsmodels.__version__}
     with written_whole(tables / "fits.json") as temporary:
@@ -98,6 +103,11 @@ def words_of(job: Mapping[str, Any]) -> Words:
     """Return the words of the statistics for the axis of a job."""
     axis = AXES[job["axis"]["name"]]
     return Words(axis.symbol, axis.values)
+
+
+def fits_lapses(job: Mapping[str, Any]) -> bool:
+    """Return whether the lapse rate is fitted, as the option ``fit.lapse`` says; else it is 0."""
+    return job["fit"].get("lapse", "fitted") == "fitted"
 
 
 def analyse(
@@ -115,18 +125,19 @@ def analyse(
     job : mapping
         As `fit_exponents`.
     """
-    confidence = job["fit"]["confidence"]
+    confidence, lapses = job["fit"]["confidence"], fits_lapses(job)
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
     words = words_of(job)
-    fits = _fit_models(parts, confidence, words)
-    forms = {name: _fit_forms(part, confidence, words) for name, part in parts.items()}
+    fits = _fit_models(parts, confidence, words, lapses)
+    forms = {name: _fit_forms(part, confidence, words, lapses) for name, part in parts.items()}
     demands = {
-        name: fit_demand(**outcomes(part), confidence=confidence) for name, part in parts.items()
+        name: fit_demand(**outcomes(part), confidence=confidence, lapses=lapses)
+        for name, part in parts.items()
     }
     joint = None
     if len(parts) > 1:
         group = count_runs(runs)["model"]
-        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence)
+        joint = fit_jointly(**scaling_data(runs), group=group, confidence=confidence, lapses=lapses)
     exponents = _rows(fits, thresholds, runs, confidence)
     checks, check_fits_by_name = check_fits(fits, joint, demands, exponents, parts, job, words)
 
@@ -134,10 +145,17 @@ def analyse(
     for left_out, kept in _selections(thresholds).items():
         kept_runs = runs.merge(kept[[*CURVE, "seed"]], on=[*CURVE, "seed"])
         kept_fits[left_out] = _fit_models(
-            {name: kept_runs[kept_runs["model"] == name] for name in parts}, confidence, words
+            {name: kept_runs[kept_runs["model"] == name] for name in parts},
+            confidence,
+            words,
+            lapses,
         )
         rows = _rows(kept_fits[left_out], kept, kept_runs, confidence)
         robustness += [{"left_out": left_out, "n_undecided": 0, **row} for row in rows]
+    left_out = "no_lapse" if lapses else "fitted_lapse"
+    kept_fits[left_out] = _fit_models(parts, confidence, words, not lapses)
+    rows = _rows(kept_fits[left_out], thresholds, runs, confidence)
+    robustness += [{"left_out": left_out, "n_undecided": 0, **row} for row in rows]
 
     tables = {
         "exponents": exponents,
@@ -179,9 +197,9 @@ def fit_other_rule(
     axis = AXES[job["axis"]["name"]]
     judged = cells.assign(outcome=outcomes_by(other, cells))
     undecided = cells[f"{other}_outcome"].isin([UNDECIDED, UNDECIDED_NOT_FITTED])
-    runs = runs_by_seed(judged, job["success"]["measure"])
+    runs = runs_by_seed(judged)
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
-    fits = _fit_models(parts, confidence, words_of(job))
+    fits = _fit_models(parts, confidence, words_of(job), fits_lapses(job))
     rows = _rows(fits, thresholds_by_seed(judged, thresholds, axis), runs, confidence)
     left_out = f"{other}_rule"
     for row in rows:
@@ -191,25 +209,37 @@ def fit_other_rule(
 
 
 def _fit_models(
-    parts: Mapping[str, pd.DataFrame], confidence: float, words: Words
+    parts: Mapping[str, pd.DataFrame], confidence: float, words: Words, lapses: bool
 ) -> dict[str, ScalingFit]:
     """Return the fit of log N* = a + alpha log n + beta log m to the runs of every model."""
-    return {
-        name: fit_scaling(**scaling_data(part), confidence=confidence, words=words)
-        for name, part in parts.items()
-    }
+    fits = {}
+    for name, part in parts.items():
+        data = scaling_data(part)
+        fit = fit_scaling(**data, confidence=confidence, words=words, lapses=lapses)
+        if len(part) and not part["fitted"].any():
+            reason = f"All {len(part)} runs are left out: none fitted its training set."
+            fit = replace(fit, reason=reason)
+        fits[name] = fit
+    return fits
 
 
 def _selections(thresholds: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return what is left of the thresholds without the doubtful ones, where there are such."""
-    near = near_space(thresholds)
-    places = pd.MultiIndex.from_frame(thresholds[["task", "length"]])
+    """Return what is left of the thresholds without the doubtful ones, where there are such.
+
+    Whole curves, or places, are left out.  Seeds that are chosen by their own outcome would not do:
+    those that happened to need little would be left at a length where others come near the space, and
+    demand would seem to grow faster than it does.
+    """
     doubtful = {
-        "limited_by_steps": thresholds["limited_by_steps"],
-        "near_space": near,
-        "near_space_lengths": pd.Series(places.isin(places[near]), index=thresholds.index),
+        "limited_by_steps": (thresholds["limited_by_steps"], CURVE),
+        "near_space": (near_space(thresholds), ["task", "length"]),
+        "near_floor": (near_floor(thresholds), CURVE),
     }
-    return {name: thresholds[~mask] for name, mask in doubtful.items() if mask.any()}
+    return {
+        name: thresholds[~mask.groupby([thresholds[key] for key in keys]).transform("any")]
+        for name, (mask, keys) in doubtful.items()
+        if mask.any()
+    }
 
 
 def _rows(
@@ -228,8 +258,6 @@ def _rows(
                 one, two = fits[first], fits[second]
                 found = compare_coefficients(one, two, quantity, confidence)
                 pairs.append(_difference_row(first, second, one, two, found))
-    for quantity in dict.fromkeys(row["quantity"] for row in pairs):
-        adjust_p_values([row for row in pairs if row["quantity"] == quantity])
     for row in rows + pairs:
         models = [row["model"], row["minus_model"]]
         part = thresholds[thresholds["model"].isin(models)]
@@ -242,12 +270,13 @@ def _rows(
 
 def _exponent_rows(name: str, fit: ScalingFit) -> list[dict[str, Any]]:
     """Return one row per coefficient of a model."""
-    unknown = {"p_value": np.nan, "p_value_holm": np.nan}
-    shared = {"kind": "exponent", "model": name, "minus_model": ""} | unknown
-    return [
+    shared = {"kind": "exponent", "model": name, "minus_model": ""}
+    rows = [
         {**shared, "quantity": coefficient.name, **row}
         for coefficient, row in zip(fit.coefficients, fit.rows(EXPONENTS), strict=True)
     ]
+    rows[0]["p_value"] = np.nan  # of an intercept, which nobody expects to be 0
+    return rows
 
 
 def _difference_row(
@@ -269,24 +298,15 @@ def _difference_row(
     }
 
 
-def adjust_p_values(pairs: list[dict[str, Any]]) -> None:
-    """Add the p values of differences, all of one quantity, adjusted by Holm for their number."""
-    for row in pairs:
-        row["p_value_holm"] = np.nan
-    known = [row for row in pairs if np.isfinite(row["p_value"])]
-    if known:
-        adjusted = adjust_by_holm(np.array([row["p_value"] for row in known]))
-        for row, value in zip(known, adjusted, strict=True):
-            row["p_value_holm"] = float(value)
-
-
-def _fit_forms(runs: pd.DataFrame, confidence: float, words: Words) -> tuple[FormFit, ...]:
+def _fit_forms(
+    runs: pd.DataFrame, confidence: float, words: Words, lapses: bool
+) -> tuple[FormFit, ...]:
     """Return the forms of the law in n of one model; none where n does not vary."""
     data = scaling_data(runs)
     if "length" not in data["covariates"]:
         return ()
     length = np.exp(data["covariates"].pop("length"))
-    return compare_forms(**data, length=length, confidence=confidence, words=words)
+    return compare_forms(**data, length=length, confidence=confidence, words=words, lapses=lapses)
 
 
 def _form_rows(model: str, forms: tuple[FormFit, ...]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import scipy
 
 from nstar.study import Study
 from nstar.subjects.axis import BUDGET
@@ -10,52 +9,26 @@ from nstar.tables.selection import CURVE, CURVE_PLACE
 from nstar.tasks import Pool
 from nstar.verdicts import Rule
 
-SCORE_LIMIT = 1e-3
-"""Accuracies are cut to [limit, 1 - limit], and losses at the limit squared, before logarithms."""
 
-
-def runs_by_seed(cells: pd.DataFrame, measure: str) -> pd.DataFrame:
+def runs_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
     """Return what each seed made of each budget, over its learning rates.
 
     Parameters
     ----------
     cells : DataFrame
         One row per cell and replicate.
-    measure : str
-        The success measure: "loss", "token_accuracy" or "sequence_accuracy"; or the column of the
-        accuracy that judges the cells.
 
     Returns
     -------
     DataFrame
         One row per model, setting, n_states, length, budget and seed, with `learnt` (some learning
-        rate learnt), `fitted` (some at least fitted its training set) and `score`, the best of the
-        measure on an unbounded scale, see `as_score`; NaN where no learning rate has one.
+        rate learnt) and `fitted` (some at least fitted its training set).
     """
     keys = [*CURVE_PLACE, "budget", "seed"]
-    column = measure if measure in cells else f"best_validation_{measure}"
-    scored = cells.assign(
-        learnt=cells["outcome"] == "learnt",
-        fitted=cells["outcome"] != "not_fitted",
-        score=as_score(cells[column], measure),
+    judged = cells.assign(
+        learnt=cells["outcome"] == "learnt", fitted=cells["outcome"] != "not_fitted"
     )
-    best = scored.groupby(keys, sort=False)[["learnt", "fitted", "score"]].max()
-    return best.reset_index()
-
-
-def as_score(values, measure: str):
-    """Return a success measure on an unbounded scale on which more is better.
-
-    The logit of an accuracy, minus the logarithm of a loss.
-
-    Examples
-    --------
-    >>> float(as_score(0.5, "token_accuracy")), float(as_score(1.0, "loss"))
-    (0.0, -0.0)
-    """
-    if measure == "loss":
-        return -np.log(np.maximum(values, SCORE_LIMIT**2))
-    return scipy.special.logit(np.clip(values, SCORE_LIMIT, 1 - SCORE_LIMIT))
+    return judged.groupby(keys, sort=False)[["learnt", "fitted"]].max().reset_index()
 
 
 def accuracy_by_seed(cells: pd.DataFrame) -> pd.DataFrame:
@@ -141,8 +114,8 @@ def of_task(table: pd.DataFrame, task: str) -> pd.DataFrame:
 
 
 def contradictions(checks: pd.DataFrame) -> pd.DataFrame:
-    """Return the checks that disagree, or come to another conclusion."""
-    return checks[checks["verdict"].isin(["disagrees", "other conclusion"])]
+    """Return the checks whose distance from the fit the fitted law does not explain."""
+    return checks[checks["verdict"] == "marked"]
 
 
 SMALL_SET = 30

@@ -25,14 +25,6 @@ def _other_rule(study):
     return "strict" if rule.other() == rule.strict() else "published"
 
 
-def _success(study):
-    """Return the accuracy, or loss, that decides whether a replicate has learnt, and its threshold."""
-    if study.subject.judge:
-        judge = study.subject.judge(study)
-        return {"measure": judge["column"], "threshold": judge["threshold"]}
-    return study.training.success.model_dump(mode="json")
-
-
 def _figures(study):
     """Return the figures of each stratum.
 
@@ -80,7 +72,7 @@ DEMAND = Subject(
     axes=tuple(AXES),
     searched=True,
     tables=TABLES,
-    recipes={"fit": 5, "components": 1, "comparison": 4, "figures": 6, "findings": 7},
+    recipes={"fit": 6, "components": 1, "comparison": 4, "figures": 7, "findings": 8},
     collected=("thresholds", "lengths", "learning_curves", "horizons", "positions"),
     study_tables="nstar.subjects.demand.collection:demand_tables",
     steps=(
@@ -91,7 +83,6 @@ DEMAND = Subject(
             recipe="fit",
             job=lambda study: {
                 "axis": axis_job(study),
-                "success": _success(study),
                 "other_rule": _other_rule(study),
                 "fit": study.fit.model_dump(mode="json"),
             },
@@ -117,13 +108,13 @@ DEMAND = Subject(
             job=lambda study: {
                 "axis": axis_job(study),
                 "shortest_length": study.data.shortest_length,
-                "success": _success(study),
                 "other_rule": "" if study.subject.judge else _other_rule(study),
                 "over": {
                     "study": study.training.rule.over,
                     _other_rule(study): study.training.rule.other().over,
                 },
                 "confidence": study.fit.confidence,
+                "lapse": study.fit.lapse,
                 "training": {
                     "max_steps": study.training.max_steps,
                     "evaluate_every": study.training.evaluate_every,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nstar.stats import compare_shapes, ratio_of_estimates
+from nstar.stats import adjust_table, compare_shapes, ratio_of_estimates
 from nstar.subjects.functions.columns import CONTRASTS, SHAPES
 from nstar.subjects.functions.profiles import insensitive_rows
 from nstar.subjects.functions.regressions import (
@@ -56,6 +56,9 @@ def analyse_functions(job: Mapping[str, Any], results: Path) -> None:
             made[name] += [asked | row for row in rows]
     for name, rows in made.items():
         table = pd.DataFrame(rows, columns=list(TABLES[name]))  # there may be no rows
+        if name == "regressions":
+            tested = table["p_value"].where(table["coefficient"] != "intercept")
+            table = table.assign(**adjust_table(tested))
         write_table(tables / f"{name}.csv", name, table)
 
 

@@ -213,6 +213,12 @@ REGRESSIONS: Mapping[str, Column] = {
     **_INTERVAL,
     "standard_error": Column("float64", "1", "standard error of the estimate"),
     "p_value": Column("float64", "1", "two-sided, of the coefficient being 0"),
+    "p_value_holm": Column(
+        "float64",
+        "1",
+        "`p_value` adjusted by Holm for the `n_tests` tests of the table; empty for intercepts",
+    ),
+    "n_tests": Column("int64", "1", "p values in the table, those of intercepts left out"),
     "r": Column("float64", "1", "correlation of fitted and measured values; empty if logistic"),
     "n_used": Column("int64", "1", "runs in the fit"),
     "n_left_out": Column("int64", "1", "runs left out because they did not learn"),

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from nstar.cells.naming import curve_name
-from nstar.report.text import BLANK, QUANTITIES, pair_name, show_interval, show_number
+from nstar.report.text import BLANK, QUANTITIES, pair_name, show_number, show_signed
 from nstar.subjects.axis import Axis
 from nstar.subjects.demand.along import one_per_replicate
 from nstar.subjects.demand.findings.readings import CHECKS
@@ -66,6 +66,7 @@ def find_warnings(
     thresholds: pd.DataFrame,
     exponents: pd.DataFrame,
     checks: pd.DataFrame,
+    demand: pd.DataFrame,
     axis: Axis,
 ) -> list[dict[str, Any]]:
     """Return title, meaning, unit and one line per curve, replicate or fit of each warning."""
@@ -79,8 +80,9 @@ def find_warnings(
     failed_fits = fits[fits["identified"] & ~fits["converged"]]
     quantised = [row.model for row in fits[fits["quantised"]].itertuples()]
     contradicted = [
-        f"{pair_name(row)}, exponent in "
-        f"{QUANTITIES[row.quantity][0]}: {CHECKS[row.check]} gives {show_interval(row)} ({row.verdict})"
+        f"{pair_name(row)}, exponent in {QUANTITIES[row.quantity][0]}: {CHECKS[row.check]} gives "
+        f"{show_signed(row.estimate)}, a shift of {show_signed(row.shift)}, of which the law explains "
+        f"{show_signed(row.shift_error)} (standard deviation; p = {row.p_value_holm:.2g})"
         for row in contradictions(checks).itertuples()
     ]
     found = [
@@ -93,9 +95,29 @@ def find_warnings(
         (
             "Contradicted",
             "check",
-            "one of the two estimates lies outside of the other's interval, or only one of the intervals "
-            "excludes 0; what the estimate says then rests on how it was obtained",
+            "the estimate by brackets of seeds differs from the fit by more than in studies drawn from "
+            "the fitted law; what the estimate says then rests on how it was obtained",
             contradicted,
+        ),
+        (
+            "Many lapses",
+            "fit",
+            f"more than {MANY_LAPSES:.0%} of the runs fail however large the {axis.value}: so the law "
+            "explains what it does not fit; look at the figure of outcomes",
+            [
+                f"{row.model}: {row.lapse:.0%}"
+                for row in fits[fits["lapse"] > MANY_LAPSES].itertuples()
+            ],
+        ),
+        (
+            "Not growing",
+            "curve",
+            f"success falls or alternates with the {axis.value} by more than chance; there is no "
+            f"{axis.symbol} of half of the seeds",
+            [
+                curve_name(row._asdict())
+                for row in demand[demand["reason"].fillna("") != ""].itertuples()
+            ],
         ),
         (
             "Quantised",
@@ -114,6 +136,9 @@ def find_warnings(
     ]
     return [dict(zip(("title", "unit", "meaning", "lines"), entry, strict=True)) for entry in found]
 
+
+MANY_LAPSES = 0.2
+"""Lapse rate above which a fit is named."""
 
 SEEN = 0.05
 """Share of validation sequences seen in training from which on a cell is named."""

@@ -191,7 +191,7 @@ def _part(
         "forms": form_table(forms),
         "demand": demand_tables(thresholds, demand),
         "learning": learning_table(learning),
-        "warnings": find_warnings(cells, thresholds, exponents, checks, axis),
+        "warnings": find_warnings(cells, thresholds, exponents, checks, demand, axis),
         "extrapolation": extrapolation(longer, tests),
         "tested": networks_tested(longer),
         "horizons": horizon_tables(horizons),

@@ -20,8 +20,10 @@ from nstar.subjects.demand.selection import checks_of, contradictions
 from nstar.verdicts import MEASURES
 
 CHECKS = {
-    "crossing": "score crossing",
+    "brackets": "brackets of seeds",
     "bootstrap": "bootstrap",
+    "seeds": "seeds drawn anew",
+    "influence": "without one curve",
     "scatter": "growing scatter",
     "joint": "joint fit",
     "paired": "paired curves",
@@ -77,6 +79,11 @@ def _read_exponent(row: Any, thresholds: pd.DataFrame, axis: Axis) -> str:
         reading += "Two values are a contrast: they do not test the power law. "
     if side == "includes":
         return reading + f"The interval includes 0: the study does not show that {grows['above']}."
+    if row.p_value_holm > 1 - row.confidence:
+        return (
+            f"{reading}The interval excludes 0, but not once the number of tests counts (p = "
+            f"{row.p_value_holm:.2g} of {row.n_tests}): the study does not show that {grows[side]}."
+        )
     return reading + f"The interval excludes 0: at this size the study shows that {grows[side]}."
 
 
@@ -108,8 +115,8 @@ def _read_difference(row: Any) -> str:
         return f"The interval includes 0: at this size the study does not show {claim}, or slower."
     if row.p_value_holm > 1 - row.confidence:
         return (
-            f"The interval excludes 0, but not once the number of comparisons counts (p = "
-            f"{row.p_value_holm:.2g}): the study does not show {claim}."
+            f"The interval excludes 0, but not once the number of tests counts (p = "
+            f"{row.p_value_holm:.2g} of {row.n_tests}): the study does not show {claim}."
         )
     return f"The interval excludes 0: at this size the study shows {claim}."
 
@@ -117,10 +124,10 @@ def _read_difference(row: Any) -> str:
 def _doubt(row: Any, checks: pd.DataFrame) -> str:
     """Return a sentence on the checks that contradict a row, or "" where none does."""
     of_row = contradictions(checks_of(row, checks))
-    names = [f"{CHECKS[check.check]} {show_interval(check)}" for check in of_row.itertuples()]
+    names = [f"{CHECKS[check.check]} {_show_check(check)}" for check in of_row.itertuples()]
     if not names:
         return ""
-    return f" Doubtful, by a check: {'; '.join(names)}."
+    return f" Not explained by the law: {'; '.join(names)}."
 
 
 def _no_interval(row: Any) -> str:
@@ -141,9 +148,16 @@ def check_table(exponents: pd.DataFrame, checks: pd.DataFrame) -> dict[str, Any]
 
 
 def _mark(check: Any) -> str:
-    """Return the value of a check, marked where it contradicts."""
-    marks = {"disagrees": " \u2021", "other conclusion": " \u2020"}
-    return show_interval(check) + marks.get(check.verdict, "")
+    """Return the value of a check, marked where the law does not explain it."""
+    mark = " \u2021" if check.verdict == "marked" else ""
+    return _show_check(check) + mark + (f" ({check.curve})" if check.curve else "")
+
+
+def _show_check(check: Any) -> str:
+    """Return the estimate of a check, with its interval if it has one."""
+    if math.isfinite(check.estimate) and not math.isfinite(check.lower):
+        return f"{check.estimate:.2f}".replace("-", "\u2212")
+    return show_interval(check)
 
 
 _FORMS = {"power": "power law", "exponential": "exponential", "broken_power": "broken power law"}
@@ -189,9 +203,11 @@ def _show_variance(row: Any) -> str:
 
 
 _LEFT_OUT = {
-    "limited_by_steps": "without thresholds limited by steps",
-    "near_space": "without thresholds near the size of the space",
-    "near_space_lengths": "without the lengths at which a threshold is near the size of the space",
+    "limited_by_steps": "without the curves with a threshold limited by steps",
+    "near_space": "without the lengths at which a threshold is near the size of the space",
+    "near_floor": "without the curves with a threshold of at most 2",
+    "no_lapse": "no run lapses",
+    "fitted_lapse": "with a fitted lapse rate",
     "strict_rule": "by the strict rule",
     "published_rule": "by the published rule",
 }
@@ -202,7 +218,7 @@ def robustness_table(exponents: pd.DataFrame, robustness: pd.DataFrame) -> dict[
     tables = {"all": exponents} | dict(iter(robustness.groupby("left_out", sort=False)))
     columns, lines = [], {}
     for left_out, table in tables.items():
-        columns.append(_LEFT_OUT.get(left_out, "all thresholds"))
+        columns.append(_LEFT_OUT.get(left_out, "all curves"))
         for row in table[table["quantity"] == "length"].itertuples():
             name = pair_name(row)
             lines.setdefault(name, {})[columns[-1]] = show_interval(row)
