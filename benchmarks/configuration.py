@@ -6,13 +6,28 @@ texts among them. A plan has to refuse each at once.
 Run: ``python benchmarks/configuration.py``. Times are of the processor.
 """
 
+import argparse
+import runpy
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from nstar.errors import ConfigError
+from nstar.reading.check import load_study
+from nstar.reading.file import read_config
+
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+# By its path, since a benchmark has the name of its folder.
+TESTS = runpy.run_path(str(ROOT / "tests/reading/test_mutations.py"))
+MUTATIONS = {
+    f"{group}: {name}": text
+    for group in (*TESTS["NODES"], *TESTS["WRITTEN"])
+    for name, text, _ in TESTS["mutations"](group)
+}
 N_SHOWN = 10
 
 
@@ -25,12 +40,7 @@ def seconds_of(act: Callable[[], object]) -> float:
 
 def main() -> None:
     """Time every configuration once, the default one between them; print the slowest and their ratio."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    from config.test_mutations import MUTATIONS
-
-    from nstar.errors import ConfigError
-    from nstar.reading.check import load_study
-    from nstar.reading.file import read_config
+    argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
 
     def refuse(path: Path) -> None:
         try:
@@ -45,10 +55,9 @@ def main() -> None:
     read()
     legal, refused = [], {}
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.yaml"
-        for label, (text, _) in MUTATIONS.items():
-            path.write_bytes(text if isinstance(text, bytes) else text.encode())
-            refused[label] = seconds_of(lambda: refuse(path))
+        for label, text in MUTATIONS.items():
+            path = TESTS["write"](Path(folder), text)
+            refused[label] = seconds_of(partial(refuse, path))
             legal.append(seconds_of(read))
     usual = sorted(legal)[len(legal) // 2]
     print(f"{'default':<60}{usual:8.3f} s")

@@ -16,6 +16,7 @@ from pathlib import Path
 CLIENTS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct")
 DAEMONS = ("munged", "slurmctld", "slurmd")
 NODES = ("node1", "node2", "node3")
+LIMIT_MINUTES = 15
 ACTIVE = ("PENDING", "CONFIGURING", "RUNNING", "SUSPENDED", "COMPLETING")
 SEARCH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 
@@ -51,7 +52,7 @@ ReturnToService=0
 GresTypes=gpu
 {nodes}
 PartitionName=main Nodes=node1,node2 Default=YES LLN=YES MaxTime=INFINITE State=UP
-PartitionName=limited Nodes=node3 MaxTime=5 State=UP
+PartitionName=limited Nodes=node3 MaxTime={limit_minutes} State=UP
 """
 NODE = (
     "NodeName={name} NodeHostname={host} NodeAddr=127.0.0.1 Port={port}"
@@ -194,6 +195,7 @@ class Cluster:
             user=getpass.getuser(),
             folder=folder,
             kill_wait_s=self.kill_wait_s,
+            limit_minutes=LIMIT_MINUTES,
             nodes="\n".join(nodes),
         )
         configuration = folder / "slurm.conf"
@@ -256,7 +258,7 @@ def wait_until(condition: Callable[[], object], timeout_s: float, what: str) -> 
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"after {timeout_s:g} s it is still not so that {what}")
-        time.sleep(0.1)
+        time.sleep(0.3)
 
 
 def _processes() -> Iterator[tuple[int, str, set[str]]]:

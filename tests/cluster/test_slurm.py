@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 import yaml
-from cluster.slurm import ACTIVE, Cluster, wait_until
+from cluster.slurm import LIMIT_MINUTES, Cluster, wait_until
 from support.forked_python import interpreter
 from support.studies import JOINED, changed, tiny
 from support.workflow import LAST_OF_TABLES, ROOT, STABLE_TABLES, make_run
@@ -22,6 +22,8 @@ from support.workflow import LAST_OF_TABLES, ROOT, STABLE_TABLES, make_run
 from nstar.jobs.training import train_cells
 from nstar.plan.attempts import list_checkpoints
 from nstar.plan.jobs import read_job
+from nstar.plan.missing import make_plan
+from nstar.reading.check import load_study
 from nstar.store.archive import read_store
 from nstar.store.schemas import CELL
 
@@ -35,21 +37,19 @@ APART = ("--config", "jobs={shortest_minutes: 0}")
 STUDY = tiny(
     device="cpu",
     models={"dense": {"kind": "dense_ssm", "width": 8}},
-    **{"grid.0.lengths": [4, 5, 6, 7], "training.max_steps": 400},
+    **{"grid.0.lengths": [4, 5, 6], "training.max_steps": 400},
 )
 
-# A partition whose time limit is five minutes; the option replaces the default resources of the profile.
+# A partition with a time limit; the option replaces the default resources of the profile.
 LIMITED = (
     *("--default-resources", "slurm_partition=limited", "mem_mb=2000", "runtime=5", "disk_mb=1000"),
-    *(
-        "--config",
-        "jobs={shortest_minutes: 0, longest_minutes: 5, most_minutes: 5, checkpoint_seconds: 0.2}",
-    ),
+    "--config",
+    f"jobs={{longest_minutes: 5, most_minutes: {LIMIT_MINUTES}, checkpoint_seconds: 0.2}}",
 )
 LONG_STUDY = changed(
     STUDY,
     **{
-        "grid.0.lengths": [6, 7],
+        "grid.0.lengths": [6],
         "training.max_steps": 1000,
         "training.stop_on_success": False,
     },
@@ -129,16 +129,13 @@ def minutes(limit: str) -> int:
 
 
 class EventfulRun:
-    """A run up to the trained cells, whose four jobs each meet with an accident.
+    """A run up to the trained cells, whose three jobs each meet with an accident.
 
     Attributes
     ----------
     folder : Path
-    cancelled, killed, late, lost : str
-        Rule of the job that was cancelled, whose process was killed, that ran out of time, and that
-        lost its node.
-    limit : int
-        Time that the late job had asked for at first; minutes.
+    cancelled, killed, lost : str
+        Rule of the job that was cancelled, whose process was killed, and that lost its node.
     lost_node : str
     exit_code : int
     """
@@ -146,16 +143,14 @@ class EventfulRun:
     def __init__(self, slurm: Cluster, folder: Path, cells: list[str]):
         self.slurm, self.folder = slurm, folder
         with started(slurm, folder, *cells, *APART) as main:
-            jobs = hold_training(slurm, folder, 4)
-            nodes = sorted({job["NodeList"] for job in jobs})
-            first, second = ([job for job in jobs if job["NodeList"] == node] for node in nodes)
-            late, cancelled, killed, lost = (*first, *second)
-            self.late, self.cancelled, self.killed, self.lost = (
-                job["Comment"].removeprefix("rule_") for job in (late, cancelled, killed, lost)
+            jobs = hold_training(slurm, folder, 3)
+            nodes = [job["NodeList"] for job in jobs]
+            lost, cancelled, killed = sorted(jobs, key=lambda job: nodes.count(job["NodeList"]))
+            self.cancelled, self.killed, self.lost = (
+                job["Comment"].removeprefix("rule_") for job in (cancelled, killed, lost)
             )
-            self.limit, self.lost_node = minutes(late["TimeLimit"]), lost["NodeList"]
+            self.lost_node = lost["NodeList"]
 
-            slurm.declare_late(late)
             slurm.run("scancel", "--signal=KILL", cancelled["JobId"])
             os.kill(training_process(slurm, killed), signal.SIGKILL)
             self._wait_for(killed, "FAILED", 15)
@@ -163,7 +158,6 @@ class EventfulRun:
             self._wait_for(lost, "PENDING", 15)
             # SLURM lets a job that it took back wait for two minutes.
             self._update(f"JobId={lost['JobId']}", "StartTime=now")
-            self._wait_for(late, "TIMEOUT", 60)  # SLURM looks for late jobs every 30 s
             self.exit_code = main.wait(timeout=600)
         self._update(f"NodeName={self.lost_node}", "State=RESUME")
 
@@ -182,38 +176,33 @@ class EventfulRun:
 
 
 class LimitedRun:
-    """A run in a partition whose limit is five minutes.
+    """A run of one job in a partition with a time limit, whose first attempt is late.
 
-    The job of length 6 is late twice: it is suspended at its first new checkpoint and declared late. No
-    attempt ends by the clock, since its start alone may take a minute on a busy machine. The job of
-    length 7 fails in every attempt.
+    It is suspended at its first checkpoint and declared late. No attempt ends by the clock, since its
+    start alone may take a minute on a busy machine.
 
     Attributes
     ----------
     folder : Path
     main : Popen
         Snakemake.
-    slow, hopeless : str
-        Start of the names of the rules of the two jobs.
-    limits : list of int
-        Time that each attempt of the slow job had asked for; minutes.
+    rule : str
+        Start of the name of the rule of the job.
+    limit : int
+        Time that the late attempt had asked for; minutes.
     """
 
     def __init__(self, slurm: Cluster, folder: Path):
         self.slurm, self.folder = slurm, folder
-        self.slow, self.hopeless = (
-            f"train_cells-dense-parity-aligned-fixed-{length}" for length in (6, 7)
-        )
-        self.limits: list[int] = []
-        for store in folder.glob("results/data/*/*/length~7/**/*.zarr.zip"):
-            store.write_bytes(b"damaged")
+        self.rule = "train_cells-dense-parity-aligned-fixed-6"
 
     @contextlib.contextmanager
     def started(self) -> Iterator["LimitedRun"]:
         """Run in the background until the context ends."""
         self.over = threading.Event()
         holder = threading.Thread(target=self._hold_back)
-        with started(self.slurm, self.folder, *LIMITED) as self.main:
+        cells = make_plan(load_study(LONG_STUDY), "results").cell_stores
+        with started(self.slurm, self.folder, *cells, *LIMITED) as self.main:
             holder.start()
             try:
                 yield self
@@ -221,26 +210,20 @@ class LimitedRun:
                 self.over.set()
                 holder.join()
 
-    def states(self, rule: str) -> list[str]:
-        """Return the states of the jobs of a rule, oldest first."""
-        return [job["JobState"] for job in self.slurm.jobs(rule, self.folder)]
+    def jobs(self) -> list[dict[str, str]]:
+        """Return the attempts, oldest first."""
+        return self.slurm.jobs(self.rule, self.folder)
 
     def _hold_back(self) -> None:
-        """Suspend the slow job in two attempts at its first new checkpoint, and declare it late."""
-        for n_attempts in (1, 2):
-            before = list_checkpoints(self.folder / "results")
-            while not self.over.wait(0.1):
-                jobs = self.slurm.jobs(self.slow, self.folder)
-                process = training_process(self.slurm, jobs[-1]) if jobs else None
-                newer = list_checkpoints(self.folder / "results") != before
-                if process and newer and len(jobs) == n_attempts:
-                    os.kill(process, signal.SIGSTOP)
-                    self.limits.append(minutes(jobs[-1]["TimeLimit"]))
-                    self.slurm.declare_late(jobs[-1])
-                    break
-            # Only this attempt: the next one may be there by the time of the next look.
-            while not self.over.wait(1) and self.states(self.slow)[n_attempts - 1] in ACTIVE:
-                pass
+        """Suspend the first attempt at its first checkpoint, and declare it late."""
+        while not self.over.wait(0.3):
+            jobs = self.jobs() if list_checkpoints(self.folder / "results") else []
+            process = training_process(self.slurm, jobs[0]) if jobs else None
+            if process:
+                os.kill(process, signal.SIGSTOP)
+                self.limit = minutes(jobs[0]["TimeLimit"])
+                self.slurm.declare_late(jobs[0])  # which changes its limit
+                return
 
 
 @pytest.fixture(scope="module")
@@ -253,14 +236,14 @@ def limited(slurm, reference, tmp_path_factory) -> Iterator[LimitedRun]:
 
 @pytest.fixture(scope="module")
 def interrupted(slurm, limited, tmp_path_factory) -> tuple[Path, list[dict[str, str]]]:
-    """A run from scratch that is interrupted while two jobs train, and goes on in a job that all share.
+    """A run from scratch that is interrupted while a job trains, and goes on in a job that all share.
 
     Returns the folder, and the jobs that were left after the interruption.
     """
     folder = tmp_path_factory.mktemp("interrupted")
     (folder / "config.yaml").write_text(yaml.safe_dump(STUDY))
-    with started(slurm, folder, *APART, "--jobs", "2") as main:
-        hold_training(slurm, folder, 2)
+    with started(slurm, folder, *APART, "--jobs", "1") as main:
+        hold_training(slurm, folder, 1)
         main.send_signal(signal.SIGINT)
         main.wait(timeout=60)
     # What the signal has reached goes within KillWait.
@@ -283,11 +266,11 @@ def test_short_cells_share_a_job_and_keep_their_numbers(slurm, interrupted, refe
     folder, _ = interrupted
     for script, states in (
         ("generate_data", ["COMPLETED"]),
-        ("train_cells", ["CANCELLED", "CANCELLED", "COMPLETED"]),
+        ("train_cells", ["CANCELLED", "COMPLETED"]),
         ("evaluate_cells", ["COMPLETED"]),
     ):
         assert [job["JobState"] for job in slurm.jobs(script, folder)] == states
-    assert len(slurm.jobs("", folder)) == 5, "tables and figures are made beside snakemake"
+    assert len(slurm.jobs("", folder)) == 4, "tables and figures are made beside snakemake"
     for path in STABLE_TABLES:
         assert (folder / path).read_bytes() == (reference / path).read_bytes(), path
     assert not list(folder.glob("results/checkpoints/*.pt")), "what is evaluated needs none"
@@ -305,13 +288,13 @@ def test_training_asks_for_what_the_plan_says_and_for_one_gpu(slurm, reference, 
     log = folder / "snakemake.log"
     try:
         with started(slurm, folder, *APART) as main:
-            wait_until(lambda: log.read_text().count("with SLURM jobid") == 4, 300, "jobs wait")
+            wait_until(lambda: log.read_text().count("with SLURM jobid") == 3, 300, "jobs wait")
             jobs = slurm.jobs("train_cells", folder)
             main.send_signal(signal.SIGINT)
             main.wait(timeout=60)
-        assert [job["JobState"] for job in jobs] == ["PENDING"] * 4
+        assert [job["JobState"] for job in jobs] == ["PENDING"] * 3
         ended = slurm.jobs("train_cells", folder)
-        assert [job["JobState"] for job in ended] == ["CANCELLED"] * 4
+        assert [job["JobState"] for job in ended] == ["CANCELLED"] * 3
     finally:
         slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
     for job in jobs:
@@ -328,17 +311,6 @@ def test_job_that_is_killed_is_submitted_again(run):
         assert [job["JobState"] for job in run.jobs(rule)] == [end, "COMPLETED"]
 
 
-def test_job_out_of_time_saves_its_work_and_gets_more(run):
-    late, last = run.jobs(run.late)
-    assert [late["JobState"], last["JobState"]] == ["TIMEOUT", "COMPLETED"]
-    words = (run.folder / "snakemake.log").read_text()
-    _, _, shown = words.partition(f"Logfile results/logs/train_cells/{run.late}.log:")
-    last_words, _, _ = shown.partition("Logfile")
-    assert "was stopped by SIGTERM" in last_words
-    assert "its checkpoints are saved" in last_words
-    assert minutes(last["TimeLimit"]) > run.limit
-
-
 def test_job_that_loses_its_node_ends_on_another(run):
     (job,) = run.jobs(run.lost)
     assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
@@ -353,30 +325,26 @@ def test_cells_are_those_of_one_machine(run, reference):
         xr.testing.assert_equal(found, expected)
 
 
-def test_training_beyond_the_time_limit_ends_in_several_jobs(limited, tmp_path):
-    jobs_folder = limited.folder / "results/jobs"
-    wait_until(lambda: list(jobs_folder.glob(f"{limited.slow}*.json")), 300, "jobs are planned")
-    (path,) = jobs_folder.glob(f"{limited.slow}*.json")
+def test_job_out_of_time_saves_its_work_and_gets_more_but_not_too_much(limited):
+    assert limited.main.wait(timeout=600) == 0, (limited.folder / "snakemake.log").read_text()
+    late, last = limited.jobs()
+    assert [late["JobState"], last["JobState"]] == ["TIMEOUT", "COMPLETED"]
+    words = (limited.folder / "snakemake.log").read_text()
+    _, _, shown = words.partition(f"Logfile results/logs/train_cells/{limited.rule}")
+    last_words, _, _ = shown.partition("Logfile")
+    assert "was stopped by SIGTERM" in last_words
+    assert "its checkpoints are saved" in last_words
+    assert limited.limit < minutes(last["TimeLimit"]) == LIMIT_MINUTES < 2 * limited.limit
+    assert late["MinMemoryNode"] == last["MinMemoryNode"]
+
+
+def test_training_beyond_the_time_limit_has_the_numbers_of_one_job(limited, tmp_path):
+    (path,) = limited.folder.glob(f"results/jobs/{limited.rule}*.json")
     shutil.copytree(limited.folder / "results/data", tmp_path / "data")
     train_cells(read_job(limited.folder / "results", path.stem).work, tmp_path, "cpu", 60)
-
-    limited.main.wait(timeout=600)
-    assert limited.states(limited.slow) == ["TIMEOUT", "TIMEOUT", "COMPLETED"]
-    jobs = limited.slurm.jobs(limited.slow, limited.folder)
-    assert [*limited.limits, minutes(jobs[-1]["TimeLimit"])] == [5, 5, 5]
-    assert len({job["MinMemoryNode"] for job in jobs}) == 1
+    assert limited.main.wait(timeout=600) == 0
     uninterrupted = list(tmp_path.glob("cells/**/*.zarr.zip"))
     assert len(uninterrupted) == 2
     for store in uninterrupted:
         interrupted = limited.folder / "results" / store.relative_to(tmp_path)
         xr.testing.assert_equal(read_store(interrupted, CELL), read_store(store, CELL))
-
-
-def test_job_without_progress_gives_up_after_three_attempts(limited):
-    assert limited.main.wait(timeout=600) == 1
-    assert limited.states(limited.hopeless) == ["FAILED"] * 3
-    words = (limited.folder / "snakemake.log").read_text()
-    assert words.count("gives up after 3 attempts without a newer checkpoint") == 1
-    assert "curves: dense, parity, length 7" in words
-    assert "checkpoints: none" in words
-    assert "is damaged" in words, "the log of the job is shown"

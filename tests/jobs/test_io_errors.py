@@ -56,7 +56,7 @@ def advance():
             step.job.save(RESULTS)
             run_step(STUDY, step, RESULTS, stand_in)
             return step.name
-    if why_report_is_stale(STUDY, RESULTS, steps):
+    if why_report_is_stale(STUDY, RESULTS, steps) or not (RESULTS / "report.html").exists():
         report(STUDY, RESULTS)
         return "report"
     return ""

@@ -8,6 +8,7 @@ from support.stores import finish, run_job
 
 from nstar.cells.paths import study_folder
 from nstar.files import written_whole
+from nstar.files.faults import reading
 from nstar.files.seals import check_read, note_written, sealing
 from nstar.jobs.reporting import seal_report
 from nstar.plan.derived import derived_steps, report_digest
@@ -44,7 +45,8 @@ def stand_in(step, folder):
     """Write in the place of tables, figures and pages what they depend on: the job, and what is read."""
     read = {}
     for name in step.reads:
-        content = (folder / name).read_bytes()
+        with reading(folder / name, "table"):
+            content = (folder / name).read_bytes()
         check_read(folder / name, content)
         read[name] = hashlib.sha256(content).hexdigest()
     content = "".join(f"{step.job.rule} reads {read}, {i}\n" for i in range(20))
@@ -83,7 +85,7 @@ def walk(study, results, run=run_job, analyse=stand_in, most=None):
 
 def report(study, results):
     """Make a report that holds what a report is recognised by, and seal it."""
-    made = results / "unsealed.html"
+    made = results.parent / "unsealed.html"
     seal = report_digest(derived_steps(make_plan(study, results)))
     made.write_text(f"<html>{study.name} {seal}</html>")
     seal_report(study, results, made)

@@ -43,9 +43,9 @@ def finished(runs):
     return runs[0]
 
 
-def failed(folder):
+def failed(folder, *arguments):
     """Run the workflow, which has to fail without a traceback of the project; return what it says."""
-    process = snakemake(folder)
+    process = snakemake(folder, *arguments)
     assert process.returncode == 1
     text = process.stdout + process.stderr
     assert "Traceback" not in text, text
@@ -98,11 +98,14 @@ def test_results_that_are_a_file(tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_missing_gpu(tmp_path):
+def test_missing_gpu_and_a_job_without_progress(tmp_path):
     write_config(tmp_path, STUDY | {"device": "cuda"})
-    text = failed(tmp_path)
-    assert "device: 'cuda' is asked for, and torch finds no GPU" in text
+    text = failed(tmp_path, "--retries", "9")
+    said = "device: 'cuda' is asked for, and torch finds no GPU"
+    assert text.count(said) == 2 * 3, "each attempt says it, and its log is shown"
     assert list(tmp_path.glob("results/data/**/*.zarr.zip")), "data need no GPU"
+    assert text.count("gives up after 3 attempts without a newer checkpoint") == 1
+    assert "curves: dense, parity, length 4" in text and "checkpoints: none" in text
 
 
 def test_second_run_in_the_same_folder_waits_for_nobody(runs):

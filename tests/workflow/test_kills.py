@@ -32,7 +32,7 @@ STUDY = tiny(
     models={"dense": {"kind": "dense_ssm", "width": 8, "normalise": "always"}},
     **{
         "grid": [{"lengths": [4, 5], "budgets": [2, 4, 8]}],
-        "training.max_steps": 500,
+        "training.max_steps": 200,
         "training.success": {"measure": "loss", "threshold": 1e-4},
         "jobs": {"checkpoint_seconds": 0.1},
     },

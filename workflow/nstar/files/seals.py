@@ -9,6 +9,7 @@ part: a copy of the folder is as good as the original, and an edited, cut or exc
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -235,10 +236,14 @@ def _checksum_of_file(path: Path) -> str:
 
 
 def _checksum_of_folder(path: Path) -> str | None:
-    if path.is_symlink() or not path.is_dir():
-        if os.path.lexists(path):
-            raise wrong_type(path, os.lstat(path).st_mode, "table", "a folder")
+    try:
+        mode = patiently(lambda: os.lstat(path)).st_mode
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise machine_fault(error, path) from None
+    if not stat.S_ISDIR(mode):
+        raise wrong_type(path, mode, "table", "a folder")
 
     def refuse(error: OSError) -> None:
         raise machine_fault(error, verb="listed") from None

@@ -14,6 +14,7 @@ from nstar.cells import Slice, evaluation_specification, held_slice, longer_slic
 from nstar.cells.paths import checkpoints_of
 from nstar.errors import ArtifactError
 from nstar.files import is_there, remove
+from nstar.files.faults import machine_fault
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
@@ -90,7 +91,11 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
                 summary=summary,
             )
         for path in fields["trained"]:
-            for checkpoint in checkpoints_of(results, path):
+            try:
+                checkpoints = checkpoints_of(results, path)
+            except OSError as error:
+                raise machine_fault(error, verb="listed") from None
+            for checkpoint in checkpoints:
                 remove(checkpoint)
         progress.update(done)
     progress.finish()

@@ -6,6 +6,7 @@ configuration is another file. A step is stale when it has no seal that fits the
 Snakemake, plans and `verify_results` ask the same function.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -182,7 +183,7 @@ def _why(reasons: Iterable[str], makes: Sequence[str], folder: Path) -> str:
     """Return why no seal of a step fits."""
     if reason := next(iter(reasons), None):
         return reason
-    there = next((name for name in makes if (folder / name).exists()), None)
+    there = next((name for name in makes if os.path.lexists(folder / name)), None)
     return f"{there} has no seal" if there else "not made yet"
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-import zarr
-from zarr.core.buffer import default_buffer_prototype
 
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
@@ -23,6 +21,7 @@ from nstar.specification import canonical_json, digest
 from nstar.store.arrays import check_ranges, read_arrays
 from nstar.store.entries import open_entries
 from nstar.store.header import ENTRY, LARGEST_HEADER, attributes_of
+from nstar.store.packing import pack, unpack
 from nstar.store.schemas import Schema
 from nstar.store.summaries import check_summary, sizes_of
 
@@ -62,18 +61,15 @@ def write_store(
     optional = {name: part for name, part in schema.optional.items() if name in dataset.variables}
     for name, variable in {**schema.variables, **optional}.items():
         dataset[name].attrs.update(long_name=variable.long_name, units=variable.units)
-    described = dataset.assign_attrs(
-        stage=schema.stage,
-        schema_version=schema.version,
-        specification=canonical_json(specification),
-        digest=digest(specification),
-        provenance=canonical_json(provenance),
-        summary=canonical_json(summary or {}),
-    )
-    buffers: dict[str, Any] = {}
-    memory = zarr.storage.MemoryStore(store_dict=buffers)
-    described.to_zarr(memory, zarr_format=3, consolidated=False)
-    entries = {name: content.to_bytes() for name, content in buffers.items()}
+    attributes = {
+        "stage": schema.stage,
+        "schema_version": schema.version,
+        "specification": canonical_json(specification),
+        "digest": digest(specification),
+        "provenance": canonical_json(provenance),
+        "summary": canonical_json(summary or {}),
+    }
+    entries = pack(dataset, attributes)
     root = json.loads(entries[ENTRY])
     root["attributes"]["checksum"] = _checksum(entries)
     entries[ENTRY] = canonical_json(root).encode()
@@ -115,7 +111,7 @@ def _read(path: Path, schema: Schema) -> xr.Dataset:
         content = root | read_arrays(entries, schema, sizes, path.stat().st_size)
         if header["checksum"] != _checksum(content):
             raise ValueError("its content is not that of its checksum")
-        dataset = _decode(content)
+        dataset = unpack(content)
         check_ranges(dataset, schema)
         check_summary(dataset, schema, header["summary"])
     return dataset
@@ -142,21 +138,6 @@ def _check_origin(path: Path, header: Mapping[str, Any], schema: Schema) -> None
 def specification_of(dataset: xr.Dataset) -> dict[str, Any]:
     """Return the specification a store was made from."""
     return json.loads(dataset.attrs["specification"])
-
-
-def _decode(entries: Mapping[str, bytes]) -> xr.Dataset:
-    """Return the arrays of a store; what other conventions see in attributes is not decoded."""
-    prototype = default_buffer_prototype()
-    buffers = {name: prototype.buffer.from_bytes(content) for name, content in entries.items()}
-    memory = zarr.storage.MemoryStore(store_dict=buffers)
-    return xr.open_zarr(
-        memory,
-        zarr_format=3,
-        consolidated=False,
-        chunks=None,
-        decode_times=False,
-        decode_timedelta=False,
-    ).load()
 
 
 def _checksum(entries: Mapping[str, bytes]) -> str:

@@ -95,7 +95,7 @@ class Fit(Options):
     lapse: Annotated[Literal["fitted", 0], LATER] = Field(
         "fitted",
         description="share of runs that fail however large the budget: fitted, with a weak penalty that "
-        "keeps it small, or 0",
+        "keeps it small, or 0; fraction",
     )
 
 
