@@ -48,10 +48,7 @@ rule all:
         if SEARCHING
         else [
             *(job.outputs[0] for job in jobs_of("evaluate_cells")),
-            *rules.collect_results.output,
-            *rules.write_methods.output,
-            *ENDS,
-            *rules.write_config.output,
+            *(step.seal for step in STEPS.values()),
         ],
     message:
         "All stores, tables and figures are there."

@@ -3,8 +3,8 @@
 --results names the folder of the study, results/studies/<name>.
 """
 
-from nstar.files.seals import sealing
 from nstar.jobs.command_line import parser, run
+from nstar.jobs.turns import make_sealed
 from nstar.plan.job_files import read_work
 from nstar.subjects.registry import SUBJECTS
 from nstar.subjects.subject import load
@@ -18,8 +18,8 @@ def main(arguments=None):
     flags.add_argument("step", choices=STEPS, metavar="STEP", help=f"one of {', '.join(STEPS)}")
     options = flags.parse_args(arguments)
     work = read_work(options.job, options.step.partition(".")[2])
-    with sealing(options.results, options.job, options.seal):
-        load(STEPS[options.step])(work, options.results)
+    make_step = load(STEPS[options.step])
+    make_sealed(options.results, options, lambda: make_step(work, options.results))
 
 
 if __name__ == "__main__":

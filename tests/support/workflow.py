@@ -25,6 +25,8 @@ STABLE_TABLES = tuple(
     )
 )
 """Tables that are equal to the last byte for the same study; the others hold times and places."""
+LAST_OF_TABLES = "fit_exponents"
+"""The rule after which all of these are there."""
 
 
 def snakemake_command(folder, *arguments):
@@ -95,7 +97,7 @@ def write_config(folder, study):
 
 
 def make_run(folder, study, *targets):
-    """Run a study in a folder to its end, or to some files, and return the folder."""
+    """Run a study in a folder to its end, or to the end of some rules, and return the folder."""
     write_config(folder, study)
     finished = snakemake(folder, *targets)
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -10,7 +10,7 @@ import pytest
 import torch
 from support.studies import tiny
 from support.workflow import (
-    STABLE_TABLES,
+    LAST_OF_TABLES,
     make_run,
     snakemake,
     start_snakemake,
@@ -26,7 +26,7 @@ def runs(tmp_path_factory):
     """A folder with all tables of the study, and a second run in it that came while the first went on."""
     folder = tmp_path_factory.mktemp("finished")
     write_config(folder, STUDY)
-    first = start_snakemake(folder, *STABLE_TABLES, streams=[folder / "output.txt"] * 2)
+    first = start_snakemake(folder, LAST_OF_TABLES, streams=[folder / "output.txt"] * 2)
     try:
         while not list(folder.glob(".snakemake/locks/*")):
             assert first.is_alive()
@@ -84,7 +84,7 @@ def test_disk_that_is_read_only_and_then_full(finished, small_disk, tmp_path):
     kept = {path: path.stat().st_mtime_ns for path in small_disk.rglob("*.zarr.zip")}
     assert not list(small_disk.rglob("*.partial.*"))
     filler.unlink()
-    make_run(tmp_path, STUDY, *STABLE_TABLES)
+    make_run(tmp_path, STUDY, LAST_OF_TABLES)
     assert tables_of(tmp_path) == tables_of(finished)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -126,8 +126,8 @@ def test_two_studies_share_one_tree(finished, tmp_path):
         os.utime(path, (ahead, ahead))
     before = {path: path.stat().st_mtime_ns for path in folder.glob("results/cells/**/*.zarr.zip")}
     larger = tiny(**{"models": STUDY["models"], "grid.0.lengths": [4], "grid.0.budgets": [2, 4, 8]})
-    make_run(folder, larger, *STABLE_TABLES)
-    make_run(folder, STUDY, *STABLE_TABLES)
+    make_run(folder, larger, LAST_OF_TABLES)
+    make_run(folder, STUDY, LAST_OF_TABLES)
     assert tables_of(folder) == tables_of(finished)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(list(folder.glob("results/cells/**/*.zarr.zip"))) == len(before) + 1
@@ -143,6 +143,6 @@ def test_store_of_another_origin_is_refused_and_made_again(finished, tmp_path):
     assert f"store {name} was made from specification" in text and f"--repair -- '{name}'" in text
     kept = large.stat().st_mtime_ns
     Path(small).unlink()
-    make_run(folder, STUDY, *STABLE_TABLES)
+    make_run(folder, STUDY, LAST_OF_TABLES)
     assert tables_of(folder) == tables_of(finished)
     assert large.stat().st_mtime_ns == kept

@@ -14,17 +14,15 @@ import pytest
 import torch
 from support.studies import changed, tiny
 from support.workflow import (
-    STABLE_TABLES,
+    LAST_OF_TABLES,
     make_run,
     start_snakemake,
     tables_of,
     write_config,
 )
 
-from nstar.cells.paths import checkpoints_of
 from nstar.files import is_partial
 from nstar.store.archive import read_store
-from nstar.store.header import read_header
 from nstar.store.schemas import CELL, DATA, EVALUATION
 from nstar.training.checkpoint import load_checkpoint
 
@@ -57,7 +55,7 @@ MOMENTS = {
         ("everything", "after", "results/checkpoints/"),
         ("everything", "before", f"results/cells/.*{STORE}"),
         ("a job", "before", "results/checkpoints/"),
-        ("a job", "after", f"results/cells/.*budget~8/.*{STORE}"),  # its other stores go with it
+        ("a job", "after", f"results/cells/.*budget~8/.*{STORE}"),
         ("everything", "after", f"results/evaluations/.*{STORE}"),
         ("a job", "after", f"results/evaluations/.*{STORE}"),
         ("everything", "before", r"results/studies/tiny/tables/study\.zarr$"),
@@ -86,7 +84,7 @@ Jobs that outlive Snakemake finish their work, so that it is killed once in each
 @pytest.fixture(scope="module")
 def left_alone(tmp_path_factory):
     started = time.monotonic()
-    folder = make_run(tmp_path_factory.mktemp("alone"), STUDY, *STABLE_TABLES)
+    folder = make_run(tmp_path_factory.mktemp("alone"), STUDY, LAST_OF_TABLES)
     return tables_of(folder), time.monotonic() - started
 
 
@@ -95,7 +93,7 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
     folder, moved = tmp_path / "run", tmp_path / "moved"
     before, orphans = {}, []
     if kills == "runs go on":
-        before = stores_of(make_run(folder, LAXER, *STABLE_TABLES))
+        before = stores_of(make_run(folder, LAXER, LAST_OF_TABLES))
     untouched = dict(before)
     write_config(folder, STUDY)
     for number, (victim, moment, pattern) in enumerate(MOMENTS[kills]):
@@ -107,12 +105,8 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
         assert not token.exists(), f"{victim}, {moment} {pattern}: never came"
         assert process.exitcode != 0
         psutil.wait_procs(orphans)
-        before |= check_stores(folder, {} if orphans else before, victim)
-        alone = check_training_is_kept(folder, moved)
-        if (victim, moment) == ("a job", "after") and pattern.startswith("results/cells/"):
-            assert alone, "the stores of a job that dies go with it"
-        if victim != "snakemake":  # else jobs that outlive it may still train
-            before |= alone
+        before |= check_stores(folder, {} if orphans else before)
+        check_nothing_is_removed(folder, moved)
         orphans = [job for job in jobs if job.is_running()]
         if victim != "snakemake" or number % 2 == 0:  # else, the next run works beside them
             psutil.wait_procs(orphans)
@@ -121,7 +115,7 @@ def test_kills_at_every_step_of_the_protocol(kills, left_alone, tmp_path):
     process.join()
     assert process.exitcode == 0, (folder / "output.txt").read_text()
     psutil.wait_procs(orphans)
-    check_stores(folder, {} if orphans else before, victim="nobody")
+    check_stores(folder, {} if orphans else before)
     assert tables_of(folder) == left_alone[0]
     assert untouched.items() <= stores_of(folder).items()
 
@@ -145,7 +139,7 @@ def test_many_kills_at_random_moments(victim, left_alone, tmp_path):
             orphans = orphans or []
             if generator.random() < 0.5:
                 psutil.wait_procs(orphans)
-            before |= check_stores(folder, {} if beside_orphans else before, victim)
+            before |= check_stores(folder, {} if beside_orphans else before)
         assert tables_of(folder) == tables
 
 
@@ -156,7 +150,7 @@ def start(folder, **environment):
     output = folder / "output.txt"
     output.write_text("")
     return start_snakemake(
-        *(folder, *STABLE_TABLES),
+        *(folder, LAST_OF_TABLES),
         streams=[output, output],
         leads=True,
         **{"PYTHONPATH": path, **environment},
@@ -223,51 +217,34 @@ def kill(process):
         pass
 
 
-def check_stores(folder, before, victim):
-    """Check that no store is damaged, nor one of before gone or made again; return what to check next.
-
-    A job that fails takes its stores with it, which are then without a time of writing. They come back
-    from checkpoints, which hold the time of training: an equal time tells that nothing was trained again.
-    """
+def check_stores(folder, before):
+    """Check that no store is damaged, nor one of before gone or made again; return what to check next."""
     found = stores_of(folder)
-    gone = {}
-    for path, (written, wall_time) in before.items():
-        if path not in found:
-            assert victim == "a job" or written is None, f"{path} is gone"
-            gone[path] = (None, wall_time)
-            continue
-        assert found[path][1] == wall_time, f"{path} was trained again"
-        assert written in (None, found[path][0]), f"{path} was made again"
-    return found | gone
+    for path, written in before.items():
+        assert path in found, f"{path} is gone"
+        assert found[path] == written, f"{path} was made again"
+    return found
 
 
-def check_training_is_kept(folder, moved):
-    """Check that checkpoints are whole, and every cell ever stored is in its store or its checkpoint.
+def check_nothing_is_removed(folder, moved):
+    """Check that every store that was ever moved to its place is there, and that checkpoints are whole.
 
-    Return what `check_stores` is to find of those that are in their checkpoints alone.
+    A job that fails leaves the stores that it has finished.
     """
     for path in itertools.filterfalse(is_partial, folder.glob("results/checkpoints/**/*.pt")):
         whole = load_checkpoint(path, torch.device("cpu")) is not None
         assert whole or not path.exists(), f"{path} is damaged"  # orphans may just have removed it
-    alone = {}
     for name in set(moved.read_text().splitlines()):
-        if name.startswith("results/cells/") and not (folder / name).exists():
-            kept = checkpoints_of(folder / "results", folder / name)
-            states = [load_checkpoint(path, torch.device("cpu")) for path in kept]
-            ended = [state for state in states if state is not None and not len(state.active)]
-            assert ended or (folder / name).exists(), f"{name} has to be trained again"
-            for state in ended:
-                alone[folder / name] = (None, round(float(state.wall_time_s.sum()), 3))
-    return alone
+        if name.endswith(".zarr.zip"):
+            assert (folder / name).is_file(), f"{name} was removed"
 
 
 def stores_of(folder):
-    """Read every store in its place; return when it was written, and the wall time of its training."""
+    """Read every store in its place; return when it was written."""
     found = {}
     for stage, schema in SCHEMAS.items():
         paths = folder.glob(f"results/{stage}/**/*.zarr.zip")
         for path in itertools.filterfalse(is_partial, paths):
             read_store(path, schema)
-            wall_time = read_header(path)["provenance"].get("wall_time_s")
-            found[path] = (path.stat().st_mtime_ns, wall_time)
+            found[path] = path.stat().st_mtime_ns
     return found

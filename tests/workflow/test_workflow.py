@@ -13,6 +13,7 @@ import xarray as xr
 import yaml
 from support.studies import EXTREMES, JOINED, changed, tiny
 from support.workflow import (
+    LAST_OF_TABLES,
     ROOT,
     STABLE_TABLES,
     make_run,
@@ -203,7 +204,7 @@ def test_tables_and_figures_that_are_lost_come_back_the_same(folder, finished):
     figure = "results/studies/tiny/figures/demand.svg"
     for part in ("tables", "figures"):
         shutil.rmtree(folder / "results/studies/tiny" / part)
-    make_run(folder, EXTREMES, *STABLE_TABLES, figure)
+    make_run(folder, EXTREMES, LAST_OF_TABLES, "draw_figures")
     for path in (*STABLE_TABLES, figure):
         assert (finished / path).read_bytes() == (folder / path).read_bytes(), path
     stores = [
@@ -220,7 +221,7 @@ def test_extended_study_is_finished_and_equals_the_same_study_from_scratch(folde
     extended = make_run(folder, study)
     again = snakemake(folder)
     assert "Nothing to be done" in again.stdout + again.stderr
-    scratch = make_run(tmp_path / "scratch", study, *STABLE_TABLES)
+    scratch = make_run(tmp_path / "scratch", study, LAST_OF_TABLES)
     tables = [
         read_table(run / "results/studies/tiny/tables/cells.csv", "cells")
         for run in (extended, scratch)
@@ -327,7 +328,7 @@ def test_damaged_cell_is_named_with_its_repair(folder, finished):
     assert failed.returncode == 1
     assert f"error: store {name} is damaged" in text and f"--repair -- '{name}'" in text
     victim.unlink()
-    make_run(folder, EXTREMES, table)
+    make_run(folder, EXTREMES, "collect_results")
     assert (folder / table).read_bytes() == (finished / table).read_bytes()
 
 

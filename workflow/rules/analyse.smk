@@ -14,12 +14,9 @@ for subject, step in STUDY.subject.steps_of(STUDY):
             inputs_of(derived),
         output:
             [report_table(name, captions) for name in step.makes],
-            in_folder(table_file(name) for name in step.makes),
-            in_folder(step.files),
             [report_figure(stem, captions, *key) for key, stem in derived.figures.items()],
-            in_folder(f"{stem}.png" for stem in derived.figures.values()),
-            [report_page(step.page, "Findings", captions)] if step.page else [],
-            seal=derived.seal,
+            report_page(step.page, "Findings", captions) if step.page else [],
+            seal=update(derived.seal),
         log:
             f"{FOLDER}/logs/{step.name}.log",
         benchmark:
@@ -27,15 +24,11 @@ for subject, step in STUDY.subject.steps_of(STUDY):
         localrule: True
         params:
             job=job_file(derived.job),
+            unless=unless_sealed(derived),
             step=f"{subject.name}.{step.name}",
             folder=FOLDER,
         message:
             step_message(derived, step.message)
         shell:
             "{PYTHON:q} {SCRIPTS:q}/analyse_study.py {params.step} --results {params.folder:q}"
-            " --job {params.job:q} --seal {output.seal:q} > {log:q} 2>&1"
-
-
-ENDS = [
-    end for _, step in STUDY.subject.steps_of(STUDY) for end in workflow.get_rule(step.name).output
-]
+            " --job {params.job:q} --seal {output.seal:q} {params.unless} > {log:q} 2>&1"

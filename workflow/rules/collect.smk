@@ -18,34 +18,33 @@ rule collect_results:
             for subject in STUDY.subject.lineage
             for name in subject.collected
         ],
-        in_folder(name for name in COLLECT.makes if name.endswith(".parquet")),
-        store=directory(f"{FOLDER}/tables/study.zarr"),
-        seal=COLLECT.seal,
+        seal=update(COLLECT.seal),
     log:
         f"{FOLDER}/logs/collect_results.log",
     benchmark:
         f"{FOLDER}/benchmarks/collect_results.tsv"
     params:
         job=job_file(COLLECT.job),
+        unless=unless_sealed(COLLECT),
     message:
         step_message(COLLECT, "Collect the cells into tables.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/collect_results.py --results results --job {params.job:q}"
-        " --seal {output.seal:q} > {log:q} 2>&1"
+        " --seal {output.seal:q} {params.unless} > {log:q} 2>&1"
 
 
 rule write_config:
     output:
-        config=f"{FOLDER}/config.json",
-        seal=CONFIG.seal,
+        seal=update(CONFIG.seal),
     log:
         f"{FOLDER}/logs/write_config.log",
     benchmark:
         f"{FOLDER}/benchmarks/write_config.tsv"
     params:
         job=job_file(CONFIG.job),
+        unless=unless_sealed(CONFIG),
     message:
         step_message(CONFIG, "Write the configuration with all defaults.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/write_config.py --results results --job {params.job:q}"
-        " --seal {output.seal:q} > {log:q} 2>&1"
+        " --seal {output.seal:q} {params.unless} > {log:q} 2>&1"

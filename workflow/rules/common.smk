@@ -25,7 +25,7 @@ from nstar.cells.paths import study_folder
 from nstar.options import EVERYTHING
 from nstar.plan.missing import make_plan
 from nstar.plan.derived import compare, derived_steps, report_digest
-from nstar.tables import EVERY_STUDY, table_file
+from nstar.tables import EVERY_STUDY
 
 
 def target_rules():
@@ -34,6 +34,11 @@ def target_rules():
     targets = itertools.takewhile(lambda argument: not argument.startswith("-"), after)
     return [target.partition(":")[0] for target in targets]
 
+
+# What Snakemake says of each output of a failed job, which is whole or not there, and of each file of a
+# report that this folder has not made.
+UNSAID = ("Cannot restore ", "--keep-incomplete mode is set", "Missing metadata for file")
+logger.addFilter(lambda record: not str(record.msg).startswith(UNSAID))
 
 PYTHON = sys.executable
 SCRIPTS = f"{workflow.basedir}/scripts"
@@ -67,6 +72,15 @@ config["pages"] = [step.page for _, step in STUDY.subject.steps_of(STUDY)]
 FOLDER = str(study_folder("results", STUDY.name))
 config["folder"] = FOLDER
 REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
+
+if not REPORTING:
+    # Snakemake knows these files while it makes a report alone; see `shown`.
+    MAKERS = {f"{FOLDER}/{name}": step.name for step in STEPS.values() for name in step.makes}
+    for word in filter(None, sys.argv[1:]):
+        if rule_of_file := MAKERS.get(os.path.relpath(word)):
+            raise SystemExit(
+                f"error: {word} is not a target; the rule {rule_of_file} makes it: snakemake {rule_of_file}"
+            )
 
 if REPORTING:
     for step in STEPS.values():
@@ -104,8 +118,8 @@ def save_jobs():
 def made_in_this_run(paths):
     """Return the stores that rules of this run make: the inputs of a job.
 
-    A store that is there is no input: Snakemake removes what a job has made if an input of it has a later
-    time of change, as after a run on a machine whose clock is ahead, also where it is `ancient`.
+    A store that is there is no input: Snakemake lets a job fail if an input has a later time of change than
+    what it has made, as after a run on a machine whose clock is ahead, also where it is `ancient`.
     """
     return [path for path in paths if not os.path.exists(path)]
 
@@ -135,25 +149,29 @@ def minutes(job):
     return lambda wildcards, attempt: job.requested_minutes(STUDY.jobs.most_minutes, attempt)
 
 
-def in_folder(names):
-    """Return the paths of files of the study."""
-    return [f"{FOLDER}/{name}" for name in names]
+def kept(paths):
+    """Return stores as outputs that Snakemake does not remove, since another run may have made them."""
+    return [update(path) for path in paths]
+
+
+def unless_sealed(step):
+    """Return the option that lets a stale step leave alone what another run has made since.
+
+    A step that is not stale runs where Snakemake is told to run it, and then it makes its files again.
+    """
+    return "--unless-sealed" if step.stale else ""
 
 
 def inputs_of(step):
-    """Return the tables that a step reads, and the seals of their makers.
+    """Return the seals of the makers of the tables that a step reads.
 
-    They say what comes first, also where Snakemake makes a table again because a run was killed. A table
+    They say what comes first, also where Snakemake runs a maker again because a run was killed. A seal
     that a clock ahead has made is left out, since Snakemake refuses an output that is older than any
     input. Those of a step that need not run are `ancient`; those of a stale one are not, or Snakemake
     would leave it out where it runs the maker.
     """
     makers = [other for other in STEPS.values() if {*other.makes} & {*step.reads}]
-    made = {
-        name for maker in makers if maker.stale for name in (*in_folder(maker.makes), maker.seal)
-    }
-    paths = [*in_folder(step.reads), *(maker.seal for maker in makers)]
-    listed = [path for path in paths if REPORTING or path in made or not is_ahead(path)]
+    listed = [maker.seal for maker in makers if maker.stale or not is_ahead(maker.seal)]
     return listed if step.stale else [ancient(path) for path in listed]
 
 
@@ -172,9 +190,18 @@ def captions_of(subject):
     return f"../nstar/subjects/{subject.name}/captions"
 
 
+def shown(path, **options):
+    """Return an output that the report shows; nothing where no report is made.
+
+    To a run, a step makes its seal and nothing else: Snakemake removes outputs before a job starts and
+    when it fails, also those that another run has made and is about to read.
+    """
+    return report(path, **options) if REPORTING else []
+
+
 def report_table(name, captions):
-    """Return the path of a table, as an output that the report shows."""
-    return report(
+    """Return the path of a table, as an output that the report shows; see `shown`."""
+    return shown(
         f"{FOLDER}/tables/{name}.csv",
         category="Tables",
         caption=f"{captions}/{name}_table.rst",
@@ -183,8 +210,8 @@ def report_table(name, captions):
 
 
 def report_figure(stem, captions, name, asked):
-    """Return the path of a figure of a stratum, as an output that the report shows."""
-    return report(
+    """Return the path of a figure of a stratum, as an output that the report shows; see `shown`."""
+    return shown(
         f"{FOLDER}/{stem}.svg",
         category="Figures",
         caption=f"{captions}/{name}.rst",
@@ -193,8 +220,8 @@ def report_figure(stem, captions, name, asked):
 
 
 def report_page(name, category, captions):
-    """Return the path of a page, as an output that the report shows."""
-    return report(
+    """Return the path of a page, as an output that the report shows; see `shown`."""
+    return shown(
         f"{FOLDER}/{name}.html",
         category=category,
         caption=f"{captions}/{name}.rst",

@@ -11,7 +11,7 @@ for job in jobs_of("evaluate_cells"):
         input:
             made_in_this_run(job.inputs),
         output:
-            job.outputs,
+            kept(job.outputs),
         log:
             f"results/logs/evaluate_cells/{job.rule}.log",
         benchmark:

@@ -12,7 +12,7 @@ for job in jobs_of("generate_data"):
         input:
             made_in_this_run(job.inputs),
         output:
-            job.outputs,
+            kept(job.outputs),
         log:
             f"results/logs/generate_data/{job.rule}.log",
         benchmark:

@@ -8,19 +8,20 @@ METHODS = STEPS["write_methods"]
 
 rule write_methods:
     output:
-        page=report_page("methods", "Methods", "../report"),
-        seal=METHODS.seal,
+        report_page("methods", "Methods", "../report"),
+        seal=update(METHODS.seal),
     log:
         f"{FOLDER}/logs/write_methods.log",
     benchmark:
         f"{FOLDER}/benchmarks/write_methods.tsv"
     params:
         job=job_file(METHODS.job),
+        unless=unless_sealed(METHODS),
     message:
         step_message(METHODS, "Write how the study was made.")
     shell:
         "{PYTHON:q} {SCRIPTS:q}/write_methods.py --results results --job {params.job:q}"
-        " --seal {output.seal:q} > {log:q} 2>&1"
+        " --seal {output.seal:q} {params.unless} > {log:q} 2>&1"
 
 
 localrules:

@@ -13,7 +13,7 @@ is added to a store later, a longer run or weights that were not kept, is a furt
         budget~64/seeds~0+0.0.1+1/learning_rates~0.001/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
     evaluations/<as cells>/<digest>.zarr.zip, <digest>-1.zarr.zip, ...
     checkpoints/<digest of the path of a part of cells>-<device>.pt
-    leases/<digest of the path of a part of cells>, a link to <process>.json
+    leases/<digest of the path of a file that is being made>, a link to <process>.json
     studies/<name>/config.json, tables/, figures/, findings.html, ..., seals/
 """
 
@@ -208,12 +208,12 @@ def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
 
 
 def lease_path(results: Path | str, store: Path | str) -> Path:
-    """Return the path of the link by which a process says that it trains a part of ``cells``."""
+    """Return the path of the link by which a process says that it makes a file of the results."""
     return Path(results) / "leases" / checkpoint_digest(results, store)
 
 
 def checkpoint_digest(results: Path | str, store: Path | str) -> str:
-    """Return the name of the lease of a part of ``cells``, with which its checkpoints begin, too."""
+    """Return the name of the lease of a file; checkpoints of a part of ``cells`` begin with it, too."""
     relative = PurePosixPath(store).relative_to(PurePosixPath(results))
     return hashlib.sha256(str(relative).encode()).hexdigest()[:12]
 

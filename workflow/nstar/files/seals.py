@@ -201,6 +201,15 @@ def read_seal(path: Path) -> Seal | None:
     return seal if is_whole else None
 
 
+def fits(path: Path) -> bool:
+    """Return whether a seal is there, and each file that it names is the one that was read or written."""
+    seal, folder = read_seal(path), path.parent.parent
+    if seal is None:
+        return False
+    files = {name: read for name, read in seal.inputs.items() if name != STORES} | seal.outputs
+    return all(checksum(folder / name) == content for name, content in files.items())
+
+
 def checksum(path: Path) -> str | None:
     """Return the SHA-256 of a file, or of names and contents of all files of a folder ``.zarr``.
 

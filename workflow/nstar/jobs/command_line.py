@@ -21,7 +21,7 @@ def parser(
     description : str
         First line of the help; the docstring of the script.
     job, device, seal : bool
-        Whether the script takes ``--job``, ``--device`` or ``--seal``.
+        Whether the script takes ``--job``, ``--device``, or ``--seal`` and ``--unless-sealed``.
     """
     arguments = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -43,6 +43,11 @@ def parser(
             type=lambda path: Path(path).stem,
             metavar="FILE",
             help="the seal to write, in seals/ of the study (default: one with the name of the job)",
+        )
+        arguments.add_argument(
+            "--unless-sealed",
+            action="store_true",
+            help="make nothing if the seal is there and its files fit: another run has made them",
         )
     if device:
         arguments.add_argument(

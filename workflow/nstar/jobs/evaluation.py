@@ -12,19 +12,22 @@ import xarray as xr
 
 from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
 from nstar.cells.paths import checkpoints_of
-from nstar.files import remove
+from nstar.errors import ArtifactError
+from nstar.files import is_there, remove
 from nstar.files.faults import machine_fault
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
+from nstar.jobs.turns import in_turns
 from nstar.measures.accuracy import Decoded, Score, decode, in_packs, score
 from nstar.measures.answering import measure_answers
 from nstar.models import StackedModel, lengthen
 from nstar.progress import Progress
 from nstar.seeds import Seed, read_seed, streams_of
-from nstar.specification import digest
+from nstar.specification import canonical_json, digest
 from nstar.store.archive import specification_of, write_store
 from nstar.store.evaluations import ends_of, read_ends
+from nstar.store.header import read_header
 from nstar.store.parts import read_parts
 from nstar.store.provenance import provenance
 from nstar.store.replicates import pairs_of, replicate_coordinates
@@ -62,27 +65,31 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
     the rule itself, and evaluates the ends that no part has on all of the tests.
 
     Checkpoints of the parts are removed: that a block is evaluated means that its training has ended
-    well, and that the workflow will not take its stores away again.
+    well. An evaluation that another run has made since is left as it is.
     """
     device = prepare_device(device_name)
-    progress = Progress("cells", len(job["blocks"]))
-    for done, fields in enumerate(job["blocks"], start=1):
+    blocks = {Path(fields["output"]): fields for fields in job["blocks"]}
+    progress = Progress("cells", len(blocks))
+    for done, path in enumerate(in_turns(results, list(blocks)), start=1):
+        fields = blocks[path]
         pairs = [(read_seed(seed), rate) for seed, rate in fields["replicates"]]
         rule = Rule(**fields.get("rule", job["rule"]))
         trained = view(read_parts(fields["trained"], pairs), rule, job["keep_every"])
         trained = _without(trained, read_ends(fields["evaluated"]), fields["tests"])
         specification = specification_of(trained)
         reading = model_of(specification).options.reading
-        write_store(
-            fields["output"],
-            _evaluate(trained, fields, job["evaluation"], results, device),
-            EVALUATION,
-            evaluation_specification(
-                digest(specification), job["evaluation"], job["keep_every"], reading
-            ),
-            provenance(device=describe_device(device)),
-            summary={"rows": ends_of(trained), "tests": fields["tests"]},
-        )
+        summary = {"rows": ends_of(trained), "tests": fields["tests"]}
+        if not _is_there(path, summary):
+            write_store(
+                path,
+                _evaluate(trained, fields, job["evaluation"], results, device),
+                EVALUATION,
+                evaluation_specification(
+                    digest(specification), job["evaluation"], job["keep_every"], reading
+                ),
+                provenance(device=describe_device(device)),
+                summary=summary,
+            )
         for path in fields["trained"]:
             try:
                 checkpoints = checkpoints_of(results, path)
@@ -92,6 +99,24 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
                 remove(checkpoint)
         progress.update(done)
     progress.finish()
+
+
+def _is_there(path: Path, summary: Mapping[str, Any]) -> bool:
+    """Return whether another run has made an evaluation since this one was planned.
+
+    Raises
+    ------
+    ArtifactError
+        If it has evaluated other ends of the same block.
+    """
+    if not is_there(path):
+        return False
+    if canonical_json(read_header(path)["summary"]) != canonical_json(summary):
+        raise ArtifactError(
+            f"evaluation {path} has just been made by another run, of other ends or tests; run the "
+            "workflow again, which plans anew"
+        )
+    return True
 
 
 def _without(trained: xr.Dataset, evaluated: Collection[list], tests: Sequence[int]) -> xr.Dataset:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from nstar.cells import Slice, data_specification, slice_of, table_slice
 from nstar.files.faults import reading
+from nstar.jobs.turns import in_turns
 from nstar.plan.stores import data_store
 from nstar.progress import Progress
 from nstar.store.archive import read_store, specification_of, write_store
@@ -20,7 +21,7 @@ from nstar.tasks.functions.boolean_function import all_inputs
 
 
 def generate_data(job: Mapping[str, Any], results: Path) -> None:
-    """Write stores of data.
+    """Write stores of data, those that are not there.
 
     Parameters
     ----------
@@ -29,23 +30,34 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
         networks ``sources``; see `nstar.jobs.networks.rounded_outputs`.
     results : Path
     """
-    progress = Progress("stores of data", len(job["slices"]))
-    for done, fields in enumerate(job["slices"], start=1):
-        piece = slice_of(fields)
-        options = job["tasks"][piece.task]
-        if piece.split == "table":
-            made = tabulate(build_task(options), piece, job["sources"][done - 1])
-        else:
-            made = sequences(task_of_seed(options, piece.task, piece.seed, results), piece)
-        write_store(
-            data_store(options, piece, results),
-            made,
-            DATA,
-            data_specification(options, piece),
-            provenance(device="cpu"),
-        )
+    pieces = [slice_of(fields) for fields in job["slices"]]
+    sources = job.get("sources", [None] * len(pieces))
+    stores = {
+        Path(data_store(job["tasks"][piece.task], piece, results)): (piece, source)
+        for piece, source in zip(pieces, sources, strict=True)
+    }
+    progress = Progress("stores of data", len(stores))
+    for done, path in enumerate(in_turns(results, list(stores)), start=1):
+        piece, source = stores[path]
+        if not path.is_file():
+            _generate(path, job["tasks"][piece.task], piece, source, results)
         progress.update(done)
     progress.finish()
+
+
+def _generate(
+    path: Path,
+    options: dict[str, Any],
+    piece: Slice,
+    source: Mapping[str, Any] | None,
+    results: Path,
+) -> None:
+    """Write a store of data."""
+    if source is not None:
+        made = tabulate(build_task(options), piece, source)
+    else:
+        made = sequences(task_of_seed(options, piece.task, piece.seed, results), piece)
+    write_store(path, made, DATA, data_specification(options, piece), provenance(device="cpu"))
 
 
 def sequences(task: Task, piece: Slice) -> xr.Dataset:

@@ -72,10 +72,9 @@ def train_cells(
     A part that another job trains at this moment is waited for (`nstar.store.leases`), and made here only
     if the other job has not made it in the end.
 
-    Every part has a checkpoint of its own, which lies outside of the declared outputs and stays until
-    the block is evaluated, when the workflow has seen this job end well: a job that is killed or fails,
-    and whose outputs the workflow removes, goes on where it was, also when its blocks come back in
-    other jobs.
+    Every part has a checkpoint of its own, which stays until the block is evaluated: a job that is killed
+    or fails goes on where it was, also when its blocks come back in other jobs. A part that is there and
+    was made by the same rule is left as it is.
     """
     curves = [_Curve(part, results, device_name, checkpoint_interval_s) for part in job["curves"]]
     with Holder(results, [part.path() for curve in curves for part in curve.parts]) as holder:
@@ -121,7 +120,7 @@ class _Curve:
         while left:
             others = {part: sight for part in left if (sight := holder.claim(part.lease))}
             own = [part for part in left if part not in others]
-            to_make = [part for part in own if not (waiting and part.is_there())]
+            to_make = [part for part in own if not part.is_there()]
             n_there = sum(len(part.work.stretches) for part in own if part not in to_make)
             progress.skip(n_there)
             progress.update(progress.done + n_there)

@@ -86,8 +86,7 @@ def find_surplus(
       that holds a wanted replicate, whatever rule made them, those of its evaluation, and the data of
       its seeds;
     - a job's file while any store of the job is missing, and the files of its steps;
-    - a checkpoint while its part, or any store of a job that trains it, is missing: a job that fails
-      takes its finished stores with it, and its checkpoints bring them back.
+    - a checkpoint while its part, or any store of a job that trains it, is missing.
 
     A job at work needs its file, what it reads and makes, and its checkpoints. Its run may have more
     jobs, which have not begun yet: while any is at work, all jobs that lack a store count as at work.

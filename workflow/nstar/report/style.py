@@ -114,7 +114,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def save(figure: Figure, stem_path: str | Path, dots_per_inch: int) -> tuple[Path, Path]:
-    """Write a figure as SVG and PNG, byte for byte the same for the same figure.
+    """Write a figure whole as SVG and PNG, byte for byte the same for the same figure.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Leases: which process makes which stores at this moment, told by files in the results folder.
 
-A job that trains has a file ``leases/<process>.json``, in which it counts up every `HEARTBEAT_S`. For
-each store that it is about to make it has a symbolic link to this file, named after the store: a link
-can be made only where there is none, in one step, by any machine that shares the folder.
+A job has a file ``leases/<process>.json``, in which it counts up every `HEARTBEAT_S`. For each file that
+it is about to make it has a symbolic link to this one, named after the file: a link can be made only
+where there is none, in one step, by any machine that shares the folder.
 
 Leases lock nothing, and no result rests on them: stores are the same whoever makes them. They keep two
 runs from making the same store at the same time, and clearing up from taking away what a job needs.
