@@ -79,7 +79,6 @@ PUBLICATIONS = {
         ("thresholds", "demand", "sharing", "extrapolation"),
         {"induction_bias_demand": "demand", "induction_bias_sharing": "sharing"},
         study_page="docs/studies/induction_bias.md",
-        of_version=_BEFORE_EVIDENCE,
     ),
     "workflow/studies/induction_bias_sharing.yaml": Publication(
         ("thresholds", "demand", "lengths", "sharing"),
