@@ -90,9 +90,9 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
                 provenance(device=describe_device(device)),
                 summary=summary,
             )
-        for path in fields["trained"]:
+        for part in fields["trained"]:
             try:
-                checkpoints = checkpoints_of(results, path)
+                checkpoints = checkpoints_of(results, part)
             except OSError as error:
                 raise machine_fault(error, verb="listed") from None
             for checkpoint in checkpoints:

@@ -122,16 +122,14 @@ class TrainingTime:
     The logarithm of true over guessed seconds is a sum: a term for the device, one per model, its slopes
     in log length and log budget, and a scatter from cell to cell, all normal. Given the cells seen, the
     sum is normal again, and `draw` draws from it (Bayesian linear regression with the priors above). That
-    replicates end early is a part of what is learnt.
+    replicates end early is a part of what is learnt. Once the term of the device is known, models say
+    nothing about each other: the sums take time in proportion to their number.
     """
 
     def __init__(self, models: Sequence[str], experience: Sequence[Experience]):
         names = dict.fromkeys([*models, *(e.model for e in experience)])
         self.names = {name: i for i, name in enumerate(names)}
-        n = len(self.names)
-        spread = np.concatenate([[GUESS_SD], np.full(n, MODEL_SD), np.full(2 * n, SLOPE_SD)])
-        prior = np.diag(spread**-2)
-        rows = self._features(
+        model, terms = self._terms(
             [e.model for e in experience],
             [e.length for e in experience],
             [e.budget for e in experience],
@@ -139,12 +137,26 @@ class TrainingTime:
         logs = np.array([np.log(max(e.seconds, 1e-3) / e.guessed_seconds) for e in experience])
         self.noise = NOISE_SD
         for _ in range(3):  # the scatter and the coefficients, in turn
-            precision = prior + rows.T @ rows / self.noise**2
-            self.mean = np.linalg.solve(precision, rows.T @ logs / self.noise**2)
-            residuals = logs - rows @ self.mean
+            self._fit(model, terms, logs)
+            residuals = logs - self.device - (terms * self.means[model]).sum(axis=1)
             squares = NOISE_COUNT * NOISE_SD**2 + residuals @ residuals
             self.noise = float(np.sqrt(squares / (NOISE_COUNT + len(logs))))
-        self.factor = np.linalg.cholesky(np.linalg.inv(precision))
+
+    def _fit(self, model: np.ndarray, terms: np.ndarray, logs: np.ndarray) -> None:
+        """Find the distribution of the coefficients for this scatter from cell to cell."""
+        n, weight = len(self.names), self.noise**-2
+        sums, products, squares = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((n, 3, 3))
+        np.add.at(sums, model, terms)
+        np.add.at(products, model, terms * logs[:, None])
+        np.add.at(squares, model, terms[:, :, None] * terms[:, None, :])
+        prior = np.diag([MODEL_SD**-2, SLOPE_SD**-2, SLOPE_SD**-2])
+        self.covariances = np.linalg.inv(prior + weight * squares)  # (n, 3, 3), the device known
+        self.slopes = weight * (self.covariances @ sums[:, :, None])[:, :, 0]  # by the device
+        means = weight * (self.covariances @ products[:, :, None])[:, :, 0]  # if that term were 0
+        precision = GUESS_SD**-2 + weight * (len(logs) - (sums * self.slopes).sum())
+        self.device = weight * (logs.sum() - (sums * means).sum()) / precision
+        self.device_error = precision**-0.5
+        self.means = means - self.slopes * self.device
 
     def draw(
         self,
@@ -158,20 +170,23 @@ class TrainingTime:
         A row of draws is one possible truth about the device, so that sums over blocks are draws too.
         """
         generator = numpy_generator("costs")
-        noise = self.noise * generator.standard_normal((len(models), N_DRAWS))
-        deviations = self.factor @ generator.standard_normal((len(self.mean), N_DRAWS))
-        factors = self._features(models, lengths, budgets) @ (self.mean[:, None] + deviations)
-        return np.exp(factors + noise) * np.asarray(guessed_seconds, dtype=np.float64)[:, None]
+        model, terms = self._terms(models, lengths, budgets)
+        logs = self.noise * generator.standard_normal((len(models), N_DRAWS))
+        device = self.device_error * generator.standard_normal(N_DRAWS)
+        alone = np.linalg.cholesky(self.covariances) @ generator.standard_normal(
+            (len(self.names), 3, N_DRAWS)
+        )
+        coefficients = self.means[:, :, None] + alone - self.slopes[:, :, None] * device
+        logs += self.device + device
+        for i in range(3):
+            logs += terms[:, i, None] * coefficients[model, i]
+        return np.exp(logs) * np.asarray(guessed_seconds, dtype=np.float64)[:, None]
 
-    def _features(
+    def _terms(
         self, models: Sequence[str], lengths: Sequence[int], budgets: Sequence[int]
-    ) -> np.ndarray:
-        """Return the terms of the sum, one row per block."""
-        n, rows = len(self.names), np.arange(len(models))
-        column = np.array([self.names[model] for model in models], dtype=int)
-        features = np.zeros((len(rows), 1 + 3 * n))
-        features[:, 0] = 1
-        features[rows, 1 + column] = 1
-        features[rows, 1 + n + column] = np.log(np.asarray(lengths, dtype=np.float64) / 16)
-        features[rows, 1 + 2 * n + column] = np.log(np.maximum(budgets, 1) / 64)
-        return features
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the number of the model of each block, and what its coefficients are multiplied by."""
+        terms = np.ones((len(models), 3))
+        terms[:, 1] = np.log(np.asarray(lengths, dtype=np.float64) / 16)
+        terms[:, 2] = np.log(np.maximum(budgets, 1) / 64)
+        return np.array([self.names[model] for model in models], dtype=int), terms

@@ -96,6 +96,9 @@ PUBLICATIONS = {
         study_page="docs/studies/sensitivity.md",
         of_version=_BEFORE_EVIDENCE,
     ),
+    "workflow/studies/sensitivity_profile.yaml": Publication(
+        ("insensitive",), {}, study_page="docs/studies/sensitivity.md"
+    ),
     "workflow/studies/efficient_transformers_two_cores.yaml": Publication(
         ("widths", "width_exponents"),
         {"efficient_transformers_accuracy": "width_accuracy_chain_of_thought_fixed"},
