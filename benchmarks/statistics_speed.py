@@ -18,8 +18,8 @@ import pandas as pd
 from statistics_coverage import covariates, scaling_data, simulate_runs
 
 from nstar.stats import bootstrap_scaling, fit_demand, fit_intervals, fit_scaling
-from nstar.stats.bootstrap import draw_studies
-from nstar.stats.design import curve_design, observe_complete, orthonormalise
+from nstar.stats.bootstrap import Law
+from nstar.stats.design import curve_design, observe_complete
 
 
 def timed(function, *arguments, **options):
@@ -69,10 +69,10 @@ def compare_bootstrap(n_replicates):
         bootstrapped += seconds
 
         observations = observe_complete(**data)
-        design, back = orthonormalise(curve_design(observations, data["covariates"]))
-        estimates = [coefficient.estimate for coefficient in fit.coefficients]
-        truth = np.r_[np.linalg.solve(back, estimates), 0, 0, 0]
-        for drawn in draw_studies(observations, design, truth, fit, generator, n_single):
+        law = Law.of(fit, observations, curve_design(observations, data["covariates"]))
+        for _ in range(n_single):
+            eta = law.draw_eta(observations.log_budget, observations.curve, generator)
+            drawn = observations.draw(eta, fit.lapse, generator)
             study = {**data, "n_learnt": drawn.n_learnt[np.argsort(drawn.row)]}
             _, seconds = timed(fit_scaling, **study)
             one_by_one += seconds * n_replicates / n_single

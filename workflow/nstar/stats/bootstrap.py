@@ -106,10 +106,10 @@ def bootstrap_scaling(
         return replace(interval_of_draws(fit, []), n_replicates=n_replicates)
     observations = observe_complete(budget, n_learnt, n_runs, curve, covariates, run)
     law = Law.of(fit, observations, curve_design(observations, covariates))
-    drawn = [
-        law.refit(draw)
-        for draw in draw_studies(observations, law.design, law.truth, fit, generator, n_replicates)
-    ]
+    drawn = []
+    for _ in range(n_replicates):
+        eta = law.draw_eta(observations.log_budget, observations.curve, generator)
+        drawn.append(law.refit(observations.draw(eta, fit.lapse, generator)))
     return interval_of_draws(fit, drawn)
 
 
@@ -158,21 +158,21 @@ class Law:
 
     Attributes
     ----------
+    fit : ScalingFit
+        A converged fit with one scatter.
     design, back : ndarray of float
         Orthonormal design of the curves, and the way back; see `orthonormalise`.
     truth : ndarray of float
         The parameters of `SuccessModel` at the fit.
     first_inverse : ndarray of float
         Inverse information there.
-    confidence : float
-        Nominal coverage.
     """
 
+    fit: ScalingFit
     design: np.ndarray
     back: np.ndarray
     truth: np.ndarray
     first_inverse: np.ndarray
-    confidence: float
 
     @classmethod
     def of(cls, fit: ScalingFit, observations: Observations, design: np.ndarray) -> "Law":
@@ -186,7 +186,13 @@ class Law:
         ]
         model = SuccessModel(observations, design, lapses=fit.lapse > 0)
         first_inverse = model.inverse_information(truth)
-        return cls(design, back, truth, first_inverse, fit.confidence)
+        return cls(fit, design, back, truth, first_inverse)
+
+    def draw_eta(self, log_budget, curve, generator: np.random.Generator) -> np.ndarray:
+        """Return (ln N - ln N*) / s of rows, with the demand of each curve drawn from the law."""
+        location = self.design @ self.truth[: self.design.shape[1]]
+        location = location + self.fit.curve_scale * generator.standard_normal(len(location))
+        return (log_budget - location[curve]) / self.fit.run_scale
 
     def refit(self, observations: Observations, curves=slice(None)) -> np.ndarray | None:
         """Return estimates and standard errors of other outcomes, shape (2, p); None without a fit.
@@ -197,23 +203,10 @@ class Law:
         degrees_of_freedom = int(observations.bracketed.sum()) - p
         if degrees_of_freedom < 1:
             return None
-        lapses = len(self.truth) > p + 2  # s, tau and the lapse rate
-        model = SuccessModel(observations, design, lapses=lapses)
+        model = SuccessModel(observations, design, lapses=self.fit.lapse > 0)
         optimum = find_optimum(model, [self.truth], self.first_inverse)
-        spread = measure_spread(model, optimum.params, degrees_of_freedom, self.confidence)
+        spread = measure_spread(model, optimum.params, degrees_of_freedom, self.fit.confidence)
         covariance = self.back @ spread.covariance @ self.back.T
         if not (optimum.converged and np.isfinite(covariance).all()):
             return None
         return np.array([self.back @ optimum.params[:p], np.sqrt(np.diag(covariance))])
-
-
-def draw_studies(
-    observations: Observations, design, truth, fit: ScalingFit, generator, n_replicates: int
-):
-    """Yield observations of studies drawn from the fitted law."""
-    for _ in range(n_replicates):
-        location = design @ truth[: design.shape[1]] + fit.curve_scale * generator.standard_normal(
-            len(design)
-        )
-        eta = (observations.log_budget - location[observations.curve]) / fit.run_scale
-        yield observations.draw(eta, fit.lapse, generator)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit, logit, logsumexp, xlogy
+from scipy.optimize import minimize
+from scipy.special import expit, logit, logsumexp
 from statsmodels.tools.numdiff import approx_fprime
 
 from nstar.stats.checks import check_confidence
@@ -20,6 +20,10 @@ METHOD = (
     "logistic success with lapse rate, s and lapse shared by the curves and fitted with the "
     "locations integrated out, likelihood-ratio interval"
 )
+METHOD_WITHOUT_LAPSES = (
+    "logistic success without lapses, s shared by the curves and fitted with the "
+    "locations integrated out, likelihood-ratio interval"
+)
 GRID_SCALES = 6.0  # of the success curve, looked at on either side of the budgets
 MOST_GRIDS = 8
 GREATEST_SCALES = 4.0  # s over the span of all budgets: shallower, no curve can be told apart
@@ -28,8 +32,6 @@ LEAST_LOG_S, LOGIT_LAPSES = -8.0, (-12.0, 8.0)  # far beyond what the penalties 
 GRID_POINTS = 301
 GREATEST_SCORE = 1e-2  # of a search that ended inside its bounds
 LEAST_LIKELY = 50.0  # below the best, in log-likelihood, of what is looked at
-LEAST_LIKELY_TO_GROW = 1e-3
-"""P value below which success of a curve counts as falling or alternating."""
 NOT_GROWING = (
     "Success does not grow: it falls or alternates by more than chance (p < 0.001), so that half of the "
     "runs learn at no one place."
@@ -196,13 +198,13 @@ def fit_demand(
     shape, grid = _fit_shape_on_grid(observations, lapses)
     log_likelihood = _evaluate(observations, grid, shape.run_scale, shape.lapse).log_likelihood
     runs = observations.runs_of_curve
-    unexplained = _fall_or_alternate(observations)
     demands = (
         Demand(
             curve=label,
             **_locate(grid[c], log_likelihood[c], confidence),
             n_used=int(runs[c]),
             confidence=confidence,
+            method=METHOD if lapses else METHOD_WITHOUT_LAPSES,
             **vars(shape),
         )
         for c, label in enumerate(observations.labels)
@@ -211,30 +213,8 @@ def fit_demand(
         return tuple(replace(demand, **UNKNOWN) for demand in demands)
     return tuple(
         replace(demand, **UNKNOWN, reason=NOT_GROWING) if excluded else demand
-        for demand, excluded in zip(demands, unexplained, strict=True)
+        for demand, excluded in zip(demands, observations.not_growing, strict=True)
     )
-
-
-def _fall_or_alternate(observations: Observations) -> np.ndarray:
-    """Return the curves whose success no chance that grows with the budget explains, shape (C,).
-
-    The deviance of the best growing shares is held against chi-squared with one degree of freedom less
-    than there are budgets, which is its distribution at most.
-    """
-    found = np.zeros(observations.n_curves, dtype=bool)
-    if observations.sightings is not None:  # what a run has learnt, it keeps
-        return found
-    for number in range(observations.n_curves):
-        rows = (observations.curve == number) & (observations.n_runs > 0)
-        n_learnt, n_runs = observations.n_learnt[rows], observations.n_runs[rows]
-        if len(n_runs) > 1:
-            growing = isotonic_regression(n_learnt / n_runs, weights=n_runs).x
-            fallen = sum(
-                xlogy(count, count / n_runs) - xlogy(count, share)
-                for count, share in ((n_learnt, growing), (n_runs - n_learnt, 1 - growing))
-            )
-            found[number] = stats.chi2.sf(2 * fallen.sum(), len(n_runs) - 1) < LEAST_LIKELY_TO_GROW
-    return found
 
 
 def _fit_shape_on_grid(observations: Observations, lapses: bool) -> tuple["_Shape", np.ndarray]:
@@ -313,7 +293,7 @@ def _fit_shape(
     The search is bounded: on an outcome as good as flat an unbounded step has no scale.  Where runs do
     not lapse, nothing depends on the second parameter.
     """
-    bracketed = observations.bracketed & ~_fall_or_alternate(observations)
+    bracketed = observations.bracketed & ~observations.not_growing
     grid, seen = grid[:, ::2], observations.likelihood
     n_learnt = seen.n_learnt[bracketed[seen.curve]].sum()
 

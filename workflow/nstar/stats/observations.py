@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy
+from scipy.special import xlogy
 
 from nstar.stats.checks import as_columns, check_labels, refuse_rows
 
@@ -17,6 +18,8 @@ __all__ = ["Likelihood", "Observations", "observe"]
 
 
 NEAR_HALF = 0.2
+LEAST_LIKELY_TO_GROW = 1e-3
+"""P value below which success of a curve counts as falling or alternating."""
 
 
 class _ByCurve:
@@ -195,22 +198,47 @@ class Observations(_ByCurve):
         )
 
     @cached_property
+    def growing_share(self) -> np.ndarray:
+        """Share of runs that learnt, isotonic in the budget, shape (n,); NaN where there are no runs."""
+        growing = np.full(len(self.curve), np.nan)
+        for number in range(self.n_curves):
+            rows = (self.curve == number) & (self.n_runs > 0)
+            if rows.any():
+                share = self.n_learnt[rows] / self.n_runs[rows]
+                growing[rows] = scipy.optimize.isotonic_regression(
+                    share, weights=self.n_runs[rows]
+                ).x
+        return growing
+
+    @cached_property
     def bracketed(self) -> np.ndarray:
         """Curves with N* inside their budgets, shape (C,).
 
         The share of runs that learnt, isotonic in the budget, passes one half between the smallest
         and the largest budget, or comes within 0.2 of it.  A run that lapses brackets no curve.
         """
+        least = np.fmin.reduceat(self.growing_share, self.first_rows)
+        greatest = np.fmax.reduceat(self.growing_share, self.first_rows)
+        return (least <= 0.5 + NEAR_HALF) & (greatest >= 0.5 - NEAR_HALF)
+
+    @cached_property
+    def not_growing(self) -> np.ndarray:
+        """Curves whose success no chance that grows with the budget explains, shape (C,).
+
+        The deviance of `growing_share` is held against chi-squared with one degree of freedom less than
+        there are budgets, which is its distribution at most.
+        """
+        if self.sightings is not None:  # what a run has learnt, it keeps
+            return np.zeros(self.n_curves, dtype=bool)
         seen = self.n_runs > 0
-        bracketed = np.zeros(self.n_curves, dtype=bool)
-        for number in range(self.n_curves):
-            rows = (self.curve == number) & seen
-            if rows.any():
-                share = self.n_learnt[rows] / self.n_runs[rows]
-                isotonic = scipy.optimize.isotonic_regression(share, weights=self.n_runs[rows]).x
-                passes = isotonic[0] <= 0.5 + NEAR_HALF and isotonic[-1] >= 0.5 - NEAR_HALF
-                bracketed[number] = passes
-        return bracketed
+        deviance = np.zeros(len(seen))
+        for count, growing in (
+            (self.n_learnt[seen], self.growing_share[seen]),
+            (self.n_runs[seen] - self.n_learnt[seen], 1 - self.growing_share[seen]),
+        ):
+            deviance[seen] += 2 * (xlogy(count, count / self.n_runs[seen]) - xlogy(count, growing))
+        degrees = self.sum_by_curve(seen.astype(float)) - 1
+        return scipy.stats.chi2.sf(self.sum_by_curve(deviance), degrees) < LEAST_LIKELY_TO_GROW
 
     @property
     def separated(self) -> np.ndarray:

@@ -114,16 +114,13 @@ class SeedOutcomes:
         converged = np.abs(found.jac).max() < 1e-2 and found.x[-1] > np.log(LEAST_SCATTER)
         return found.x if converged else unknown
 
-    def draw(self, law: Law, fit: ScalingFit, generator: np.random.Generator) -> np.ndarray:
+    def draw(self, law: Law, generator: np.random.Generator) -> np.ndarray:
         """Return outcomes drawn from a fitted law, shape (n,)."""
-        p = self.design.shape[1]
-        location = law.design @ law.truth[:p]
-        location = location + fit.curve_scale * generator.standard_normal(len(location))
-        eta = (self.log_budget - location[self.curve]) / fit.run_scale
+        eta, lapse = law.draw_eta(self.log_budget, self.curve, generator), law.fit.lapse
         if not self.one_run:
-            return generator.random(len(eta)) < (1 - fit.lapse) * expit(eta)
+            return generator.random(len(eta)) < (1 - lapse) * expit(eta)
         thresholds = generator.logistic(size=len(self.first))
-        thresholds[generator.random(len(self.first)) < fit.lapse] = np.inf
+        thresholds[generator.random(len(self.first)) < lapse] = np.inf
         return eta >= np.repeat(thresholds, self.last - self.first + 1)
 
     def observe(self, learnt: np.ndarray) -> Observations:
@@ -184,7 +181,7 @@ class SeedChecks:
         start = outcomes.fit_brackets(outcomes.learnt)
         drawn, brackets = [], np.empty((n_replicates, p))
         for number in range(n_replicates):
-            learnt = outcomes.draw(law, fit, generator)
+            learnt = outcomes.draw(law, generator)
             drawn.append(law.refit(outcomes.observe(learnt)))
             brackets[number] = outcomes.fit_brackets(learnt, start)[:p]
         return cls(fit, law, start[:p], drawn, brackets)

@@ -29,7 +29,7 @@ from nstar.stats import (
     interval_of_draws,
 )
 from nstar.subjects.demand.columns import CHECKS
-from nstar.subjects.demand.observations import covariates, scaling_data
+from nstar.subjects.demand.observations import covariates, fits_lapses, scaling_data
 from nstar.tables.selection import CURVE_PLACE, PLACE
 
 MARKED, AGREES, NOT_TESTED, NO_ANSWER = "marked", "agrees", "not tested", "no answer"
@@ -82,7 +82,7 @@ def check_fits(
     without = {name: _without_each(parts[name], outcomes[name], checks[name]) for name in parts}
     bootstraps = {name: interval_of_draws(fits[name], checks[name].drawn) for name in parts}
     scatters = {
-        name: _fit_growing_scatter(part, confidence, words, fits[name].lapse != 0)
+        name: _fit_growing_scatter(part, confidence, words, fits_lapses(job["fit"]))
         for name, part in parts.items()
         if part["length"].nunique() > 1
     }

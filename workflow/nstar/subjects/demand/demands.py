@@ -10,7 +10,7 @@ from nstar import stats
 from nstar.subjects.axis import AXES
 from nstar.subjects.demand.along import law_columns
 from nstar.subjects.demand.columns import DEMAND
-from nstar.subjects.demand.observations import outcomes
+from nstar.subjects.demand.observations import fits_lapses, outcomes
 from nstar.subjects.demand.selection import runs_by_seed
 from nstar.subjects.demand.thresholds import rows_by_rule
 from nstar.tables.selection import CURVE_PLACE
@@ -110,7 +110,7 @@ def _demands_of(
         demand
         for _, part in runs.groupby([*law_columns(job["axis"]), "model"], sort=False)
         for demand in stats.fit_demand(
-            **outcomes(part), confidence=job["confidence"], lapses=job.get("lapse", "fitted") != 0
+            **outcomes(part), confidence=job["confidence"], lapses=fits_lapses(job)
         )
     ]
     demand = pd.DataFrame(

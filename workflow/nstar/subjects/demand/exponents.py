@@ -33,7 +33,7 @@ from nstar.subjects.demand.along import judged_along, law_columns, outcomes_by
 from nstar.subjects.demand.checks import check_fits, mark
 from nstar.subjects.demand.columns import DEMAND, EXPONENTS, FORMS
 from nstar.subjects.demand.learning_curves import fit_learning_curves
-from nstar.subjects.demand.observations import count_runs, outcomes, scaling_data
+from nstar.subjects.demand.observations import count_runs, fits_lapses, outcomes, scaling_data
 from nstar.subjects.demand.selection import near_floor, near_space, runs_by_seed, small_sets
 from nstar.subjects.demand.thresholds import thresholds_by_seed
 from nstar.tables import columns_of, read_table, write_table
@@ -105,11 +105,6 @@ def words_of(job: Mapping[str, Any]) -> Words:
     return Words(axis.symbol, axis.values)
 
 
-def fits_lapses(job: Mapping[str, Any]) -> bool:
-    """Return whether the lapse rate is fitted, as the option ``fit.lapse`` says; else it is 0."""
-    return job["fit"].get("lapse", "fitted") == "fitted"
-
-
 def analyse(
     runs: pd.DataFrame, thresholds: pd.DataFrame, job: Mapping[str, Any]
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, Any]]:
@@ -125,7 +120,7 @@ def analyse(
     job : mapping
         As `fit_exponents`.
     """
-    confidence, lapses = job["fit"]["confidence"], fits_lapses(job)
+    confidence, lapses = job["fit"]["confidence"], fits_lapses(job["fit"])
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
     words = words_of(job)
     fits = _fit_models(parts, confidence, words, lapses)
@@ -199,7 +194,7 @@ def fit_other_rule(
     undecided = cells[f"{other}_outcome"].isin([UNDECIDED, UNDECIDED_NOT_FITTED])
     runs = runs_by_seed(judged)
     parts = {name: runs[runs["model"] == name] for name in dict.fromkeys(runs["model"])}
-    fits = _fit_models(parts, confidence, words_of(job), fits_lapses(job))
+    fits = _fit_models(parts, confidence, words_of(job), fits_lapses(job["fit"]))
     rows = _rows(fits, thresholds_by_seed(judged, thresholds, axis), runs, confidence)
     left_out = f"{other}_rule"
     for row in rows:

@@ -1,5 +1,6 @@
 """What the statistics are given: counts of seeds by curve and budget, and covariates."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -45,3 +46,8 @@ def covariates(places: pd.DataFrame) -> dict[str, np.ndarray]:
         for name in ("length", "n_states")
         if places[name].nunique() > 1
     }
+
+
+def fits_lapses(options: Mapping[str, Any]) -> bool:
+    """Return whether the lapse rate is fitted, as the option ``lapse`` of fits says; else it is 0."""
+    return options.get("lapse", "fitted") == "fitted"
