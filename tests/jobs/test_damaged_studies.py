@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support import damages, walk
-from support.studies import tiny
+from support.studies import SMALLEST
 
 from nstar.cells.paths import study_folder
 from nstar.errors import NstarError
@@ -28,16 +28,7 @@ from nstar.plan.pruning import find_surplus
 from nstar.reading.check import load_study
 from nstar.store.leases import Holder, holders_at_work
 
-STUDY = load_study(
-    tiny(
-        models={"lstm": {"kind": "lstm", "width": 8}},
-        **{
-            "grid": [{"lengths": [4], "budgets": [2]}],
-            "training.max_steps": 20,
-            "replicates": {"seeds": [0], "learning_rates": [0.01]},
-        },
-    )
-)
+STUDY = load_study(SMALLEST)
 BESIDE = ("checkpoints", "leases", "jobs", "report.html")
 """No table is made from these: training begins anew, runs do not wait, they are written again."""
 

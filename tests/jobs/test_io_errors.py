@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.failing import CHANGES, ENDED, Failing
 from support.stores import run_job
-from support.studies import tiny
+from support.studies import SMALLEST
 from support.walk import report, run_step, stand_in
 
 import nstar.store.provenance
@@ -24,16 +24,7 @@ from nstar.plan.jobs import plan_jobs
 from nstar.plan.missing import make_plan
 from nstar.reading.check import load_study
 
-STUDY = load_study(
-    tiny(
-        models={"lstm": {"kind": "lstm", "width": 8}},
-        **{
-            "grid": [{"lengths": [4], "budgets": [2]}],
-            "training.max_steps": 20,
-            "replicates": {"seeds": [0], "learning_rates": [0.01]},
-        },
-    )
-)
+STUDY = load_study(SMALLEST)
 FAILURES = (errno.ENOSPC, errno.EIO, errno.ESTALE, None)
 """What the call raises; None ends the process there."""
 

@@ -51,6 +51,16 @@ def changed(study, **changes):
     return study
 
 
+SMALLEST = tiny(
+    models={"lstm": {"kind": "lstm", "width": 8}},
+    **{
+        "grid": [{"lengths": [4], "budgets": [2]}],
+        "training.max_steps": 20,
+        "replicates": {"seeds": [0], "learning_rates": [0.01]},
+    },
+)
+"""One run of one cell: a study with all kinds of files that takes no time."""
+
 EXTREMES = tiny(
     title="</script><img src=x onerror=alert(1)> of *all* |kinds|_ `\\` 'in' \"Ω, ж, 中\" 🎉",
     models={

@@ -191,20 +191,19 @@ def parse_store_path(path: PurePosixPath | str) -> tuple[str, dict[str, Coordina
     return stage, found, name[1], int(name[2] or 0)
 
 
+STUDIES = "studies"
+"""The folder of results with a folder for each study."""
+
+
 def study_folder(results: Path | str, name: str) -> Path:
     """Return the folder of all that is made of the stores for one study."""
-    return Path(results) / "studies" / name
+    return Path(results) / STUDIES / name
 
 
 def checkpoint_path(results: Path | str, store: Path | str, device: str) -> Path:
     """Return the path of the checkpoint of a part of ``cells`` while it is trained on a device."""
     name = f"{checkpoint_digest(results, store)}-{re.sub(r'[^A-Za-z0-9]+', '-', device)}.pt"
     return Path(results) / "checkpoints" / name
-
-
-def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
-    """Return the checkpoints of a part of ``cells`` that are there, of any device."""
-    return list((Path(results) / "checkpoints").glob(f"{checkpoint_digest(results, store)}-*.pt"))
 
 
 def lease_path(results: Path | str, store: Path | str) -> Path:

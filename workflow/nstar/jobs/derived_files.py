@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from nstar.cells.paths import STUDIES
 from nstar.errors import ArtifactError, NstarError
 from nstar.files import (
     is_left_over,
@@ -24,8 +25,6 @@ from nstar.jobs.sealed_files import AGAIN, LARGEST_CONFIG, check_study
 from nstar.plan.attempts import check_checkpoint
 from nstar.plan.job_files import read_job_file
 from nstar.store.leases import check_lease
-
-STUDIES = "studies"
 
 CHECKS: Mapping[str, tuple[str, Callable[[Path], object]]] = {
     "checkpoints": (".pt", check_checkpoint),

@@ -11,10 +11,8 @@ import torch
 import xarray as xr
 
 from nstar.cells import Slice, evaluation_specification, held_slice, longer_slice
-from nstar.cells.paths import checkpoints_of
 from nstar.errors import ArtifactError
 from nstar.files import is_there, remove
-from nstar.files.faults import machine_fault
 from nstar.jobs.generation import task_of_seed
 from nstar.jobs.networks import model_of
 from nstar.jobs.sequences import read_sets, specified_pool
@@ -22,6 +20,7 @@ from nstar.jobs.turns import in_turns
 from nstar.measures.accuracy import Decoded, Score, decode, in_packs, score
 from nstar.measures.answering import measure_answers
 from nstar.models import StackedModel, lengthen
+from nstar.plan.attempts import checkpoints_of
 from nstar.progress import Progress
 from nstar.seeds import Seed, read_seed, streams_of
 from nstar.specification import canonical_json, digest
@@ -91,11 +90,7 @@ def evaluate_cells(job: Mapping[str, Any], results: Path, device_name: str) -> N
                 summary=summary,
             )
         for part in fields["trained"]:
-            try:
-                checkpoints = checkpoints_of(results, part)
-            except OSError as error:
-                raise machine_fault(error, verb="listed") from None
-            for checkpoint in checkpoints:
+            for checkpoint in checkpoints_of(results, part):
                 remove(checkpoint)
         progress.update(done)
     progress.finish()

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nstar.cells import Slice, data_specification, slice_of, table_slice
+from nstar.files import is_there
 from nstar.files.faults import reading
 from nstar.jobs.turns import in_turns
 from nstar.plan.stores import data_store
@@ -39,7 +40,7 @@ def generate_data(job: Mapping[str, Any], results: Path) -> None:
     progress = Progress("stores of data", len(stores))
     for done, path in enumerate(in_turns(results, list(stores)), start=1):
         piece, source = stores[path]
-        if not path.is_file():
+        if not is_there(path):
             _generate(path, job["tasks"][piece.task], piece, source, results)
         progress.update(done)
     progress.finish()

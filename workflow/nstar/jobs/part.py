@@ -13,7 +13,7 @@ import xarray as xr
 from nstar.cells import of_budget
 from nstar.cells.paths import checkpoint_path, coordinates_of, lease_path, store_path
 from nstar.errors import ArtifactError
-from nstar.files import remove
+from nstar.files import is_there, remove
 from nstar.models import StackedModel
 from nstar.plan.work import Work
 from nstar.seeds import seed_text, streams_of
@@ -75,7 +75,7 @@ class Part:
 
     def is_there(self) -> bool:
         """Return whether another job has made this part: of the same runs and by the same rule."""
-        if not self.path().is_file():
+        if not is_there(self.path()):
             return False
         summary = read_header(self.path())["summary"]
         wanted = {"replicates": [list(pair) for pair in self.work.replicates], **self._made_by}

@@ -4,7 +4,7 @@ import html
 import os
 from pathlib import Path
 
-from nstar.cells.paths import study_folder
+from nstar.cells.paths import STUDIES, study_folder
 from nstar.errors import ArtifactError
 from nstar.files import written_whole
 from nstar.files.faults import machine_fault
@@ -80,5 +80,5 @@ def seal_report(study: Study, results: Path, report: Path) -> Path:
 
 def pointer_to(name: str, title: str) -> str:
     """Return the page ``report.html`` of the results folder, which leads to the report of a study."""
-    target = f"studies/{name}/report.html"
+    target = f"{STUDIES}/{name}/report.html"
     return POINTER.format(target=target, name=name, title=html.escape(title))

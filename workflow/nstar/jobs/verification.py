@@ -9,11 +9,11 @@ from typing import Any
 import xarray as xr
 
 from nstar.cells import Block, Cell
-from nstar.cells.paths import STAGES, coordinates_of, parse_store_path, store_path
+from nstar.cells.paths import STAGES, STUDIES, coordinates_of, parse_store_path, store_path
 from nstar.errors import PathError, visible
 from nstar.files import check_folders, is_left_over, is_partial, is_there, list_files
 from nstar.files.faults import damage, orphan, other_version, reading
-from nstar.jobs.derived_files import STUDIES, check_derived
+from nstar.jobs.derived_files import check_derived
 from nstar.jobs.generation import check_sequences
 from nstar.jobs.problems import Problem, problem_of
 from nstar.plan.prefixes import Prefix

@@ -87,6 +87,13 @@ class Retries(int):
         }
 
 
+def checkpoints_of(results: Path | str, store: Path | str) -> list[Path]:
+    """Return the checkpoints of a part of ``cells`` that are there, of any device."""
+    start = f"{checkpoint_digest(results, store)}-"
+    found = whole_in(Path(results) / "checkpoints", ".pt")
+    return [path for path in found if path.name.startswith(start)]
+
+
 def list_checkpoints(results: Path | str) -> dict[str, int]:
     """Return the names of all checkpoints, each with the time of its last change in nanoseconds."""
     times = {}
