@@ -56,6 +56,17 @@ def test_second_run_does_nothing(folder):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+def test_a_table_as_target_names_its_rule_and_a_configuration_is_no_target(folder):
+    table, config = (f"results/studies/tiny/{name}" for name in ("tables/cells.csv", "config.json"))
+    refused = snakemake(folder, table)
+    assert refused.returncode == 1
+    assert f"error: {table} is not a target; the rule collect_results makes it" in refused.stderr
+    study = json.loads((folder / config).read_text())
+    (folder / config).write_text(json.dumps(study | {"title": "plain"}))
+    planned = snakemake(folder, "-n", "--configfile", config)
+    assert planned.returncode == 0, planned.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "rules", "coordinates"),
     [

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 
+from snakemake.cli import parse_args
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import update_config
@@ -76,10 +77,11 @@ REPORTING = any(word.partition("=")[0] == "--report" for word in sys.argv)
 if not REPORTING:
     # Snakemake knows these files while it makes a report alone; see `shown`.
     MAKERS = {f"{FOLDER}/{name}": step.name for step in STEPS.values() for name in step.makes}
-    for word in filter(None, sys.argv[1:]):
-        if rule_of_file := MAKERS.get(os.path.relpath(word)):
+    named = [word for word in filter(None, sys.argv[1:]) if os.path.relpath(word) in MAKERS]
+    for target in parse_args(sys.argv[1:])[1].targets if named else ():
+        if maker := MAKERS.get(os.path.relpath(target)):
             raise SystemExit(
-                f"error: {word} is not a target; the rule {rule_of_file} makes it: snakemake {rule_of_file}"
+                f"error: {target} is not a target; the rule {maker} makes it: snakemake {maker}"
             )
 
 if REPORTING:
