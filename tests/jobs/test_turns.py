@@ -94,7 +94,7 @@ def test_a_step_is_made_once_unless_its_files_differ(tmp_path, waits):
     job = Path("fit_exponents-0123456789ab.json")
     seal = folder / "seals" / job.name
     stale = argparse.Namespace(job=job, seal=None, unless_sealed=True)
-    waits.append(hold(tmp_path, seal))
+    waits.append(hold(tmp_path, folder / "seals" / "fit_exponents"))
     make_sealed(folder, stale, make)
     make_sealed(folder, stale, make)
     assert len(made) == 1 and not waits and read_seal(seal).outputs.keys() == {"tables/cells.csv"}
@@ -103,3 +103,7 @@ def test_a_step_is_made_once_unless_its_files_differ(tmp_path, waits):
     assert len(made) == 2
     make_sealed(folder, argparse.Namespace(job=job, seal=None, unless_sealed=False), make)
     assert len(made) == 3, "a run was told to make it again"
+    other = argparse.Namespace(job=job, seal=f"{job.stem}-2", unless_sealed=True)
+    make_sealed(folder, other, make)  # as of a run that was planned beside a stale seal
+    assert len(made) == 3 and seal.is_file()
+    assert read_seal(folder / "seals" / f"{job.stem}-2.json").outputs == read_seal(seal).outputs

@@ -106,8 +106,13 @@ def sealing(folder: Path, job: Path | str, name: str | None = None) -> Iterator[
     for name_before in {name for seal in before for name in seal.outputs}:
         if name_before not in work.seal.outputs and (folder / name_before).is_file():
             remove(folder / name_before)
-    content = asdict(work.seal) | {"name": name or Path(job).stem}
-    with written_whole(seal_path(folder, content["name"])) as temporary:
+    write_seal(folder, work.seal, name or Path(job).stem)
+
+
+def write_seal(folder: Path, seal: Seal, name: str) -> None:
+    """Write a seal under a name, which becomes its own."""
+    content = asdict(seal) | {"name": name}
+    with written_whole(seal_path(folder, name)) as temporary:
         temporary.write_text(
             json.dumps(content | {"checksum": digest(content)}, indent=1, sort_keys=True)
         )
@@ -201,13 +206,23 @@ def read_seal(path: Path) -> Seal | None:
     return seal if is_whole else None
 
 
-def fits(path: Path) -> bool:
-    """Return whether a seal is there, and each file that it names is the one that was read or written."""
-    seal, folder = read_seal(path), path.parent.parent
-    if seal is None:
-        return False
-    files = {name: read for name, read in seal.inputs.items() if name != STORES} | seal.outputs
-    return all(checksum(folder / name) == content for name, content in files.items())
+def find_fitting(folder: Path, job: str) -> Seal | None:
+    """Return a seal of a job whose files are those that were read and written; None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the study.
+    job : str
+        Name of the job: its step and a digest. Stores that it read are not compared; a plan does that.
+    """
+    for seal in read_seals(folder):
+        files = {name: read for name, read in seal.inputs.items() if name != STORES} | seal.outputs
+        if f"{seal.step}-{seal.job}" == job and all(
+            checksum(folder / name) == content for name, content in files.items()
+        ):
+            return seal
+    return None
 
 
 def checksum(path: Path) -> str | None:

@@ -47,7 +47,7 @@ def parser(
         arguments.add_argument(
             "--unless-sealed",
             action="store_true",
-            help="make nothing if the seal is there and its files fit: another run has made them",
+            help="make nothing if a seal of the job fits its files: another run has made them",
         )
     if device:
         arguments.add_argument(

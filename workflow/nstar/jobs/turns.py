@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nstar.cells.paths import lease_path
-from nstar.files.seals import fits, seal_path, sealing
+from nstar.files.seals import FOLDER, find_fitting, sealing, write_seal
 from nstar.store.leases import Holder
 
 logger = logging.getLogger(__name__)
@@ -69,10 +69,14 @@ def make_sealed(folder: Path, told: argparse.Namespace, make: Callable[[], None]
     make : callable
         Makes the files.
     """
-    path = seal_path(folder, told.seal or told.job.stem)
-    for _ in in_turns(folder.parent.parent, [path]):
-        if told.unless_sealed and fits(path):
-            logger.info("another run has just made what %s seals", path)
+    job = told.job.stem
+    name, step = told.seal or job, job.rpartition("-")[0]
+    # Of the step, not of its seal: a run that was planned beside a stale seal has another name for it.
+    for _ in in_turns(folder.parent.parent, [folder / FOLDER / step]):
+        if told.unless_sealed and (seal := find_fitting(folder, job)):
+            logger.info("another run has just made what %s makes", step)
+            if seal.name != name:
+                write_seal(folder, seal, name)
             continue
         with sealing(folder, told.job, told.seal):
             make()
